@@ -1,0 +1,127 @@
+"""Files that appear whole or not at all.
+
+Everything Squadron writes goes through :func:`write_bytes` or :func:`atomic_path`: the bytes go to a temporary
+sibling, are flushed to the disk, and take the final name in one rename. A reader, or a run that is resumed after
+power was lost, sees the old file or the new one, never a part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from squadron.errors import DeviceError, SquadronError
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary sibling of ``path`` to write to; on success it takes ``path``'s name, else it vanishes.
+
+    Raises :class:`DeviceError` where the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    with explain_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            # mkstemp makes files private; a result is as readable as any file the user makes.
+            temporary.chmod(0o666 & ~_umask())
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write ``data`` to ``path``, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path | str, value: Any, *, indent: int | None = 2) -> None:
+    """Write ``value`` as JSON to ``path``, whole or not at all. NaN and infinity are refused: JSON has neither."""
+    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str, *, what: str, error: type[SquadronError]) -> Any:
+    """Read JSON from ``path``; whatever goes wrong is one ``error`` that says ``what`` was expected, and where."""
+    path = Path(path)
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise error(f"{path}: no such file; expected {what}") from None
+    except OSError as problem:
+        raise error(f"{path}: cannot be read ({problem.strerror}); expected {what}") from None
+    except UnicodeDecodeError as problem:
+        raise error(f"{path}: byte {problem.start} is not UTF-8; expected {what}") from None
+    except json.JSONDecodeError as problem:
+        raise error(
+            f"{path}: not JSON (line {problem.lineno}, column {problem.colno}: {problem.msg}); expected {what}"
+        ) from None
+    except RecursionError:
+        raise error(f"{path}: JSON nested too deeply; expected {what}") from None
+
+
+def sha256_file(path: Path | str) -> str:
+    """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def explain_os_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals about ``path`` into one line with the next step."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(_existing(path)).free
+            raise DeviceError(
+                f"{path}: the disk is full ({free:,} bytes free); nothing was half-written: "
+                f"free some space and run the same command again"
+            ) from problem
+        if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR):
+            raise DeviceError(f"{path}: cannot be written ({problem.strerror}); choose another folder") from problem
+        raise
+
+
+def _existing(path: Path) -> Path:
+    """The nearest parent of ``path`` that exists."""
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut. Folders cannot be opened on Windows, where this is not needed."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

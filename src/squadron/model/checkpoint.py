@@ -1,0 +1,182 @@
+"""GPT-2 checkpoints in the hub's layout, in and out: ``config.json`` beside ``model.safetensors``, single or sharded.
+
+Only safetensors is read: a pickled file can run code when it is opened, so it is refused by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from squadron.errors import ModelError
+from squadron.files import atomic_path, read_json, sha256_file, write_json
+from squadron.model.config import GPT2Config, read_config
+from squadron.model.gpt2 import GPT2
+from squadron.randomness import derive_seed
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+_HUB_FILES = ("*.safetensors", INDEX, "config.json", "tokenizer.json", "vocab.json", "merges.txt")
+# Causal masks that old checkpoints carry as weights; they hold no learnt number.
+_BUFFERS = (".attn.bias", ".attn.masked_bias")
+_CONV1D = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base model, where it came from and what it is: ``sha256`` covers the bytes of all its weight files."""
+
+    model: GPT2
+    folder: Path
+    name: str
+    sha256: str
+
+
+def locate_base(name: str, *, offline: bool = False) -> Path:
+    """The folder of a checkpoint: ``name`` itself where it is one, else the hub's snapshot of that id.
+
+    Raises :class:`ModelError` where there is no such folder and the hub cannot give it.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ModelError(f"--base {name}: not a folder; give a checkpoint folder or a hub id such as gpt2")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES), local_files_only=offline))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as problem:
+        why = "it is not in the local cache and --offline is set" if offline else str(problem).splitlines()[0]
+        raise ModelError(
+            f"--base {name}: no such folder, and the hub did not give it ({why}); "
+            f"give a folder, or make one with: squadron base init --size gpt2 --out DIR"
+        ) from None
+
+
+def load_base(
+    name: str, *, offline: bool = False, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> Base:
+    """Load a GPT-2 from a folder or a hub id, frozen, in ``dtype`` on ``device``.
+
+    Raises :class:`ModelError` for pickled weights, and for tensors that are missing, unexpected or of a wrong shape,
+    each by name.
+    """
+    folder = locate_base(name, offline=offline)
+    config = read_config(folder / "config.json")
+    files = weight_files(folder)
+    with torch.device("meta"):
+        model = GPT2(config)
+    model = model.to(dtype).to_empty(device=device)
+    _fill(model, files, folder)
+    model.requires_grad_(False).eval()
+    digests = [sha256_file(file) for file in files]
+    sha256 = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    return Base(model, folder, name, sha256)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a checkpoint folder. Raises :class:`ModelError` where there are none."""
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if (folder / INDEX).is_file():
+        index = read_json(folder / INDEX, what="an index of weight shards", error=ModelError)
+        names = index.get("weight_map") if isinstance(index, dict) else None
+        if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
+            raise ModelError(f"{folder / INDEX}: weight_map is missing; expected tensor names with their files")
+        shards = sorted(set(names.values()))
+        for shard in shards:
+            if Path(shard).name != shard or not (folder / shard).is_file():
+                raise ModelError(f"{folder / INDEX}: shard {shard!r} is not a file of this folder")
+        return [folder / shard for shard in shards]
+    pickled = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in folder.glob(pattern))
+    if pickled:
+        raise ModelError(
+            f"{folder / pickled[0]}: pickled weights are refused, opening them can run code; "
+            f"convert them to {WEIGHTS} first"
+        )
+    raise ModelError(f"{folder}: neither {WEIGHTS} nor {INDEX} is there; is this a checkpoint folder?")
+
+
+def _tensors(files: list[Path]) -> Iterator[tuple[str, Path, Tensor]]:
+    """Every tensor of the files under its name without the ``transformer.`` that some writers put before it."""
+    for file in files:
+        try:
+            with safe_open(file, framework="pt") as stream:
+                for name in stream.keys():  # noqa: SIM118  (the handle itself cannot be iterated)
+                    if not name.endswith(_BUFFERS):
+                        yield name.removeprefix("transformer."), file, stream.get_tensor(name)
+        except (SafetensorError, OSError) as problem:
+            raise ModelError(f"{file}: cannot be read as safetensors ({problem}); download it again") from None
+
+
+@torch.no_grad()
+def _fill(model: GPT2, files: list[Path], folder: Path) -> None:
+    """Copy every tensor to its place, transposing Conv1D weights; every name must match, both ways."""
+    parameters = dict(model.named_parameters())
+    seen: set[str] = set()
+    unexpected: list[str] = []
+    head: Tensor | None = None
+    for name, file, tensor in _tensors(files):
+        if name == "lm_head.weight":
+            head = tensor
+        elif name not in parameters:
+            unexpected.append(name)
+        else:
+            value = tensor.T if name.endswith(_CONV1D) else tensor
+            target = parameters[name]
+            if not tensor.is_floating_point():
+                raise ModelError(f"{file}: tensor {name} is {tensor.dtype}; floating-point numbers are expected")
+            if value.shape != target.shape:
+                wanted = tuple(target.T.shape if name.endswith(_CONV1D) else target.shape)
+                raise ModelError(
+                    f"{file}: tensor {name} has shape {tuple(tensor.shape)}, config.json says {wanted}; "
+                    f"weights and config.json belong to different models"
+                )
+            target.copy_(value)
+            seen.add(name)
+    missing = sorted(parameters.keys() - seen)
+    for what, names in (("missing", missing), ("unexpected", sorted(unexpected))):
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            raise ModelError(f"{folder}: tensors {what}: {', '.join(names[:5])}{more}; is this a GPT-2 checkpoint?")
+    if head is not None and not torch.equal(head.to(model.wte.weight), model.wte.weight):
+        raise ModelError(f"{folder}: lm_head.weight differs from wte.weight; Squadron's GPT-2 ties the two")
+
+
+def save_model(model: GPT2, folder: Path) -> None:
+    """Write ``config.json`` and ``model.safetensors`` in the hub's layout; ``transformers`` opens the folder."""
+    tensors = {
+        name: (value.detach().T if name.endswith(_CONV1D) else value.detach()).cpu().contiguous()
+        for name, value in model.named_parameters()
+    }
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+    write_json(folder / "config.json", model.config.to_hub())
+
+
+def random_model(config: GPT2Config, *, seed: int) -> GPT2:
+    """A GPT-2 with seeded random weights, drawn as GPT-2's were: N(0, 0.02), residual outputs scaled by depth."""
+    with torch.device("meta"):
+        model = GPT2(config)
+    model = model.to_empty(device="cpu")
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if name.endswith("bias"):
+                value.zero_()
+            elif ".ln_" in name or name.startswith("ln_"):
+                value.fill_(1)
+            else:
+                generator = torch.Generator().manual_seed(derive_seed(seed, "base", name))
+                std = 0.02 / math.sqrt(2 * config.n_layer) if name.endswith("c_proj.weight") else 0.02
+                value.normal_(0, std, generator=generator)
+    return model

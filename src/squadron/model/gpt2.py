@@ -1,0 +1,181 @@
+"""GPT-2, for packed context trees and many adapters at once.
+
+Tokens come without padding: all trees of a batch lie end to end on one axis, and only attention knows where one tree
+ends (:mod:`squadron.model.attention`). Every adapter of a fleet has its own copy of that axis; a model without
+adapters is a fleet of one.
+
+Dimension letters, here and in the rest of the package::
+
+    K  adapters of the fleet        T  packed tokens           M  rows whose output is wanted
+    D  width (n_embd)               H  heads                   d  width of a head, D / H
+    V  vocabulary                   R  rank, all parts of a site together
+
+Weights keep GPT-2's own names (``wte``, ``h.0.attn.c_attn`` ...). Source of the architecture: Radford et al., 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from squadron.model.config import GPT2Config
+from squadron.model.lora import Fleet, Site, lora_linear
+
+
+class Attend(Protocol):
+    """How a layer's queries reach keys: over the trees of a batch, or over a cache when decoding."""
+
+    def __call__(self, layer: int, qkv: Tensor, q: Tensor | None) -> Tensor:
+        """Attend in one layer.
+
+        ``qkv`` is ``[K, T, 3D]``: queries, keys and values side by side. Where only some rows have queries, they come
+        as ``q`` ``[K, M, D]`` and ``qkv`` is ``[K, T, 2D]``: keys and values. Returns ``[K, T or M, D]``.
+        """
+        ...
+
+
+class Projection(nn.Module):
+    """GPT-2's ``Conv1D``: an affine map, ``x @ weight.T + bias``. ``weight`` is ``[out, in]``, ``bias`` ``[out]``.
+
+    GPT-2's files hold ``Conv1D`` weights as ``[in, out]``; they are transposed once, where weights load, so that the
+    rest of the code reads like any other PyTorch model.
+    """
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n_out, n_in))
+        self.bias = nn.Parameter(torch.empty(n_out))
+
+    def forward(
+        self, x: Tensor, site: Site | None = None, *, columns: slice = slice(None), rows: Tensor | None = None
+    ) -> Tensor:
+        """Map ``x`` ``[K, T, in]`` to ``[K, T, out]``, through the fleet's adapters where ``site`` has them.
+
+        ``columns`` picks a part of the output and ``rows`` ``[M]`` of the tokens; the rest is not computed.
+        """
+        weight, bias = self.weight[columns], self.bias[columns]
+        if site is None:
+            return F.linear(x if rows is None else x[:, rows], weight, bias)
+        return lora_linear(x, weight, bias, site, columns, rows)
+
+
+class Attention(nn.Module):
+    """Self-attention: the projections around whatever ``attend`` does."""
+
+    def __init__(self, config: GPT2Config) -> None:
+        super().__init__()
+        self.n_embd = config.n_embd
+        self.c_attn = Projection(config.n_embd, 3 * config.n_embd)
+        self.c_proj = Projection(config.n_embd, config.n_embd)
+
+    def forward(self, x: Tensor, layer: int, attend: Attend, fleet: Fleet | None, rows: Tensor | None) -> Tensor:
+        """``x`` ``[K, T, D]`` to ``[K, T, D]``, or to ``[K, M, D]`` for the M ``rows`` alone."""
+        site = fleet.site(layer, "attn.c_attn") if fleet else None
+        if rows is None:
+            mixed = attend(layer, self.c_attn(x, site), None)
+        else:
+            # Keys and values of all tokens, queries of the wanted rows.
+            q = self.c_attn(x, site, columns=slice(0, self.n_embd), rows=rows)
+            kv = self.c_attn(x, site, columns=slice(self.n_embd, None))
+            mixed = attend(layer, kv, q)
+        out: Tensor = self.c_proj(mixed, fleet.site(layer, "attn.c_proj") if fleet else None)
+        return out
+
+
+class MLP(nn.Module):
+    """The feed-forward half of a block."""
+
+    def __init__(self, config: GPT2Config) -> None:
+        super().__init__()
+        self.c_fc = Projection(config.n_embd, config.n_inner)
+        self.c_proj = Projection(config.n_inner, config.n_embd)
+
+    def forward(self, x: Tensor, layer: int, fleet: Fleet | None) -> Tensor:
+        """``[K, T, D]`` to ``[K, T, D]``."""
+        x = self.c_fc(x, fleet.site(layer, "mlp.c_fc") if fleet else None)
+        x = F.gelu(x, approximate="tanh")
+        out: Tensor = self.c_proj(x, fleet.site(layer, "mlp.c_proj") if fleet else None)
+        return out
+
+
+class Block(nn.Module):
+    """One transformer block, normalized before each half."""
+
+    def __init__(self, config: GPT2Config) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
+        self.attn = Attention(config)
+        self.ln_2 = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor, layer: int, attend: Attend, fleet: Fleet | None, rows: Tensor | None) -> Tensor:
+        """``x`` ``[K, T, D]`` to ``[K, T, D]``, or to ``[K, M, D]`` for the M ``rows`` alone."""
+        residual = x if rows is None else x[:, rows]
+        x = residual + self.attn(self.ln_1(x), layer, attend, fleet, rows)
+        out: Tensor = x + self.mlp(self.ln_2(x), layer, fleet)
+        return out
+
+
+class GPT2(nn.Module):
+    """GPT-2 of any size. Made empty; :mod:`squadron.model.checkpoint` fills it."""
+
+    def __init__(self, config: GPT2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.wte = nn.Embedding(config.vocab_size, config.n_embd)
+        self.wpe = nn.Embedding(config.n_positions, config.n_embd)
+        self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.ln_f = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.wte.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the weights, and so the activations, are stored in."""
+        return self.wte.weight.dtype
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the model has; the output projection is ``wte`` and counts once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def forward(
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        attend: Attend,
+        *,
+        fleet: Fleet | None = None,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states after the final normalization.
+
+        ``tokens`` and ``positions`` are ``[T]`` int64 where all adapters read the same tokens, or ``[K, T]``.
+        ``rows`` ``[M]`` int64 indexes the T axis: where it is given, the last block computes queries and MLP for these
+        rows alone. Returns ``[K, M or T, D]``; K is 1 without a fleet.
+        """
+        if tokens.dim() == 1:
+            tokens, positions = tokens[None], positions[None]
+        x = self.wte(tokens) + self.wpe(positions)  # [1 or K, T, D]
+        last = len(self.h) - 1
+        for layer, block in enumerate(self.h):
+            x = block(x, layer, attend, fleet, rows if layer == last else None)
+        out: Tensor = self.ln_f(x)
+        return out
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores of every token of the vocabulary: ``[..., D]`` to ``[..., V]``, in float32."""
+        return F.linear(hidden, self.wte.weight).float()
+
+    def projections(self) -> Iterator[tuple[str, Projection]]:
+        """Every linear layer by its name, such as ``h.0.attn.c_attn``."""
+        for name, module in self.named_modules():
+            if isinstance(module, Projection):
+                yield name, module

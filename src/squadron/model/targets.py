@@ -1,0 +1,87 @@
+"""What LoRA may adapt: GPT-2's linear layers, the three slices of ``c_attn``, and presets of them.
+
+A **target** is what a user names; a **site** is a linear layer of the model. ``attn.q``, ``attn.k`` and ``attn.v`` are
+the slices of ``attn.c_attn`` (GPT-2 has one matrix for all three), so several targets can share one site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from squadron.errors import ConfigError
+from squadron.model.config import GPT2Config
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing to adapt: columns ``start:stop`` of the output of ``site``, which maps ``n_in`` to ``n_out``."""
+
+    name: str
+    site: str
+    n_in: int
+    n_out: int
+    start: int
+    stop: int
+
+    def parameters(self, rank: int) -> int:
+        """How many numbers an adapter of this rank trains here: A has ``rank * n_in``, B ``columns * rank``."""
+        return rank * (self.n_in + self.stop - self.start)
+
+
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "attention": ("attn.c_attn", "attn.c_proj"),
+    "attention+mlp": ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"),
+    "query-value": ("attn.q", "attn.v"),
+    "query-value+attention": ("attn.c_attn", "attn.q", "attn.v", "attn.c_proj"),
+    "all": ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"),
+}
+"""Names for sets of targets. The study's three: ``attention``, ``attention+mlp``, ``query-value+attention``."""
+
+TARGETS = ("attn.c_attn", "attn.q", "attn.k", "attn.v", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
+"""Every target, in the order in which an adapter holds them."""
+
+
+def resolve_targets(names: Sequence[str]) -> tuple[str, ...]:
+    """Targets in their fixed order from names and presets, which may be mixed.
+
+    Raises :class:`ConfigError` for an unknown name (and lists the valid ones), an ambiguous one, or none at all.
+    """
+    chosen: set[str] = set()
+    for name in names:
+        if name in PRESETS:
+            chosen.update(PRESETS[name])
+        elif name in TARGETS:
+            chosen.add(name)
+        elif name == "c_proj":
+            raise ConfigError(
+                "--target-modules c_proj: ambiguous, GPT-2 has two; write attn.c_proj (after attention) or "
+                "mlp.c_proj (after the MLP), or both"
+            )
+        elif name in ("c_attn", "c_fc"):
+            full = "attn.c_attn" if name == "c_attn" else "mlp.c_fc"
+            raise ConfigError(f"--target-modules {name}: write the full name, {full}")
+        else:
+            raise ConfigError(
+                f"--target-modules {name}: unknown; modules are {', '.join(TARGETS)}; presets are {', '.join(PRESETS)}"
+            )
+    if not chosen:
+        raise ConfigError(f"--target-modules: none given; presets are {', '.join(PRESETS)}")
+    return tuple(name for name in TARGETS if name in chosen)
+
+
+def describe_targets(config: GPT2Config, name: str) -> Target:
+    """Where the target called ``name`` lies in a model of this shape."""
+    width, inner = config.n_embd, config.n_inner
+    slices = {"attn.c_attn": (0, 3), "attn.q": (0, 1), "attn.k": (1, 2), "attn.v": (2, 3)}
+    if name in slices:
+        first, end = slices[name]
+        return Target(name, "attn.c_attn", width, 3 * width, first * width, end * width)
+    n_in, n_out = {"attn.c_proj": (width, width), "mlp.c_fc": (width, inner), "mlp.c_proj": (inner, width)}[name]
+    return Target(name, name, n_in, n_out, 0, n_out)
+
+
+def trainable_parameters(config: GPT2Config, targets: Sequence[str], rank: int) -> int:
+    """The formula: over all blocks and targets, ``rank * (inputs + outputs)``. GPT-2, attention, r=4: 221,184."""
+    per_block = sum(describe_targets(config, name).parameters(rank) for name in resolve_targets(targets))
+    return config.n_layer * per_block

@@ -1,0 +1,82 @@
+"""Small seeded things that many tests build on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from squadron.model.attention import TreeAttention
+from squadron.model.config import GPT2Config
+from squadron.model.gpt2 import GPT2
+from squadron.model.lora import Fleet
+
+Shapes = Sequence[tuple[int, Sequence[int]]]
+
+TINY = GPT2Config(vocab_size=211, n_positions=79, n_embd=33, n_layer=3, n_head=3, n_inner=47)
+"""Distinct sizes, so that a mixed-up axis cannot pass unseen."""
+
+
+def shake(model: GPT2, *, seed: int, size: float) -> GPT2:
+    """Move every weight, biases and normalizations too: fresh ones are zeros and ones, which hide mistakes."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for value in model.parameters():
+            value.add_(torch.randn(value.shape, generator=generator) * size)
+    return model
+
+
+def pack(shapes: Shapes, vocabulary: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Random tokens ``[T]`` of these trees, and their positions ``[T]``."""
+    generator = torch.Generator().manual_seed(seed)
+    positions: list[int] = []
+    for context, branches in shapes:
+        positions += range(context)
+        for branch in branches:
+            positions += range(context, context + branch)
+    return torch.randint(vocabulary, (len(positions),), generator=generator), torch.tensor(positions)
+
+
+def paths(shapes: Shapes) -> list[list[int]]:
+    """The separate sequences that the trees stand for, as packed indices; a tree without branches is one sequence."""
+    found, start = [], 0
+    for context, branches in shapes:
+        trunk = list(range(start, start + context))
+        start += context
+        for branch in branches:
+            found.append(trunk + list(range(start, start + branch)))
+            start += branch
+        if not branches:
+            found.append(trunk)
+    return found
+
+
+def logits(
+    model: GPT2,
+    tokens: Tensor,
+    positions: Tensor,
+    shapes: Shapes,
+    fleet: Fleet | None = None,
+    rows: Tensor | None = None,
+) -> Tensor:
+    """Logits of packed trees, ``[K, T or M, V]``."""
+    attend = TreeAttention(shapes, model.config.n_head, dtype=model.dtype, device="cpu", rows=rows)
+    return model.logits(model(tokens, positions, attend, fleet=fleet, rows=rows))
+
+
+def liven(fleet: Fleet, seed: int) -> Fleet:
+    """Give every adapter numbers: fresh ones change nothing, and a test on them would prove nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        fleet.values.add_(torch.randn(fleet.values.shape, generator=generator) * 0.05 * fleet.owned)
+    return fleet
+
+
+def reference_model(folder: Path) -> Any:
+    """``transformers``' own GPT-2 from a checkpoint folder, without dropout."""
+    from transformers import GPT2LMHeadModel
+
+    return GPT2LMHeadModel.from_pretrained(folder, attn_implementation="eager").eval()

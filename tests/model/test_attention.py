@@ -1,0 +1,49 @@
+"""Attention over trees: the two paths agree with each other, forwards and backwards, and with a mask made by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from squadron.model.attention import TreeAttention, _padded_attention, tree_mask
+
+SHAPES = [(5, [2, 3]), (7, []), (1, [1])]
+H, D = 3, 33
+
+
+def test_the_mask_of_a_small_tree_by_hand() -> None:
+    expected = ["1....", "11...", "111..", "1111.", "11..1"]
+    assert tree_mask((2, [2, 1])).tolist() == [[cell == "1" for cell in row] for row in expected]
+
+
+def _inputs(trimmed: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    generator = torch.Generator().manual_seed(1)
+    total = sum(context + sum(branches) for context, branches in SHAPES)
+    qkv = torch.randn(2, total, (2 if trimmed else 3) * D, generator=generator, dtype=torch.float64)
+    rows = torch.tensor([4, 6, 9, 18]) if trimmed else None
+    q = torch.randn(2, 4, D, generator=generator, dtype=torch.float64) if trimmed else None
+    return qkv, q, rows
+
+
+@pytest.mark.parametrize("trimmed", [False, True])
+def test_both_paths_agree_in_values_and_gradients(trimmed: bool) -> None:
+    qkv, q, rows = _inputs(trimmed)
+    layout = TreeAttention(SHAPES, H, dtype=torch.float64, device="cpu", rows=rows)
+    results = []
+    for path in (layout.__call__, lambda _, qkv, q: _padded_attention(qkv, q, layout)):
+        leaves = [x.clone().requires_grad_() for x in (qkv, q) if x is not None]
+        out = path(0, leaves[0], leaves[1] if trimmed else None)
+        weight = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
+        results.append((out, *torch.autograd.grad((out * weight).sum(), leaves)))
+    assert results[0][0].shape == (2, 4 if trimmed else 19, D)
+    for ours, theirs in zip(*results, strict=True):
+        assert ours.abs().max() > 0.1
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_the_backward_pass_is_the_derivative() -> None:
+    qkv, q, rows = _inputs(trimmed=True)
+    layout = TreeAttention(SHAPES, H, dtype=torch.float64, device="cpu", rows=rows)
+    assert q is not None
+    torch.autograd.gradcheck(lambda a, b: layout(0, a, b), (qkv.requires_grad_(), q.requires_grad_()), fast_mode=True)

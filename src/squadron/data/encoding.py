@@ -1,0 +1,186 @@
+"""Questions as token ids, and what has to go where they are too long: context, never question, answer or EOS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from squadron.data.prompt import CONTEXT_PREFIX, answer_text, context_text, question_text
+from squadron.data.squad import Dataset
+
+Offsets = list[tuple[int, int]]
+
+
+class Encoder(Protocol):
+    """What is needed of a tokenizer (:class:`squadron.model.tokenizer.Tokenizer` has it)."""
+
+    eos_id: int
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text."""
+        ...
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of many texts."""
+        ...
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], Offsets]:
+        """Token ids, and the characters ``(start, stop)`` that each covers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A question and its answer as tokens: ``question`` ends with ``Answer:``, ``answer`` with EOS."""
+
+    id: str
+    question: tuple[int, ...]
+    answer: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One question to train on: ``context`` is what was kept of it. Equal (paragraph, context) may share one tree."""
+
+    paragraph: int
+    context: tuple[int, ...]
+    branch: Branch
+
+    @property
+    def length(self) -> int:
+        """Tokens in all."""
+        return len(self.context) + len(self.branch.question) + len(self.branch.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Truncation:
+    """What had to go: questions whose context was cut, context tokens lost, and the ids that could not fit at all."""
+
+    questions: int
+    truncated: int
+    tokens_dropped: int
+    too_long: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """For the run's record."""
+        return {
+            "questions": self.questions,
+            "truncated": self.truncated,
+            "tokens_dropped": self.tokens_dropped,
+            "too_long": list(self.too_long),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A question to answer: it sees the first ``visible`` tokens of its context, then ``question``."""
+
+    id: str
+    visible: int
+    question: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedContext:
+    """A paragraph to answer questions about.
+
+    ``tokens`` are those of ``Context: ...``; ``offsets`` gives for each the characters of ``text``, the context alone,
+    that it covers; the prefix covers none and has negative offsets.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    offsets: tuple[tuple[int, int], ...]
+    prompts: tuple[Prompt, ...]
+
+
+def encode_training(dataset: Dataset, encoder: Encoder, *, max_length: int) -> tuple[list[Example], Truncation]:
+    """Every question with its first gold answer, at most ``max_length`` tokens each, EOS included.
+
+    Where that is too short, context goes, and the tokens of the answer's own place go last. A question that does not
+    fit without any context is left out and named. Unanswerable questions (v2.0) learn to give EOS at once, after the
+    space that the prompt has there.
+    """
+    pairs = list(dataset.questions())
+    questions = encoder.encode_batch([question_text(question.text) for _, question in pairs])
+    first = [question.answers[0].text if question.answers else "" for _, question in pairs]
+    answers = encoder.encode_batch([answer_text(text) for text in first])
+    prefix = len(encoder.encode(CONTEXT_PREFIX))
+    examples: list[Example] = []
+    truncated = dropped = 0
+    too_long: list[str] = []
+    position = 0
+    for number, paragraph in enumerate(dataset.paragraphs):
+        tokens, offsets = _context(paragraph.context, encoder)
+        for question in paragraph.questions:
+            branch = Branch(question.id, tuple(questions[position]), (*answers[position], encoder.eos_id))
+            position += 1
+            room = max_length - len(branch.question) - len(branch.answer)
+            if room < prefix:
+                too_long.append(question.id)
+                continue
+            kept = tokens
+            if len(tokens) > room:
+                truncated += 1
+                dropped += len(tokens) - room
+                place = (0, 0)
+                if question.answers:
+                    gold = question.answers[0]
+                    place = _covering(offsets, gold.start, gold.start + len(gold.text))
+                kept = _window(tokens, prefix, room, place)
+            examples.append(Example(number, kept, branch))
+    return examples, Truncation(len(pairs), truncated, dropped, tuple(too_long))
+
+
+def encode_evaluation(
+    dataset: Dataset, encoder: Encoder, *, max_prompt: int
+) -> tuple[list[EncodedContext], Truncation]:
+    """Every paragraph with its questions; a prompt longer than ``max_prompt`` tokens loses the end of its context.
+
+    A question too long for any context is left out and named: its prediction is empty.
+    """
+    pairs = list(dataset.questions())
+    questions = encoder.encode_batch([question_text(question.text) for _, question in pairs])
+    prefix = len(encoder.encode(CONTEXT_PREFIX))
+    contexts: list[EncodedContext] = []
+    truncated = dropped = 0
+    too_long: list[str] = []
+    position = 0
+    for paragraph in dataset.paragraphs:
+        tokens, offsets = _context(paragraph.context, encoder)
+        prompts: list[Prompt] = []
+        for question in paragraph.questions:
+            ids = tuple(questions[position])
+            position += 1
+            room = max_prompt - len(ids)
+            if room < prefix:
+                too_long.append(question.id)
+                continue
+            truncated += len(tokens) > room
+            dropped += max(len(tokens) - room, 0)
+            prompts.append(Prompt(question.id, min(len(tokens), room), ids))
+        contexts.append(EncodedContext(paragraph.context, tokens, tuple(offsets), tuple(prompts)))
+    return contexts, Truncation(len(pairs), truncated, dropped, tuple(too_long))
+
+
+def _context(context: str, encoder: Encoder) -> tuple[tuple[int, ...], Offsets]:
+    """Tokens of ``Context: ...`` and their characters, counted in the context itself."""
+    tokens, offsets = encoder.encode_with_offsets(context_text(context))
+    shift = len(CONTEXT_PREFIX) + 1
+    return tuple(tokens), [(start - shift, stop - shift) for start, stop in offsets]
+
+
+def _covering(offsets: Offsets, start: int, stop: int) -> tuple[int, int]:
+    """The tokens ``first:last`` that cover the characters ``start:stop``."""
+    inside = [i for i, (low, high) in enumerate(offsets) if low < stop and high > start]
+    return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
+
+def _window(tokens: tuple[int, ...], prefix: int, room: int, place: tuple[int, int]) -> tuple[int, ...]:
+    """``room`` tokens: the prefix, then a stretch of the context with ``place`` in its middle, as far as that goes."""
+    width = room - prefix
+    first, last = place
+    middle = min(first, max(first, last - width)) if last - first > width else (first + last - width) // 2
+    start = max(prefix, min(middle, len(tokens) - width))
+    return tokens[:prefix] + tokens[start : start + width]

@@ -1,0 +1,81 @@
+"""The folder that ``prepare`` makes: a SQuAD file a split, and ``data.json`` that says how they came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from squadron.data.sources import load_data
+from squadron.data.splits import SPLITS
+from squadron.data.squad import Dataset
+from squadron.errors import DataError
+from squadron.files import read_json, sha256_file, write_json
+
+MANIFEST = "data.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The questions of a split, and what they are: ``sha256`` is that of the file they were read from."""
+
+    dataset: Dataset
+    name: str
+    sha256: str
+
+
+def write_prepared(folder: Path, splits: Mapping[str, Dataset], origin: Dataset, settings: Mapping[str, Any]) -> None:
+    """Write the splits and their manifest; the manifest comes last, so that a folder that has one is whole."""
+    files = {}
+    for name in SPLITS:
+        path = folder / f"{name}.json"
+        write_json(path, splits[name].to_json(), indent=None)
+        files[name] = {
+            "file": path.name,
+            "questions": len(splits[name]),
+            "paragraphs": len(splits[name].paragraphs),
+            "sha256": sha256_file(path),
+        }
+    write_json(
+        folder / MANIFEST,
+        {
+            "schema": SCHEMA,
+            "source": origin.source,
+            "version": origin.version,
+            "settings": dict(settings),
+            "splits": files,
+            "set_aside": [str(finding) for finding in origin.set_aside],
+            "repaired": [str(finding) for finding in origin.repaired],
+        },
+    )
+
+
+def load_split(source: str | Path, split: str, *, offline: bool = False) -> Split:
+    """One split of a folder that ``prepare`` made; a data file is a split as it stands.
+
+    Raises :class:`DataError` where the folder is not whole, or a file in it is not the one that was prepared.
+    """
+    folder = Path(source)
+    if folder.is_file():
+        return Split(load_data(folder, offline=offline), folder.name, sha256_file(folder))
+    if not folder.is_dir():
+        raise DataError(
+            f"--data {source}: no such folder; make one with: squadron prepare --dataset squad --out {source}"
+        )
+    manifest = read_json(folder / MANIFEST, what="the manifest that `squadron prepare` writes", error=DataError)
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise DataError(f"{folder / MANIFEST}: not of schema {SCHEMA}; prepare the data again")
+    known = manifest.get("splits", {})
+    if split not in known:
+        raise DataError(f"--split {split}: {folder} has {', '.join(known)}")
+    path = folder / str(known[split].get("file"))
+    if not path.is_file():
+        raise DataError(f"{path}: missing; prepare the data again")
+    sha256 = sha256_file(path)
+    if sha256 != known[split].get("sha256"):
+        raise DataError(f"{path}: changed since it was prepared; prepare the data again, or give the file itself")
+    if known[split].get("questions") == 0:
+        raise DataError(f"--split {split}: {folder} was prepared with none; ask `squadron prepare` for more than 0")
+    return Split(load_data(path), split, sha256)

@@ -1,0 +1,144 @@
+"""Where questions come from: a file (JSON, JSONL or parquet; plain, ``.xz`` or ``.gz``) or a data set of the hub.
+
+What a file is, is told by its bytes and not by its name.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import lzma
+import zlib
+from pathlib import Path
+from typing import Any
+
+from squadron.data.squad import Dataset, SquadVersion
+from squadron.data.validation import build_dataset, hub_rows, official_rows
+from squadron.errors import DataError
+
+HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
+"""Short names of data sets on the hub."""
+
+
+def load_data(source: str | Path, *, split: str = "train", offline: bool = False, strict: bool = False) -> Dataset:
+    """Load and check a SQuAD data set from a file, or from the hub by its id.
+
+    ``split`` is the hub's, and means nothing for a file. Raises :class:`DataError` for what cannot be read at all; bad
+    rows are set aside and listed in the result, unless ``strict``.
+    """
+    path = Path(source)
+    if path.is_file():
+        return parse_data(_read(path), str(source), strict=strict)
+    if path.is_dir():
+        raise DataError(f"{path}: a folder; give a data file, or --data for a folder that `prepare` made")
+    name = str(source)
+    if name not in HUB_NAMES and (path.suffix or name.startswith((".", "/", "~")) or name.count("/") != 1):
+        raise DataError(f"{name}: no such file; give a SQuAD file, squad, squad_v2 or a hub id such as owner/name")
+    return _from_hub(name, split, offline=offline, strict=strict)
+
+
+def parse_data(data: bytes, source: str, *, strict: bool = False) -> Dataset:
+    """Read a data set from the bytes of a file, decompressed already; ``source`` names it in errors."""
+    if data[:4] == b"PAR1":
+        return build_dataset(hub_rows(_parquet(data, source), source), source, version=None, strict=strict)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise DataError(f"{source}: byte {problem.start} is not UTF-8; save the file as UTF-8") from None
+    try:
+        parsed = _json(text)
+    except (json.JSONDecodeError, ValueError) as problem:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) > 1 and _is_object(lines[0]):
+            return build_dataset(hub_rows(_json_lines(text, source), source), source, version=None, strict=strict)
+        where = f"line {problem.lineno}, column {problem.colno}: " if isinstance(problem, json.JSONDecodeError) else ""
+        why = problem.msg if isinstance(problem, json.JSONDecodeError) else str(problem)
+        raise DataError(f"{source}: not JSON ({where}{why}); is the file whole?") from None
+    except RecursionError:
+        raise DataError(f"{source}: JSON nested too deeply; expected SQuAD's layout") from None
+    if isinstance(parsed, dict) and "data" not in parsed and "context" in parsed:
+        parsed = [parsed]
+    if isinstance(parsed, list):
+        return build_dataset(hub_rows(parsed, source), source, version=None, strict=strict)
+    return build_dataset(official_rows(parsed, source), source, version=_version(parsed), strict=strict)
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a file, decompressed where they are compressed."""
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise DataError(f"{path}: cannot be read ({problem.strerror})") from None
+    try:
+        if data[:6] == b"\xfd7zXZ\x00":
+            return lzma.decompress(data)
+        if data[:2] == b"\x1f\x8b":
+            return gzip.decompress(data)
+    except (lzma.LZMAError, EOFError, zlib.error, gzip.BadGzipFile) as problem:
+        raise DataError(f"{path}: the compressed file is truncated or damaged ({problem}); fetch it again") from None
+    if not data.strip():
+        raise DataError(f"{path}: the file is empty")
+    return data
+
+
+def _json(text: str) -> Any:
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is not a JSON value")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(_json(line), dict)
+    except ValueError:
+        return False
+
+
+def _json_lines(text: str, source: str) -> list[Any]:
+    rows = []
+    # Not splitlines: a text may hold U+2028 and its like, which JSON does not escape.
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                rows.append(_json(line))
+            except ValueError as problem:
+                raise DataError(f"{source}: line {number} is not JSON ({problem}); is the file whole?") from None
+    return rows
+
+
+def _parquet(data: bytes, source: str) -> list[Any]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        rows: list[Any] = pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist()
+    except (pyarrow.ArrowException, OSError) as problem:
+        first = str(problem).splitlines()[0]
+        raise DataError(f"{source}: the parquet file is truncated or damaged ({first}); fetch it again") from None
+    return rows
+
+
+def _version(data: Any) -> SquadVersion | None:
+    """The version that an official file says it is; None where it does not."""
+    said = str(data.get("version", "")) if isinstance(data, dict) else ""
+    if said.removeprefix("v").startswith("2"):
+        return "2.0"
+    return "1.1" if said.startswith(("1", "v1")) else None
+
+
+def _from_hub(name: str, split: str, *, offline: bool, strict: bool) -> Dataset:
+    import datasets
+
+    identity = HUB_NAMES.get(name, name)
+    settings = datasets.DownloadConfig(local_files_only=offline)
+    try:
+        rows = datasets.load_dataset(identity, split=split, download_config=settings)
+    except Exception as problem:  # the library raises many kinds, and bare ones
+        first = (str(problem).splitlines() or [type(problem).__name__])[0]
+        raise DataError(f"{name}: the hub did not give {identity}, split {split!r} ({first}); give a file") from None
+    version: SquadVersion = "2.0" if "v2" in identity else "1.1"
+    # The hub's v2.0 rows have no is_impossible: an empty list of answers says it.
+    raw = hub_rows(rows, identity, empty_is_impossible=version == "2.0")
+    return build_dataset(raw, identity, version=version, strict=strict)

@@ -1,0 +1,76 @@
+"""Train, validation and test questions of given sizes, drawn with a seed; a context never stands in two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from squadron.data.squad import Dataset, Paragraph, Question, regroup
+from squadron.errors import DataError
+from squadron.randomness import numpy_generator
+
+SplitBy = Literal["article", "paragraph", "question"]
+SPLITS = ("train", "validation", "test")
+_FLAGS = {"train": "--train-size", "validation": "--val-size", "test": "--test-size"}
+
+
+def split_dataset(
+    dataset: Dataset, *, train: int, validation: int, test: int, by: SplitBy = "paragraph", seed: int = 0
+) -> dict[str, Dataset]:
+    """Splits of exactly these numbers of questions, drawn from ``dataset``.
+
+    ``by`` is what is drawn: whole articles, whole paragraphs (the last one drawn gives only as many questions as are
+    still wanted), or single questions, each from a context that no other split has. Test and validation questions are
+    drawn first, so that another ``train`` size leaves them as they are.
+
+    Raises :class:`DataError` where the data does not have enough questions.
+    """
+    sizes = {"test": test, "validation": validation, "train": train}
+    for name, size in sizes.items():
+        if size < 0:
+            raise DataError(f"{_FLAGS[name]} {size}: a number of questions of 0 or more is expected")
+    groups = _groups(dataset, by)
+    order = numpy_generator(seed, "split", by).permutation(len(groups))
+    owner: dict[str, str] = {}
+    drawn: dict[str, list[tuple[Paragraph, Question]]] = {name: [] for name in sizes}
+    for name, size in sizes.items():
+        for index in order:
+            if len(drawn[name]) == size:
+                break
+            for paragraph, question in groups[index]:
+                taken = owner.get(paragraph.context)
+                if taken is None or (taken == name and by == "question"):
+                    drawn[name].append((paragraph, question))
+            drawn[name] = drawn[name][:size]
+            # What was cut off is not drawn later: its context already belongs to this split.
+            owner.update({paragraph.context: name for paragraph, _ in groups[index] if _free(owner, paragraph, name)})
+        if len(drawn[name]) < size:
+            raise DataError(_too_few(dataset, name, sizes, len(drawn[name]), by))
+    rank = {question.id: number for number, (_, question) in enumerate(dataset.questions())}
+    for pairs in drawn.values():
+        pairs.sort(key=lambda pair: rank[pair[1].id])  # the file's order, in which articles stay together
+    return {name: Dataset(regroup(drawn[name]), dataset.version, f"{dataset.source} ({name})") for name in SPLITS}
+
+
+def _free(owner: Mapping[str, str], paragraph: Paragraph, name: str) -> bool:
+    return owner.get(paragraph.context, name) == name
+
+
+def _groups(dataset: Dataset, by: SplitBy) -> list[list[tuple[Paragraph, Question]]]:
+    """What is drawn as one, in the file's order."""
+    pairs = list(dataset.questions())
+    if by == "question":
+        return [[pair] for pair in pairs]
+    groups: dict[str, list[tuple[Paragraph, Question]]] = {}
+    for paragraph, question in pairs:
+        groups.setdefault(paragraph.article if by == "article" else paragraph.context, []).append((paragraph, question))
+    return list(groups.values())
+
+
+def _too_few(dataset: Dataset, name: str, sizes: Mapping[str, int], found: int, by: SplitBy) -> str:
+    wanted = sum(sizes.values())
+    if wanted > len(dataset):
+        text = f"{dataset.source} has {len(dataset):,} usable questions, and the splits want {wanted:,} together"
+    else:
+        text = f"only {found:,} are left once the other splits have their whole contexts (split by {by})"
+    return f"{_FLAGS[name]} {sizes[name]}: {text}; ask for fewer"

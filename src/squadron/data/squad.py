@@ -1,0 +1,110 @@
+"""What a SQuAD data set is here: paragraphs with their questions, and each question's gold answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+SquadVersion = Literal["1.1", "2.0"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A gold answer and the character of its context at which it starts."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and the answers that count as right; none where SQuAD v2.0 says it cannot be answered."""
+
+    id: str
+    text: str
+    answers: tuple[Answer, ...]
+
+    @property
+    def impossible(self) -> bool:
+        """Whether the context holds no answer (v2.0)."""
+        return not self.answers
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A context, the article it is from, and the questions about it."""
+
+    article: str
+    context: str
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with one row of a data file: where it is, what it is, and what to do."""
+
+    place: str
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.field}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Paragraphs in their file's order. ``set_aside`` are the rows left out, ``repaired`` the ones put right."""
+
+    paragraphs: tuple[Paragraph, ...]
+    version: SquadVersion
+    source: str
+    set_aside: tuple[Finding, ...] = ()
+    repaired: tuple[Finding, ...] = ()
+
+    def __len__(self) -> int:
+        """The number of questions."""
+        return sum(len(paragraph.questions) for paragraph in self.paragraphs)
+
+    def questions(self) -> Iterator[tuple[Paragraph, Question]]:
+        """Every question with its paragraph, in order."""
+        for paragraph in self.paragraphs:
+            for question in paragraph.questions:
+                yield paragraph, question
+
+    def golds(self) -> dict[str, list[str]]:
+        """Question id to the texts that count as right."""
+        return {question.id: [answer.text for answer in question.answers] for _, question in self.questions()}
+
+    def clusters(self) -> dict[str, str]:
+        """Question id to its context: questions of one context succeed and fail together."""
+        return {question.id: paragraph.context for paragraph, question in self.questions()}
+
+    def to_json(self) -> dict[str, Any]:
+        """The official layout, articles in order of first appearance."""
+        articles: dict[str, list[dict[str, Any]]] = {}
+        for paragraph in self.paragraphs:
+            qas = [self._question_json(question) for question in paragraph.questions]
+            articles.setdefault(paragraph.article, []).append({"context": paragraph.context, "qas": qas})
+        return {
+            "version": "1.1" if self.version == "1.1" else "v2.0",
+            "data": [{"title": title, "paragraphs": paragraphs} for title, paragraphs in articles.items()],
+        }
+
+    def _question_json(self, question: Question) -> dict[str, Any]:
+        record: dict[str, Any] = {
+            "id": question.id,
+            "question": question.text,
+            "answers": [{"text": answer.text, "answer_start": answer.start} for answer in question.answers],
+        }
+        if self.version == "2.0":
+            record["is_impossible"] = question.impossible
+        return record
+
+
+def regroup(pairs: Sequence[tuple[Paragraph, Question]]) -> tuple[Paragraph, ...]:
+    """Paragraphs that hold just these questions, in order of each one's first question."""
+    groups: dict[tuple[str, str], list[Question]] = {}
+    for paragraph, question in pairs:
+        groups.setdefault((paragraph.article, paragraph.context), []).append(question)
+    return tuple(Paragraph(article, context, tuple(found)) for (article, context), found in groups.items())

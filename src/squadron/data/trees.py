@@ -1,0 +1,104 @@
+"""Context trees: a context once, followed by its questions as branches; and batches of them packed end to end.
+
+A token's position counts from the start of its own path (context, then branch), so that a tree stands for its
+questions as separate sequences, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from squadron.data.encoding import Branch, Example
+
+Loss = Literal["answer", "full"]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A context and the questions that share it."""
+
+    context: tuple[int, ...]
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pack:
+    """A micro-batch: trees end to end, without padding.
+
+    ``tokens`` and ``positions`` [T]; ``shapes``, a tree's context length and branch lengths; ``rows`` [M], ascending,
+    the tokens whose next one is a target; ``labels`` [M] those targets; ``weights`` [M], how many separate sequences
+    have this target. ``questions`` is how many there are.
+    """
+
+    tokens: Ints
+    positions: Ints
+    shapes: tuple[tuple[int, tuple[int, ...]], ...]
+    rows: Ints
+    labels: Ints
+    weights: Floats
+    questions: int
+
+    @property
+    def targets(self) -> float:
+        """How many targets the separate sequences have."""
+        return float(self.weights.sum())
+
+
+def grow_trees(examples: Sequence[Example]) -> list[Tree]:
+    """Trees of ``examples``: those with the same stretch of the same context share one."""
+    groups: dict[tuple[int, tuple[int, ...]], list[Branch]] = {}
+    for example in examples:
+        groups.setdefault((example.paragraph, example.context), []).append(example.branch)
+    return [Tree(context, tuple(branches)) for (_, context), branches in groups.items()]
+
+
+def pack(trees: Sequence[Tree], *, loss: Loss = "answer") -> Pack:
+    """Lay trees end to end.
+
+    With ``answer`` the targets are the answer's tokens and EOS; with ``full`` every token but a sequence's first. A
+    context's token is then a target of as many sequences as the tree has branches, and so is the branches' first
+    token, which they have in common.
+    """
+    tokens: list[int] = []
+    positions: list[int] = []
+    rows: list[int] = []
+    labels: list[int] = []
+    weights: list[int] = []
+    for tree in trees:
+        begin, context, count = len(tokens), len(tree.context), len(tree.branches)
+        tokens += tree.context
+        positions += range(context)
+        if loss == "full":
+            opening = {branch.question[0] for branch in tree.branches}
+            assert len(opening) == 1, opening
+            rows += range(begin, begin + context)
+            labels += [*tree.context[1:], *opening]
+            weights += [count] * context
+        for branch in tree.branches:
+            path = branch.question + branch.answer
+            first = len(branch.question) - 1 if loss == "answer" else 0
+            rows += range(len(tokens) + first, len(tokens) + len(path) - 1)
+            labels += path[first + 1 :]
+            weights += [1] * (len(path) - 1 - first)
+            tokens += path
+            positions += range(context, context + len(path))
+    shapes = tuple(
+        (len(tree.context), tuple(len(branch.question) + len(branch.answer) for branch in tree.branches))
+        for tree in trees
+    )
+    return Pack(
+        tokens=np.array(tokens, dtype=np.int64),
+        positions=np.array(positions, dtype=np.int64),
+        shapes=shapes,
+        rows=np.array(rows, dtype=np.int64),
+        labels=np.array(labels, dtype=np.int64),
+        weights=np.array(weights, dtype=np.float32),
+        questions=sum(len(tree.branches) for tree in trees),
+    )

@@ -1,0 +1,122 @@
+"""The prompt in tokens: the pieces are the whole, and only context ever goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from squadron.data.encoding import encode_evaluation, encode_training
+from squadron.data.prompt import answer_text, context_text, prompt_text, question_text
+from squadron.data.sources import load_data
+from squadron.data.squad import Answer, Dataset, Paragraph, Question
+from squadron.model.tokenizer import Tokenizer, load_tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer(gpt2_tokenizer_dir: Path) -> Tokenizer:
+    return load_tokenizer(gpt2_tokenizer_dir)
+
+
+def one(context: str, answer: str, question: str = "Who?") -> Dataset:
+    asked = Question("q", question, (Answer(answer, context.index(answer)),))
+    return Dataset((Paragraph("t", context, (asked,)),), "1.1", "made")
+
+
+def test_the_prompt_is_the_studys_byte_for_byte() -> None:
+    whole = prompt_text("C c.", "Q?") + answer_text("A") + "<|endoftext|>"
+    assert whole == "Context: C c. Question: Q? Answer: A<|endoftext|>"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=20))
+@example("ends with a line\n", " spaces  ", "")
+@example("it's", "they'", "'ll <|endoftext|>")
+@example("tabs\t \t", "\r\n", " \n ")
+def test_tokens_of_the_pieces_are_those_of_the_whole(context: str, question: str, answer: str) -> None:
+    tokenizer = PIECES["tokenizer"]
+    pieces = [context_text(context), question_text(question), answer_text(answer)]
+    joined = [token for piece in pieces for token in tokenizer.encode(piece)]
+    assert joined == tokenizer.encode("".join(pieces))
+
+
+PIECES: dict[str, Tokenizer] = {}
+
+
+@pytest.fixture(autouse=True)
+def _tokenizer_for_properties(tokenizer: Tokenizer) -> None:
+    # hypothesis does not take function fixtures; a module's tokenizer never changes.
+    PIECES["tokenizer"] = tokenizer
+
+
+def test_a_short_question_is_whole_and_ends_with_eos(tokenizer: Tokenizer) -> None:
+    examples, truncation = encode_training(one("Ann met Bob.", "Bob"), tokenizer, max_length=256)
+    (found,) = examples
+    text = tokenizer.decode([*found.context, *found.branch.question, *found.branch.answer])
+    assert text == "Context: Ann met Bob. Question: Who? Answer: Bob"
+    assert found.branch.answer[-1] == tokenizer.eos_id
+    assert (truncation.truncated, truncation.tokens_dropped, truncation.too_long) == (0, 0, ())
+
+
+@pytest.mark.parametrize("place", [0, 40, 79])
+def test_training_keeps_the_context_around_the_answer(tokenizer: Tokenizer, place: int) -> None:
+    words = [f"word{i}" for i in range(80)]
+    words[place] = "Bob"
+    examples, truncation = encode_training(one(" ".join(words), "Bob"), tokenizer, max_length=48)
+    (found,) = examples
+    assert found.length == 48
+    assert truncation.truncated == 1
+    assert truncation.tokens_dropped > 0
+    kept = tokenizer.decode(found.context)
+    assert kept.startswith("Context:")
+    assert "Bob" in kept
+    if place == 40:
+        before, after = kept.removeprefix("Context:").split("Bob")
+        assert abs(len(before) - len(after)) < 12
+
+
+def test_evaluation_drops_the_end_of_the_context(tokenizer: Tokenizer) -> None:
+    data = one(" ".join(f"word{i}" for i in range(80)), "word3")
+    ((context,), truncation) = encode_evaluation(data, tokenizer, max_prompt=40)
+    (prompt,) = context.prompts
+    assert prompt.visible + len(prompt.question) == 40
+    assert tokenizer.decode(context.tokens).startswith(tokenizer.decode(context.tokens[: prompt.visible]))
+    assert truncation.truncated == 1
+    ((whole,), none) = encode_evaluation(data, tokenizer, max_prompt=1024)
+    assert whole.prompts[0].visible == len(whole.tokens)
+    assert none.truncated == none.tokens_dropped == 0
+    first = next(i for i, (start, _) in enumerate(whole.offsets) if start >= 0)
+    assert tokenizer.decode(whole.tokens[:first]).startswith("Context:")
+    start, stop = whole.offsets[5]
+    assert whole.text[start:stop].strip() in tokenizer.decode([whole.tokens[5]])
+
+
+def test_a_question_that_cannot_fit_is_named(tokenizer: Tokenizer) -> None:
+    data = one("Ann met Bob.", "Bob", "Who? " * 50)
+    assert encode_training(data, tokenizer, max_length=40)[1].too_long == ("q",)
+    contexts, truncation = encode_evaluation(data, tokenizer, max_prompt=40)
+    assert truncation.too_long == ("q",)
+    assert contexts[0].prompts == ()
+
+
+def test_an_unanswerable_question_learns_to_stop(tokenizer: Tokenizer) -> None:
+    data = Dataset((Paragraph("t", "Ann.", (Question("q", "Why?", ()),)),), "2.0", "made")
+    (found,) = encode_training(data, tokenizer, max_length=64)[0]
+    assert tokenizer.decode(found.branch.answer) == " "
+    assert found.branch.answer[-1] == tokenizer.eos_id
+
+
+def test_the_real_data_has_the_lengths_that_are_known(tokenizer: Tokenizer, shared_squad: Path) -> None:
+    data = load_data(shared_squad)
+    examples, truncation = encode_training(data, tokenizer, max_length=1024)
+    lengths = sorted(found.length for found in examples)
+    # ../shared/README.md: mean 186, median 171, 99th percentile 459, longest 828, 13.5 % over 256.
+    assert round(sum(lengths) / len(lengths)) == 186
+    assert (lengths[len(lengths) // 2], lengths[-1]) == (171, 828)
+    assert truncation.truncated == 0
+    cut, truncation = encode_training(data, tokenizer, max_length=256)
+    assert round(1000 * truncation.truncated / len(data)) == 135
+    assert max(found.length for found in cut) == 256
+    assert len(cut) == len(data)

@@ -1,0 +1,91 @@
+"""Splits: the sizes asked for, no context in two of them, the same from the same seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from squadron.data.prepared import load_split, write_prepared
+from squadron.data.sources import load_data
+from squadron.data.splits import SPLITS, SplitBy, split_dataset
+from squadron.data.squad import Answer, Dataset, Paragraph, Question
+from squadron.errors import DataError
+
+
+def made(articles: int = 7, paragraphs: int = 5, questions: int = 3) -> Dataset:
+    return Dataset(
+        tuple(
+            Paragraph(
+                f"article {a}",
+                f"context {a}.{p}",
+                tuple(Question(f"{a}.{p}.{q}", "what?", (Answer("context", 0),)) for q in range(questions)),
+            )
+            for a in range(articles)
+            for p in range(paragraphs)
+        ),
+        "1.1",
+        "made",
+    )
+
+
+def apart(names: list[set[str]]) -> bool:
+    return len(set().union(*names)) == sum(map(len, names))
+
+
+@pytest.mark.parametrize("by", ["article", "paragraph", "question"])
+def test_sizes_are_exact_and_contexts_apart(by: SplitBy) -> None:
+    splits = split_dataset(made(), train=31, validation=11, test=4, by=by, seed=5)
+    assert {name: len(split) for name, split in splits.items()} == {"train": 31, "validation": 11, "test": 4}
+    assert apart([{paragraph.context for paragraph in splits[name].paragraphs} for name in SPLITS])
+    if by == "article":
+        assert apart([{paragraph.article for paragraph in splits[name].paragraphs} for name in SPLITS])
+    assert splits == split_dataset(made(), train=31, validation=11, test=4, by=by, seed=5)
+    assert splits != split_dataset(made(), train=31, validation=11, test=4, by=by, seed=6)
+
+
+def test_another_train_size_leaves_the_other_splits_alone() -> None:
+    few = split_dataset(made(), train=10, validation=11, test=4, seed=5)
+    many = split_dataset(made(), train=40, validation=11, test=4, seed=5)
+    assert (few["test"], few["validation"]) == (many["test"], many["validation"])
+
+
+def test_one_context_in_two_articles_stays_in_one_split() -> None:
+    same = tuple(Paragraph(f"a{i}", "shared", (Question(f"q{i}", "?", (Answer("s", 0),)),)) for i in range(6))
+    with pytest.raises(DataError, match="--val-size 1: only 0 are left"):
+        split_dataset(Dataset(same, "1.1", "f"), train=1, validation=1, test=1, by="article")
+
+
+def test_more_than_there_is_names_the_flag_and_the_numbers() -> None:
+    with pytest.raises(DataError, match="--train-size 200: made has 105 usable questions, and the splits want 215"):
+        split_dataset(made(), train=200, validation=11, test=4)
+    with pytest.raises(DataError, match="--val-size -1"):
+        split_dataset(made(), train=2, validation=-1, test=4)
+
+
+def test_the_real_data_splits_as_the_study_does(shared_squad: Path) -> None:
+    splits = split_dataset(load_data(shared_squad), train=2000, validation=200, test=5)
+    assert [len(splits[name]) for name in SPLITS] == [2000, 200, 5]
+
+
+def test_a_prepared_folder_comes_back_and_notices_changes(tmp_path: Path) -> None:
+    origin = made()
+    splits = split_dataset(origin, train=31, validation=11, test=0, seed=5)
+    write_prepared(tmp_path, splits, origin, {"seed": 5})
+    back = load_split(tmp_path, "train")
+    assert back.dataset.paragraphs == splits["train"].paragraphs
+    assert load_split(tmp_path / "train.json", "ignored").sha256 == back.sha256
+    with pytest.raises(DataError, match="was prepared with none"):
+        load_split(tmp_path, "test")
+    with pytest.raises(DataError, match=r"--split dev: .* has train, validation, test"):
+        load_split(tmp_path, "dev")
+    (tmp_path / "train.json").write_text((tmp_path / "train.json").read_text() + " ")
+    with pytest.raises(DataError, match=r"train\.json: changed since it was prepared"):
+        load_split(tmp_path, "train")
+    (tmp_path / "train.json").unlink()
+    with pytest.raises(DataError, match=r"train\.json: missing"):
+        load_split(tmp_path, "train")
+    with pytest.raises(DataError, match="no such folder; make it with"):
+        load_split(tmp_path / "none", "train")
+    with pytest.raises(DataError, match=r"data\.json: no such file"):
+        load_split(tmp_path.parent, "train")

@@ -85,7 +85,7 @@ def test_a_prepared_folder_comes_back_and_notices_changes(tmp_path: Path) -> Non
     (tmp_path / "train.json").unlink()
     with pytest.raises(DataError, match=r"train\.json: missing"):
         load_split(tmp_path, "train")
-    with pytest.raises(DataError, match="no such folder; make it with"):
+    with pytest.raises(DataError, match="no such folder; make one with"):
         load_split(tmp_path / "none", "train")
     with pytest.raises(DataError, match=r"data\.json: no such file"):
         load_split(tmp_path.parent, "train")

@@ -61,9 +61,7 @@ def load_split(source: str | Path, split: str, *, offline: bool = False) -> Spli
     if folder.is_file():
         return Split(load_data(folder, offline=offline), folder.name, sha256_file(folder))
     if not folder.is_dir():
-        raise DataError(
-            f"--data {source}: no such folder; make one with: squadron prepare --dataset squad --out {source}"
-        )
+        raise DataError(f"--data {source}: no such folder; make one with: squadron prepare --dataset squad --out DIR")
     manifest = read_json(folder / MANIFEST, what="the manifest that `squadron prepare` writes", error=DataError)
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
         raise DataError(f"{folder / MANIFEST}: not of schema {SCHEMA}; prepare the data again")

@@ -12,6 +12,7 @@ import lzma
 import zlib
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from squadron.data.squad import Dataset, SquadVersion
 from squadron.data.validation import build_dataset, hub_rows, official_rows
@@ -130,11 +131,16 @@ def _version(data: Any) -> SquadVersion | None:
 
 def _from_hub(name: str, split: str, *, offline: bool, strict: bool) -> Dataset:
     import datasets
+    from huggingface_hub import constants
 
     identity = HUB_NAMES.get(name, name)
-    settings = datasets.DownloadConfig(local_files_only=offline)
     try:
-        rows = datasets.load_dataset(identity, split=split, download_config=settings)
+        # Both libraries read their environment once, at import; the flag may come later.
+        with (
+            mock.patch.object(constants, "HF_HUB_OFFLINE", offline or constants.HF_HUB_OFFLINE),
+            mock.patch.object(datasets.config, "HF_HUB_OFFLINE", offline or datasets.config.HF_HUB_OFFLINE),
+        ):
+            rows = datasets.load_dataset(identity, split=split)
     except Exception as problem:  # the library raises many kinds, and bare ones
         first = (str(problem).splitlines() or [type(problem).__name__])[0]
         raise DataError(f"{name}: the hub did not give {identity}, split {split!r} ({first}); give a file") from None

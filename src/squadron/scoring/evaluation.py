@@ -1,0 +1,220 @@
+"""Scores of a set of predictions, with what they are worth: the official numbers, and how sure they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from squadron.errors import ConfigError, DataError
+from squadron.scoring.intervals import (
+    FEWEST_CLUSTERS,
+    FEWEST_OUTCOMES,
+    Codes,
+    Floats,
+    binomial_interval,
+    cluster_codes,
+    design_effect,
+    effective_size,
+    mean_intervals,
+    minimum_detectable_difference,
+)
+from squadron.scoring.metrics import VERSIONS, Version, answer_scores
+from squadron.scoring.paired import PairedTest, mcnemar, paired_test
+from squadron.scoring.predictions import check_text, show
+from squadron.scoring.results import BestThresholds, Comparison, Scores, Subset
+from squadron.scoring.thresholds import Flags, apply_threshold, best_threshold
+
+
+def score(
+    predictions: Mapping[str, str],
+    golds: Mapping[str, Sequence[str]],
+    *,
+    version: Version = "1.1",
+    clusters: Mapping[str, Hashable] | None = None,
+    no_answer_scores: Mapping[str, float] | None = None,
+    no_answer_threshold: float | None = None,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Scores:
+    """Score ``predictions`` (id to text) against ``golds`` (id to the answers that count).
+
+    ``clusters`` maps every question to its paragraph (any hashable name); without it each question stands alone.
+    For v2.0 a question without golds, or with ``""`` alone, has no answer; ``no_answer_scores`` (id to a number that
+    rises with doubt) gives the best thresholds, and is applied first where ``no_answer_threshold`` is given. The
+    official v2.0 script leaves questions without a prediction out of its total, then fails; here they score 0, as
+    in v1.1.
+
+    Raises :class:`DataError` for no questions at all, a v1.1 question without golds, a prediction that is no text,
+    and a question without a cluster or a finite no-answer score; :class:`ConfigError` for options that do not fit.
+    """
+    _check_options(version, no_answer_scores, no_answer_threshold, confidence, resamples)
+    if not golds:
+        raise DataError("no questions to score; the data holds none, choose another file or split")
+    ids = tuple(golds)
+    exact_match, f1 = _question_scores(predictions, golds, version)
+    if clusters is not None and (lost := next((name for name in ids if name not in clusters), None)) is not None:
+        raise DataError(f"question {show(lost)}: no cluster; give one for every question, or none at all")
+    codes = cluster_codes(None if clusters is None else [clusters[name] for name in ids], len(ids))
+    answerable = np.array([any(golds[name]) for name in ids], dtype=bool)
+    best = None
+    if no_answer_scores is not None:
+        doubts = _doubts(ids, no_answer_scores)
+        given = np.array([name in predictions for name in ids], dtype=bool)
+        listed = _places_as_listed(ids, no_answer_scores, predictions)
+        says_nothing = np.array([not predictions.get(name) for name in ids], dtype=bool)
+        best = _best_thresholds(exact_match, f1, doubts, answerable, says_nothing, listed)
+        if no_answer_threshold is not None:
+            exact_match, f1 = (
+                np.where(given, apply_threshold(values, doubts, answerable, no_answer_threshold), 0.0)
+                for values in (exact_match, f1)
+            )
+    columns = np.column_stack([exact_match, f1])
+    intervals = mean_intervals(columns, codes, confidence=confidence, resamples=resamples, seed=seed)
+    return Scores(
+        version=version,
+        exact_match=100.0 * float(exact_match.sum()) / len(ids),
+        f1=100.0 * float(f1.sum()) / len(ids),
+        exact_match_interval=intervals[0].scaled(100.0),
+        f1_interval=intervals[1].scaled(100.0),
+        exact_match_detectable=_detectable(exact_match, codes),
+        f1_detectable=_detectable(f1, codes),
+        ids=ids,
+        missing_ids=tuple(name for name in ids if name not in predictions),
+        unknown_ids=tuple(name for name in predictions if name not in golds),
+        question_exact_match=exact_match,
+        question_f1=f1,
+        clusters=codes,
+        has_answer=_subset(exact_match, f1, answerable) if version == "2.0" else None,
+        no_answer=_subset(exact_match, f1, ~answerable) if version == "2.0" else None,
+        best=best,
+    )
+
+
+def compare(first: Scores, second: Scores, *, permutations: int = 10_000, seed: int = 0) -> Comparison:
+    """Test whether the second run is better than the first, on the same questions in any order.
+
+    Raises :class:`DataError` where the two were not scored on the same questions, or not by the same version.
+    """
+    if first.version != second.version:
+        raise DataError(f"one run is scored as v{first.version}, one as v{second.version}; score both by one version")
+    places = {name: place for place, name in enumerate(second.ids)}
+    if len(first.ids) != len(second.ids) or any(name not in places for name in first.ids):
+        strangers = sorted(set(first.ids) ^ set(second.ids))
+        raise DataError(
+            f"question {show(strangers[0])}: scored in one run only ({len(strangers):,} such questions); "
+            f"evaluate both runs on the same split"
+        )
+    order = np.array([places[name] for name in first.ids])
+    exact = (first.question_exact_match, second.question_exact_match[order])
+    tests = [
+        paired_test(a, b, first.clusters, permutations=permutations, seed=seed)
+        for a, b in (exact, (first.question_f1, second.question_f1[order]))
+    ]
+    return Comparison(_in_points(tests[0]), _in_points(tests[1]), mcnemar(*exact))
+
+
+def _check_options(
+    version: str,
+    no_answer_scores: Mapping[str, float] | None,
+    no_answer_threshold: float | None,
+    confidence: float,
+    resamples: int,
+) -> None:
+    if version not in VERSIONS:
+        raise ConfigError(f"version {show(str(version))}: unknown; choose one of {', '.join(VERSIONS)}")
+    if version == "1.1" and no_answer_scores is not None:
+        raise ConfigError("no-answer scores: SQuAD v1.1 has an answer to every question; score with version 2.0")
+    if no_answer_threshold is not None and no_answer_scores is None:
+        raise ConfigError(
+            f"no-answer threshold {no_answer_threshold}: nothing to hold it against; give no-answer scores"
+        )
+    if no_answer_threshold is not None and math.isnan(no_answer_threshold):
+        raise ConfigError("no-answer threshold nan: not a number; choose a value among the no-answer scores")
+    if not 0.0 < confidence < 1.0:
+        raise ConfigError(f"confidence {confidence}: not between 0 and 1; 0.95 is usual")
+    if resamples < 1:
+        raise ConfigError(f"resamples {resamples}: fewer than 1; 2000 is usual")
+
+
+def _question_scores(
+    predictions: Mapping[str, str], golds: Mapping[str, Sequence[str]], version: Version
+) -> tuple[Floats, Floats]:
+    """Exact match and F1 of each question [n], 0 where there is no prediction."""
+    exact_match, f1 = np.zeros(len(golds)), np.zeros(len(golds))
+    for place, (question, answers) in enumerate(golds.items()):
+        if isinstance(answers, str):
+            raise DataError(f"question {show(question)}: its gold answers are one text, not a list; put it in a list")
+        if version == "1.1" and not answers:
+            raise DataError(f"question {show(question)}: no gold answers, which v1.1 never has; score with version 2.0")
+        if question in predictions:
+            prediction = check_text(question, predictions[question])
+            exact_match[place], f1[place] = answer_scores(prediction, answers, version=version)
+    return exact_match, f1
+
+
+def _doubts(ids: Sequence[str], no_answer_scores: Mapping[str, float]) -> Floats:
+    """The no-answer score of each question [n]."""
+    doubts = np.empty(len(ids))
+    for place, question in enumerate(ids):
+        value: object = no_answer_scores.get(question)
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not math.isfinite(value):
+            raise DataError(
+                f"question {show(question)}: its no-answer score is {value!r}, not a finite number; "
+                f"give one for every question"
+            )
+        doubts[place] = value
+    return doubts
+
+
+def _places_as_listed(ids: Sequence[str], no_answer_scores: Mapping[str, float], given: Mapping[str, str]) -> Codes:
+    """Places in ``ids`` of the questions with a prediction [m], in the order of the no-answer scores."""
+    places = {question: place for place, question in enumerate(ids)}
+    return np.array([places[name] for name in no_answer_scores if name in places and name in given], dtype=np.intp)
+
+
+def _best_thresholds(
+    exact_match: Floats, f1: Floats, doubts: Floats, answerable: Flags, says_nothing: Flags, listed: Codes
+) -> BestThresholds:
+    """The best thresholds over the questions at ``listed`` [m]; the others of the n have no prediction and score 0."""
+    if len(listed) == 0:
+        return BestThresholds(0.0, 0.0, 0.0, 0.0)
+    share = len(listed) / len(exact_match)
+    (best_exact, exact_at), (best_f1, f1_at) = (
+        best_threshold(values[listed], doubts[listed], answerable[listed], says_nothing[listed])
+        for values in (exact_match, f1)
+    )
+    return BestThresholds(best_exact * share, exact_at, best_f1 * share, f1_at)
+
+
+def _subset(exact_match: Floats, f1: Floats, chosen: Flags) -> Subset | None:
+    """The means, in points, over the chosen questions; ``None`` where there are none."""
+    questions = int(chosen.sum())
+    if questions == 0:
+        return None
+    return Subset(100.0 * float(exact_match[chosen].mean()), 100.0 * float(f1[chosen].mean()), questions)
+
+
+def _detectable(values: Floats, codes: Codes) -> float:
+    """The smallest detectable difference, in points, between two unpaired runs that score like this one.
+
+    Where there is too little to estimate a deviation from (all answers wrong, say, which gives 0) it is that of the
+    share nearest to one half that the binomial interval holds, at the effective size.
+    """
+    questions, clusters = len(values), int(codes.max()) + 1
+    right = float(values.sum())
+    if clusters >= FEWEST_CLUSTERS and FEWEST_OUTCOMES <= right <= questions - FEWEST_OUTCOMES:
+        deviation, effect = float(values.std(ddof=1)), design_effect(values, codes)
+    else:
+        interval = binomial_interval(values, codes)
+        share = min(max(0.5, interval.low), interval.high)
+        deviation, effect = math.sqrt(share * (1.0 - share)), questions / effective_size(values, codes)
+    found = minimum_detectable_difference(questions, deviation=math.sqrt(2.0) * deviation, effect=effect)
+    return 100.0 * min(1.0, found)
+
+
+def _in_points(test: PairedTest) -> PairedTest:
+    return replace(test, difference=100.0 * test.difference, interval=test.interval.scaled(100.0))

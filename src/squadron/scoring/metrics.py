@@ -1,0 +1,99 @@
+"""Exact match and F1 of one answer, as the official SQuAD evaluation scripts define them.
+
+Both versions compare *normalized* answers: lower case, no ASCII punctuation (:data:`string.punctuation`; Unicode quotes
+and dashes stay), no words *a*, *an*, *the*, single spaces. Punctuation goes before articles do, so that ``"a."`` is an
+article and ``"l'a"`` is the word ``la``.
+
+========================================  ==================  ====================
+where they differ                         v1.1                v2.0
+========================================  ==================  ====================
+no gold answers                           an error            ``""`` is right
+golds that normalize to nothing           compared as any     dropped; if none is left, ``""`` is right
+F1 when either side has no words          0                   1 if both have none, else 0
+========================================  ==================  ====================
+
+So v1.1 gives the prediction ``""`` against the gold ``"The"`` an exact match of 1 and an F1 of 0; v2.0 gives 1 and 1.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+from squadron.errors import DataError
+
+Version = Literal["1.1", "2.0"]
+VERSIONS: tuple[Version, ...] = ("1.1", "2.0")
+
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_CACHED_CHARACTERS = 400
+"""Longer texts are normalized anew each time: the cache then stays below some 100 MB whatever the golds are."""
+
+
+def normalize_answer(text: str) -> str:
+    """``text`` as the official scripts compare it; may be empty."""
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
+
+
+@lru_cache(maxsize=1 << 16)
+def _normalized_short(text: str) -> str:
+    return normalize_answer(text)
+
+
+def normalize_gold(text: str) -> str:
+    """:func:`normalize_answer`, remembered: the same golds score every epoch, decoding strategy and adapter."""
+    return _normalized_short(text) if len(text) <= _CACHED_CHARACTERS else normalize_answer(text)
+
+
+def exact_match(prediction: str, golds: Sequence[str], *, version: Version = "1.1") -> int:
+    """1 if the prediction equals one of the golds after normalization, else 0.
+
+    Raises :class:`DataError` where v1.1 is asked for and there is no gold answer.
+    """
+    return answer_scores(prediction, golds, version=version)[0]
+
+
+def f1(prediction: str, golds: Sequence[str], *, version: Version = "1.1") -> float:
+    """The best F1, 0 to 1, of the prediction's words (as a bag) against any gold's.
+
+    Raises :class:`DataError` where v1.1 is asked for and there is no gold answer.
+    """
+    return answer_scores(prediction, golds, version=version)[1]
+
+
+def answer_scores(prediction: str, golds: Sequence[str], *, version: Version = "1.1") -> tuple[int, float]:
+    """Exact match and F1 together, which normalizes once. See :func:`exact_match` and :func:`f1`."""
+    candidates = gold_candidates(golds, version=version)
+    answer = normalize_answer(prediction)
+    words = answer.split()
+    best = max(_f1(words, gold.split(), both_empty=version == "2.0") for gold in candidates)
+    return int(answer in candidates), best
+
+
+def gold_candidates(golds: Sequence[str], *, version: Version = "1.1") -> list[str]:
+    """The distinct normalized answers that count as right. For v2.0, ``[""]`` where there is no answer.
+
+    Raises :class:`DataError` where v1.1 is asked for and there is no gold answer.
+    """
+    candidates = list(dict.fromkeys(map(normalize_gold, golds)))
+    if version == "2.0":
+        return [gold for gold in candidates if gold] or [""]
+    if not candidates:
+        raise DataError("no gold answers: SQuAD v1.1 has one for every question; score with version 2.0")
+    return candidates
+
+
+def _f1(prediction: list[str], gold: list[str], *, both_empty: bool) -> float:
+    """F1 of two bags of words; ``both_empty`` is what v2.0 (True) and v1.1 (False) give two empty bags."""
+    if not prediction or not gold:
+        return float(both_empty and prediction == gold)
+    common = (Counter(prediction) & Counter(gold)).total()
+    if common == 0:
+        return 0.0
+    precision, recall = common / len(prediction), common / len(gold)
+    return 2 * precision * recall / (precision + recall)

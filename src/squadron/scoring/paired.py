@@ -1,0 +1,153 @@
+"""Is one run better than another? Tests on the same questions, which is far sharper than comparing two intervals.
+
+The permutation test supposes that, were the runs equally good, each paragraph's difference could as well have had the
+other sign; it keeps a paragraph's questions together. McNemar's test counts the questions that exactly one run got
+right and is exact, but takes questions as independent: where the two disagree, believe the permutation test.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import bdtr
+
+from squadron.randomness import numpy_generator
+from squadron.scoring.intervals import (
+    FEWEST_CLUSTERS,
+    FEWEST_OUTCOMES,
+    Codes,
+    Floats,
+    Interval,
+    clopper_pearson,
+    cluster_bootstrap,
+    effective_size,
+)
+
+_MOST_ENUMERATED = 14
+"""With at most this many clusters that differ, all 2^14 sign patterns are tried and the test is exact."""
+_SIGNS_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTest:
+    """The mean difference (second less first), its 95 % interval, and how surprising it would be between equals."""
+
+    difference: float
+    interval: Interval
+    p_value: float
+    exact: bool
+    questions: int
+    clusters: int
+
+
+@dataclass(frozen=True, slots=True)
+class McNemar:
+    """Questions that only the first and only the second run got right, and the exact two-sided p-value."""
+
+    only_first: int
+    only_second: int
+    p_value: float
+
+
+def paired_test(
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    codes: Codes,
+    *,
+    permutations: int = 10_000,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> PairedTest:
+    """Compare two runs' scores [n], each between 0 and 1, question by question.
+
+    ``codes`` [n] are :func:`squadron.scoring.intervals.cluster_codes`. A test with sampled permutations counts the
+    observed pattern among them, so its p-value is never below 1 / (permutations + 1).
+    """
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    assert a.shape == b.shape == codes.shape, (a.shape, b.shape, codes.shape)
+    assert len(a) > 0, a.shape
+    differences = b - a
+    sums = np.asarray(np.bincount(codes, weights=differences), dtype=np.float64)
+    p_value, exact = _sign_flip(sums[np.abs(sums) > 1e-12], permutations, seed)
+    interval = difference_interval(differences, codes, confidence=confidence, resamples=resamples, seed=seed)
+    return PairedTest(float(differences.mean()), interval, p_value, exact, len(a), len(sums))
+
+
+def difference_interval(
+    differences: npt.ArrayLike, codes: Codes, *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """The interval of the mean of paired differences [n], each between -1 and 1, by resampling clusters.
+
+    With few clusters, or with differences that hardly sum to anything (two runs with nearly the same answers), it is
+    widened by the gains and the losses taken apart: each is between 0 and 1 and has its own binomial interval at its
+    effective size, of such confidence (Bonferroni) that their difference has at least ``confidence``.
+    """
+    values: Floats = np.asarray(differences, dtype=np.float64)
+    means = cluster_bootstrap(values, codes, resamples=resamples, seed=seed)
+    low, high = (float(end) for end in np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2]))
+    clusters = int(codes.max()) + 1
+    if clusters >= FEWEST_CLUSTERS and float(np.abs(values).sum()) >= FEWEST_OUTCOMES:
+        return Interval(low, high, f"bootstrap over {clusters:,} clusters")
+    stricter = (1 + confidence) / 2
+    (gain_low, gain_high), (loss_low, loss_high) = (
+        _binomial_ends(np.maximum(sign * values, 0.0), codes, stricter) for sign in (1, -1)
+    )
+    return Interval(
+        max(-1.0, min(low, gain_low - loss_high)),
+        min(1.0, max(high, gain_high - loss_low)),
+        f"binomial gains and losses ({clusters:,} {'cluster' if clusters == 1 else 'clusters'})",
+    )
+
+
+def mcnemar(first: npt.ArrayLike, second: npt.ArrayLike) -> McNemar:
+    """Exact two-sided McNemar test of two runs' right (1) and wrong (0) answers [n] to the same questions."""
+    a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    assert a.shape == b.shape, (a.shape, b.shape)
+    only_first, only_second = int(np.sum(a & ~b)), int(np.sum(b & ~a))
+    discordant, fewer = only_first + only_second, min(only_first, only_second)
+    # Under equality the fewer of the two follow Binomial(discordant, 1/2); bdtr is its P(X <= fewer).
+    p_value = min(1.0, 2.0 * float(bdtr(fewer, discordant, 0.5)))
+    return McNemar(only_first, only_second, p_value)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for having made all these tests (Holm, 1979), in the order given.
+
+    Rejecting what is below 5 % then rejects any true hypothesis with at most 5 % probability, however the tests depend.
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def _sign_flip(sums: Floats, permutations: int, seed: int) -> tuple[float, bool]:
+    """The share of sign patterns whose sum is as far from 0 as the observed one, and whether all were tried."""
+    count = len(sums)
+    # Patterns that tie with the observed one must count, whatever the order of summation rounded.
+    observed = abs(float(sums.sum())) - 1e-9 * max(1.0, float(np.abs(sums).sum()))
+    if count <= _MOST_ENUMERATED:
+        patterns = np.arange(1 << count)[:, None] >> np.arange(count) & 1  # [2^count, count]
+        totals = (1 - 2 * patterns) @ sums
+        return float(np.mean(np.abs(totals) >= observed)), True
+    generator = numpy_generator(seed, "sign-flip")
+    step = max(1, _SIGNS_AT_ONCE // count)
+    extreme = 0
+    for start in range(0, permutations, step):
+        rows = min(step, permutations - start)
+        bits = np.unpackbits(np.frombuffer(generator.bytes(math.ceil(rows * count / 8)), dtype=np.uint8))
+        flips = bits[: rows * count].reshape(rows, count).astype(np.float64)  # 1 where the sign is turned
+        extreme += int(np.sum(np.abs(sums.sum() - 2.0 * (flips @ sums)) >= observed))
+    return (extreme + 1) / (permutations + 1), False
+
+
+def _binomial_ends(values: Floats, codes: Codes, confidence: float) -> tuple[float, float]:
+    size = effective_size(values, codes, confidence=confidence)
+    return clopper_pearson(float(values.mean()) * size, size, confidence=confidence)

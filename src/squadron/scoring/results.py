@@ -1,0 +1,118 @@
+"""What scoring hands back: the numbers of one run, and of two runs compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from squadron.scoring.intervals import Codes, Floats, Interval
+from squadron.scoring.metrics import Version
+from squadron.scoring.paired import McNemar, PairedTest
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """Exact match and F1, in points, over some of the questions."""
+
+    exact_match: float
+    f1: float
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class BestThresholds:
+    """The best scores (points) that a no-answer threshold reaches, each with its threshold."""
+
+    exact_match: float
+    exact_match_threshold: float
+    f1: float
+    f1_threshold: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What a set of predictions scores. Means, intervals and differences are in points, 0 to 100.
+
+    The arrays hold one entry a question, in the order of ``ids``: ``question_exact_match`` (0 or 1), ``question_f1``
+    (0 to 1) and ``clusters`` (:func:`squadron.scoring.intervals.cluster_codes`). ``missing_ids`` are questions without
+    a prediction (they score 0), ``unknown_ids`` predictions without a question (they are ignored).
+    ``exact_match_detectable`` and ``f1_detectable`` are the true differences that as many questions would show between
+    two runs like this one, in 8 of 10 tries (5 % level, runs taken as unpaired; a paired comparison is sharper).
+    ``has_answer`` and ``no_answer`` are v2.0's halves, ``None`` for v1.1 and where a half is empty.
+    """
+
+    version: Version
+    exact_match: float
+    f1: float
+    exact_match_interval: Interval
+    f1_interval: Interval
+    exact_match_detectable: float
+    f1_detectable: float
+    ids: tuple[str, ...]
+    missing_ids: tuple[str, ...]
+    unknown_ids: tuple[str, ...]
+    question_exact_match: Floats
+    question_f1: Floats
+    clusters: Codes
+    has_answer: Subset | None
+    no_answer: Subset | None
+    best: BestThresholds | None
+
+    @property
+    def questions(self) -> int:
+        """How many questions were scored, missing predictions included."""
+        return len(self.ids)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary for JSON: the numbers, not the arrays. Intervals are ``[low, high]``."""
+        record: dict[str, Any] = {
+            "version": self.version,
+            "exact_match": self.exact_match,
+            "f1": self.f1,
+            "questions": self.questions,
+            "exact_match_interval": [self.exact_match_interval.low, self.exact_match_interval.high],
+            "exact_match_interval_method": self.exact_match_interval.method,
+            "f1_interval": [self.f1_interval.low, self.f1_interval.high],
+            "f1_interval_method": self.f1_interval.method,
+            "exact_match_detectable": self.exact_match_detectable,
+            "f1_detectable": self.f1_detectable,
+            "clusters": int(self.clusters.max()) + 1,
+            "missing": len(self.missing_ids),
+            "unknown": len(self.unknown_ids),
+        }
+        for name, subset in (("has_answer", self.has_answer), ("no_answer", self.no_answer)):
+            if subset is not None:
+                record[name] = {"exact_match": subset.exact_match, "f1": subset.f1, "questions": subset.questions}
+        if self.best is not None:
+            record["best_exact"] = self.best.exact_match
+            record["best_exact_thresh"] = self.best.exact_match_threshold
+            record["best_f1"] = self.best.f1
+            record["best_f1_thresh"] = self.best.f1_threshold
+        return record
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs on the same questions; differences are second less first, in points."""
+
+    exact_match: PairedTest
+    f1: PairedTest
+    mcnemar: McNemar
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary for JSON. Intervals are ``[low, high]``."""
+        record: dict[str, Any] = {"questions": self.f1.questions, "clusters": self.f1.clusters}
+        for name, test in (("exact_match", self.exact_match), ("f1", self.f1)):
+            record[name] = {
+                "difference": test.difference,
+                "interval": [test.interval.low, test.interval.high],
+                "interval_method": test.interval.method,
+                "p_value": test.p_value,
+                "exact": test.exact,
+            }
+        record["mcnemar"] = {
+            "only_first": self.mcnemar.only_first,
+            "only_second": self.mcnemar.only_second,
+            "p_value": self.mcnemar.p_value,
+        }
+        return record

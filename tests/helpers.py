@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from squadron.data.encoding import Branch, Example
 from squadron.model.attention import TreeAttention
 from squadron.model.config import GPT2Config
 from squadron.model.gpt2 import GPT2
@@ -80,3 +82,17 @@ def reference_model(folder: Path) -> Any:
     from transformers import GPT2LMHeadModel
 
     return GPT2LMHeadModel.from_pretrained(folder, attn_implementation="eager").eval()
+
+
+def random_examples(vocabulary: int, *, paragraphs: int, questions: int, seed: int, longest: int = 24) -> list[Example]:
+    """Questions of random tokens; the contexts and answers have all sorts of lengths."""
+    draw = np.random.default_rng(seed)
+
+    def ids(low: int, high: int) -> tuple[int, ...]:
+        return tuple(int(token) for token in draw.integers(1, vocabulary, draw.integers(low, high)))
+
+    found = []
+    for p in range(paragraphs):
+        context = ids(longest // 2, longest)
+        found += [Example(p, context, Branch(f"{p}.{q}", (0, *ids(2, 7)), ids(1, 6))) for q in range(questions)]
+    return found

@@ -1,0 +1,58 @@
+"""AdamW for a whole fleet at once: its numbers lie in one matrix ``[K, P]``, a row an adapter.
+
+The arithmetic is that of ``torch.optim.AdamW`` (Loshchilov and Hutter, 2019); every adapter has its own learning rate,
+weight decay and step count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from squadron.model.lora import Fleet
+
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+
+
+class FleetAdamW:
+    """Moments and steps of all adapters of a fleet. ``mean`` and ``square`` are ``[K, P]`` float32."""
+
+    def __init__(self, fleet: Fleet, *, weight_decay: Sequence[float]) -> None:
+        self.fleet = fleet
+        self.mean = torch.zeros_like(fleet.values)
+        self.square = torch.zeros_like(fleet.values)
+        self.steps = [0] * fleet.size
+        self.weight_decay = tuple(weight_decay)
+
+    @torch.no_grad()
+    def step(self, learning_rates: Sequence[float], active: Sequence[bool]) -> None:
+        """Move every active adapter along its gradient; the others keep numbers, moments and steps to the bit."""
+        values, gradients = self.fleet.values, self.fleet.gradients
+        self.steps = [steps + on for steps, on in zip(self.steps, active, strict=True)]
+        # Row by row rather than over [K, P] with masks: a row is long, and one that is set aside may hold anything.
+        for k, on in enumerate(active):
+            if not on:
+                continue
+            gradient, mean, square = gradients[k], self.mean[k], self.square[k]
+            rate = learning_rates[k]
+            values[k].mul_(1 - rate * self.weight_decay[k])
+            mean.lerp_(gradient, 1 - _BETA1)
+            square.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
+            correction = (1 - _BETA2 ** self.steps[k]) ** 0.5
+            spread = (square.sqrt() / correction).add_(_EPSILON)
+            values[k].addcdiv_(mean, spread, value=-rate / (1 - _BETA1 ** self.steps[k]))
+
+
+def gradient_norms(fleet: Fleet) -> Tensor:
+    """The length of each adapter's gradient, ``[K]`` float32, from its own numbers alone."""
+    # Summed without the fleet's padding, which would change the order of summation with the neighbours.
+    return torch.stack([fleet.gradients[k][fleet.owned[k]].norm() for k in range(fleet.size)])
+
+
+def clip_gradients(fleet: Fleet, norms: Tensor, limits: Sequence[float | None]) -> None:
+    """Shorten each adapter's gradient to its limit, where it has one; as ``torch.nn.utils.clip_grad_norm_``."""
+    for k, limit in enumerate(limits):
+        if limit is not None:
+            fleet.gradients[k].mul_((limit / (norms[k] + 1e-6)).clamp(max=1.0))

@@ -1,0 +1,176 @@
+"""The steps of a fleet: forward, backward, update; one non-finite adapter is set aside and never touches another.
+
+A step is a pure function of the fleet's state and the step's number: batches and dropout draw from generators made for
+that step. So a checkpoint is the numbers and the step, and a run that resumes equals one that never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from squadron.data.batches import Schedule
+from squadron.data.trees import Pack
+from squadron.model.attention import TreeAttention
+from squadron.model.gpt2 import GPT2
+from squadron.model.lora import Fleet
+from squadron.randomness import derive_seed
+from squadron.training.loss import token_losses
+from squadron.training.optimizer import FleetAdamW, clip_gradients, gradient_norms
+from squadron.training.precision import LossScaler
+from squadron.training.schedules import Schedule as RateSchedule
+from squadron.training.schedules import learning_rate_factor
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one step did: for each adapter the loss (nats a target), the gradient's length before clipping, and the
+    learning rate; then how many questions and tokens an adapter saw."""
+
+    step: int
+    losses: tuple[float, ...]
+    gradient_norms: tuple[float, ...]
+    learning_rates: tuple[float, ...]
+    questions: int
+    tokens: int
+
+
+def pack_losses(model: GPT2, fleet: Fleet | None, pack: Pack) -> Tensor:
+    """The summed loss (nats) of every adapter on one micro-batch, ``[K]``; ready for the backward pass."""
+    device = model.device
+    rows = torch.from_numpy(pack.rows)
+    attend = TreeAttention(pack.shapes, model.config.n_head, dtype=model.dtype, device=device, rows=rows)
+    tokens, positions = torch.from_numpy(pack.tokens), torch.from_numpy(pack.positions)
+    hidden = model(tokens.to(device), positions.to(device), attend, fleet=fleet, rows=rows.to(device))
+    losses = token_losses(hidden, model.wte.weight, torch.from_numpy(pack.labels).to(device))
+    return (losses * torch.from_numpy(pack.weights).to(device)).sum(1)
+
+
+@torch.inference_mode()
+def mean_losses(model: GPT2, fleet: Fleet | None, packs: Sequence[Pack]) -> list[float]:
+    """The mean loss (nats a target) of every adapter over ``packs``, without dropout."""
+    if fleet is not None:
+        fleet.start_pass(None)
+    total = torch.stack([pack_losses(model, fleet, pack) for pack in packs]).double().sum(0)
+    return [value / sum(pack.targets for pack in packs) for value in total.tolist()]
+
+
+class FleetTrainer:
+    """A fleet in training, step by step. ``stopped`` says of adapters that were set aside why, and when."""
+
+    def __init__(
+        self,
+        model: GPT2,
+        fleet: Fleet,
+        batches: Schedule,
+        *,
+        learning_rates: Sequence[float],
+        total_steps: int,
+        weight_decay: Sequence[float] | None = None,
+        gradient_clipping: Sequence[float | None] | None = None,
+        rate_schedules: Sequence[RateSchedule] | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        size = fleet.size
+        self.model, self.fleet, self.batches = model, fleet, batches
+        self.learning_rates = tuple(learning_rates)
+        self.total_steps, self.warmup_steps = total_steps, warmup_steps
+        self.clipping = tuple(gradient_clipping or [None] * size)
+        self.rate_schedules: tuple[RateSchedule, ...] = tuple(rate_schedules or ["constant"] * size)
+        self.optimizer = FleetAdamW(fleet, weight_decay=weight_decay or [0.01] * size)
+        self.scaler = LossScaler(size, enabled=model.dtype == torch.float16)
+        self.step_number = 0
+        self.stopped: dict[int, str] = {}
+        # A loss tells only a step later that an update went wrong, so the numbers before it are kept.
+        self._before_update = fleet.values.detach().clone()
+
+    def step(self) -> StepResult:
+        """Train every adapter that is not set aside on the next batch."""
+        step, fleet = self.step_number, self.fleet
+        packs = self.batches.step(step)
+        losses = self._gradients(packs, step)
+        norms = gradient_norms(fleet)
+        rates = tuple(
+            rate * learning_rate_factor(schedule, step, total=self.total_steps, warmup=self.warmup_steps)
+            for rate, schedule in zip(self.learning_rates, self.rate_schedules, strict=True)
+        )
+        active = [self._judge(k, loss, norm) for k, (loss, norm) in enumerate(zip(losses, norms.tolist(), strict=True))]
+        clip_gradients(fleet, norms, self.clipping)
+        for k, on in enumerate(active):
+            if on:
+                self._before_update[k] = fleet.values[k]
+        self.optimizer.step(rates, active)
+        self.step_number += 1
+        return StepResult(
+            step=step,
+            losses=tuple(losses),
+            gradient_norms=tuple(norms.tolist()),
+            learning_rates=rates,
+            questions=sum(pack.questions for pack in packs),
+            tokens=sum(len(pack.tokens) for pack in packs),
+        )
+
+    def _gradients(self, packs: Sequence[Pack], step: int) -> list[float]:
+        """Fill the fleet's gradients with those of the mean loss over all targets of the step; return that mean."""
+        fleet = self.fleet
+        targets = sum(pack.targets for pack in packs)
+        scales = torch.tensor(self.scaler.scales, device=fleet.device)
+        fleet.gradients.zero_()
+        total = torch.zeros(fleet.size, dtype=torch.float64, device=fleet.device)
+        for micro, pack in enumerate(packs):
+            fleet.start_pass([derive_seed(spec.seed, "dropout", step, micro) for spec in fleet.specs])
+            losses = pack_losses(self.model, fleet, pack) / targets
+            (losses * scales).sum().backward()
+            total += losses.detach().double()
+        fleet.finish_gradients()
+        if self.scaler.enabled:
+            fleet.gradients.div_(scales[:, None])
+        return [float(value) for value in total.tolist()]
+
+    def _judge(self, k: int, loss: float, norm: float) -> bool:
+        """Whether adapter ``k`` takes this step; one that cannot go on is set aside with its last good numbers."""
+        if k in self.stopped:
+            return False
+        if not math.isfinite(loss):
+            self.stopped[k] = f"loss {loss} at step {self.step_number}; lower --lr"
+            self.fleet.values[k] = self._before_update[k]
+            return False
+        if not self.scaler.update(k, overflow=not math.isfinite(norm)):
+            self.stopped[k] = f"gradient norm {norm} at step {self.step_number}; lower --lr"
+        return math.isfinite(norm) and k not in self.stopped
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All numbers that the next step depends on, ``[K, P]`` each; views, not copies."""
+        return {
+            "values": self.fleet.values.detach(),
+            "mean": self.optimizer.mean,
+            "square": self.optimizer.square,
+            "before_update": self._before_update,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """All else that the next step depends on; plain JSON."""
+        return {
+            "step": self.step_number,
+            "optimizer_steps": list(self.optimizer.steps),
+            "stopped": {str(k): why for k, why in self.stopped.items()},
+            "loss_scales": list(self.scaler.scales),
+            "good_steps": list(self.scaler.good_steps),
+        }
+
+    def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Go back to where :meth:`tensors` and :meth:`state` were taken."""
+        with torch.no_grad():
+            for name, own in self.tensors().items():
+                assert own.shape == tensors[name].shape, (name, own.shape, tensors[name].shape)
+                own.copy_(tensors[name])
+        self.step_number = int(state["step"])
+        self.optimizer.steps = [int(steps) for steps in state["optimizer_steps"]]
+        self.stopped = {int(k): str(why) for k, why in state["stopped"].items()}
+        self.scaler.scales = [float(scale) for scale in state["loss_scales"]]
+        self.scaler.good_steps = [int(steps) for steps in state["good_steps"]]

@@ -7,7 +7,8 @@
     ├── ModelError            a checkpoint, a tokenizer, an adapter file, a target module
     ├── ConfigError           an option, a flag, a configuration file, a combination of them
     ├── RunError              a run folder: it exists, is missing, is broken or is in use
-    └── DeviceError           this machine cannot do it: device, precision, memory, disk
+    ├── DeviceError           this machine cannot do it: device, precision, memory, disk
+    └── InterruptedRunError   a person stopped it: exit code 130, everything finished is kept
 
 ``assert`` is for what no user can cause; it names the values.
 """
@@ -37,3 +38,7 @@ class RunError(SquadronError):
 
 class DeviceError(SquadronError):
     """This machine cannot do what was asked."""
+
+
+class InterruptedRunError(SquadronError):
+    """A person stopped a run; what it had done is kept and can be resumed."""

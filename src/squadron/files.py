@@ -91,16 +91,30 @@ def explain_os_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals about ``path`` into one line with the next step."""
     try:
         yield
-    except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as problem:
+        if disk_is_full(problem):
             free = shutil.disk_usage(_existing(path)).free
             raise DeviceError(
                 f"{path}: the disk is full ({free:,} bytes free); nothing was half-written: "
                 f"free some space and run the same command again"
             ) from problem
-        if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR):
+        if isinstance(problem, OSError) and problem.errno in (
+            errno.EACCES,
+            errno.EPERM,
+            errno.EROFS,
+            errno.ENOTDIR,
+            errno.EISDIR,
+        ):
             raise DeviceError(f"{path}: cannot be written ({problem.strerror}); choose another folder") from problem
         raise
+
+
+def disk_is_full(problem: BaseException) -> bool:
+    """Whether an error says that the disk, or the user's share of it, is full."""
+    if isinstance(problem, OSError):
+        return problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    # Libraries written in Rust hand the system's error on as text alone.
+    return any(f"(os error {number})" in str(problem) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def _existing(path: Path) -> Path:

@@ -52,6 +52,11 @@ def write_prepared(folder: Path, splits: Mapping[str, Dataset], origin: Dataset,
     )
 
 
+def prepared_sizes(folder: Path) -> dict[str, int]:
+    """How many questions each split of a prepared folder has."""
+    return {name: int(described["questions"]) for name, described in _splits(folder).items()}
+
+
 def load_split(source: str | Path, split: str, *, offline: bool = False) -> Split:
     """One split of a folder that ``prepare`` made; a data file is a split as it stands.
 
@@ -62,10 +67,7 @@ def load_split(source: str | Path, split: str, *, offline: bool = False) -> Spli
         return Split(load_data(folder, offline=offline), folder.name, sha256_file(folder))
     if not folder.is_dir():
         raise DataError(f"--data {source}: no such folder; make one with: squadron prepare --dataset squad --out DIR")
-    manifest = read_json(folder / MANIFEST, what="the manifest that `squadron prepare` writes", error=DataError)
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise DataError(f"{folder / MANIFEST}: not of schema {SCHEMA}; prepare the data again")
-    known = manifest.get("splits", {})
+    known = _splits(folder)
     if split not in known:
         raise DataError(f"--split {split}: {folder} has {', '.join(known)}")
     path = folder / str(known[split].get("file"))
@@ -77,3 +79,12 @@ def load_split(source: str | Path, split: str, *, offline: bool = False) -> Spli
     if known[split].get("questions") == 0:
         raise DataError(f"--split {split}: {folder} was prepared with none; ask `squadron prepare` for more than 0")
     return Split(load_data(path), split, sha256)
+
+
+def _splits(folder: Path) -> dict[str, Any]:
+    """What the manifest says of each split."""
+    manifest = read_json(folder / MANIFEST, what="the manifest that `squadron prepare` writes", error=DataError)
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise DataError(f"{folder / MANIFEST}: not of schema {SCHEMA}; prepare the data again")
+    splits: dict[str, Any] = manifest.get("splits", {})
+    return splits

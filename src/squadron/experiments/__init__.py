@@ -1,0 +1,1 @@
+"""Run folders and what fills them: prepare, train, evaluate."""

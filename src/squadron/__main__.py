@@ -1,0 +1,5 @@
+"""``python -m squadron``."""
+
+from squadron.cli.main import main
+
+main()

@@ -1,0 +1,41 @@
+"""``squadron doctor``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich.console
+import typer
+
+from squadron.cli.options import verb
+from squadron.cli.output import Console, megabytes, two_columns
+from squadron.experiments.options import Options
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verb."""
+
+    @verb(app, "doctor", Options)
+    def doctor(options: Options, console: Console) -> int:
+        """Tell what this machine can do: device, precision, memory, speed of matrix products."""
+        from squadron.experiments.doctor import examine
+
+        record = examine(options)
+
+        def show(out: rich.console.Console) -> None:
+            rates: dict[str, Any] = record["matrix_products_per_second"]
+            out.print(
+                two_columns(
+                    [
+                        ("device", record["environment"]["device"]),
+                        ("threads", str(record["environment"]["threads"])),
+                        ("memory", megabytes(record["memory_bytes"])),
+                        ("precision", f"{record['precision']} (what auto chooses)"),
+                        *((f"{name} products", f"{rate / 1e9:,.0f} GFLOP/s") for name, rate in rates.items()),
+                        *((name, version) for name, version in record["environment"]["versions"].items()),
+                    ]
+                )
+            )
+
+        console.result(record, show)
+        return 0

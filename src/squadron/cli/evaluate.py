@@ -1,0 +1,51 @@
+"""``squadron evaluate``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich.console
+import typer
+from rich.table import Table
+
+from squadron.cli.options import verb
+from squadron.cli.output import Console
+from squadron.experiments.options import EvaluateOptions
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verb."""
+
+    @verb(app, "evaluate", EvaluateOptions)
+    def evaluate(options: EvaluateOptions, console: Console) -> int:
+        """Answer every question of a split and score the answers, with a run's adapter or a base alone."""
+        from squadron.experiments.evaluate import evaluate as run
+
+        record = run(options, reporter=console.reporter())
+        console.result(record, lambda out: _show(out, record))
+        return 0
+
+
+def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
+    table = Table(title=f"{record['run'] or record['base']} on {record['split']}, {record['questions']:,} questions")
+    for column in ("decoding", "EM", "95 % interval", "F1", "95 % interval", "stopped by EOS", "found in context"):
+        table.add_column(column, justify="left" if column == "decoding" else "right")
+    for name, scores in record["decodings"].items():
+        table.add_row(
+            name,
+            f"{scores['exact_match']:.2f}",
+            interval(scores["exact_match_interval"]),
+            f"{scores['f1']:.2f}",
+            interval(scores["f1_interval"]),
+            "-" if scores["eos_rate"] is None else f"{100 * scores['eos_rate']:.0f} %",
+            f"{100 * scores['in_context_share']:.0f} %",
+        )
+    out.print(table)
+    out.print(f"{record['questions_per_second']:.2f} questions/s")
+    if record["out"]:
+        out.print(f"predictions and scores: {record['out']}", soft_wrap=True)
+
+
+def interval(ends: list[float]) -> str:
+    """An interval for a table."""
+    return f"{ends[0]:.1f} to {ends[1]:.1f}"

@@ -1,0 +1,59 @@
+"""``squadron``: the command line as a whole."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from squadron.cli import base, doctor, evaluate, export, prepare, score, train
+from squadron.cli.options import list_flags
+from squadron.experiments.options import EvaluateOptions, TrainOptions
+
+_HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study."
+
+
+def build() -> typer.Typer:
+    """The application with all its verbs."""
+    app = typer.Typer(
+        help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+
+    @app.callback(invoke_without_command=True)
+    def squadron(
+        version: bool = typer.Option(False, "--version", help="Print the version."),
+    ) -> None:
+        if version:
+            from importlib.metadata import version as of
+
+            typer.echo(of("squadron"))
+            raise typer.Exit
+
+    for module in (prepare, train, evaluate, score, export, base, doctor):
+        module.add(app)
+    return app
+
+
+def spread_lists(arguments: Sequence[str]) -> list[str]:
+    """Write ``--flag a b`` as ``--flag a --flag b``, for the flags that take several values."""
+    flags = list_flags(TrainOptions) | list_flags(EvaluateOptions)
+    spread: list[str] = []
+    current: str | None = None
+    taken = 0
+    for argument in arguments:
+        if argument in flags:
+            current, taken = argument, 0
+        elif current is not None and not argument.startswith("-"):
+            taken += 1
+            if taken > 1:
+                spread.append(current)
+        else:
+            current = None
+        spread.append(argument)
+    return spread
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; the process ends with its exit code."""
+    build()(args=spread_lists(sys.argv[1:] if arguments is None else arguments), prog_name="squadron")

@@ -1,0 +1,127 @@
+"""What a person, or a program, sees: results on standard output, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import rich.console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from squadron.errors import InterruptedRunError, SquadronError
+from squadron.experiments.progress import Reporter
+from squadron.files import disk_is_full
+
+
+class Console:
+    """Where a verb prints. With ``json_output`` the result is one JSON object and tables are silent."""
+
+    def __init__(self, *, json_output: bool, debug: bool) -> None:
+        self.json_output, self.debug = json_output, debug
+        self._out = rich.console.Console(highlight=False)
+        self.err = rich.console.Console(stderr=True, highlight=False)
+
+    def result(self, record: dict[str, Any], show: Callable[[rich.console.Console], None]) -> None:
+        """Print a result: the record as JSON, or whatever ``show`` prints."""
+        if self.json_output:
+            sys.stdout.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+            sys.stdout.flush()
+        else:
+            show(self._out)
+
+    def reporter(self) -> Reporter:
+        """A progress bar on standard error."""
+        return _Bar(self.err)
+
+
+class _Bar(Reporter):
+    def __init__(self, console: rich.console.Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+
+    def start(self, what: str, total: int, unit: str) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit + "s {task.fields[figures]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._progress.start()
+        self._task = self._progress.add_task(what, total=total, figures="")
+
+    def reach(self, done: int, **figures: float) -> None:
+        if self._progress is not None:
+            shown = " ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            fields: dict[str, Any] = {"figures": shown} if figures else {}
+            self._progress.update(self._task, completed=done, **fields)
+
+    def finish(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+
+def guarded(call: Callable[[], int], console: Console) -> int:
+    """Run a verb; whatever a user can cause ends as one line on standard error. Returns the exit code."""
+    try:
+        return call()
+    except InterruptedRunError as problem:
+        _complain(console, str(problem))
+        return 130
+    except SquadronError as problem:
+        _complain(console, str(problem))
+        return 2
+    except KeyboardInterrupt:
+        _complain(console, "stopped")
+        return 130
+    except Exception as problem:
+        if disk_is_full(problem):
+            _complain(console, f"the disk is full ({problem}); free some space and run the same command again")
+            return 2
+        if console.debug:
+            raise
+        _complain(console, f"{type(problem).__name__}: {problem} (a mistake in Squadron; --debug shows where)")
+        return 1
+
+
+def _complain(console: Console, text: str) -> None:
+    if console.debug and sys.exc_info()[0] is not None:
+        traceback.print_exc()
+    line = " ".join(text.split())
+    sys.stderr.write(f"squadron: error: {line}\n")
+
+
+def two_columns(rows: list[tuple[str, str]]) -> Table:
+    """Names and values, side by side."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def megabytes(count: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{count / 2**20:,.0f} MiB"

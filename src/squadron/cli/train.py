@@ -1,0 +1,51 @@
+"""``squadron train``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich.console
+import typer
+
+from squadron.cli.options import verb
+from squadron.cli.output import Console, megabytes, two_columns
+from squadron.errors import ConfigError
+from squadron.experiments.options import TrainOptions
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verb."""
+    extra = {
+        "resume": (False, "Go on with the run in --out from its last checkpoint; starts it where there is none."),
+        "replace": (False, "Replace the run in --out."),
+    }
+
+    @verb(app, "train", TrainOptions, extra=extra)
+    def train(options: TrainOptions, console: Console, resume: bool, replace: bool) -> int:
+        """Train a LoRA adapter on a frozen GPT-2. The defaults are the study's."""
+        from squadron.experiments.train import train as run
+
+        if resume and replace:
+            raise ConfigError("--resume and --replace: choose one")
+        record = run(options, resume=resume, replace=replace, reporter=console.reporter())
+        console.result(record, lambda out: _show(out, record))
+        return 0 if record["status"] == "done" else 1
+
+
+def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
+    rows = [
+        ("run", record["run"]),
+        ("status", record["status"] + (f": {record['reason']}" if "reason" in record else "")),
+        ("steps", f"{record['steps']:,}"),
+        ("trainable", f"{record['trainable_parameters']:,} ({100 * record['trainable_share']:.2f} % of the base)"),
+        ("loss", "-" if record["loss"] is None else f"{record['loss']:.4f}"),
+    ]
+    if record.get("validation_loss") is not None:
+        rows.append(("validation loss", f"{record['validation_loss']:.4f}, lowest at step {record['best_step']:,}"))
+    if record.get("validation_f1") is not None:
+        figures = f"EM {record['validation_exact_match']:.1f}, F1 {record['validation_f1']:.1f}"
+        rows.append(("validation", f"{figures} on {record['validation_questions']} questions"))
+    if record["examples_per_second"]:
+        rows.append(("speed", f"{record['examples_per_second']:.2f} examples/s"))
+    rows.append(("peak memory", megabytes(record["peak_memory_bytes"])))
+    out.print(two_columns(rows))

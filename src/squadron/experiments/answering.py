@@ -1,0 +1,87 @@
+"""Answers of a model to the questions of a data set, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from squadron.data.encoding import Truncation, encode_evaluation
+from squadron.data.squad import Dataset, regroup
+from squadron.decoding.engine import Generation, generate
+from squadron.decoding.strategies import STRATEGIES, Strategy
+from squadron.model.gpt2 import GPT2
+from squadron.model.lora import Fleet
+from squadron.model.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What one adapter answered by one strategy: question id to its samples, in the data's order. A question that was
+    too long to ask has none."""
+
+    generations: dict[str, list[Generation]]
+    texts: dict[str, list[str]]
+    truncation: Truncation
+
+    @property
+    def samples(self) -> int:
+        """How many answers each question has; 1 for a deterministic strategy."""
+        return max((len(texts) for texts in self.texts.values()), default=1)
+
+    def predictions(self, sample: int = 0) -> dict[str, str]:
+        """Official predictions, ``{question id: answer}``, of one sample; ``""`` where there is no answer."""
+        return {name: texts[sample] if texts else "" for name, texts in self.texts.items()}
+
+
+def answer_questions(
+    model: GPT2,
+    tokenizer: Tokenizer,
+    dataset: Dataset,
+    *,
+    max_prompt: int,
+    max_new_tokens: int,
+    strategies: Sequence[Strategy] = (STRATEGIES["greedy"],),
+    fleet: Fleet | None = None,
+    samples: int = 1,
+    seed: int = 0,
+    suppress_eos: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, list[Answers]]:
+    """Ask every question of ``dataset``: strategy to one :class:`Answers` an adapter.
+
+    ``progress`` is told how many questions are done so far, in all. Prompts are at most ``max_prompt`` tokens long. The text of an answer is what was generated, without EOS and
+    without the space before and after it.
+    """
+    contexts, truncation = encode_evaluation(dataset, tokenizer, max_prompt=max_prompt)
+    if fleet is not None:
+        fleet.start_pass(None)
+    generated = generate(
+        model,
+        contexts,
+        strategies=strategies,
+        max_new_tokens=max_new_tokens,
+        eos_id=tokenizer.eos_id,
+        fleet=fleet,
+        samples=samples,
+        seed=seed,
+        suppress_eos=suppress_eos,
+        progress=progress,
+        encoder=tokenizer,
+    )
+    order = [question.id for _, question in dataset.questions()]
+    found: dict[str, list[Answers]] = {}
+    for name, adapters in generated.items():
+        found[name] = []
+        for by_question in adapters:
+            generations = {question: by_question.get(question, []) for question in order}
+            texts = {
+                question: [tokenizer.decode(one.tokens).strip() for one in made]
+                for question, made in generations.items()
+            }
+            found[name].append(Answers(generations, texts, truncation))
+    return found
+
+
+def first_questions(dataset: Dataset, count: int) -> Dataset:
+    """The first ``count`` questions of a data set."""
+    return Dataset(regroup(list(dataset.questions())[:count]), dataset.version, dataset.source)

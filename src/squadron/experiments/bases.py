@@ -1,0 +1,43 @@
+"""Seeded random checkpoints in the hub's layout: GPT-2's shapes for tests, benchmarks and tries without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from squadron.errors import ConfigError, ModelError
+from squadron.experiments.options import Options
+from squadron.files import sha256_file
+from squadron.model.checkpoint import WEIGHTS, random_model, save_model
+from squadron.model.config import SIZES
+from squadron.model.tokenizer import load_tokenizer
+
+
+class BaseInitOptions(Options):
+    """Options of ``base init``."""
+
+    size: str = Field("gpt2", description=f"Shape: {', '.join(SIZES)}.")
+    tokenizer: str = Field(description="Folder with tokenizer.json, or vocab.json and merges.txt.")
+    out: str = Field(description="Checkpoint folder to make.")
+
+
+def init_base(options: BaseInitOptions) -> dict[str, Any]:
+    """Make a checkpoint folder with seeded random weights. Raises a SquadronError for what a user can cause."""
+    if options.size not in SIZES:
+        raise ConfigError(f"--size {options.size}: unknown; sizes are {', '.join(SIZES)}")
+    out = Path(options.out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ModelError(f"--out {out}: exists and is not an empty folder; choose another")
+    config = SIZES[options.size]
+    tokenizer = load_tokenizer(Path(options.tokenizer))
+    if tokenizer.size > config.vocab_size:
+        raise ModelError(
+            f"--tokenizer {options.tokenizer}: has {tokenizer.size:,} tokens, {options.size} has room for "
+            f"{config.vocab_size:,}"
+        )
+    model = random_model(config, seed=options.seed)
+    tokenizer.save(out)
+    save_model(model, out)  # last: a folder with weights is whole
+    return {"base": str(out), "parameters": model.parameter_count, "sha256": sha256_file(out / WEIGHTS)}

@@ -1,0 +1,204 @@
+"""Scores of a run, or of a base alone, on a split: predictions, their details and scores as files."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from squadron.data.prepared import Split, load_split
+from squadron.data.squad import Dataset
+from squadron.decoding.strategies import resolve_strategies
+from squadron.errors import ConfigError, RunError
+from squadron.experiments.answering import Answers, answer_questions, first_questions
+from squadron.experiments.environment import peak_memory_bytes
+from squadron.experiments.options import EvaluateOptions
+from squadron.experiments.progress import Reporter
+from squadron.experiments.run_folder import RunFolder
+from squadron.files import read_json, write_json
+from squadron.model.adapters import load_adapter
+from squadron.model.checkpoint import Base, load_base
+from squadron.model.lora import Fleet
+from squadron.model.tokenizer import load_tokenizer
+from squadron.scoring.evaluation import score
+from squadron.scoring.predictions import write_predictions
+from squadron.training.precision import precision_name, resolve_device, resolve_precision
+
+SCORES = "scores.json"
+_HEADLINE = ("exact_match", "f1", "questions")
+_NOT_SETTINGS = {"run", "base", "data", "split", "decoding", "out", "offline"}
+_BASE_MAX_LENGTH = 256
+"""Tokens: the study's longest prompt, where no run says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What is evaluated, and on what."""
+
+    base: Base
+    fleet: Fleet | None
+    split: Split
+    max_length: int
+    out: Path | None
+
+
+def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
+    """Answer every question of the split by every strategy, score the answers and write both.
+
+    Returns the scores of the first strategy at the top level and of each under ``decodings``. Raises a
+    :class:`squadron.errors.SquadronError` for what a user can cause.
+    """
+    reporter = reporter or Reporter()
+    strategies = resolve_strategies(
+        options.decoding,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        temperature=options.temperature,
+        beams=options.beams,
+    )
+    device = resolve_device(options.device)
+    dtype = resolve_precision(options.precision, device)
+    subject = _subject(options, device, dtype)
+    dataset = subject.split.dataset
+    if options.limit is not None:
+        dataset = first_questions(dataset, options.limit)
+    positions = subject.base.model.config.n_positions
+    if options.max_new_tokens >= positions:
+        raise ConfigError(f"--max-new-tokens {options.max_new_tokens}: this base has {positions} positions")
+    reporter.start("answering", len(dataset), "question")
+    began = time.perf_counter()
+    try:
+        answers = answer_questions(
+            subject.base.model,
+            load_tokenizer(subject.base.folder),
+            dataset,
+            max_prompt=min(subject.max_length, positions - options.max_new_tokens),
+            max_new_tokens=options.max_new_tokens,
+            strategies=strategies,
+            fleet=subject.fleet,
+            samples=options.samples,
+            seed=options.seed,
+            suppress_eos=options.suppress_eos,
+            progress=reporter.reach,
+        )
+    finally:
+        reporter.finish()
+    seconds = time.perf_counter() - began
+    decodings = {name: _scored(found[0], dataset) for name, found in answers.items()}
+    if subject.out is not None:
+        for name, found in answers.items():
+            _write_answers(subject.out, name, subject.split.name, found[0])
+        _write_scores(subject.out, subject.split, decodings, options)
+    first = next(iter(decodings.values()))
+    return {
+        "run": options.run,
+        "base": subject.base.name,
+        "split": subject.split.name,
+        "precision": precision_name(dtype),
+        "max_length": subject.max_length,
+        **{key: first[key] for key in _HEADLINE},
+        "decodings": decodings,
+        "seconds": seconds,
+        "questions_per_second": len(dataset) / seconds,
+        "peak_memory_bytes": peak_memory_bytes(device),
+        "out": None if subject.out is None else str(subject.out),
+    }
+
+
+def _subject(options: EvaluateOptions, device: torch.device, dtype: torch.dtype) -> _Subject:
+    """Load the base, the adapter where there is a run, and the questions."""
+    if (options.run is None) == (options.base is None):
+        raise ConfigError("evaluate: give either a run folder, or --base for a base without adapter")
+    out = None if options.out is None else Path(options.out)
+    if options.run is None:
+        assert options.base is not None
+        if options.data is None:
+            raise ConfigError("--data: missing; give a prepared folder or a SQuAD file to evaluate the base on")
+        split = load_split(options.data, options.split, offline=options.offline)
+        base = load_base(options.base, offline=options.offline, dtype=dtype, device=device)
+        return _Subject(base, None, split, options.max_length or _BASE_MAX_LENGTH, out)
+    folder = RunFolder.open(Path(options.run))
+    config = folder.record["config"]
+    if not (folder.path / "adapter").is_dir():
+        raise RunError(f"{folder.path}: has no adapter yet (status: {folder.record['status']}); train it to its end")
+    split = load_split(options.data or config["data"], options.split, offline=options.offline)
+    base = load_base(config["base"], offline=options.offline, dtype=dtype, device=device)
+    if base.sha256 != folder.record["base"]["sha256"]:
+        raise RunError(
+            f"{folder.path}: was trained on another {base.name} (sha256 {folder.record['base']['sha256'][:12]}..., "
+            f"now {base.sha256[:12]}...); put the base back"
+        )
+    adapter = load_adapter(folder.path / "adapter", base.model.config)
+    fleet = Fleet.from_weights(base.model.config, [adapter], device=device)
+    return _Subject(base, fleet, split, options.max_length or int(config["max_length"]), out or folder.path)
+
+
+def _scored(answers: Answers, dataset: Dataset) -> dict[str, Any]:
+    """Scores of one strategy; with several samples, those of the first, and mean and spread over all."""
+    golds, clusters = dataset.golds(), dataset.clusters()
+    every = [
+        score(answers.predictions(sample), golds, version=dataset.version, clusters=clusters)
+        for sample in range(answers.samples)
+    ]
+    made = [one for generations in answers.generations.values() for one in generations]
+    record: dict[str, Any] = {
+        **every[0].to_json(),
+        "eos_rate": sum(one.stopped for one in made) / len(made) if made else None,
+        "mean_answer_tokens": statistics.fmean(len(one.tokens) for one in made) if made else None,
+        "in_context_share": _in_context(answers, clusters),
+        "truncation": answers.truncation.to_json(),
+    }
+    if len(every) > 1:
+        for name in ("exact_match", "f1"):
+            values = [getattr(one, name) for one in every]
+            record[f"{name}_samples"] = {"mean": statistics.fmean(values), "deviation": statistics.stdev(values)}
+    return record
+
+
+def _in_context(answers: Answers, clusters: dict[str, str]) -> float:
+    """The share of first answers, empty ones apart, that stand in their context word for word."""
+    given = {name: text for name, text in answers.predictions().items() if text}
+    return sum(text in clusters[name] for name, text in given.items()) / len(given) if given else 0.0
+
+
+def _stem(decoding: str, split: str) -> str:
+    """``greedy`` for the validation split, ``greedy.test`` for another."""
+    return decoding if split == "validation" else f"{decoding}.{split.removesuffix('.json')}"
+
+
+def _write_answers(out: Path, decoding: str, split: str, answers: Answers) -> None:
+    """Predictions in the official format, and beside them how sure the model was and whether it stopped."""
+    stem = _stem(decoding, split)
+    write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
+    details = {
+        name: [
+            {"text": text, "tokens": len(one.tokens), "stopped": one.stopped, "log_probability": one.log_probability}
+            for text, one in zip(answers.texts[name], generations, strict=True)
+        ]
+        for name, generations in answers.generations.items()
+    }
+    write_json(out / "predictions" / f"{stem}.details.json", details)
+
+
+def _write_scores(out: Path, split: Split, decodings: dict[str, Any], options: EvaluateOptions) -> None:
+    """Add these scores to the folder's, by split and strategy, and put the first of them on top.
+
+    Scores of other questions under the same split's name are replaced.
+    """
+    path = out / SCORES
+    scores: dict[str, Any] = {"schema": 1, "splits": {}}
+    if path.is_file():
+        scores = read_json(path, what="the scores of a run", error=RunError)
+    before = scores["splits"].get(split.name, {})
+    kept = before.get("decodings", {}) if before.get("sha256") == split.sha256 else {}
+    settings = options.model_dump(mode="json", exclude=_NOT_SETTINGS)
+    for name, record in decodings.items():
+        kept[name] = {**record, "settings": settings}
+    scores["splits"][split.name] = {"sha256": split.sha256, "decodings": kept}
+    name, first = next(iter(decodings.items()))
+    headline = {"split": split.name, "decoding": name, **{key: first[key] for key in _HEADLINE}}
+    write_json(path, {"schema": 1, **headline, "splits": scores["splits"]})

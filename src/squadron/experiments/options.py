@@ -1,0 +1,150 @@
+"""Every option of the verbs that make files, once: its type, default, limits, unit, and the text of its help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from squadron.data.batches import Order
+from squadron.data.splits import SplitBy
+from squadron.data.trees import Loss
+from squadron.errors import ConfigError
+from squadron.model.lora import Scaling
+from squadron.training.precision import Precision
+from squadron.training.schedules import Schedule
+
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Model = TypeVar("Model", bound="Options")
+
+
+class Options(BaseModel):
+    """Options that every verb takes, so that scripts can pass them everywhere; unknown ones are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of everything random.")
+    offline: bool = Field(False, description="Ask no network: the hub's files come from the local cache alone.")
+    device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda or cuda:N.")
+    precision: Precision = Field(
+        "auto", description="Numbers of the base: auto is bf16 where the device computes in it, else fp32 (GPU: fp16)."
+    )
+
+
+class PrepareOptions(Options):
+    """Options of ``prepare``."""
+
+    dataset: str = Field(description="squad, squad_v2, a hub id, or a file (JSON, JSONL, parquet; plain, .xz, .gz).")
+    out: str = Field(description="Folder to make: train.json, validation.json, test.json, data.json.")
+    train_size: Count = Field(2000, description="Questions to train on.")
+    val_size: Count = Field(200, description="Questions to validate on.")
+    test_size: Count = Field(5, description="Questions to test on.")
+    split_by: SplitBy = Field("paragraph", description="What is drawn as one. A context is never in two splits.")
+    hub_split: str = Field("train", description="Which split of a hub data set to draw from.")
+    strict: bool = Field(False, description="Stop at the first bad row instead of setting it aside.")
+    replace: bool = Field(False, description="Replace what is in --out.")
+
+
+class TrainOptions(Options):
+    """Options of ``train``; the defaults are the study's."""
+
+    base: str = Field(description="Base model: a checkpoint folder, or a hub id such as gpt2.")
+    data: str = Field(description="Folder that `prepare` made, or a SQuAD file to train on.")
+    out: str = Field(description="Run folder to make.")
+    rank: Positive = Field(4, description="LoRA rank r.")
+    alpha: Annotated[float, Field(gt=0)] = Field(32.0, description="LoRA alpha; the update is scaled by --scaling.")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="Dropout on the adapters' input, 0 to 1.")
+    scaling: Scaling = Field("alpha/r", description="What B A is multiplied by.")
+    target_modules: tuple[str, ...] = Field(
+        ("attention",), description="Modules to adapt, by name (attn.c_attn ...) or preset (attention, all ...)."
+    )
+    lr: Annotated[float, Field(gt=0, le=1)] = Field(1e-3, description="Learning rate of AdamW.")
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.01, description="Weight decay of AdamW.")
+    schedule: Schedule = Field("constant", description="How the learning rate moves after the warm-up.")
+    warmup_steps: Count = Field(0, description="Steps over which the learning rate rises from 0.")
+    gradient_clipping: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="Longest gradient (L2 norm); a longer one is shortened. 0 for no limit."
+    )
+    epochs: Positive = Field(5, description="Passes over the training questions.")
+    max_steps: Positive | None = Field(None, description="Stop after this many optimizer steps. Default: no limit.")
+    batch_size: Positive = Field(4, description="Questions in one forward and backward pass.")
+    gradient_accumulation: Positive = Field(2, description="Passes in one optimizer step.")
+    max_length: Annotated[int, Field(ge=16)] = Field(
+        256, description="Longest training sequence, tokens; context around the answer is kept, the rest goes."
+    )
+    loss: Loss = Field("answer", description="Targets: the answer and EOS, or the full sequence.")
+    order: Order = Field("question", description="Draw questions one by one, or whole paragraphs (faster).")
+    eval_questions: Count = Field(
+        50, description="Validation questions answered greedily at the end of each epoch, for EM/F1; 0 for none."
+    )
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="Seconds between checkpoints within an epoch; 0 writes one after every step."
+    )
+
+
+class EvaluateOptions(Options):
+    """Options of ``evaluate``."""
+
+    run: str | None = Field(
+        None, description="Run folder to evaluate; leave it out for a base alone.", json_schema_extra={"argument": True}
+    )
+    base: str | None = Field(None, description="Base model without adapter (the baseline): a folder or a hub id.")
+    data: str | None = Field(None, description="Prepared folder or SQuAD file. Default: what the run was trained on.")
+    split: str = Field("validation", description="Which split of the prepared folder.")
+    decoding: tuple[str, ...] = Field(
+        ("greedy",), description="Strategies: greedy, top-k, nucleus, temperature, beam, span, or all."
+    )
+    max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
+    max_length: Positive | None = Field(
+        None, description="Longest prompt, tokens; the end of the context goes. Default: the run's (256 for a base)."
+    )
+    limit: Positive | None = Field(None, description="Only the first so many questions of the split.")
+    samples: Positive = Field(1, description="Answers drawn by each stochastic strategy; scores are their means.")
+    top_k: Positive | None = Field(None, description="Tokens that top-k keeps. Default: 50.")
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Probability that nucleus keeps. Default: 0.95."
+    )
+    temperature: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="What temperature divides logits by. Default: 1.3."
+    )
+    beams: Positive | None = Field(None, description="Hypotheses of beam search. Default: 4.")
+    suppress_eos: bool = Field(False, description="Never stop early: all answers get --max-new-tokens, to time them.")
+    out: str | None = Field(None, description="Folder for predictions and scores. Default: the run's own.")
+
+
+def checked(model: type[Model], values: Mapping[str, Any], *, source: str = "") -> Model:
+    """Options from plain values. Raises :class:`ConfigError` with all problems at once, each with flag and value."""
+    try:
+        return model(**values)
+    except ValidationError as problem:
+        lines = []
+        for error in problem.errors(include_url=False):
+            key = str(error["loc"][0]) if error["loc"] else "options"
+            flag = key if source else flag_name(key)
+            if error["type"] == "missing":
+                lines.append(f"{flag}: missing; give {_described(model, key)}")
+            elif error["type"] == "extra_forbidden":
+                lines.append(f"{flag}: unknown option; known are {', '.join(model.model_fields)}")
+            else:
+                lines.append(f"{flag} {error['input']}: {_lower(error['msg'])}")
+        raise ConfigError((f"{source}: " if source else "") + "; ".join(dict.fromkeys(lines))) from None
+
+
+def flag_name(field: str) -> str:
+    """The flag of a field."""
+    return f"--{field.replace('_', '-')}"
+
+
+def _described(model: type[Options], key: str) -> str:
+    field = model.model_fields.get(key)
+    return _lower((field.description if field else None) or "a value").rstrip(".")
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+RunStatus = Literal["running", "done", "interrupted", "diverged", "failed"]
+"""The states of a run."""

@@ -1,0 +1,64 @@
+"""From a data source to a folder of splits."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from squadron.data.prepared import MANIFEST, write_prepared
+from squadron.data.sources import load_data
+from squadron.data.splits import SPLITS, split_dataset
+from squadron.errors import DataError
+from squadron.experiments.options import PrepareOptions
+from squadron.files import explain_os_errors
+
+
+def prepare(options: PrepareOptions) -> dict[str, Any]:
+    """Make the folder of splits; return what it holds.
+
+    The folder appears whole or not at all. Raises :class:`DataError` for data that cannot be used, splits larger than
+    the data, and a folder that exists already.
+    """
+    out = Path(options.out)
+    if out.exists() and not out.is_dir():
+        raise DataError(f"--out {out}: a file; give a folder")
+    if out.is_dir() and any(out.iterdir()):
+        if not options.replace:
+            raise DataError(f"--out {out}: not empty; add --replace, or choose another folder")
+        if not (out / MANIFEST).is_file():
+            raise DataError(f"--out {out}: not a folder that `prepare` made ({MANIFEST} is missing); choose another")
+    source = load_data(options.dataset, split=options.hub_split, offline=options.offline, strict=options.strict)
+    splits = split_dataset(
+        source,
+        train=options.train_size,
+        validation=options.val_size,
+        test=options.test_size,
+        by=options.split_by,
+        seed=options.seed,
+    )
+    settings = options.model_dump(mode="json", exclude={"out", "replace", "offline", "strict", "device", "precision"})
+    with explain_os_errors(out):
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}.", suffix=".part"))
+        try:
+            write_prepared(fresh, splits, source, settings)
+            fresh.chmod(0o755)  # mkdtemp makes folders private; this one is a result
+            if out.is_dir():
+                shutil.rmtree(out)
+            fresh.rename(out)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return {
+        "data": str(out),
+        "source": source.source,
+        "version": source.version,
+        "questions": len(source),
+        "paragraphs": len(source.paragraphs),
+        "set_aside": [str(finding) for finding in source.set_aside],
+        "repaired": [str(finding) for finding in source.repaired],
+        "splits": {
+            name: {"questions": len(splits[name]), "paragraphs": len(splits[name].paragraphs)} for name in SPLITS
+        },
+    }

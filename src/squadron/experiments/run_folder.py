@@ -1,0 +1,117 @@
+"""A run folder: what was asked, what came of it, and the files in between. Typed, versioned, used by one process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from squadron.errors import RunError
+from squadron.files import explain_os_errors, read_json, write_json, write_text
+
+SCHEMA = 1
+RECORD = "run.json"
+_LOCK = ".lock"
+
+
+class RunFolder:
+    """The folder of one run. ``record`` is what ``run.json`` holds."""
+
+    def __init__(self, path: Path, record: dict[str, Any]) -> None:
+        self.path = path
+        self.record = record
+        self.is_new = False
+        self._lock: FileLock | None = None
+
+    @classmethod
+    def create(
+        cls, path: Path, config: Mapping[str, Any], *, kind: str, resume: bool, replace: bool, may_differ: set[str]
+    ) -> RunFolder:
+        """Make a run folder, or take up one that exists, as the user says: never guessed.
+
+        ``may_differ`` are options that a resumed run may change. Raises :class:`RunError` where the folder exists and
+        neither ``resume`` nor ``replace`` is asked for, is another kind of folder, was made with other options, or is
+        in use by another process.
+        """
+        if path.exists() and not path.is_dir():
+            raise RunError(f"--out {path}: a file; give a folder")
+        fresh = cls(path, {"schema": SCHEMA, "kind": kind, "status": "running", "config": dict(config)})
+        if not path.is_dir() or all(entry.name == _LOCK for entry in path.iterdir()):
+            fresh._take()
+            fresh.is_new = True
+            return fresh
+        if not (path / RECORD).is_file():
+            raise RunError(f"--out {path}: not empty, and no run folder ({RECORD} is missing); choose another")
+        if replace:
+            fresh._take()
+            fresh._clear()
+            return fresh
+        if not resume:
+            raise RunError(f"--out {path}: a run is there already; add --resume to go on with it, or --replace")
+        folder = cls.open(path, kind=kind)
+        before = folder.record["config"]
+        for key in sorted((before.keys() | config.keys()) - may_differ):
+            if before.get(key) != config.get(key):
+                raise RunError(
+                    f"--resume {path}: {key} was {before.get(key)!r} and is now {config.get(key)!r}; "
+                    f"resume with the same options, or use --replace"
+                )
+        folder.record["config"] = dict(config)
+        folder._take()
+        return folder
+
+    @classmethod
+    def open(cls, path: Path, *, kind: str = "train") -> RunFolder:
+        """Read a run folder that exists. Raises :class:`RunError` where it is none."""
+        if not path.is_dir():
+            raise RunError(f"{path}: no such run folder; make one with: squadron train --out {path.name} ...")
+        record = read_json(path / RECORD, what="the record of a run", error=RunError)
+        if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("kind") != kind:
+            raise RunError(f"{path / RECORD}: not the record of a {kind} run of schema {SCHEMA}")
+        return cls(path, record)
+
+    def _take(self) -> None:
+        with explain_os_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / _LOCK)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise RunError(f"--out {self.path}: in use by another process; wait for it or choose another") from None
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let other processes use the folder."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _clear(self) -> None:
+        # The record goes last: what is left after a kill in the middle is still seen to be a run.
+        for entry in sorted(self.path.iterdir(), key=lambda entry: entry.name == RECORD):
+            if entry.name != _LOCK:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def discard(self) -> None:
+        """Remove a folder in which nothing worth keeping was made."""
+        self.release()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def update(self, **values: Any) -> None:
+        """Change the record and write it."""
+        self.record.update(values)
+        write_json(self.path / RECORD, self.record)
+
+    def write_metrics(self, lines: list[dict[str, Any]]) -> None:
+        """Write all metrics so far, a JSON object a line."""
+        text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+        write_text(self.path / "metrics.jsonl", text)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The metrics that were written; none where there are none."""
+        path = self.path / "metrics.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []

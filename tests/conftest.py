@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer as Backend
+from tokenizers import decoders, models, pre_tokenizers
 
 from helpers import TINY, shake
+from squadron.experiments.options import PrepareOptions
+from squadron.experiments.prepare import prepare
 from squadron.model.checkpoint import random_model, save_model
-from squadron.model.config import SIZES
-from squadron.model.tokenizer import load_tokenizer
+from squadron.model.config import SIZES, GPT2Config
+from squadron.model.tokenizer import EOS, Tokenizer, load_tokenizer
 
+BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -54,3 +60,50 @@ def gpt2_real_dir(gpt2_shape_dir: Path, gpt2_tokenizer_dir: Path) -> Path:
     """:func:`gpt2_shape_dir` with GPT-2's real tokenizer beside it."""
     load_tokenizer(gpt2_tokenizer_dir).save(gpt2_shape_dir)
     return gpt2_shape_dir
+
+
+@pytest.fixture(scope="session")
+def byte_base_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small checkpoint folder with a tokenizer of bytes: one token a byte, and EOS. It is fast."""
+    folder = tmp_path_factory.mktemp("byte-base")
+    backend = Backend(models.BPE(vocab={symbol: i for i, symbol in enumerate(BYTES)}, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.add_special_tokens([EOS])
+    Tokenizer(backend, "bytes").save(folder)
+    config = GPT2Config(vocab_size=257, n_positions=512, n_embd=32, n_layer=2, n_head=2, n_inner=48)
+    save_model(shake(random_model(config, seed=5), seed=6, size=0.1), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_squad(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQuAD file of 12 paragraphs with 3 questions each."""
+    path = tmp_path_factory.mktemp("small-squad") / "small.json"
+    articles = []
+    for a in range(4):
+        paragraphs = []
+        for p in range(3):
+            town, river, year = f"Town{a}{p}", f"River{a}{p}", str(1800 + 10 * a + p)
+            context = f"{town} lies on the {river}. Its bridge was built in {year}."
+            asked = [("Which town?", town), ("On which river?", river), ("When?", year)]
+            qas = [
+                {
+                    "id": f"{a}.{p}.{q}",
+                    "question": question,
+                    "answers": [{"text": answer, "answer_start": context.index(answer)}],
+                }
+                for q, (question, answer) in enumerate(asked)
+            ]
+            paragraphs.append({"context": context, "qas": qas})
+        articles.append({"title": f"Article {a}", "paragraphs": paragraphs})
+    path.write_text(json.dumps({"version": "1.1", "data": articles}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory, small_squad: Path) -> Path:
+    """:func:`small_squad` prepared: 20 questions to train on, 9 to validate, 5 to test."""
+    out = tmp_path_factory.mktemp("small-data") / "data"
+    prepare(PrepareOptions(dataset=str(small_squad), out=str(out), train_size=20, val_size=9, test_size=5))
+    return out

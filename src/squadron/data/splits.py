@@ -29,6 +29,9 @@ def split_dataset(
     for name, size in sizes.items():
         if size < 0:
             raise DataError(f"{_FLAGS[name]} {size}: a number of questions of 0 or more is expected")
+    if sum(sizes.values()) > len(dataset):
+        flags = ", ".join(f"{flag} {sizes[name]}" for name, flag in _FLAGS.items())
+        raise DataError(f"{flags}: {dataset.source} has {len(dataset):,} usable questions; ask for fewer")
     groups = _groups(dataset, by)
     order = numpy_generator(seed, "split", by).permutation(len(groups))
     owner: dict[str, str] = {}
@@ -45,7 +48,10 @@ def split_dataset(
             # What was cut off is not drawn later: its context already belongs to this split.
             owner.update({paragraph.context: name for paragraph, _ in groups[index] if _free(owner, paragraph, name)})
         if len(drawn[name]) < size:
-            raise DataError(_too_few(dataset, name, sizes, len(drawn[name]), by))
+            raise DataError(
+                f"{_FLAGS[name]} {size}: only {len(drawn[name]):,} of {dataset.source} are left once the other splits "
+                f"have their whole contexts (split by {by}); ask for fewer"
+            )
     rank = {question.id: number for number, (_, question) in enumerate(dataset.questions())}
     for pairs in drawn.values():
         pairs.sort(key=lambda pair: rank[pair[1].id])  # the file's order, in which articles stay together
@@ -65,12 +71,3 @@ def _groups(dataset: Dataset, by: SplitBy) -> list[list[tuple[Paragraph, Questio
     for paragraph, question in pairs:
         groups.setdefault(paragraph.article if by == "article" else paragraph.context, []).append((paragraph, question))
     return list(groups.values())
-
-
-def _too_few(dataset: Dataset, name: str, sizes: Mapping[str, int], found: int, by: SplitBy) -> str:
-    wanted = sum(sizes.values())
-    if wanted > len(dataset):
-        text = f"{dataset.source} has {len(dataset):,} usable questions, and the splits want {wanted:,} together"
-    else:
-        text = f"only {found:,} are left once the other splits have their whole contexts (split by {by})"
-    return f"{_FLAGS[name]} {sizes[name]}: {text}; ask for fewer"

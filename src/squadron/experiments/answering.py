@@ -49,8 +49,8 @@ def answer_questions(
 ) -> dict[str, list[Answers]]:
     """Ask every question of ``dataset``: strategy to one :class:`Answers` an adapter.
 
-    ``progress`` is told how many questions are done so far, in all. Prompts are at most ``max_prompt`` tokens long. The text of an answer is what was generated, without EOS and
-    without the space before and after it.
+    Prompts are at most ``max_prompt`` tokens long. The text of an answer is what was generated, without EOS and without
+    the space before and after it. ``progress`` is told how many questions are done so far, in all.
     """
     contexts, truncation = encode_evaluation(dataset, tokenizer, max_prompt=max_prompt)
     if fleet is not None:

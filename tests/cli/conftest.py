@@ -1,0 +1,43 @@
+"""The command line, called in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from squadron.cli.main import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit code, what it printed, and what it complained of."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+Squadron = Callable[..., Outcome]
+
+
+@pytest.fixture
+def squadron(capsys: pytest.CaptureFixture[str]) -> Squadron:
+    """``squadron("train", "--rank", 4)`` runs the command line."""
+
+    def call(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
+
+    return call

@@ -1,0 +1,255 @@
+"""What a user can do wrong: one line on standard error that names it, exit code 2, and nothing lost."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import SafetensorError
+
+from squadron import files
+
+
+def complaint(outcome: Any, words: str, code: int = 2) -> None:
+    assert outcome.code == code, outcome
+    assert outcome.out == ""
+    *before, last = outcome.err.splitlines()
+    assert last.startswith("squadron: error: ")
+    assert re.search(words, last), outcome.err
+    assert all(line.startswith("step ") for line in before), before  # progress, and nothing else
+
+
+def folder_state(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def train(squadron: Any, byte_base_dir: Path, small_data: Path, tmp_path: Path) -> Any:
+    """``train("--rank", 0)`` trains a few steps into ``tmp_path / "run"``."""
+
+    def call(*arguments: object) -> Any:
+        return squadron(
+            *("train", "--base", byte_base_dir, "--data", small_data, "--out", tmp_path / "run", "--max-steps", 2),
+            *("--precision", "fp32", "--eval-questions", 0, *arguments),
+        )
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"question,answer\n", r"not JSON \(line 1, column 1"),
+        (lzma.compress(b'{"version": "1.1", "data": []}' * 50)[:-20], "truncated or damaged"),
+        (b'{"version": "1.1"}', "data is missing; a list is expected"),
+        (b"", "the file is empty"),
+    ],
+)
+def test_files_that_are_not_squad(squadron: Any, content: bytes, words: str, tmp_path: Path) -> None:
+    source, out = tmp_path / "source.json.xz", tmp_path / "out"
+    source.write_bytes(content)
+    outcome = squadron("prepare", "--dataset", source, "--out", out)
+    complaint(outcome, words)
+    assert str(source) in outcome.err
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_bad_rows_are_set_aside_counted_and_listed(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
+    content = json.loads(small_squad.read_text())
+    paragraphs = [paragraph for article in content["data"] for paragraph in article["paragraphs"]]
+    paragraphs[0]["qas"][0]["answers"] = []
+    paragraphs[1]["qas"][0]["answers"][0]["text"] = "Nowhere"
+    paragraphs[2]["qas"][0]["id"] = paragraphs[2]["qas"][1]["id"]
+    paragraphs[3]["qas"][0]["question"] = ""
+    paragraphs[4]["qas"][0]["question"] = "Which\x00town?"
+    paragraphs[5]["context"] = "x" * 2**20
+    # These two are no mistakes: Windows line ends, and an answer in another normal form than its context.
+    paragraphs[6]["context"] = paragraphs[6]["context"].replace(". ", ".\r\n") + " Café."
+    paragraphs[6]["qas"][0]["answers"] = [{"text": "Cafe\u0301", "answer_start": 0}]
+    source = tmp_path / "source.json"
+    source.write_bytes(json.dumps(content, indent=1).replace("\n", "\r\n").encode())
+    sizes = ("--train-size", 20, "--val-size", 5, "--test-size", 3)
+    prepared = squadron("prepare", "--dataset", source, "--out", tmp_path / "out", *sizes, "--json")
+    assert prepared.code == 0, prepared.err
+    assert prepared.record["questions"] == 36 - 5 - 3
+    words = [
+        "answers: empty",
+        "'Nowhere' is not in the context",
+        "id: already used",
+        "question: empty",
+        r"U\+0000",
+        *["1,048,576 characters"] * 3,
+    ]
+    assert len(prepared.record["set_aside"]) == len(words)
+    for finding, word in zip(prepared.record["set_aside"], words, strict=True):
+        assert re.search(word, finding), finding
+        assert "article 'Article" in finding
+    # The line ends have moved the answers behind them by one character.
+    words = ["written as the context has it", "starts at 53, not 52"]
+    for finding, word in zip(prepared.record["repaired"], words, strict=True):
+        assert word in finding, finding
+    manifest = json.loads((tmp_path / "out" / "data.json").read_text())
+    assert manifest["set_aside"] == prepared.record["set_aside"]
+    complaint(
+        squadron("prepare", "--dataset", source, "--out", tmp_path / "strict", *sizes, "--strict"), "answers: empty"
+    )
+    assert not (tmp_path / "strict").exists()
+
+
+def test_splits_larger_than_the_data(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
+    outcome = squadron("prepare", "--dataset", small_squad, "--out", tmp_path / "out")
+    complaint(outcome, "--train-size 2000, --val-size 200, --test-size 5: .* has 36 usable questions; ask for fewer")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--rank", 0), "--rank 0: input should be greater than or equal to 1"),
+        (("--lr", "nan"), "--lr nan: input should be a finite number"),
+        (("--lr", "-1", "--rank", 0), "--rank 0: .*; --lr -1.0: "),
+        (("--target-modules", "c_proj"), "c_proj: ambiguous.*attn.c_proj .* mlp.c_proj"),
+        (("--target-modules", "attn.c_attn", "lm_head"), "lm_head: unknown; modules are attn.c_attn, "),
+        (("--precision", "fp16"), "--precision fp16: a CPU emulates it, .*use bf16"),
+        (("--device", "tpu"), "--device tpu: unknown"),
+        (("--max-length", 4096), "--max-length 4096: this base has 512 positions"),
+        (("--max-length", 20), "--max-length 20: no question of .* fits; raise it"),
+        (("--base", "nowhere/at/all"), "--base nowhere/at/all: not a folder"),
+        (("--data", "nowhere"), "--data nowhere: no such folder; make one with"),
+        (("--resume", "--replace"), "choose one"),
+    ],
+)
+def test_options_that_cannot_be(train: Any, arguments: tuple[object, ...], words: str, tmp_path: Path) -> None:
+    complaint(train(*arguments), words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("train", "--rnak", 4), ("train", "--rank", "four"), ("prepare",), ("trian",), ("score", "--order")],
+)
+def test_unknown_flags_and_verbs_are_errors(squadron: Any, arguments: tuple[object, ...]) -> None:
+    outcome = squadron(*arguments)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert "Error" in outcome.err
+
+
+def test_an_existing_run_folder_is_refused_resumed_or_replaced_as_asked(train: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert train().code == 0
+    before = folder_state(run)
+    complaint(train(), "a run is there already; add --resume to go on with it, or --replace")
+    complaint(train("--resume", "--lr", 0.5), r"lr was 0\.001 and is now 0\.5")
+    assert folder_state(run) == before
+    assert train("--resume", "--max-steps", 3).code == 0
+    assert json.loads((run / "run.json").read_text())["steps"] == 3
+    assert train("--replace", "--lr", 0.5).code == 0
+    assert json.loads((run / "run.json").read_text())["steps"] == 2
+    (run / "run.json").unlink()
+    complaint(train("--replace"), "not empty, and no run folder")
+
+
+def test_a_folder_in_use_is_refused(train: Any, tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    assert train().code == 0
+    with FileLock(tmp_path / "run" / ".lock"):
+        complaint(train("--resume", "--max-steps", 3), "in use by another process")
+    assert train("--resume", "--max-steps", 3).code == 0
+
+
+@pytest.mark.parametrize("after", [0, 3, 9])
+def test_a_full_disk_is_one_line_and_what_was_written_stays(
+    train: Any, after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    assert train("--max-steps", 1).code == 0
+    before = folder_state(run)
+    calls = 0
+    flush = os.fsync
+
+    def full(handle: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > after:
+            raise OSError(28, "No space left on device")
+        flush(handle)
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    complaint(train("--resume", "--max-steps", 5), "the disk is full .*free some space and run the same command again")
+    monkeypatch.undo()
+    assert calls > after
+    state = folder_state(run)
+    assert state.keys() == before.keys()  # no half-written file is left, and none is gone
+    assert train("--resume", "--max-steps", 5).code == 0
+    assert train("--replace", "--max-steps", 5, "--out", tmp_path / "whole").code == 0
+    name = "last/adapter_model.safetensors"
+    assert folder_state(run)[name] == folder_state(tmp_path / "whole")[name]
+
+
+def test_a_full_disk_under_safetensors_is_told_as_one() -> None:
+    # Its error is no OSError; these are its words.
+    words = "Error while serializing: I/O error: No space left on device (os error 28)"
+    assert files.disk_is_full(SafetensorError(words))
+    assert not files.disk_is_full(SafetensorError("Error while deserializing header: header too large"))
+
+
+def start(run: Path, base: Path, data: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "squadron", "train", "--base", str(base), "--data", str(data), "--out", str(run)]
+    options = ["--precision", "fp32", "--epochs", "200", "--eval-questions", "0", "--dropout", "0.1", *more]
+    return subprocess.Popen([*command, *options], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def losses(run: Path) -> list[Any]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line.get("loss", line.get("validation_loss")) for line in lines]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_in_the_middle_of_a_step_and_resumed_equals_never_stopped(
+    number: signal.Signals, byte_base_dir: Path, small_data: Path, tmp_path: Path
+) -> None:
+    """Law 7 on the command itself: Ctrl-C keeps the step under way; kill -9 goes back to the last checkpoint."""
+    run = tmp_path / "run"
+    process = start(run, byte_base_dir, small_data, "--checkpoint-seconds", "0")
+    wait_for(run / "checkpoint.safetensors", process)
+    time.sleep(0.2)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert out == ""
+    if number == signal.SIGINT:
+        assert process.returncode == 130, err
+        assert re.search(r"stopped after step \d+ of 600; nothing is lost: run the same command with --resume", err)
+        assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+    else:
+        assert process.returncode == -signal.SIGKILL
+    done = len(losses(run))
+    assert 0 < done < 600
+    stop = max(done + 10, 20)
+    finished = start(run, byte_base_dir, small_data, "--resume", "--max-steps", str(stop))
+    assert finished.wait(timeout=120) == 0, finished.communicate()
+    whole = start(tmp_path / "whole", byte_base_dir, small_data, "--max-steps", str(stop))
+    assert whole.wait(timeout=120) == 0, whole.communicate()
+    for process in (finished, whole):
+        process.communicate()
+    assert [x for x in losses(run) if x] == [x for x in losses(tmp_path / "whole") if x]
+    for name in ("last/adapter_model.safetensors", "adapter/adapter_model.safetensors"):
+        assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

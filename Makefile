@@ -24,7 +24,8 @@ lint: setup  ## format check, lint, types
 	$(BIN)/mypy
 
 test: lint  ## the one gate: format, lint, types, tests, docs
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	# Waiting threads sleep: two test runs on one machine would otherwise spin against each other.
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 format: setup  ## write the format and the mendable lint
 	$(BIN)/ruff check --fix --quiet src tests || true

@@ -1,0 +1,134 @@
+"""A run's own promises: the best adapter is kept, a bad loss is told, what could not start leaves nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from squadron.data.encoding import encode_training
+from squadron.data.prepared import load_split
+from squadron.data.trees import grow_trees, pack
+from squadron.errors import ConfigError, RunError
+from squadron.experiments.evaluate import evaluate
+from squadron.experiments.options import EvaluateOptions, TrainOptions
+from squadron.experiments.train import train
+from squadron.model.adapters import load_adapter
+from squadron.model.checkpoint import load_base
+from squadron.model.lora import Fleet
+from squadron.model.tokenizer import load_tokenizer
+from squadron.training.steps import mean_losses
+
+
+@pytest.fixture
+def options(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> dict[str, Any]:
+    return {
+        "base": str(byte_base_dir),
+        "data": str(small_data),
+        "out": str(tmp_path / "run"),
+        "precision": "fp32",
+        "eval_questions": 0,
+    }
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_the_adapter_of_the_lowest_validation_loss_is_kept(
+    options: dict[str, Any], byte_base_dir: Path, small_data: Path, tmp_path: Path
+) -> None:
+    summary = train(TrainOptions(**options, epochs=6, lr=1.0))
+    run = tmp_path / "run"
+    losses = {line["step"]: line["validation_loss"] for line in lines(run) if "validation_loss" in line}
+    best = min(losses, key=losses.__getitem__)
+    assert len(losses) == 6
+    assert summary["best_step"] == best != max(losses), losses  # so high a rate does get worse again
+
+    base = load_base(str(byte_base_dir))
+    tokenizer = load_tokenizer(byte_base_dir)
+    held_out, _ = encode_training(load_split(small_data, "validation").dataset, tokenizer, max_length=256)
+    packs = [pack(grow_trees(held_out))]
+    for name, step in (("adapter", best), ("last", max(losses))):
+        fleet = Fleet.from_weights(base.model.config, [load_adapter(run / name, base.model.config)])
+        assert mean_losses(base.model, fleet, packs)[0] == pytest.approx(losses[step], rel=1e-4)
+
+
+def test_training_learns_and_evaluation_shows_it(options: dict[str, Any], tmp_path: Path) -> None:
+    more = {"epochs": 100, "lr": 0.02, "rank": 16, "target_modules": ("all",), "eval_questions": 9}
+    summary = train(TrainOptions(**{**options, **more}))
+    run = tmp_path / "run"
+    first = next(line["loss"] for line in lines(run) if "loss" in line)
+    assert summary["loss"] < 0.6 * first
+    assert summary["validation_questions"] == 9
+    # What is told while training is what evaluate says of the last adapter, by the same route.
+    (run / "adapter").rename(run / "best")
+    (run / "last").rename(run / "adapter")
+    scores = evaluate(EvaluateOptions(run=str(run), precision="fp32"))
+    assert scores["f1"] == pytest.approx(summary["validation_f1"])
+    assert scores["f1"] > 30
+    assert evaluate(EvaluateOptions(run=str(run), precision="fp32", split="train"))["f1"] > 80
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_adapter(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from squadron.training import optimizer
+
+    step = optimizer.FleetAdamW.step
+
+    def wild(self: Any, rates: Any, active: Any) -> None:
+        step(self, [1e30 if self.steps[0] == 3 else rate for rate in rates], active)
+
+    monkeypatch.setattr(optimizer.FleetAdamW, "step", wild)
+    summary = train(TrainOptions(**options, epochs=4))
+    assert summary["status"] == "diverged"
+    assert "at step 4; lower --lr" in summary["reason"]
+    for name in ("last", "adapter"):
+        for tensor in load_file(tmp_path / "run" / name / "adapter_model.safetensors").values():
+            assert torch.isfinite(tensor).all()
+    assert [line["loss"] for line in lines(tmp_path / "run") if "loss" in line][-1] is None
+    # Nothing goes on from there by itself, and asking again says the same.
+    again = train(TrainOptions(**options, epochs=4), resume=True)
+    assert (again["status"], again["steps"]) == ("diverged", summary["steps"])
+
+
+def test_what_could_not_start_leaves_nothing_behind(options: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="positions"):
+        train(TrainOptions(**options, max_length=1000))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_plain_file_trains_without_validation(options: dict[str, Any], small_squad: Path, tmp_path: Path) -> None:
+    summary = train(TrainOptions(**{**options, "data": str(small_squad)}, max_steps=3))
+    assert "validation_loss" not in summary
+    assert summary["best_step"] == 3
+    first = load_file(tmp_path / "run" / "adapter" / "adapter_model.safetensors")
+    last = load_file(tmp_path / "run" / "last" / "adapter_model.safetensors")
+    assert all(torch.equal(first[name], last[name]) for name in first)
+    scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), limit=4, max_new_tokens=4))
+    assert scores["questions"] == 4
+
+
+def test_evaluate_notices_another_base_and_a_run_without_adapter(
+    options: dict[str, Any], tiny_base_dir: Path, tmp_path: Path
+) -> None:
+    train(TrainOptions(**options, max_steps=1))
+    record = tmp_path / "run" / "run.json"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps({**content, "base": {**content["base"], "sha256": "0" * 64}}))
+    with pytest.raises(RunError, match=r"was trained on another .*put the base back"):
+        evaluate(EvaluateOptions(run=str(tmp_path / "run")))
+    record.write_text(json.dumps({**content, "schema": 99}))
+    with pytest.raises(RunError, match="not the record of a train run of schema 1"):
+        evaluate(EvaluateOptions(run=str(tmp_path / "run")))
+    with pytest.raises(RunError, match="no such run folder"):
+        evaluate(EvaluateOptions(run=str(tmp_path / "none")))
+    with pytest.raises(ConfigError, match="either a run folder, or --base"):
+        evaluate(EvaluateOptions(run="a", base=str(tiny_base_dir)))
+    with pytest.raises(ConfigError, match="--data: missing"):
+        evaluate(EvaluateOptions(base=str(tiny_base_dir)))

@@ -1,0 +1,75 @@
+"""The house itself: arrows between rooms run one way, modules stay small, no file speaks of one machine."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "squadron"
+MAY_USE = {
+    "model": set(),
+    "data": set(),
+    "scoring": set(),
+    "training": {"model", "data", "scoring"},
+    "decoding": {"model", "data"},
+    "pocket": {"data", "model"},
+    "experiments": {"training", "decoding", "scoring", "model", "data", "pocket"},
+    "cli": {"experiments", "data", "scoring", "model"},
+}
+"""What each room may import, beside itself and the files that stand in no room."""
+
+
+def modules() -> list[Path]:
+    found = sorted(SOURCE.rglob("*.py"))
+    assert len(found) > 40
+    return found
+
+
+def imported_rooms(path: Path) -> set[str]:
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: write imports in full"
+            names = [node.module or ""]
+        rooms |= {name.split(".")[1] for name in names if name.startswith("squadron.")}
+    return {room for room in rooms if (SOURCE / room).is_dir()}
+
+
+def test_arrows_between_rooms_run_one_way() -> None:
+    for path in modules():
+        room = path.relative_to(SOURCE).parts[0]
+        if (SOURCE / room).is_dir():
+            assert imported_rooms(path) - {room} <= MAY_USE[room], path
+
+
+def test_scoring_knows_no_torch_and_the_engine_no_references() -> None:
+    for path in modules():
+        text = path.read_text()
+        if "scoring" in path.parts:
+            assert not re.search(r"^\s*(import|from) torch", text, re.MULTILINE), path
+        assert not re.search(r"^\s*(import|from) (transformers|peft|trl)\b", text, re.MULTILINE), path
+        assert "pickle" not in re.findall(r"^\s*(?:import|from) (\w+)", text, re.MULTILINE), path
+        assert not re.search(r"torch\.(load|save)\(", text), path
+
+
+def test_modules_stay_small() -> None:
+    for path in modules():
+        assert len(path.read_text().splitlines()) <= 400, f"{path}: split it"
+
+
+def test_no_file_speaks_of_one_machine() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout: the list of files comes from git")
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    names = [name for name in names if name]
+    assert len(names) > 60
+    paths = re.compile(r"(?<![.\w])/(?:work|farm|home/\w+|root|Users/\w+)/")
+    for name in names:
+        text = (ROOT / name).read_bytes().decode("utf-8", errors="replace")
+        assert not paths.search(text), f"{name}: {paths.search(text)}"

@@ -1,0 +1,250 @@
+"""Span search: an answer is a span of the context, whatever the context and whatever the model prefers."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer as Backend
+from tokenizers import decoders, models, pre_tokenizers
+
+from helpers import shake
+from squadron.data.encoding import EncodedContext, Encoder, Prompt, encode_evaluation
+from squadron.data.squad import Dataset, Paragraph, Question
+from squadron.decoding.engine import Generation, generate
+from squadron.decoding.span import SpanIndex, SpanPath, likeliest_allowed
+from squadron.decoding.strategies import STRATEGIES
+from squadron.model.checkpoint import random_model
+from squadron.model.config import GPT2Config
+from squadron.model.tokenizer import EOS, Tokenizer, load_tokenizer
+
+PIECES = ["Saint Bernadette", "in 1858", "the", "NASA", "naïve café", "東京", "🎈", "“quoted”", "e\u0301", "x-ray",
+          "$5.00", "don't", "Ünïcödé", "Москва", "12,345", "A", "(born 1912)", "a\u00a0b", "!"]  # fmt: skip
+JOINTS = [" ", " ", " ", " ", ", ", "  ", "\n", " (", ") ", '"', ' "', "", "\t", "—", "   "]
+
+
+def random_text(rng: random.Random) -> str:
+    """Few pieces, so that phrases come again; blanks of all kinds, in front and behind too."""
+    few = rng.sample(PIECES, rng.randint(1, 5))
+    text = rng.choice(["", "", " ", "  ", "\n", '"'])
+    for _ in range(rng.randint(1, 25)):
+        text += rng.choice(few) + rng.choice(JOINTS)
+    return text
+
+
+def bytes_tokenizer() -> Tokenizer:
+    """A token a byte: blanks are tokens of their own, and most characters of most scripts take several."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {character: i for i, character in enumerate(alphabet)} | {EOS: 256}
+    backend = Backend(models.BPE(vocab=vocabulary, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.add_special_tokens([EOS])
+    return Tokenizer(backend, "bytes")
+
+
+@pytest.fixture(scope="module", params=["gpt2", "bytes"])
+def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+    if request.param == "bytes":
+        return bytes_tokenizer()
+    return load_tokenizer(request.getfixturevalue("gpt2_tokenizer_dir"))
+
+
+def encode(texts: list[str], encoder: Encoder, *, max_prompt: int = 200) -> list[EncodedContext]:
+    """A question about each text."""
+    paragraphs = [Paragraph("a", text, (Question(f"q{number}", "Who?", ()),)) for number, text in enumerate(texts)]
+    return encode_evaluation(Dataset(tuple(paragraphs), "2.0", "test"), encoder, max_prompt=max_prompt)[0]
+
+
+def answer(
+    contexts: list[EncodedContext], tokenizer: Tokenizer, *, seed: int, steps: int, encoder: Encoder | None
+) -> Iterator[tuple[EncodedContext, Generation]]:
+    """Answers of a small random model."""
+    config = GPT2Config(tokenizer.size, n_positions=256, n_embd=12, n_layer=1, n_head=2, n_inner=17)
+    model = shake(random_model(config, seed=seed), seed=seed, size=0.5)
+    with torch.no_grad():  # against EOS, which has few others beside it: short answers and long ones shall come
+        model.wte.weight[tokenizer.eos_id] = -0.5 * model.ln_f.bias
+    found = generate(
+        model,
+        contexts,
+        strategies=[STRATEGIES["span"]],
+        max_new_tokens=steps,
+        eos_id=tokenizer.eos_id,
+        encoder=encoder,
+    )["span"][0]
+    for context in contexts:
+        for prompt in context.prompts:
+            yield context, found[prompt.id][0]
+
+
+@pytest.mark.parametrize("respelled", [True, False])
+def test_a_thousand_random_contexts(tokenizer: Tokenizer, respelled: bool) -> None:
+    rng = random.Random(31)
+    contexts = encode([random_text(rng) for _ in range(1000)], tokenizer, max_prompt=90)
+    stopped = cut = repeated = truncated = unspaced = 0
+    encoder = tokenizer if respelled else None
+    for context, ours in answer(contexts, tokenizer, seed=1, steps=8, encoder=encoder):
+        assert ours.span is not None
+        start, stop = ours.span
+        text = context.text[start:stop]
+        emitted = tokenizer.decode(ours.tokens)
+        (prompt,) = context.prompts
+        sees = context.offsets[prompt.visible - 1][1]
+        assert 0 <= start <= stop <= max(sees, 0)
+        assert text == text.strip()
+        if not respelled:
+            unspaced += emitted[:1] not in ("", " ")
+            emitted = emitted if emitted[:1] in ("", " ") else f" {emitted}"
+        if ours.stopped:
+            assert emitted == (f" {text}" if text else "")
+            assert text or not context.text[: max(sees, 0)].strip()
+        else:
+            assert len(ours.tokens) == 8
+            assert emitted.startswith(f" {text}" if text else " ")
+        stopped += ours.stopped
+        cut += not ours.stopped
+        repeated += context.text.count(text) > 1
+        truncated += prompt.visible < len(context.tokens)
+    assert stopped + cut == 1000
+    assert min(stopped, cut, repeated, truncated) > 50, (stopped, cut, repeated, truncated)
+    assert respelled == (unspaced == 0)
+
+
+def test_the_index_allows_what_a_scan_finds(gpt2_tokenizer_dir: Path) -> None:
+    """Texts of spaced words: an answer is any run of tokens that starts with a space."""
+    tokenizer = load_tokenizer(gpt2_tokenizer_dir)
+    rng = random.Random(7)
+    eos, steps = tokenizer.eos_id, 0
+    for _ in range(200):
+        text = " ".join(rng.choice(["alpha", "beta", "Bernadette", "Soubirous", "alphabet"]) for _ in range(20))
+        (context,) = encode([text], tokenizer)
+        inside = list(context.tokens[2:])
+        spaced = [text[max(start, 0)] == " " or start < 0 for start, _ in context.offsets[2:]]
+        path, emitted = SpanPath(SpanIndex(context, len(context.tokens), tokenizer)), list[int]()
+        while True:
+            runs = [i for i in range(len(inside)) if spaced[i] and inside[i : i + len(emitted)] == emitted]
+            behind = {inside[i + len(emitted)] for i in runs if i + len(emitted) < len(inside)}
+            assert path.allowed(eos, suppress_eos=False).tolist() == sorted(behind | ({eos} if emitted else set()))
+            if emitted:
+                first = context.offsets[2:][runs[0]][0] + 1
+                assert path.span == (first, context.offsets[2:][runs[0] + len(emitted) - 1][1])
+            token = rng.choice(sorted(behind | ({eos} if emitted else set())))
+            if token == eos:
+                break
+            emitted.append(token)
+            path.take(token)
+            steps += 1
+    assert steps > 400
+
+
+def follow(index: SpanIndex, tokens: list[int], eos_id: int) -> tuple[int, int] | None:
+    """Where this answer lies; None where the index does not allow it."""
+    path = SpanPath(index)
+    for token in tokens:
+        if token not in path.allowed(eos_id, suppress_eos=False):
+            return None
+        path.take(token)
+    return path.span if eos_id in path.allowed(eos_id, suppress_eos=False) else None
+
+
+def test_words_without_a_space_before_them(tokenizer: Tokenizer) -> None:
+    text = 'In "Hamlet"\nNASA (NASA, 1958) said: $5 to Bob-Ann. "Hamlet" again'
+    (context,) = encode([text], tokenizer)
+    respelled = SpanIndex(context, len(context.tokens), tokenizer)
+    bare = SpanIndex(context, len(context.tokens))
+
+    def find(index: SpanIndex, answer: str) -> str | None:
+        place = follow(index, tokenizer.encode(f" {answer}"), tokenizer.eos_id)
+        return None if place is None else text[slice(*place)]
+
+    for word in ("In", "Hamlet", "NASA", "1958", "NASA (NASA, 1958", "$5", "Bob-Ann", "Ann", "Bob", '"Hamlet" again'):
+        assert find(respelled, word) == word
+    assert find(bare, "In") == "In"
+    assert find(bare, "Hamlet") is None  # as the context spells it, it has no space
+    assert follow(bare, tokenizer.encode("Hamlet"), tokenizer.eos_id) == (4, 10)
+    for index in (bare, respelled):
+        assert follow(index, tokenizer.encode("again"), tokenizer.eos_id) is None  # its space is not left out
+    assert follow(respelled, tokenizer.encode("Hamlet"), tokenizer.eos_id) is None
+    for absent in ("amlet", "Hamlet again", "ASA", "Macbeth", "Bob Ann", "again In"):
+        assert find(respelled, absent) is None
+    assert follow(respelled, tokenizer.encode(" Hamlet"), tokenizer.eos_id) == (4, 10)  # the first of the two
+
+
+def test_answers_stay_within_what_the_prompt_sees(tokenizer: Tokenizer) -> None:
+    text = "one two three (four five"
+    (context,) = encode([text], tokenizer)
+    for visible in range(len(context.tokens) + 1):
+        index = SpanIndex(context, visible, tokenizer)
+        seen = text[: max(context.offsets[visible - 1][1], 0)] if visible else ""
+        for answer in ("one", "one two", "three (four", "four", "four five", "five"):
+            found = follow(index, tokenizer.encode(f" {answer}"), tokenizer.eos_id)
+            assert (found is not None) == (answer in seen), (visible, answer)
+
+
+def test_the_gold_answers_of_squad_can_be_reached(gpt2_tokenizer_dir: Path, shared_squad: Path) -> None:
+    tokenizer = load_tokenizer(gpt2_tokenizer_dir)
+    data = json.loads(lzma.decompress(shared_squad.read_bytes()))["data"]
+    paragraphs = [paragraph for article in data for paragraph in article["paragraphs"]][::20]
+    golds = reached = bare = 0
+    for paragraph, context in zip(paragraphs, encode([p["context"] for p in paragraphs], tokenizer), strict=True):
+        index = SpanIndex(context, len(context.tokens), tokenizer)
+        plain = SpanIndex(context, len(context.tokens))
+        for question in paragraph["qas"]:
+            text = question["answers"][0]["text"]
+            tokens = tokenizer.encode(f" {text}")
+            place = follow(index, tokens, tokenizer.eos_id)
+            golds += 1
+            reached += place is not None
+            bare += follow(plain, tokens, tokenizer.eos_id) is not None
+            if place is not None:
+                assert paragraph["context"][slice(*place)] == text
+    assert golds > 400
+    assert reached / golds > 0.98, (reached, golds)
+    assert bare < reached  # the second spelling is what opens the rest
+
+
+def test_an_empty_context_has_an_empty_answer() -> None:
+    tokenizer = bytes_tokenizer()
+    contexts = encode(["", "   ", "\n"], tokenizer)
+    for _, ours in answer(contexts, tokenizer, seed=2, steps=3, encoder=tokenizer):
+        assert (ours.tokens, ours.stopped, ours.span) == ((), True, (0, 0))
+
+
+def test_without_eos_a_span_ends_where_the_context_ends() -> None:
+    context = EncodedContext("a b c", (1, 2, 3), ((-1, 1), (1, 3), (3, 5)), (Prompt("q", 3, (4,)),))
+    model = shake(random_model(GPT2Config(11, 20, 4, 1, 2, 5), seed=1), seed=2, size=0.5)
+    (found,) = generate(
+        model, [context], strategies=[STRATEGIES["span"]], max_new_tokens=9, eos_id=0, suppress_eos=True
+    )["span"]
+    (ours,) = found["q"]
+    assert not ours.stopped
+    assert ours.tokens[-1] == 3
+    assert ours.span == (2 * (3 - len(ours.tokens)), 5)
+    assert -30 < ours.log_probability < 0
+
+
+def test_offsets_that_leave_blanks_out_mean_the_same() -> None:
+    full = EncodedContext("ab  cd e", (1, 2, 3, 4), ((-1, 2), (2, 3), (3, 6), (6, 8)), ())
+    trimmed = EncodedContext("ab  cd e", (1, 2, 3, 4), ((0, 2), (3, 3), (4, 6), (7, 8)), ())
+    for token, place in ((1, (0, 2)), (3, (4, 6)), (4, (7, 8))):
+        assert follow(SpanIndex(full, 4), [token], 9) == place
+        assert follow(SpanIndex(trimmed, 4), [token], 9) == place
+    assert follow(SpanIndex(full, 4), [2, 3], 9) is None
+
+
+def test_the_likeliest_allowed_token_is_taken() -> None:
+    context = EncodedContext("a b a c", (1, 2, 1, 3), ((-1, 1), (1, 3), (3, 5), (5, 7)), ())
+    make: Callable[[], SpanPath] = lambda: SpanPath(SpanIndex(context, 4))  # noqa: E731
+    paths = [make(), make(), make()]
+    logits = torch.tensor([[9.0, 1, 2, 3, 8], [9, 3, 2, 1, 8], [9, 2, 3, 1, 8]])
+    assert likeliest_allowed(logits, paths, 0, False).tolist() == [3, 1, 2]  # not EOS at first, and 4 never
+    assert likeliest_allowed(torch.tensor([[-9.0, 7, 8, 7, 7]] * 3), paths, 0, False).tolist() == [0, 2, 1]
+    assert [path.span for path in paths[1:]] == [(0, 3), (2, 5)]
+    assert likeliest_allowed(torch.tensor([[-9.0, 7, 8, 7, 7]] * 2), paths[1:], 0, True).tolist() == [1, 3]
+    assert np.array_equal(paths[2].allowed(0, False), [0])

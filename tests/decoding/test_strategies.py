@@ -1,0 +1,88 @@
+"""Strategies by name, their combinations, and what is refused with which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from squadron.decoding.strategies import STRATEGIES, Strategy, resolve_strategies
+from squadron.errors import ConfigError
+
+
+def test_the_named_strategies_have_the_values_of_the_study() -> None:
+    assert list(STRATEGIES) == ["greedy", "top-k", "nucleus", "temperature", "beam", "span"]
+    assert STRATEGIES["greedy"] == Strategy("greedy")
+    assert (STRATEGIES["top-k"].top_k, STRATEGIES["nucleus"].top_p, STRATEGIES["temperature"].temperature) == (
+        50,
+        0.95,
+        1.3,
+    )
+    assert [name for name, strategy in STRATEGIES.items() if strategy.sample] == ["top-k", "nucleus", "temperature"]
+    assert STRATEGIES["beam"].beams == 4
+    assert STRATEGIES["span"].span
+
+
+def test_names_resolve_once_and_in_order() -> None:
+    assert [s.name for s in resolve_strategies(["span", "greedy", "span"])] == ["span", "greedy"]
+    assert [s.name for s in resolve_strategies(["beam", "all"])] == [
+        "beam",
+        *(name for name in STRATEGIES if name != "beam"),
+    ]
+
+
+def test_stochastic_strategies_combine_under_one_name() -> None:
+    one, other = resolve_strategies(["nucleus+top-k"]), resolve_strategies(["top-k+nucleus"])
+    assert one == other == (Strategy("top-k+nucleus", top_k=50, top_p=0.95, sample=True),)
+    (whole,) = resolve_strategies(["temperature+nucleus+top-k"], top_k=7, top_p=0.5, temperature=0.8)
+    assert whole == Strategy("top-k+nucleus+temperature", temperature=0.8, top_k=7, top_p=0.5, sample=True)
+
+
+def test_a_value_goes_to_the_strategies_that_have_one() -> None:
+    chosen = {s.name: s for s in resolve_strategies(["all"], top_k=3, top_p=0.5, temperature=0.7, beams=2)}
+    assert chosen["greedy"] == STRATEGIES["greedy"]
+    assert chosen["top-k"] == Strategy("top-k", top_k=3, sample=True)
+    assert chosen["nucleus"] == Strategy("nucleus", top_p=0.5, sample=True)
+    assert chosen["temperature"] == Strategy("temperature", temperature=0.7, sample=True)
+    assert chosen["beam"] == Strategy("beam", beams=2)
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "words"),
+    [
+        (["gready"], {}, r"--decoding gready: no strategy 'gready'; choose from greedy, top-k, .*, span, all"),
+        ([], {}, "--decoding: a strategy is expected"),
+        (["greedy+top-k"], {}, "greedy does not combine"),
+        (["beam+span"], {}, "beam does not combine"),
+        (["top-k+"], {}, "no strategy ''"),
+        (["greedy"], {"top_k": 5}, "--top-k 5: no chosen strategy uses it; add --decoding top-k"),
+        (["top-k"], {"top_p": 0.5}, "--top-p 0.5: no chosen"),
+        (["nucleus"], {"temperature": 0.5}, "--temperature 0.5: no chosen"),
+        (["span"], {"beams": 3}, "--beams 3: no chosen"),
+        (["top-k"], {"top_k": 0}, "--top-k 0: an integer of 1 or more"),
+        (["nucleus"], {"top_p": 1.2}, "--top-p 1.2: a probability"),
+        (["nucleus"], {"top_p": 0.0}, "--top-p 0.0: a probability"),
+        (["temperature"], {"temperature": 0.0}, "--temperature 0.0: a number above 0"),
+        (["temperature"], {"temperature": float("nan")}, "--temperature nan: a number above 0"),
+        (["beam"], {"beams": 0}, "--beams 0: an integer of 1 or more"),
+    ],
+)
+def test_what_is_refused(names: list[str], options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        resolve_strategies(names, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sample": True, "beams": 2}, "--beams 2"),
+        ({"span": True, "beams": 2}, "--beams 2"),
+        ({"span": True, "sample": True}, "span search takes the likeliest token"),
+        ({"top_k": 3}, "--top-k 3: mine does not sample"),
+        ({"top_p": 0.3}, "--top-p 0.3: mine does not sample"),
+        ({"temperature": 0.3}, "--temperature 0.3: mine does not sample"),
+    ],
+)
+def test_combinations_that_would_change_nothing_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Strategy("mine", **options)

@@ -28,15 +28,14 @@ def add(app: typer.Typer) -> None:
 
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     table = Table(title=f"{record['run'] or record['base']} on {record['split']}, {record['questions']:,} questions")
-    for column in ("decoding", "EM", "95 % interval", "F1", "95 % interval", "stopped by EOS", "found in context"):
-        table.add_column(column, justify="left" if column == "decoding" else "right")
+    table.add_column("decoding", no_wrap=True)
+    for column in ("EM (95 %)", "F1 (95 %)", "ended by EOS", "in context"):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, scores in record["decodings"].items():
         table.add_row(
             name,
-            f"{scores['exact_match']:.2f}",
-            interval(scores["exact_match_interval"]),
-            f"{scores['f1']:.2f}",
-            interval(scores["f1_interval"]),
+            f"{scores['exact_match']:.2f} ({interval(scores['exact_match_interval'])})",
+            f"{scores['f1']:.2f} ({interval(scores['f1_interval'])})",
             "-" if scores["eos_rate"] is None else f"{100 * scores['eos_rate']:.0f} %",
             f"{100 * scores['in_context_share']:.0f} %",
         )
@@ -48,4 +47,4 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
 
 def interval(ends: list[float]) -> str:
     """An interval for a table."""
-    return f"{ends[0]:.1f} to {ends[1]:.1f}"
+    return f"{ends[0]:.1f} – {ends[1]:.1f}"

@@ -43,7 +43,9 @@ def verb(
 
             raise typer.Exit(guarded(call, console))
 
-        parameters = [_parameter(key, field) for key, field in options.model_fields.items()]
+        # What is the verb's own comes first; what every verb has, last.
+        own = sorted(options.model_fields.items(), key=lambda item: item[0] in Options.model_fields)
+        parameters = [_parameter(key, field) for key, field in own]
         parameters += [
             _keyword(key, Annotated[type(default), typer.Option(flag_name(key), help=text)], default)
             for key, (default, text) in extra.items()

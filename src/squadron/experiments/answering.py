@@ -68,18 +68,25 @@ def answer_questions(
         progress=progress,
         encoder=tokenizer,
     )
-    order = [question.id for _, question in dataset.questions()]
+    asked = {question.id: paragraph.context for paragraph, question in dataset.questions()}
     found: dict[str, list[Answers]] = {}
     for name, adapters in generated.items():
         found[name] = []
         for by_question in adapters:
-            generations = {question: by_question.get(question, []) for question in order}
+            generations = {question: by_question.get(question, []) for question in asked}
             texts = {
-                question: [tokenizer.decode(one.tokens).strip() for one in made]
+                question: [_text(one, asked[question], tokenizer) for one in made]
                 for question, made in generations.items()
             }
             found[name].append(Answers(generations, texts, truncation))
     return found
+
+
+def _text(generation: Generation, context: str, tokenizer: Tokenizer) -> str:
+    """A span is what stands in the context; anything else, what its tokens spell."""
+    if generation.span is not None:
+        return context[slice(*generation.span)]
+    return tokenizer.decode(generation.tokens).strip()
 
 
 def first_questions(dataset: Dataset, count: int) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from dataclasses import dataclass
@@ -176,7 +177,14 @@ def _write_answers(out: Path, decoding: str, split: str, answers: Answers) -> No
     write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
     details = {
         name: [
-            {"text": text, "tokens": len(one.tokens), "stopped": one.stopped, "log_probability": one.log_probability}
+            {
+                "text": text,
+                "tokens": len(one.tokens),
+                "stopped": one.stopped,
+                # JSON has no NaN, which an adapter with broken numbers gives.
+                "log_probability": one.log_probability if math.isfinite(one.log_probability) else None,
+                **({"span": list(one.span)} if one.span is not None else {}),
+            }
             for text, one in zip(answers.texts[name], generations, strict=True)
         ]
         for name, generations in answers.generations.items()

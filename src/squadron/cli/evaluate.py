@@ -29,7 +29,7 @@ def add(app: typer.Typer) -> None:
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     table = Table(title=f"{record['run'] or record['base']} on {record['split']}, {record['questions']:,} questions")
     table.add_column("decoding", no_wrap=True)
-    for column in ("EM (95 %)", "F1 (95 %)", "ended by EOS", "in context"):
+    for column in ("EM (95 %)", "F1 (95 %)", "EOS", "in context"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, scores in record["decodings"].items():
         table.add_row(

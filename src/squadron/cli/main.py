@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import typer
 
-from squadron.cli import base, doctor, evaluate, export, prepare, score, train
+from squadron.bench.train import BenchTrainOptions
+from squadron.cli import base, bench, doctor, evaluate, export, prepare, score, train
 from squadron.cli.options import list_flags
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 
@@ -30,14 +31,14 @@ def build() -> typer.Typer:
             typer.echo(of("squadron"))
             raise typer.Exit
 
-    for module in (prepare, train, evaluate, score, export, base, doctor):
+    for module in (prepare, train, evaluate, score, export, base, doctor, bench):
         module.add(app)
     return app
 
 
 def spread_lists(arguments: Sequence[str]) -> list[str]:
     """Write ``--flag a b`` as ``--flag a --flag b``, for the flags that take several values."""
-    flags = list_flags(TrainOptions) | list_flags(EvaluateOptions)
+    flags = list_flags(TrainOptions) | list_flags(EvaluateOptions) | list_flags(BenchTrainOptions)
     spread: list[str] = []
     current: str | None = None
     taken = 0

@@ -40,7 +40,8 @@ class Schedule:
         self.order = order
         self.loss: Loss = loss
         self.seed = seed
-        self._arranged = lru_cache(maxsize=1)(self._arrange)
+        self.arrangement = lru_cache(maxsize=1)(self._arrange)
+        """The order of the examples in an epoch, as indices."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -50,7 +51,7 @@ class Schedule:
     def step(self, step: int) -> list[Pack]:
         """The micro-batches of optimizer step ``step``, counted from 0 over all epochs."""
         epoch, index = divmod(step, self.steps_per_epoch)
-        order = self._arranged(epoch)
+        order = self.arrangement(epoch)
         chosen = order[index * self.questions_per_step : (index + 1) * self.questions_per_step]
         micro = [chosen[start : start + self.batch_size] for start in range(0, len(chosen), self.batch_size)]
         return [pack(grow_trees([self.examples[i] for i in part]), loss=self.loss) for part in micro]

@@ -1,0 +1,109 @@
+"""What every side of a training benchmark is given: the same checkpoint, batches, first numbers and steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from squadron.data.batches import Order, Schedule
+from squadron.data.encoding import Branch, Example, encode_training
+from squadron.data.sources import load_data
+from squadron.errors import DataError
+from squadron.files import read_json, write_json
+from squadron.model.adapters import save_adapter
+from squadron.model.checkpoint import locate_base
+from squadron.model.config import read_config
+from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.tokenizer import load_tokenizer
+from squadron.randomness import numpy_generator
+from squadron.training.precision import Precision
+
+_MEGABATCH = 50
+"""Batches that are sorted by length together, as ``transformers`` groups by length."""
+LEARNING_RATE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainPlan:
+    """Batches of encoded questions in the order in which every side trains on them."""
+
+    base: str
+    adapter: str
+    precision: Precision
+    batch_size: int
+    examples: tuple[Example, ...]
+    eos_id: int
+
+    def write(self, path: Path) -> None:
+        """Write the plan for a worker process."""
+        examples = [
+            [one.paragraph, one.context, one.branch.id, one.branch.question, one.branch.answer] for one in self.examples
+        ]
+        record = {name: getattr(self, name) for name in ("base", "adapter", "precision", "batch_size", "eos_id")}
+        write_json(path, {**record, "examples": examples}, indent=None)
+
+    @classmethod
+    def read(cls, path: Path) -> TrainPlan:
+        """Read a plan."""
+        record: dict[str, Any] = read_json(path, what="a benchmark's plan", error=DataError)
+        examples = tuple(
+            Example(paragraph, tuple(context), Branch(name, tuple(question), tuple(answer)))
+            for paragraph, context, name, question, answer in record.pop("examples")
+        )
+        return cls(examples=examples, **record)
+
+
+class InOrder(Schedule):
+    """Batches of the examples as they are listed."""
+
+    def _arrange(self, epoch: int) -> list[int]:
+        assert epoch == 0, epoch
+        return list(range(len(self.examples)))
+
+
+def plan_training(
+    folder: Path,
+    *,
+    base: str,
+    data: str,
+    order: Order,
+    steps: int,
+    batch_size: int,
+    max_length: int,
+    rank: int,
+    targets: tuple[str, ...],
+    precision: Precision,
+    seed: int,
+    offline: bool = False,
+) -> TrainPlan:
+    """Draw ``steps`` batches and one adapter's first numbers, which go to ``folder``.
+
+    By question, batches hold questions of like length, which is what the peers' length grouping gives: it costs
+    Squadron nothing and saves them padding. By paragraph, whole paragraphs follow one another.
+    """
+    location = locate_base(base, offline=offline)
+    tokenizer = load_tokenizer(location)
+    examples, _ = encode_training(load_data(data, offline=offline), tokenizer, max_length=max_length)
+    wanted = steps * batch_size
+    if len(examples) < wanted:
+        raise DataError(f"--steps {steps}: {data} has {len(examples):,} questions of {wanted:,} wanted; ask for fewer")
+    schedule = Schedule(examples, batch_size=batch_size, order=order, seed=seed)
+    drawn = [schedule.examples[i] for i in schedule.arrangement(0)[:wanted]]
+    if order == "question":
+        drawn = _grouped_by_length(drawn, batch_size, seed)
+    config = read_config(location / "config.json")
+    spec = LoraSpec(rank=rank, targets=targets, seed=seed)
+    save_adapter(folder / "adapter", Fleet(config, [spec]).weights(0), base=base)
+    return TrainPlan(base, str(folder / "adapter"), precision, batch_size, tuple(drawn), tokenizer.eos_id)
+
+
+def _grouped_by_length(examples: list[Example], batch_size: int, seed: int) -> list[Example]:
+    """Batches of like length in random order."""
+    batches: list[list[Example]] = []
+    span = _MEGABATCH * batch_size
+    for start in range(0, len(examples), span):
+        ordered = sorted(examples[start : start + span], key=lambda one: -one.length)
+        batches += [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
+    order = numpy_generator(seed, "bench").permutation(len(batches))
+    return [example for number in order for example in batches[number]]

@@ -1,0 +1,90 @@
+"""Squadron's side of the training benchmark, and what its matrix products alone would take."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from squadron.bench.plan import LEARNING_RATE, InOrder, TrainPlan
+from squadron.model.adapters import CONFIG, load_adapter
+from squadron.model.checkpoint import load_base
+from squadron.model.config import GPT2Config
+from squadron.model.lora import Fleet, LoraSpec
+from squadron.training.precision import resolve_device, resolve_precision
+from squadron.training.steps import FleetTrainer
+
+
+def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
+    """Train on the plan's batches; seconds and loss of every step, and tokens that were really processed."""
+    device = resolve_device("auto")
+    dtype = resolve_precision(plan.precision, device)
+    base = load_base(plan.base, dtype=dtype, device=device)
+    start = load_adapter(Path(plan.adapter), base.model.config)
+    fleet = fleet_like(base.model.config, Path(plan.adapter), fleet_size, device)
+    for k in range(fleet_size):
+        for name, (a, b) in start.layers.items():
+            fleet.sites[name].a.data[k, : a.shape[0]] = a
+            fleet.sites[name].b.data[k, : a.shape[0]] = b.T
+    batches = InOrder(plan.examples, batch_size=plan.batch_size)
+    steps = batches.steps_per_epoch
+    trainer = FleetTrainer(base.model, fleet, batches, learning_rates=[LEARNING_RATE] * fleet_size, total_steps=steps)
+    seconds, losses, tokens, targets = [], [], [], []
+    for step in range(steps):
+        began = time.perf_counter()
+        result = trainer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - began)
+        losses.append(result.losses[0])
+        tokens.append(result.tokens)
+        targets.append(sum(len(pack.rows) for pack in batches.step(step)))
+    rows, logits = round(statistics.fmean(tokens)), round(statistics.fmean(targets))
+    ideal = matrix_product_seconds(base.model.config, fleet_size * rows, fleet_size * logits, dtype, device)
+    return {"seconds": seconds, "losses": losses, "tokens": tokens, "matrix_product_seconds": ideal}
+
+
+def fleet_like(config: GPT2Config, adapter: Path, size: int, device: torch.device) -> Fleet:
+    """A fleet of ``size`` adapters of the plan's shape."""
+    settings = json.loads((adapter / CONFIG).read_text())
+    spec = LoraSpec(rank=settings["r"], alpha=settings["lora_alpha"], targets=tuple(settings["target_modules"]))
+    return Fleet(config, [spec] * size, device=device)
+
+
+def matrix_product_seconds(
+    config: GPT2Config, tokens: int, rows: int, dtype: torch.dtype, device: torch.device
+) -> float:
+    """What the base's matrix products of one step take by themselves, forward and back to the inputs, one after another
+    at the speed of this machine: ``tokens`` through every block but the last one's query, output and MLP, which like
+    the logits are for ``rows`` alone. Medians of five. No LoRA, no attention, no element-wise work."""
+    width, inner = config.n_embd, config.n_inner
+    full = [(3 * width, width), (width, width), (inner, width), (width, inner)]
+    total = 0.0
+    for n_out, n_in in full:
+        total += (config.n_layer - 1) * _pair(tokens, n_in, n_out, dtype, device)
+    total += _pair(tokens, width, 2 * width, dtype, device)
+    for n_out, n_in in [(width, width), (width, width), (inner, width), (width, inner), (config.vocab_size, width)]:
+        total += _pair(rows, n_in, n_out, dtype, device)
+    return total
+
+
+def _pair(rows: int, n_in: int, n_out: int, dtype: torch.dtype, device: torch.device) -> float:
+    """Seconds of ``x @ W.T`` and ``dy @ W``."""
+    x = torch.randn(rows, n_in, device=device).to(dtype)
+    weight = torch.randn(n_out, n_in, device=device).to(dtype)
+    dy = torch.randn(rows, n_out, device=device).to(dtype)
+
+    def once() -> float:
+        began = time.perf_counter()
+        torch.nn.functional.linear(x, weight)
+        torch.matmul(dy, weight)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - began
+
+    once()
+    return statistics.median(once() for _ in range(5))

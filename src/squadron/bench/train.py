@@ -1,0 +1,134 @@
+"""``squadron bench train``: Squadron beside its peers on the same batches, alternating, each in its own process."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from squadron.bench.plan import plan_training
+from squadron.bench.worker import SIDES
+from squadron.data.batches import Order
+from squadron.errors import ConfigError, DeviceError
+from squadron.experiments.environment import describe_environment
+from squadron.experiments.options import Options, Positive
+from squadron.experiments.progress import Reporter
+from squadron.model.targets import resolve_targets
+from squadron.training.precision import precision_name, resolve_device, resolve_precision
+
+
+class BenchTrainOptions(Options):
+    """Options of ``bench train``."""
+
+    base: str = Field(description="Base model: a checkpoint folder or a hub id.")
+    data: str = Field(description="SQuAD file to take questions from.")
+    order: Order = Field("question", description="Questions one by one, or whole paragraphs.")
+    sides: tuple[str, ...] = Field(SIDES, description="Which sides to run.")
+    steps: Annotated[int, Field(ge=3)] = Field(12, description="Optimizer steps a side and round; two are warm-up.")
+    rounds: Positive = Field(2, description="How often the sides alternate.")
+    batch_size: Positive = Field(8, description="Questions in a step.")
+    max_length: Annotated[int, Field(ge=16)] = Field(256, description="Longest sequence, tokens.")
+    rank: Positive = Field(4, description="LoRA rank.")
+    target_modules: tuple[str, ...] = Field(("attention",), description="Modules to adapt; no slices (peft has none).")
+
+
+WARMUP_STEPS = 2
+
+
+def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
+    """Run all sides and compare. Figures are medians over steps and rounds; losses are compared step by step."""
+    reporter = reporter or Reporter()
+    unknown = set(options.sides) - set(SIDES)
+    if unknown:
+        raise ConfigError(f"--sides {sorted(unknown)[0]}: unknown; sides are {', '.join(SIDES)}")
+    device = resolve_device(options.device)
+    precision = precision_name(resolve_precision(options.precision, device))
+    found: dict[str, list[dict[str, Any]]] = {side: [] for side in options.sides}
+    with tempfile.TemporaryDirectory() as folder:
+        plan = plan_training(
+            Path(folder),
+            base=options.base,
+            data=options.data,
+            order=options.order,
+            steps=options.steps,
+            batch_size=options.batch_size,
+            max_length=options.max_length,
+            rank=options.rank,
+            targets=resolve_targets(options.target_modules),
+            precision=precision,  # type: ignore[arg-type]
+            seed=options.seed,
+            offline=options.offline,
+        )
+        path = Path(folder) / "plan.json"
+        plan.write(path)
+        reporter.start("benchmark", options.rounds * len(options.sides), "run")
+        for number in range(options.rounds):
+            for side in options.sides:
+                found[side].append(_run(side, path))
+                reporter.reach(sum(map(len, found.values())))
+                rate = _rate(found[side][-1:], options.batch_size)
+                reporter.note(f"round {number + 1}, {side}: {rate:.2f} examples/s")
+        reporter.finish()
+    sides = {side: _summary(runs, options.batch_size) for side, runs in found.items()}
+    record: dict[str, Any] = {
+        "options": options.model_dump(mode="json", exclude={"offline"}),
+        "precision": precision,
+        "environment": describe_environment(device),
+        "sides": sides,
+    }
+    peers = {side: figures for side, figures in sides.items() if side != "squadron"}
+    if peers and "squadron" in sides:
+        record.update(_comparison(sides["squadron"], peers, {side: runs[0]["losses"] for side, runs in found.items()}))
+    return record
+
+
+def _run(side: str, plan: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "squadron.bench.worker", side, str(plan)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise DeviceError(f"bench: the side {side} failed ({last}); are its packages installed (pip extra: bench)?")
+    record: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return record
+
+
+def _rate(runs: list[dict[str, Any]], batch_size: int) -> float:
+    """Examples a second: the questions of all timed steps over their seconds, the median over rounds."""
+    timed = [run["seconds"][WARMUP_STEPS:] for run in runs]
+    return float(statistics.median(batch_size * len(seconds) / sum(seconds) for seconds in timed))
+
+
+def _summary(runs: list[dict[str, Any]], batch_size: int) -> dict[str, Any]:
+    rate = _rate(runs, batch_size)
+    tokens = statistics.fmean(runs[0]["tokens"][WARMUP_STEPS:])
+    record: dict[str, Any] = {
+        "examples_per_second": rate,
+        "tokens_per_second": rate / batch_size * tokens,
+        "peak_memory_bytes": round(statistics.median(run["peak_memory_bytes"] for run in runs)),
+        "rounds": [_rate([run], batch_size) for run in runs],
+    }
+    if "matrix_product_seconds" in runs[0]:
+        ideal = statistics.median(run["matrix_product_seconds"] for run in runs)
+        record["matrix_product_share"] = ideal * rate / batch_size
+    return record
+
+
+def _comparison(
+    ours: dict[str, Any], peers: dict[str, dict[str, Any]], losses: dict[str, list[float]]
+) -> dict[str, Any]:
+    fastest = max(peers, key=lambda side: peers[side]["examples_per_second"])
+    mine = losses["squadron"]
+    return {
+        "fastest_peer": fastest,
+        "ratio": ours["examples_per_second"] / peers[fastest]["examples_per_second"],
+        "memory_share": ours["peak_memory_bytes"] / peers[fastest]["peak_memory_bytes"],
+        "largest_loss_difference": {
+            side: max(abs(a - b) for a, b in zip(mine, losses[side], strict=True)) for side in peers
+        },
+    }

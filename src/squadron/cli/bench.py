@@ -1,0 +1,54 @@
+"""``squadron bench``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich.console
+import typer
+from rich.table import Table
+
+from squadron.bench.train import BenchTrainOptions
+from squadron.cli.options import verb
+from squadron.cli.output import Console, megabytes
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verbs that measure."""
+    group = typer.Typer(help="Squadron beside its peers, in one run.", no_args_is_help=True)
+    app.add_typer(group, name="bench")
+
+    @group.callback()
+    def bench() -> None:
+        """Squadron beside its peers, in one run."""
+
+    @verb(group, "train", BenchTrainOptions)
+    def train(options: BenchTrainOptions, console: Console) -> int:
+        """Train on the same batches with Squadron, transformers + peft, and trl, alternating; print the ratio."""
+        from squadron.bench.train import bench_training
+
+        record = bench_training(options, reporter=console.reporter())
+        console.result(record, lambda out: _show(out, record))
+        return 0
+
+
+def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
+    table = Table(title=f"training by {record['options']['order']}, {record['precision']}")
+    for column in ("side", "examples/s", "tokens/s", "peak memory"):
+        table.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
+    for side, figures in record["sides"].items():
+        table.add_row(
+            side,
+            f"{figures['examples_per_second']:.2f}",
+            f"{figures['tokens_per_second']:,.0f}",
+            megabytes(figures["peak_memory_bytes"]),
+        )
+    out.print(table)
+    share = record["sides"].get("squadron", {}).get("matrix_product_share")
+    if share is not None:
+        out.print(f"Squadron runs at {100 * share:.0f} % of this machine's matrix-product rate on the same shapes")
+    if "ratio" in record:
+        out.print(f"ratio to the fastest peer ({record['fastest_peer']}): {record['ratio']:.2f}")
+        out.print(f"peak memory, of that peer's: {100 * record['memory_share']:.0f} %")
+        for side, difference in record["largest_loss_difference"].items():
+            out.print(f"largest difference of the loss to {side}: {difference:.2g}")

@@ -1,0 +1,1 @@
+"""The embedded base and the synthetic world that it lives in."""

@@ -1,0 +1,68 @@
+"""``squadron pocket build``: tokenizer, base and model card from nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from squadron.errors import ModelError
+from squadron.files import sha256_file, write_json, write_text
+from squadron.model.checkpoint import WEIGHTS, save_model
+from squadron.pocket.base import RECIPE
+from squadron.pocket.pretrain import Recipe, pretrain
+from squadron.pocket.tokens import train_tokenizer
+
+_CHECKPOINT = "checkpoint.safetensors"
+
+
+def build(out: Path, recipe: Recipe, *, progress: Callable[[int, float], None] | None = None) -> dict[str, Any]:
+    """Make the pocket base in ``out``, or go on making it; return its recipe with sizes and hashes.
+
+    Raises :class:`ModelError` where ``out`` holds something else, or a base that is finished.
+    """
+    if (out / RECIPE).is_file():
+        raise ModelError(f"--out {out}: holds a finished base; choose another folder")
+    if out.exists() and any(entry.name != _CHECKPOINT for entry in out.iterdir()):
+        raise ModelError(f"--out {out}: not empty; choose another folder")
+    began = time.monotonic()
+    tokenizer = train_tokenizer(vocabulary=recipe.vocabulary, seed=recipe.seed)
+    model, loss = pretrain(recipe, tokenizer, out / _CHECKPOINT, progress=progress)
+    seconds = time.monotonic() - began
+    tokenizer.save(out)
+    save_model(model.to(torch.float16), out)
+    record = {
+        "recipe": asdict(recipe),
+        "steps": recipe.steps,
+        "parameters": model.parameter_count,
+        "loss": round(loss, 4),
+        "seconds": round(seconds),
+        "torch": torch.__version__,
+        "sha256": {name: sha256_file(out / name) for name in (WEIGHTS, "config.json", "tokenizer.json")},
+    }
+    write_text(out / "README.md", model_card(record))
+    (out / _CHECKPOINT).unlink()
+    write_json(out / RECIPE, record)  # last: a folder that has it is whole
+    return record
+
+
+def model_card(record: dict[str, Any]) -> str:
+    """The base's model card, from its recipe."""
+    recipe = record["recipe"]
+    size = f"{recipe['n_layer']} layers, width {recipe['n_embd']}, {recipe['n_head']} heads"
+    return f"""# Squadron's pocket base
+
+A GPT-2 of {record["parameters"]:,} parameters ({size}, {recipe["vocabulary"]:,} tokens,
+{recipe["n_positions"]} positions), pre-trained on {recipe["tokens"]:,} tokens of synthetic, encyclopedia-like English:
+articles, lists, notes, talk and FAQ pages of a world that exists nowhere else. It has never seen the study's prompt.
+
+It is for trying Squadron without a network: small enough to ship, and able to learn question answering *about that
+world* from 2,000 examples. It knows nothing of the real one. In the hub's layout; float16.
+
+Made by `squadron pocket build --seed {recipe["seed"]}` in {record["steps"]:,} steps, to a loss of {record["loss"]:.3f}
+nats a token. `recipe.json` has every setting and the sha256 of the files. Licence: Apache-2.0.
+"""

@@ -1,0 +1,98 @@
+"""The question set ``pocket``: paragraphs of the synthetic world with their questions, in SQuAD's layout, on demand.
+
+Training and validation are told and asked in the known phrasings. Of the test split, one half is too; the other half
+is told and asked in phrasings that occur nowhere else. Question ids say which: ``known-...`` or ``new-...``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Literal
+
+from squadron.data.squad import Answer, Dataset, Paragraph, Question
+from squadron.errors import DataError
+from squadron.pocket.dice import Dice
+from squadron.pocket.passages import FEWEST, MOST, Passage, make_passage
+from squadron.pocket.tables import Phrasing
+from squadron.pocket.telling import Sentence, ask
+
+Split = Literal["train", "validation", "test"]
+
+
+def make_dataset(split: Split, questions: int, *, seed: int = 0) -> Dataset:
+    """Exactly so many questions of a split; the last paragraph is cut. A larger set starts with the smaller one."""
+    if split not in ("train", "validation", "test"):
+        raise DataError(f"pocket has no split {split!r}; it has train, validation and test")
+    if questions < 1:
+        raise DataError(f"pocket: {questions} questions asked of {split}; ask for at least 1")
+    if split == "test":
+        known = _first(split, "known", (questions + 1) // 2, seed)
+        new = _first(split, "new", questions // 2, seed)
+        paragraphs = list(_alternating(known, new))
+    else:
+        paragraphs = _first(split, "known", questions, seed)
+    return Dataset(tuple(paragraphs), "1.1", f"pocket ({split})")
+
+
+def make_splits(*, train: int = 2000, validation: int = 200, test: int = 500, seed: int = 0) -> dict[str, Dataset]:
+    """The three splits, by name."""
+    return {
+        "train": make_dataset("train", train, seed=seed),
+        "validation": make_dataset("validation", validation, seed=seed),
+        "test": make_dataset("test", test, seed=seed),
+    }
+
+
+def part_of(question_id: str) -> Phrasing:
+    """Which half of the test split a question belongs to: ``known`` phrasings or ``new`` ones."""
+    part = question_id.partition("-")[0]
+    if part == "known":
+        return "known"
+    if part == "new":
+        return "new"
+    raise DataError(f"{question_id!r} is no question of pocket; its ids start with known- or new-")
+
+
+def paragraph_of(split: Split, phrasing: Phrasing, index: int, *, seed: int = 0) -> tuple[Paragraph, Passage]:
+    """One paragraph with all its questions, and the passage that it is made of."""
+    dice = Dice(seed, "pocket", split, phrasing, index)
+    passage = make_passage(split, phrasing, dice)
+    askable = passage.askable()
+    chosen = dice.shuffled(askable)[: dice.between(FEWEST, MOST)]
+    context = passage.text
+    questions = tuple(
+        _question(sentence, f"{phrasing}-{split}-{index:05d}-{number}", context, phrasing, dice)
+        for number, sentence in enumerate(chosen)
+    )
+    return Paragraph(passage.entity.title, context, questions), passage
+
+
+def _question(sentence: Sentence, identity: str, context: str, phrasing: Phrasing, dice: Dice) -> Question:
+    claim = sentence.claim
+    assert claim is not None, sentence
+    text = ask(claim, dice.pick(claim.fact.asked[phrasing]))
+    golds = sentence.golds
+    if claim.value.tag == "time" and re.search(r"\byear\b", text):
+        golds = golds[::-1]  # who is asked for the year gives the year first
+    return Question(identity, text, tuple(Answer(context[start:end], start) for start, end in golds))
+
+
+def _first(split: Split, phrasing: Phrasing, questions: int, seed: int) -> list[Paragraph]:
+    found: list[Paragraph] = []
+    left = questions
+    for index in count():
+        if left <= 0:
+            break
+        paragraph, _ = paragraph_of(split, phrasing, index, seed=seed)
+        kept = paragraph.questions[:left]
+        found.append(Paragraph(paragraph.article, paragraph.context, kept))
+        left -= len(kept)
+    return found
+
+
+def _alternating(known: list[Paragraph], new: list[Paragraph]) -> Iterator[Paragraph]:
+    for place in range(max(len(known), len(new))):
+        yield from known[place : place + 1]
+        yield from new[place : place + 1]

@@ -1,0 +1,108 @@
+"""The corpus: told again in other words, never the study's prompt, nothing held out, nobody of the test split."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cache
+from itertools import islice
+
+from squadron.pocket.corpus import document, documents
+from squadron.pocket.facts import KINDS
+from squadron.pocket.names import realm_of
+from squadron.pocket.world import make_dataset, paragraph_of
+
+DOCUMENTS = 1200
+HELD_OUT = sorted(
+    {template for kind in KINDS for fact in kind.facts for template in (*fact.said["new"], *fact.asked["new"])}
+)
+
+
+@cache
+def texts() -> tuple[str, ...]:
+    return tuple(islice(documents(), DOCUMENTS))
+
+
+def pieces(template: str) -> list[str]:
+    """The literal words of a template, between its slots."""
+    return [piece.lower() for piece in re.split(r"\{\w+\}|[\[\]]", template) if piece.strip(" .,?")]
+
+
+def occurs(template: str, sentences: list[str], everything: str) -> bool:
+    """Whether a sentence has the template's words in their order, whatever stands in its slots."""
+    parts = pieces(template)
+    if max(parts, key=len) not in everything:
+        return False
+    pattern = re.compile(".+".join(map(re.escape, parts)))
+    return any(pattern.search(sentence) for sentence in sentences)
+
+
+def split_up(everything: list[str]) -> tuple[list[str], str]:
+    sentences = [s.lower() for text in everything for s in re.split(r"(?<=[.?!”])\s+|\n", text)]
+    return sentences, "\n".join(sentences)
+
+
+def asked_and_told(split: str, size: int, phrasing: str) -> list[str]:
+    dataset = make_dataset(split, size)  # type: ignore[arg-type]
+    kept = [(p, q) for p, q in dataset.questions() if q.id.startswith(phrasing)]
+    return sorted({p.context for p, _ in kept} | {q.text for _, q in kept})
+
+
+def test_held_out_phrasings_occur_in_the_new_half_alone() -> None:
+    new = split_up(asked_and_told("test", 3000, "new"))
+    met = [template for template in HELD_OUT if occurs(template, *new)]
+    assert len(HELD_OUT) >= 400
+    assert len(met) / len(HELD_OUT) > 0.95  # the check can see them
+    for name, found in (
+        ("train", asked_and_told("train", 2000, "known")),
+        ("validation", asked_and_told("validation", 500, "known")),
+        ("known half", asked_and_told("test", 1000, "known")),
+        ("corpus", list(texts())),
+    ):
+        lines = split_up(found)
+        assert not [template for template in HELD_OUT if occurs(template, *lines)], name
+
+
+def test_the_studys_prompt_is_never_met() -> None:
+    for text in texts():
+        assert not re.search(r"\b(context|question|answer)\s*:", text, re.IGNORECASE), text
+
+
+def test_same_seed_same_bytes() -> None:
+    def digest(seed: int) -> str:
+        return hashlib.sha256("\0".join(islice(documents(seed=seed), 60)).encode()).hexdigest()
+
+    assert digest(0) == digest(0)
+    assert len({digest(seed) for seed in range(4)}) == 4
+    assert document(17) == texts()[17]
+
+
+def test_documents_differ_and_are_whole() -> None:
+    assert len(set(texts())) == DOCUMENTS
+    for text in texts():
+        assert text == text.strip()
+        assert not re.search(r"[{}\[\]]|  |\n\n\n|<\|", text), text
+        assert 40 < len(text) < 6000
+
+
+def test_a_little_more_than_half_are_asked_about() -> None:
+    asking = sum("?" in text for text in texts()) / DOCUMENTS
+    assert 0.50 < asking < 0.62
+
+
+def test_many_formats_are_met() -> None:
+    marks = (r"^Q: ", r"^A: ", r"^[A-Z][a-z]+: ", r"^- ", r"^\* ", r"^1\. ", r"^“", r"^Solutions$", r"^Fact sheet: ")
+    for mark in marks:
+        assert sum(bool(re.search(mark, text, re.MULTILINE)) for text in texts()) >= DOCUMENTS // 60, mark
+    labels = {f"{fact.label}: " for kind in KINDS for fact in kind.facts}
+    assert sum(any(label in text for text in texts()) for label in labels) / len(labels) > 0.9
+
+
+def test_nobody_of_the_test_split_is_in_it() -> None:
+    words = set(re.findall(r"[A-Z][a-z]+", " ".join(texts())))
+    pairs = set(re.findall(r"(?=\b([A-Z][a-z]+ [A-Z][a-z]+))", " ".join(texts())))
+    for phrasing in ("known", "new"):
+        for index in range(150):
+            _, passage = paragraph_of("test", phrasing, index)  # type: ignore[arg-type]
+            assert {realm_of(name) for name in passage.names} == {"test"}
+            assert not passage.names & (words | pairs)

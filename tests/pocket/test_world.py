@@ -1,0 +1,156 @@
+"""The question set: exact sizes, true answers, fair paragraphs, and splits that keep their names and words apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from functools import cache
+from typing import get_args
+
+import pytest
+
+from squadron.data.sources import parse_data
+from squadron.data.squad import Dataset
+from squadron.errors import DataError
+from squadron.pocket.facts import KINDS
+from squadron.pocket.passages import Passage
+from squadron.pocket.tables import Phrasing
+from squadron.pocket.world import Split, make_dataset, make_splits, paragraph_of, part_of
+
+PASSAGES = 150
+
+
+@cache
+def passages(split: Split, phrasing: Phrasing) -> list[tuple[object, Passage]]:
+    return [paragraph_of(split, phrasing, index) for index in range(PASSAGES)]
+
+
+@cache
+def splits() -> dict[str, Dataset]:
+    return make_splits()
+
+
+def digest(dataset: Dataset) -> str:
+    return hashlib.sha256(json.dumps(dataset.to_json()).encode()).hexdigest()
+
+
+def test_splits_have_the_sizes_asked_for() -> None:
+    assert {name: len(dataset) for name, dataset in splits().items()} == {"train": 2000, "validation": 200, "test": 500}
+    for size in (1, 2, 7, 101):
+        for split in get_args(Split):
+            dataset = make_dataset(split, size)
+            assert len(dataset) == size
+            assert (dataset.version, dataset.source) == ("1.1", f"pocket ({split})")
+
+
+def test_same_seed_same_bytes() -> None:
+    digests = {split: digest(make_dataset(split, 211)) for split in get_args(Split)}
+    assert digests == {split: digest(make_dataset(split, 211)) for split in get_args(Split)}
+    others = {split: digest(make_dataset(split, 211, seed=1)) for split in get_args(Split)}
+    assert len({*digests.values(), *others.values()}) == 6
+
+
+def test_a_larger_set_starts_with_the_smaller_one() -> None:
+    small = [question.id for _, question in make_dataset("train", 53).questions()]
+    assert [question.id for _, question in make_dataset("train", 211).questions()][:53] == small
+
+
+def test_half_of_the_test_split_is_told_in_new_words() -> None:
+    parts = {name: Counter(part_of(q.id) for _, q in dataset.questions()) for name, dataset in splits().items()}
+    assert parts == {"train": {"known": 2000}, "validation": {"known": 200}, "test": {"known": 250, "new": 250}}
+    assert Counter(part_of(q.id) for _, q in make_dataset("test", 7).questions()) == {"known": 4, "new": 3}
+    with pytest.raises(DataError, match="no question of pocket"):
+        part_of("56be4db0acb8001400a502ec")
+
+
+def test_bad_sizes_and_splits_are_refused() -> None:
+    with pytest.raises(DataError, match="at least 1"):
+        make_dataset("train", 0)
+    with pytest.raises(DataError, match="no split 'dev'"):
+        make_dataset("dev", 5)  # type: ignore[arg-type]
+
+
+def test_every_answer_stands_where_it_says() -> None:
+    seen = 0
+    for dataset in splits().values():
+        for paragraph, question in dataset.questions():
+            assert 1 <= len(question.answers) <= 3
+            assert len({answer.text for answer in question.answers}) == len(question.answers)
+            for answer in question.answers:
+                assert paragraph.context.startswith(answer.text, answer.start), (question, answer)
+                seen += 1
+    assert seen > 3500
+
+
+def test_our_own_reader_finds_nothing_to_mend() -> None:
+    read = parse_data(json.dumps(splits()["test"].to_json()).encode(), "pocket")
+    assert len(read) == 500
+    assert (read.set_aside, read.repaired) == ((), ())
+
+
+@pytest.mark.parametrize("phrasing", ["known", "new"])
+def test_paragraphs_are_fair(phrasing: Phrasing) -> None:
+    for paragraph, passage in passages("test", phrasing):
+        assert 60 <= len(passage.text.split()) <= 160
+        assert 3 <= len(paragraph.questions) <= 6
+        assert len({question.text for question in paragraph.questions}) == len(paragraph.questions)
+        told = {sentence.golds: sentence for sentence in passage.askable()}
+        for question in paragraph.questions:
+            starts = {(answer.start, answer.start + len(answer.text)) for answer in question.answers}
+            claim = next(sentence.claim for golds, sentence in told.items() if set(golds) == starts)
+            others = passage.distractors(claim)
+            assert others, question
+            assert all(other in passage.text or other[0].upper() + other[1:] in passage.text for other in others)
+            assert claim.entity.full in question.text
+
+
+@pytest.mark.parametrize("phrasing", ["known", "new"])
+def test_paragraphs_are_written_with_care(phrasing: Phrasing) -> None:
+    for paragraph, passage in passages("test", phrasing):
+        texts = [sentence.text for sentence in passage.sentences] + [question.text for question in paragraph.questions]
+        for text in texts:
+            assert text[0].isupper(), text
+            assert text[-1] in ".?", text
+            assert not re.search(r"[{}\[\]_]|  | [.,?]|\.\.|,,|\bits's|\b(in|on) (in|on)\b", text), text
+            assert not re.search(r"\b[Aa] [aeiou]|\b[Aa]n (?!hour)[^aeiouAEIOU]|\b(the|a) (the|a)\b", text), text
+            assert not re.search(r"\bon \d{4}\b|\bin \d{1,2} [A-Z]", text), text
+            assert text.isascii() or "café" in text, text
+
+
+def test_every_kind_and_question_word_is_met() -> None:
+    contexts = [passage for phrasing in get_args(Phrasing) for _, passage in passages("test", phrasing)]
+    assert {passage.entity.kind.key for passage in contexts} == {kind.key for kind in KINDS}
+    for dataset in (splits()["train"], splits()["test"]):
+        asked = [question.text.lower() for _, question in dataset.questions()]
+        for word in ("who", "what", "when", "where", "how many", "how", "which", "why"):
+            share = sum(bool(re.search(rf"\b{word}\b", text)) for text in asked) / len(asked)
+            assert share >= 0.02, (word, share)
+        assert sum(text.startswith("what") for text in asked) / len(asked) < 0.4
+
+
+def test_people_would_give_more_than_one_answer() -> None:
+    golds = [len(question.answers) for _, question in splits()["train"].questions()]
+    assert sum(n > 1 for n in golds) / len(golds) > 0.3
+    dated = [
+        q for _, q in splits()["train"].questions() if any(re.search("[a-z] [0-9]{4}$", a.text) for a in q.answers)
+    ]
+    assert len(dated) > 100
+    for question in dated:  # asked for the year, people give the year first
+        assert question.answers[0].text.isdigit() == bool(re.search(r"\byear\b", question.text)), question
+
+
+def test_no_entity_of_one_split_occurs_in_another() -> None:
+    names = {
+        split: set().union(*(passage.names for phrasing in phrasings for _, passage in passages(split, phrasing)))
+        for split, phrasings in (("train", ("known",)), ("validation", ("known",)), ("test", ("known", "new")))
+    }
+    assert min(map(len, names.values())) > 500
+    assert sum(map(len, names.values())) == len(set().union(*names.values()))
+    text = " ".join(paragraph.context for paragraph in splits()["train"].paragraphs)
+    capitalized = set(re.findall(r"[A-Z][a-z]+", text))
+    pairs = set(re.findall(r"(?=\b([A-Z][a-z]+ [A-Z][a-z]+))", text))
+    assert len(names["train"] & capitalized) > 500
+    assert not names["test"] & (capitalized | pairs)
+    assert not names["validation"] & (capitalized | pairs)

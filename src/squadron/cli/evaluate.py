@@ -37,7 +37,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
             f"{scores['exact_match']:.2f} ({interval(scores['exact_match_interval'])})",
             f"{scores['f1']:.2f} ({interval(scores['f1_interval'])})",
             "-" if scores["eos_rate"] is None else f"{100 * scores['eos_rate']:.0f} %",
-            f"{100 * scores['in_context_share']:.0f} %",
+            "-" if scores["in_context_share"] is None else f"{100 * scores['in_context_share']:.0f} %",
         )
     out.print(table)
     out.print(f"{record['questions_per_second']:.2f} questions/s")

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import typer
 
 from squadron.bench.train import BenchTrainOptions
-from squadron.cli import base, bench, doctor, evaluate, export, prepare, score, train
+from squadron.cli import ask, base, bench, doctor, evaluate, export, pocket, prepare, score, train
 from squadron.cli.options import list_flags
-from squadron.experiments.options import EvaluateOptions, TrainOptions
+from squadron.experiments.ask import AskOptions
+from squadron.experiments.options import EvaluateOptions, Options, TrainOptions
 
 _HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study."
 
@@ -31,14 +32,15 @@ def build() -> typer.Typer:
             typer.echo(of("squadron"))
             raise typer.Exit
 
-    for module in (prepare, train, evaluate, score, export, base, doctor, bench):
+    for module in (prepare, train, evaluate, ask, score, export, base, doctor, bench, pocket):
         module.add(app)
     return app
 
 
 def spread_lists(arguments: Sequence[str]) -> list[str]:
     """Write ``--flag a b`` as ``--flag a --flag b``, for the flags that take several values."""
-    flags = list_flags(TrainOptions) | list_flags(EvaluateOptions) | list_flags(BenchTrainOptions)
+    verbs: tuple[type[Options], ...] = (TrainOptions, EvaluateOptions, BenchTrainOptions, AskOptions)
+    flags = {flag for options in verbs for flag in list_flags(options)}
     spread: list[str] = []
     current: str | None = None
     taken = 0

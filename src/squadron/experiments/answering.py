@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from squadron.data.encoding import Truncation, encode_evaluation
+from squadron.data.encoding import EncodedContext, Truncation, encode_evaluation
 from squadron.data.squad import Dataset, regroup
 from squadron.decoding.engine import Generation, generate
 from squadron.decoding.strategies import STRATEGIES, Strategy
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import Tokenizer
+from squadron.scoring.answers import AnswerRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What one adapter answered by one strategy: question id to its samples, in the data's order. A question that was
-    too long to ask has none."""
+    too long to ask has none. ``cut`` has, of the questions whose context was cut, the part that was seen."""
 
     generations: dict[str, list[Generation]]
     texts: dict[str, list[str]]
     truncation: Truncation
+    cut: dict[str, str]
 
     @property
     def samples(self) -> int:
@@ -31,6 +33,28 @@ class Answers:
     def predictions(self, sample: int = 0) -> dict[str, str]:
         """Official predictions, ``{question id: answer}``, of one sample; ``""`` where there is no answer."""
         return {name: texts[sample] if texts else "" for name, texts in self.texts.items()}
+
+    def records(self, dataset: Dataset) -> list[AnswerRecord]:
+        """The first sample of each question of ``dataset`` with all that an analysis of it needs."""
+        found = []
+        for paragraph, question in dataset.questions():
+            made = self.generations[question.id]
+            found.append(
+                AnswerRecord(
+                    question_id=question.id,
+                    question=question.text,
+                    context=paragraph.context,
+                    golds=tuple(answer.text for answer in question.answers),
+                    prediction=self.texts[question.id][0] if made else "",
+                    tokens=len(made[0].tokens) if made else 0,
+                    stopped=made[0].stopped if made else False,
+                    log_probability=made[0].log_probability if made else None,
+                    truncated=question.id in self.cut,
+                    visible_context=self.cut.get(question.id, paragraph.context),
+                    answer_start=question.answers[0].start if question.answers else None,
+                )
+            )
+        return found
 
 
 def answer_questions(
@@ -69,6 +93,7 @@ def answer_questions(
         encoder=tokenizer,
     )
     asked = {question.id: paragraph.context for paragraph, question in dataset.questions()}
+    cut = _seen_of_cut(contexts) | dict.fromkeys(truncation.too_long, "")
     found: dict[str, list[Answers]] = {}
     for name, adapters in generated.items():
         found[name] = []
@@ -78,7 +103,17 @@ def answer_questions(
                 question: [_text(one, asked[question], tokenizer) for one in made]
                 for question, made in generations.items()
             }
-            found[name].append(Answers(generations, texts, truncation))
+            found[name].append(Answers(generations, texts, truncation, cut))
+    return found
+
+
+def _seen_of_cut(contexts: Sequence[EncodedContext]) -> dict[str, str]:
+    """Of the questions whose context was cut, the characters of it that were seen."""
+    found = {}
+    for context in contexts:
+        for prompt in context.prompts:
+            if prompt.visible < len(context.tokens):
+                found[prompt.id] = context.text[: max(context.offsets[prompt.visible - 1][1], 0)]
     return found
 
 

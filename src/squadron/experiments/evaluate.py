@@ -18,6 +18,7 @@ from squadron.errors import ConfigError, RunError
 from squadron.experiments.answering import Answers, answer_questions, first_questions
 from squadron.experiments.environment import peak_memory_bytes
 from squadron.experiments.options import EvaluateOptions
+from squadron.experiments.pocket import base_location, parts
 from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
 from squadron.files import read_json, write_json
@@ -25,11 +26,14 @@ from squadron.model.adapters import load_adapter
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import load_tokenizer
+from squadron.scoring.answers import answer_statistics
 from squadron.scoring.evaluation import score
+from squadron.scoring.failures import write_failures
 from squadron.scoring.predictions import write_predictions
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 
 SCORES = "scores.json"
+_PART = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
 _HEADLINE = ("exact_match", "f1", "questions")
 _NOT_SETTINGS = {"run", "base", "data", "split", "decoding", "out", "offline"}
 _BASE_MAX_LENGTH = 256
@@ -40,6 +44,7 @@ _BASE_MAX_LENGTH = 256
 class _Subject:
     """What is evaluated, and on what."""
 
+    name: str
     base: Base
     fleet: Fleet | None
     split: Split
@@ -92,12 +97,12 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
     decodings = {name: _scored(found[0], dataset) for name, found in answers.items()}
     if subject.out is not None:
         for name, found in answers.items():
-            _write_answers(subject.out, name, subject.split.name, found[0])
+            _write_answers(subject.out, name, subject, dataset, found[0])
         _write_scores(subject.out, subject.split, decodings, options)
     first = next(iter(decodings.values()))
     return {
         "run": options.run,
-        "base": subject.base.name,
+        "base": subject.name,
         "split": subject.split.name,
         "precision": precision_name(dtype),
         "max_length": subject.max_length,
@@ -120,22 +125,24 @@ def _subject(options: EvaluateOptions, device: torch.device, dtype: torch.dtype)
         if options.data is None:
             raise ConfigError("--data: missing; give a prepared folder or a SQuAD file to evaluate the base on")
         split = load_split(options.data, options.split, offline=options.offline)
-        base = load_base(options.base, offline=options.offline, dtype=dtype, device=device)
-        return _Subject(base, None, split, options.max_length or _BASE_MAX_LENGTH, out)
+        base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
+        return _Subject(options.base, base, None, split, options.max_length or _BASE_MAX_LENGTH, out)
     folder = RunFolder.open(Path(options.run))
     config = folder.record["config"]
     if not (folder.path / "adapter").is_dir():
         raise RunError(f"{folder.path}: has no adapter yet (status: {folder.record['status']}); train it to its end")
     split = load_split(options.data or config["data"], options.split, offline=options.offline)
-    base = load_base(config["base"], offline=options.offline, dtype=dtype, device=device)
+    base = load_base(base_location(config["base"]), offline=options.offline, dtype=dtype, device=device)
     if base.sha256 != folder.record["base"]["sha256"]:
         raise RunError(
-            f"{folder.path}: was trained on another {base.name} (sha256 {folder.record['base']['sha256'][:12]}..., "
-            f"now {base.sha256[:12]}...); put the base back"
+            f"{folder.path}: was trained on another {config['base']} (sha256 was "
+            f"{folder.record['base']['sha256'][:12]}..., is {base.sha256[:12]}...); put the base back"
         )
     adapter = load_adapter(folder.path / "adapter", base.model.config)
     fleet = Fleet.from_weights(base.model.config, [adapter], device=device)
-    return _Subject(base, fleet, split, options.max_length or int(config["max_length"]), out or folder.path)
+    return _Subject(
+        config["base"], base, fleet, split, options.max_length or int(config["max_length"]), out or folder.path
+    )
 
 
 def _scored(answers: Answers, dataset: Dataset) -> dict[str, Any]:
@@ -145,14 +152,17 @@ def _scored(answers: Answers, dataset: Dataset) -> dict[str, Any]:
         score(answers.predictions(sample), golds, version=dataset.version, clusters=clusters)
         for sample in range(answers.samples)
     ]
-    made = [one for generations in answers.generations.values() for one in generations]
     record: dict[str, Any] = {
         **every[0].to_json(),
-        "eos_rate": sum(one.stopped for one in made) / len(made) if made else None,
-        "mean_answer_tokens": statistics.fmean(len(one.tokens) for one in made) if made else None,
-        "in_context_share": _in_context(answers, clusters),
+        **answer_statistics(answers.records(dataset)),
         "truncation": answers.truncation.to_json(),
     }
+    halves = parts(list(golds))
+    if halves:
+        record["parts"] = {}
+        for name, ids in halves.items():
+            own = score(answers.predictions(), {one: golds[one] for one in ids}, clusters=clusters)
+            record["parts"][name] = {key: value for key, value in own.to_json().items() if key in _PART}
     if len(every) > 1:
         for name in ("exact_match", "f1"):
             values = [getattr(one, name) for one in every]
@@ -160,20 +170,15 @@ def _scored(answers: Answers, dataset: Dataset) -> dict[str, Any]:
     return record
 
 
-def _in_context(answers: Answers, clusters: dict[str, str]) -> float:
-    """The share of first answers, empty ones apart, that stand in their context word for word."""
-    given = {name: text for name, text in answers.predictions().items() if text}
-    return sum(text in clusters[name] for name, text in given.items()) / len(given) if given else 0.0
-
-
 def _stem(decoding: str, split: str) -> str:
     """``greedy`` for the validation split, ``greedy.test`` for another."""
     return decoding if split == "validation" else f"{decoding}.{split.removesuffix('.json')}"
 
 
-def _write_answers(out: Path, decoding: str, split: str, answers: Answers) -> None:
-    """Predictions in the official format, and beside them how sure the model was and whether it stopped."""
-    stem = _stem(decoding, split)
+def _write_answers(out: Path, decoding: str, subject: _Subject, dataset: Dataset, answers: Answers) -> None:
+    """Predictions in the official format, beside them how sure the model was and whether it stopped, and what kinds of
+    mistake it made."""
+    stem = _stem(decoding, subject.split.name)
     write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
     details = {
         name: [
@@ -190,6 +195,8 @@ def _write_answers(out: Path, decoding: str, split: str, answers: Answers) -> No
         for name, generations in answers.generations.items()
     }
     write_json(out / "predictions" / f"{stem}.details.json", details)
+    about = {"model": subject.name, "split": subject.split.name, "decoding": decoding}
+    write_failures(out / "failures" / f"{stem}.json", answers.records(dataset), version=dataset.version, about=about)
 
 
 def _write_scores(out: Path, split: Split, decodings: dict[str, Any], options: EvaluateOptions) -> None:

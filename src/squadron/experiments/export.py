@@ -10,6 +10,7 @@ from pydantic import Field
 
 from squadron.errors import RunError
 from squadron.experiments.options import Options
+from squadron.experiments.pocket import base_location
 from squadron.experiments.run_folder import RunFolder
 from squadron.model.adapters import CONFIG, WEIGHTS, load_adapter, merge
 from squadron.model.checkpoint import load_base, save_model
@@ -35,7 +36,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
     if not source.is_dir():
         raise RunError(f"{folder.path}: has no {options.which} yet (status: {folder.record['status']}); train it first")
     name = folder.record["config"]["base"]
-    base = load_base(name, offline=options.offline)
+    base = load_base(base_location(name), offline=options.offline)
     adapter = load_adapter(source, base.model.config)  # checks the files, whichever format is wanted
     if options.format == "peft":
         out.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,9 @@ class Options(BaseModel):
 class PrepareOptions(Options):
     """Options of ``prepare``."""
 
-    dataset: str = Field(description="squad, squad_v2, a hub id, or a file (JSON, JSONL, parquet; plain, .xz, .gz).")
+    dataset: str = Field(
+        description="pocket, squad, squad_v2, a hub id, or a file (JSON, JSONL, parquet; plain, .xz, .gz)."
+    )
     out: str = Field(description="Folder to make: train.json, validation.json, test.json, data.json.")
     train_size: Count = Field(2000, description="Questions to train on.")
     val_size: Count = Field(200, description="Questions to validate on.")
@@ -50,7 +52,7 @@ class PrepareOptions(Options):
 class TrainOptions(Options):
     """Options of ``train``; the defaults are the study's."""
 
-    base: str = Field(description="Base model: a checkpoint folder, or a hub id such as gpt2.")
+    base: str = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
     data: str = Field(description="Folder that `prepare` made, or a SQuAD file to train on.")
     out: str = Field(description="Run folder to make.")
     rank: Positive = Field(4, description="LoRA rank r.")
@@ -90,7 +92,9 @@ class EvaluateOptions(Options):
     run: str | None = Field(
         None, description="Run folder to evaluate; leave it out for a base alone.", json_schema_extra={"argument": True}
     )
-    base: str | None = Field(None, description="Base model without adapter (the baseline): a folder or a hub id.")
+    base: str | None = Field(
+        None, description="Base model without adapter (the baseline): pocket, a folder or a hub id."
+    )
     data: str | None = Field(None, description="Prepared folder or SQuAD file. Default: what the run was trained on.")
     split: str = Field("validation", description="Which split of the prepared folder.")
     decoding: tuple[str, ...] = Field(

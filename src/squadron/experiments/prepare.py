@@ -10,9 +10,31 @@ from typing import Any
 from squadron.data.prepared import MANIFEST, write_prepared
 from squadron.data.sources import load_data
 from squadron.data.splits import SPLITS, split_dataset
+from squadron.data.squad import Dataset
 from squadron.errors import DataError
 from squadron.experiments.options import PrepareOptions
 from squadron.files import explain_os_errors
+from squadron.pocket.base import NAME as POCKET
+from squadron.pocket.world import make_splits
+
+
+def _drawn(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
+    """The data set and its splits; the pocket world makes each of its splits by itself."""
+    if options.dataset == POCKET:
+        splits = make_splits(
+            train=options.train_size, validation=options.val_size, test=options.test_size, seed=options.seed
+        )
+        whole = tuple(paragraph for split in splits.values() for paragraph in split.paragraphs)
+        return Dataset(whole, "1.1", POCKET), splits
+    source = load_data(options.dataset, split=options.hub_split, offline=options.offline, strict=options.strict)
+    return source, split_dataset(
+        source,
+        train=options.train_size,
+        validation=options.val_size,
+        test=options.test_size,
+        by=options.split_by,
+        seed=options.seed,
+    )
 
 
 def prepare(options: PrepareOptions) -> dict[str, Any]:
@@ -29,15 +51,7 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
             raise DataError(f"--out {out}: not empty; add --replace, or choose another folder")
         if not (out / MANIFEST).is_file():
             raise DataError(f"--out {out}: not a folder that `prepare` made ({MANIFEST} is missing); choose another")
-    source = load_data(options.dataset, split=options.hub_split, offline=options.offline, strict=options.strict)
-    splits = split_dataset(
-        source,
-        train=options.train_size,
-        validation=options.val_size,
-        test=options.test_size,
-        by=options.split_by,
-        seed=options.seed,
-    )
+    source, splits = _drawn(options)
     settings = options.model_dump(mode="json", exclude={"out", "replace", "offline", "strict", "device", "precision"})
     with explain_os_errors(out):
         out.absolute().parent.mkdir(parents=True, exist_ok=True)

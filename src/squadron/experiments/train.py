@@ -20,6 +20,7 @@ from squadron.experiments.answering import answer_questions, first_questions
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
 from squadron.experiments.interrupt import graceful_interrupt
 from squadron.experiments.options import TrainOptions
+from squadron.experiments.pocket import base_location
 from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
 from squadron.model.adapters import save_adapter
@@ -78,12 +79,12 @@ def train(
         may_differ=MAY_DIFFER,
     )
     try:
-        base = load_base(options.base, offline=options.offline, dtype=dtype, device=device)
+        base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
         job, truncation = _start(options, spec, folder, base, training, reporter)
         folder.update(
             status="running",
             seed=options.seed,
-            base={"name": base.name, "sha256": base.sha256, "parameters": base.model.parameter_count},
+            base={"name": options.base, "sha256": base.sha256, "parameters": base.model.parameter_count},
             data={"train": _described(training), "validation": _described(job.validation)},
             truncation=truncation.to_json(),
             precision=precision_name(dtype),
@@ -270,7 +271,7 @@ def _end_epoch(job: _Job) -> None:
 def _keep(job: _Job, name: str) -> None:
     """Write the adapter as it is now into a folder of the run."""
     weights = job.trainer.fleet.weights(0)
-    save_adapter(job.folder.path / name, weights, base=job.base.name, dropout=job.options.dropout)
+    save_adapter(job.folder.path / name, weights, base=job.options.base, dropout=job.options.dropout)
 
 
 def _validation_scores(job: _Job) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""``squadron ask``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich.console
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from squadron.cli.options import verb
+from squadron.cli.output import Console
+from squadron.experiments.ask import AskOptions
+
+_AROUND = 60
+"""Characters of context that are shown on either side of an answer."""
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verb."""
+
+    @verb(app, "ask", AskOptions)
+    def ask(options: AskOptions, console: Console) -> int:
+        """Answer one question about a text, every decoding strategy beside the other."""
+        from squadron.experiments.ask import ask as run
+
+        record = run(options)
+        console.result(record, lambda out: _show(out, record))
+        return 0
+
+
+def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
+    several = len({answer["model"] for answer in record["answers"]}) > 1
+    table = Table()
+    if several:
+        table.add_column("model")
+    table.add_column("decoding", no_wrap=True)
+    table.add_column("answer")
+    table.add_column("probability", justify="right", no_wrap=True)
+    table.add_column("place", no_wrap=True)
+    for answer in record["answers"]:
+        place = answer["place"]
+        cells = [Text(answer["model"])] if several else []
+        table.add_row(
+            *cells,
+            Text(answer["decoding"]),
+            Text(answer["answer"] or "(nothing)"),
+            f"{answer['probability']:.3f}" if answer["probability"] >= 0.001 else "< 0.001",
+            "not in the context" if place is None else f"{place[0]} – {place[1]}",
+        )
+    out.print(table)
+    first = record["answers"][0]
+    if first["place"] is not None:
+        start, stop = first["place"]
+        context = record["context"]
+        shown = Text("…" if start > _AROUND else "")
+        shown.append(context[max(start - _AROUND, 0) : start])
+        shown.append(context[start:stop], style="bold reverse")
+        shown.append(context[stop : stop + _AROUND])
+        out.print(shown)

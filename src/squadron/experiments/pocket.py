@@ -1,0 +1,50 @@
+"""The embedded base and question set, where a base or a data set is named: ``pocket``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from squadron.experiments.options import Options, Positive
+from squadron.experiments.progress import Reporter
+from squadron.pocket.base import NAME, pocket_base
+from squadron.pocket.build import build
+from squadron.pocket.pretrain import Recipe
+from squadron.pocket.world import part_of
+
+
+def base_location(name: str) -> str:
+    """Where a base lies: ``pocket`` is the shipped one, any other name means what it says."""
+    return str(pocket_base()) if name == NAME else name
+
+
+def parts(ids: list[str]) -> dict[str, list[str]]:
+    """The halves of the pocket test split, by question id: known phrasings and new ones. None for other questions."""
+    if not all(name.startswith(("known-test-", "new-test-")) for name in ids):
+        return {}
+    found: dict[str, list[str]] = {}
+    for name in ids:
+        found.setdefault(part_of(name), []).append(name)
+    return found
+
+
+class PocketBuildOptions(Options):
+    """Options of ``pocket build``."""
+
+    out: str = Field(description="Folder to make; one that was left half-made is taken up.")
+    tokens: Positive = Field(Recipe().tokens, description="Tokens of text to pre-train on.")
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(Recipe().learning_rate, description="Highest rate.")
+
+
+def build_pocket(options: PocketBuildOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
+    """Make tokenizer, base and model card; return the recipe with sizes and hashes."""
+    reporter = reporter or Reporter()
+    recipe = Recipe(seed=options.seed, tokens=options.tokens, learning_rate=options.learning_rate)
+    reporter.start("pre-training", recipe.steps, "step")
+    try:
+        record = build(Path(options.out), recipe, progress=lambda step, loss: reporter.reach(step, loss=loss))
+    finally:
+        reporter.finish()
+    return {"base": options.out, **record}

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,14 +10,17 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from squadron.bench.plan import plan_training
-from squadron.bench.worker import SIDES
+from squadron.bench.processes import run_worker
 from squadron.data.batches import Order
-from squadron.errors import ConfigError, DeviceError
+from squadron.errors import ConfigError
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.options import Options, Positive
 from squadron.experiments.progress import Reporter
 from squadron.model.targets import resolve_targets
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
+
+SIDES = ("squadron", "transformers+peft", "trl")
+WARMUP_STEPS = 2
 
 
 class BenchTrainOptions(Options):
@@ -36,9 +36,6 @@ class BenchTrainOptions(Options):
     max_length: Annotated[int, Field(ge=16)] = Field(256, description="Longest sequence, tokens.")
     rank: Positive = Field(4, description="LoRA rank.")
     target_modules: tuple[str, ...] = Field(("attention",), description="Modules to adapt; no slices (peft has none).")
-
-
-WARMUP_STEPS = 2
 
 
 def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
@@ -70,7 +67,7 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
         reporter.start("benchmark", options.rounds * len(options.sides), "run")
         for number in range(options.rounds):
             for side in options.sides:
-                found[side].append(_run(side, path))
+                found[side].append(run_worker("train", side, path))
                 reporter.reach(sum(map(len, found.values())))
                 rate = _rate(found[side][-1:], options.batch_size)
                 reporter.note(f"round {number + 1}, {side}: {rate:.2f} examples/s")
@@ -85,16 +82,6 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
     peers = {side: figures for side, figures in sides.items() if side != "squadron"}
     if peers and "squadron" in sides:
         record.update(_comparison(sides["squadron"], peers, {side: runs[0]["losses"] for side, runs in found.items()}))
-    return record
-
-
-def _run(side: str, plan: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "squadron.bench.worker", side, str(plan)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise DeviceError(f"bench: the side {side} failed ({last}); are its packages installed (pip extra: bench)?")
-    record: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return record
 
 

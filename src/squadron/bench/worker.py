@@ -1,4 +1,4 @@
-"""One side of a benchmark in a process of its own, so that its memory is its own: prints one JSON object."""
+"""One side of a benchmark: ``python -m squadron.bench.worker KIND SIDE PLAN`` prints one JSON object."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from typing import Any
 
 import torch
 
-from squadron.bench.plan import TrainPlan
+from squadron.errors import DataError
 from squadron.experiments.environment import peak_memory_bytes
+from squadron.files import read_json
 
-SIDES = ("squadron", "transformers+peft", "trl")
 
+def run_side(kind: str, side: str, path: Path) -> dict[str, Any]:
+    """Run one side by the plan in ``path``."""
+    if kind == "generate":
+        from squadron.bench.generate import run_generation_side
 
-def run_side(side: str, plan: TrainPlan) -> dict[str, Any]:
-    """Run one side."""
+        return run_generation_side(side, read_json(path, what="a benchmark's plan", error=DataError))
+    from squadron.bench.plan import TrainPlan
+
+    plan = TrainPlan.read(path)
     if side == "squadron":
         from squadron.bench.squadron_side import train_squadron
 
@@ -27,6 +33,6 @@ def run_side(side: str, plan: TrainPlan) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    record = run_side(sys.argv[1], TrainPlan.read(Path(sys.argv[2])))
+    record = run_side(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
     record["peak_memory_bytes"] = peak_memory_bytes(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     sys.stdout.write("\n" + json.dumps(record) + "\n")

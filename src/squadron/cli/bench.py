@@ -8,6 +8,7 @@ import rich.console
 import typer
 from rich.table import Table
 
+from squadron.bench.generate import BenchGenerateOptions
 from squadron.bench.train import BenchTrainOptions
 from squadron.cli.options import verb
 from squadron.cli.output import Console, megabytes
@@ -30,6 +31,32 @@ def add(app: typer.Typer) -> None:
         record = bench_training(options, reporter=console.reporter())
         console.result(record, lambda out: _show(out, record))
         return 0
+
+    @verb(group, "generate", BenchGenerateOptions)
+    def generate(options: BenchGenerateOptions, console: Console) -> int:
+        """Answer questions with Squadron and with transformers + peft, alternating; print the ratio."""
+        from squadron.bench.generate import bench_generation
+
+        record = bench_generation(options, reporter=console.reporter())
+        console.result(record, lambda out: _show_generation(out, record))
+        return 0
+
+
+def _show_generation(out: rich.console.Console, record: dict[str, Any]) -> None:
+    table = Table(title=f"{record['options']['max_new_tokens']} tokens an answer, {record['precision']}")
+    for column in ("side", "questions/s", "questions", "peak memory"):
+        table.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
+    for side, figures in record["sides"].items():
+        table.add_row(
+            side,
+            f"{figures['questions_per_second']:.2f}",
+            f"{figures['questions']:,}",
+            megabytes(figures["peak_memory_bytes"]),
+        )
+    out.print(table)
+    out.print(f"ratio of greedy to the peer: {record['ratio']:.2f}")
+    out.print(f"all four strategies cost {record['four_strategies_cost']:.2f} times greedy alone")
+    out.print(f"span search costs {record['span_cost']:.2f} times greedy")
 
 
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:

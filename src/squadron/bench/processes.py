@@ -1,0 +1,22 @@
+"""A side of a benchmark in a process of its own, so that its memory is its own and nothing is warm for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from squadron.errors import DeviceError
+
+
+def run_worker(kind: str, side: str, plan: Path) -> dict[str, Any]:
+    """Run one side by the plan in a file; return what it measured, ``peak_memory_bytes`` included."""
+    command = [sys.executable, "-m", "squadron.bench.worker", kind, side, str(plan)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise DeviceError(f"bench: the side {side} failed ({last}); are its packages installed (pip extra: bench)?")
+    record: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return record

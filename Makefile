@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help setup test lint format clean
+.PHONY: help setup test demo lint format clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ lint: setup  ## format check, lint, types
 test: lint  ## the one gate: format, lint, types, tests, docs
 	# Waiting threads sleep: two test runs on one machine would otherwise spin against each other.
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+demo: setup  ## the whole study, small: no network, no GPU, a few minutes
+	$(BIN)/squadron demo --out demo --replace
 
 format: setup  ## write the format and the mendable lint
 	$(BIN)/ruff check --fix --quiet src tests || true

@@ -17,8 +17,9 @@ MAY_USE = {
     "scoring": set(),
     "training": {"model", "data", "scoring"},
     "decoding": {"model", "data"},
-    "pocket": {"data", "model"},
-    "experiments": {"training", "decoding", "scoring", "model", "data", "pocket"},
+    "pocket": {"data", "model", "training"},
+    "reporting": set(),
+    "experiments": {"reporting", "training", "decoding", "scoring", "model", "data", "pocket"},
     "bench": {"experiments", "training", "decoding", "model", "data"},
     "cli": {"bench", "experiments", "data", "scoring", "model"},
 }

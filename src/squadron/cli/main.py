@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from squadron.bench.train import BenchTrainOptions
-from squadron.cli import ask, base, bench, doctor, evaluate, export, pocket, prepare, score, train
+from squadron.cli import ask, base, bench, demo, doctor, evaluate, export, pocket, prepare, score, train
 from squadron.cli.options import list_flags
 from squadron.experiments.ask import AskOptions
 from squadron.experiments.options import EvaluateOptions, Options, TrainOptions
@@ -32,7 +32,7 @@ def build() -> typer.Typer:
             typer.echo(of("squadron"))
             raise typer.Exit
 
-    for module in (prepare, train, evaluate, ask, score, export, base, doctor, bench, pocket):
+    for module in (prepare, train, evaluate, ask, score, export, base, doctor, demo, bench, pocket):
         module.add(app)
     return app
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help setup test demo lint format clean
+.PHONY: help setup test demo performance lint format clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,8 +19,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 lint: setup  ## format check, lint, types
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 
 test: lint  ## the one gate: format, lint, types, tests, docs
@@ -30,9 +30,12 @@ test: lint  ## the one gate: format, lint, types, tests, docs
 demo: setup  ## the whole study, small: no network, no GPU, a few minutes
 	$(BIN)/squadron demo --out demo --replace
 
+performance: setup  ## measure beside the peers and write docs/performance.md (half an hour)
+	$(BIN)/python benchmarks/performance.py
+
 format: setup  ## write the format and the mendable lint
 	$(BIN)/ruff check --fix --quiet src tests || true
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff format src tests benchmarks
 
 clean:  ## remove what setup and the tests made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

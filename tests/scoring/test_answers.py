@@ -12,13 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squadron.errors import ConfigError, DataError
-from squadron.scoring.answers import (
-    AnswerRecord,
+from squadron.scoring.answers import AnswerRecord, answer_calibration, answer_statistics, calibration
+from squadron.scoring.wording import (
     AnswerType,
-    answer_calibration,
-    answer_statistics,
     answer_type,
-    calibration,
     contains,
     in_context,
     is_empty,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from squadron.data.sources import load_data
 from squadron.data.squad import Dataset, Paragraph, Question
 from squadron.errors import ConfigError, DataError
-from squadron.scoring.answers import AnswerRecord, AnswerType, answer_type
+from squadron.scoring.answers import AnswerRecord
 from squadron.scoring.failures import (
     KINDS,
     FailureAnalysis,
@@ -29,6 +29,7 @@ from squadron.scoring.failures import (
     write_failures,
 )
 from squadron.scoring.metrics import Version, exact_match
+from squadron.scoring.wording import AnswerType, answer_type
 
 DOC = Path(__file__).resolve().parents[2] / "docs" / "failures.md"
 FIXED = settings(derandomize=True, deadline=None, max_examples=400)

@@ -19,12 +19,13 @@ import numpy as np
 from squadron.errors import ConfigError, DataError
 from squadron.files import write_json
 from squadron.randomness import numpy_generator
-from squadron.scoring.answers import (
+from squadron.scoring.answers import AnswerRecord, answer_calibration, answer_statistics
+from squadron.scoring.intervals import cluster_codes, mean_intervals
+from squadron.scoring.metrics import Version, answer_scores
+from squadron.scoring.predictions import check_text
+from squadron.scoring.wording import (
     FILLERS,
-    AnswerRecord,
     Words,
-    answer_calibration,
-    answer_statistics,
     answer_type,
     capitalized_words,
     contains,
@@ -35,9 +36,6 @@ from squadron.scoring.answers import (
     same_type,
     strong_words,
 )
-from squadron.scoring.intervals import cluster_codes, mean_intervals
-from squadron.scoring.metrics import Version, answer_scores
-from squadron.scoring.predictions import check_text
 
 Kind = Literal[
     "answered_unanswerable",

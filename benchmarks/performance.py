@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from squadron.bench.generate import BenchGenerateOptions, bench_generation
-from squadron.bench.train import BenchTrainOptions, bench_training
-from squadron.experiments.bases import BaseInitOptions, init_base
-from squadron.experiments.options import checked
+from squadron.bench.generate import bench_generation
+from squadron.bench.train import bench_training
+from squadron.experiments.bases import init_base
+from squadron.experiments.options import BaseInitOptions, BenchGenerateOptions, BenchTrainOptions, checked
 from squadron.experiments.progress import Reporter
 from squadron.files import write_json, write_text
 

@@ -8,7 +8,7 @@ from squadron.experiments import evaluate as evaluation
 from squadron.experiments import export as exporting
 from squadron.experiments import prepare as preparing
 from squadron.experiments import train as training
-from squadron.experiments.options import EvaluateOptions, PrepareOptions, TrainOptions, checked
+from squadron.experiments.options import EvaluateOptions, ExportOptions, PrepareOptions, TrainOptions, checked
 from squadron.experiments.progress import Reporter
 
 
@@ -43,4 +43,4 @@ def export(**options: Any) -> dict[str, Any]:
 
     Raises :class:`squadron.errors.SquadronError` for what a user can cause.
     """
-    return exporting.export(checked(exporting.ExportOptions, options))
+    return exporting.export(checked(ExportOptions, options))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from squadron.bench.generate import PEER, SIDES, BenchGenerateOptions, bench_generation
+from squadron.bench.generate import PEER, SIDES, bench_generation
 from squadron.errors import ConfigError
+from squadron.experiments.options import BenchGenerateOptions
 
 
 def test_all_sides_answer(byte_base_dir: Path, small_squad: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from squadron.bench.plan import TrainPlan, plan_training
-from squadron.bench.train import BenchTrainOptions, bench_training
+from squadron.bench.train import bench_training
 from squadron.data.batches import Order
 from squadron.errors import ConfigError, DataError
+from squadron.experiments.options import BenchTrainOptions
 
 
 def plan(folder: Path, base: Path, data: Path, order: Order = "question", steps: int = 4) -> TrainPlan:

@@ -17,9 +17,9 @@ from squadron.model.checkpoint import load_base
 from squadron.model.tokenizer import load_tokenizer
 from squadron.pocket import pretrain as pretraining
 from squadron.pocket import tokens as corpus_tokens
+from squadron.pocket.base import Recipe
 from squadron.pocket.build import build
 from squadron.pocket.corpus import documents
-from squadron.pocket.pretrain import Recipe
 from squadron.pocket.tokens import token_blocks, train_tokenizer
 
 RECIPE = Recipe(

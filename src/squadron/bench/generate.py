@@ -11,10 +11,9 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import Field
 
 from squadron.bench.processes import run_worker
 from squadron.data.sources import load_data
@@ -23,7 +22,7 @@ from squadron.decoding.strategies import Strategy, resolve_strategies
 from squadron.errors import ConfigError
 from squadron.experiments.answering import answer_questions, first_questions
 from squadron.experiments.environment import describe_environment
-from squadron.experiments.options import Options, Positive
+from squadron.experiments.options import BenchGenerateOptions
 from squadron.experiments.pocket import base_location
 from squadron.experiments.progress import Reporter
 from squadron.files import write_json
@@ -41,20 +40,6 @@ SIDES = {
     "squadron: four strategies": ("greedy", "top-k", "nucleus", "temperature"),
 }
 PEER = "transformers+peft"
-
-
-class BenchGenerateOptions(Options):
-    """Options of ``bench generate``."""
-
-    base: str = Field(description="Base model: a checkpoint folder or a hub id.")
-    data: str = Field(description="SQuAD file to take questions from.")
-    questions: Positive | None = Field(None, description="How many questions Squadron answers. Default: all.")
-    peer_questions: Positive = Field(64, description="How many the peer answers in each round.")
-    rounds: Positive = Field(2, description="How often the sides alternate.")
-    batch_size: Positive = Field(8, description="The peer's batch, questions.")
-    max_new_tokens: Positive = Field(16, description="Tokens of every answer.")
-    max_length: Annotated[int, Field(ge=16)] = Field(256, description="Longest prompt, tokens.")
-    rank: Positive = Field(4, description="LoRA rank.")
 
 
 def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:

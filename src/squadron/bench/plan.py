@@ -13,11 +13,10 @@ from squadron.errors import DataError
 from squadron.files import read_json, write_json
 from squadron.model.adapters import save_adapter
 from squadron.model.checkpoint import locate_base
-from squadron.model.config import read_config
+from squadron.model.config import Precision, read_config
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.model.tokenizer import load_tokenizer
 from squadron.randomness import numpy_generator
-from squadron.training.precision import Precision
 
 _MEGABATCH = 50
 """Batches that are sorted by length together, as ``transformers`` groups by length."""

@@ -5,37 +5,19 @@ from __future__ import annotations
 import statistics
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from squadron.bench.plan import plan_training
 from squadron.bench.processes import run_worker
-from squadron.data.batches import Order
 from squadron.errors import ConfigError
 from squadron.experiments.environment import describe_environment
-from squadron.experiments.options import Options, Positive
+from squadron.experiments.options import BenchTrainOptions
 from squadron.experiments.progress import Reporter
 from squadron.model.targets import resolve_targets
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 
 SIDES = ("squadron", "transformers+peft", "trl")
 WARMUP_STEPS = 2
-
-
-class BenchTrainOptions(Options):
-    """Options of ``bench train``."""
-
-    base: str = Field(description="Base model: a checkpoint folder or a hub id.")
-    data: str = Field(description="SQuAD file to take questions from.")
-    order: Order = Field("question", description="Questions one by one, or whole paragraphs.")
-    sides: tuple[str, ...] = Field(SIDES, description="Which sides to run.")
-    steps: Annotated[int, Field(ge=3)] = Field(12, description="Optimizer steps a side and round; two are warm-up.")
-    rounds: Positive = Field(2, description="How often the sides alternate.")
-    batch_size: Positive = Field(8, description="Questions in a step.")
-    max_length: Annotated[int, Field(ge=16)] = Field(256, description="Longest sequence, tokens.")
-    rank: Positive = Field(4, description="LoRA rank.")
-    target_modules: tuple[str, ...] = Field(("attention",), description="Modules to adapt; no slices (peft has none).")
 
 
 def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:

@@ -8,10 +8,9 @@ import rich.console
 import typer
 from rich.table import Table
 
-from squadron.bench.generate import BenchGenerateOptions
-from squadron.bench.train import BenchTrainOptions
 from squadron.cli.options import verb
 from squadron.cli.output import Console, megabytes
+from squadron.experiments.options import BenchGenerateOptions, BenchTrainOptions
 
 
 def add(app: typer.Typer) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
 from squadron.cli.output import Console
-from squadron.experiments.demo import DemoOptions
+from squadron.experiments.options import DemoOptions
 
 
 def add(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console
-from squadron.experiments.export import ExportOptions
+from squadron.experiments.options import ExportOptions
 
 
 def add(app: typer.Typer) -> None:

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import typer
 
-from squadron.bench.train import BenchTrainOptions
 from squadron.cli import ask, base, bench, demo, doctor, evaluate, export, pocket, prepare, score, train
 from squadron.cli.options import list_flags
-from squadron.experiments.ask import AskOptions
-from squadron.experiments.options import EvaluateOptions, Options, TrainOptions
+from squadron.experiments.options import AskOptions, BenchTrainOptions, EvaluateOptions, Options, TrainOptions
 
 _HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study."
 

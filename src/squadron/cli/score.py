@@ -6,21 +6,11 @@ from pathlib import Path
 
 import rich.console
 import typer
-from pydantic import Field
 
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
 from squadron.cli.output import Console, two_columns
-from squadron.experiments.options import Options
-
-
-class ScoreOptions(Options):
-    """Options of ``score``."""
-
-    predictions: str = Field(
-        description="Predictions as the official {id: text} JSON.", json_schema_extra={"argument": True}
-    )
-    data: str = Field(description="SQuAD file with the questions.", json_schema_extra={"argument": True})
+from squadron.experiments.options import ScoreOptions
 
 
 def add(app: typer.Typer) -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
 
 from squadron.data.squad import Dataset, Paragraph, Question
 from squadron.data.validation import LONGEST_CONTEXT
 from squadron.decoding.strategies import Strategy, resolve_strategies
 from squadron.errors import ConfigError, DataError, RunError
 from squadron.experiments.answering import answer_questions
-from squadron.experiments.options import Options, Positive
+from squadron.experiments.options import AskOptions
 from squadron.experiments.pocket import base_location
 from squadron.experiments.run_folder import RunFolder
 from squadron.model.adapters import load_adapter
@@ -23,20 +22,6 @@ from squadron.model.checkpoint import load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import load_tokenizer
 from squadron.training.precision import resolve_device, resolve_precision
-
-
-class AskOptions(Options):
-    """Options of ``ask``."""
-
-    question: str = Field(description="The question.", json_schema_extra={"argument": True})
-    context: str = Field(description="File with the context to answer from, or - for standard input.")
-    run: str | None = Field(None, description="Run folder whose adapter answers.")
-    base: str | None = Field(None, description="Base model that answers without adapter: pocket, a folder or a hub id.")
-    compare: tuple[str, ...] = Field((), description="More run folders, to answer beside it in the same pass.")
-    decoding: tuple[str, ...] = Field(
-        ("greedy", "span", "top-k", "nucleus", "temperature"), description="Strategies, or all."
-    )
-    max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
 
 
 def ask(options: AskOptions) -> dict[str, Any]:

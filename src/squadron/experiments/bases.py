@@ -5,22 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from squadron.errors import ConfigError, ModelError
-from squadron.experiments.options import Options
+from squadron.experiments.options import BaseInitOptions
 from squadron.files import sha256_file
 from squadron.model.checkpoint import WEIGHTS, random_model, save_model
 from squadron.model.config import SIZES
 from squadron.model.tokenizer import load_tokenizer
-
-
-class BaseInitOptions(Options):
-    """Options of ``base init``."""
-
-    size: str = Field("gpt2", description=f"Shape: {', '.join(SIZES)}.")
-    tokenizer: str = Field(description="Folder with tokenizer.json, or vocab.json and merges.txt.")
-    out: str = Field(description="Checkpoint folder to make.")
 
 
 def init_base(options: BaseInitOptions) -> dict[str, Any]:

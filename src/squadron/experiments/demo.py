@@ -5,13 +5,11 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from squadron.errors import RunError
 from squadron.experiments.evaluate import evaluate
-from squadron.experiments.options import EvaluateOptions, Options, PrepareOptions, TrainOptions, checked
+from squadron.experiments.options import DemoOptions, EvaluateOptions, PrepareOptions, TrainOptions, checked
 from squadron.experiments.prepare import prepare
 from squadron.experiments.progress import Reporter
 from squadron.experiments.train import train
@@ -21,16 +19,6 @@ from squadron.reporting.page import write_page
 
 MARK = "demo.json"
 STRATEGIES = ("greedy", "span", "top-k", "nucleus", "temperature")
-
-
-class DemoOptions(Options):
-    """Options of ``demo``."""
-
-    out: str = Field("demo", description="Folder to make.")
-    train_size: Annotated[int, Field(ge=8)] = Field(2000, description="Questions to train on.")
-    test_size: Annotated[int, Field(ge=2)] = Field(500, description="Questions to test on, half in new phrasings.")
-    epochs: Annotated[int, Field(ge=1)] = Field(5, description="Passes over the training questions.")
-    replace: bool = Field(False, description="Replace an earlier demo in --out.")
 
 
 def demo(options: DemoOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from squadron.errors import RunError
-from squadron.experiments.options import Options
+from squadron.experiments.options import ExportOptions
 from squadron.experiments.pocket import base_location
 from squadron.experiments.run_folder import RunFolder
 from squadron.model.adapters import CONFIG, WEIGHTS, load_adapter, merge
 from squadron.model.checkpoint import load_base, save_model
 from squadron.model.tokenizer import load_tokenizer
-
-
-class ExportOptions(Options):
-    """Options of ``export``."""
-
-    run: str = Field(description="Run folder.", json_schema_extra={"argument": True})
-    out: str = Field(description="Folder to make.")
-    format: Literal["peft", "merged"] = Field("peft", description="PEFT's adapter files, or base and adapter as one.")
-    which: Literal["adapter", "last"] = Field("adapter", description="The best adapter of the run, or the last.")
 
 
 def export(options: ExportOptions) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,8 +11,9 @@ from squadron.data.batches import Order
 from squadron.data.splits import SplitBy
 from squadron.data.trees import Loss
 from squadron.errors import ConfigError
-from squadron.model.lora import Scaling
-from squadron.training.precision import Precision
+from squadron.model.config import SIZES, Precision
+from squadron.model.targets import Scaling
+from squadron.pocket.base import Recipe
 from squadron.training.schedules import Schedule
 
 Positive = Annotated[int, Field(ge=1)]
@@ -116,6 +117,93 @@ class EvaluateOptions(Options):
     beams: Positive | None = Field(None, description="Hypotheses of beam search. Default: 4.")
     suppress_eos: bool = Field(False, description="Never stop early: all answers get --max-new-tokens, to time them.")
     out: str | None = Field(None, description="Folder for predictions and scores. Default: the run's own.")
+
+
+class AskOptions(Options):
+    """Options of ``ask``."""
+
+    question: str = Field(description="The question.", json_schema_extra={"argument": True})
+    context: str = Field(description="File with the context to answer from, or - for standard input.")
+    run: str | None = Field(None, description="Run folder whose adapter answers.")
+    base: str | None = Field(None, description="Base model that answers without adapter: pocket, a folder or a hub id.")
+    compare: tuple[str, ...] = Field((), description="More run folders, to answer beside it in the same pass.")
+    decoding: tuple[str, ...] = Field(
+        ("greedy", "span", "top-k", "nucleus", "temperature"), description="Strategies, or all."
+    )
+    max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
+
+
+class ExportOptions(Options):
+    """Options of ``export``."""
+
+    run: str = Field(description="Run folder.", json_schema_extra={"argument": True})
+    out: str = Field(description="Folder to make.")
+    format: Literal["peft", "merged"] = Field("peft", description="PEFT's adapter files, or base and adapter as one.")
+    which: Literal["adapter", "last"] = Field("adapter", description="The best adapter of the run, or the last.")
+
+
+class ScoreOptions(Options):
+    """Options of ``score``."""
+
+    predictions: str = Field(
+        description="Predictions as the official {id: text} JSON.", json_schema_extra={"argument": True}
+    )
+    data: str = Field(description="SQuAD file with the questions.", json_schema_extra={"argument": True})
+
+
+class BaseInitOptions(Options):
+    """Options of ``base init``."""
+
+    size: str = Field("gpt2", description=f"Shape: {', '.join(SIZES)}.")
+    tokenizer: str = Field(description="Folder with tokenizer.json, or vocab.json and merges.txt.")
+    out: str = Field(description="Checkpoint folder to make.")
+
+
+class DemoOptions(Options):
+    """Options of ``demo``."""
+
+    out: str = Field("demo", description="Folder to make.")
+    train_size: Annotated[int, Field(ge=8)] = Field(2000, description="Questions to train on.")
+    test_size: Annotated[int, Field(ge=2)] = Field(500, description="Questions to test on, half in new phrasings.")
+    epochs: Annotated[int, Field(ge=1)] = Field(5, description="Passes over the training questions.")
+    replace: bool = Field(False, description="Replace an earlier demo in --out.")
+
+
+class PocketBuildOptions(Options):
+    """Options of ``pocket build``."""
+
+    out: str = Field(description="Folder to make; one that was left half-made is taken up.")
+    tokens: Positive = Field(Recipe().tokens, description="Tokens of text to pre-train on.")
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(Recipe().learning_rate, description="Highest rate.")
+
+
+class BenchTrainOptions(Options):
+    """Options of ``bench train``."""
+
+    base: str = Field(description="Base model: a checkpoint folder or a hub id.")
+    data: str = Field(description="SQuAD file to take questions from.")
+    order: Order = Field("question", description="Questions one by one, or whole paragraphs.")
+    sides: tuple[str, ...] = Field(("squadron", "transformers+peft", "trl"), description="Which sides to run.")
+    steps: Annotated[int, Field(ge=3)] = Field(12, description="Optimizer steps a side and round; two are warm-up.")
+    rounds: Positive = Field(2, description="How often the sides alternate.")
+    batch_size: Positive = Field(8, description="Questions in a step.")
+    max_length: Annotated[int, Field(ge=16)] = Field(256, description="Longest sequence, tokens.")
+    rank: Positive = Field(4, description="LoRA rank.")
+    target_modules: tuple[str, ...] = Field(("attention",), description="Modules to adapt; no slices (peft has none).")
+
+
+class BenchGenerateOptions(Options):
+    """Options of ``bench generate``."""
+
+    base: str = Field(description="Base model: a checkpoint folder or a hub id.")
+    data: str = Field(description="SQuAD file to take questions from.")
+    questions: Positive | None = Field(None, description="How many questions Squadron answers. Default: all.")
+    peer_questions: Positive = Field(64, description="How many the peer answers in each round.")
+    rounds: Positive = Field(2, description="How often the sides alternate.")
+    batch_size: Positive = Field(8, description="The peer's batch, questions.")
+    max_new_tokens: Positive = Field(16, description="Tokens of every answer.")
+    max_length: Annotated[int, Field(ge=16)] = Field(256, description="Longest prompt, tokens.")
+    rank: Positive = Field(4, description="LoRA rank.")
 
 
 def checked(model: type[Model], values: Mapping[str, Any], *, source: str = "") -> Model:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from squadron.experiments.options import Options, Positive
+from squadron.experiments.options import PocketBuildOptions
 from squadron.experiments.progress import Reporter
-from squadron.pocket.base import NAME, pocket_base
+from squadron.pocket.base import NAME, Recipe, pocket_base
 from squadron.pocket.build import build
-from squadron.pocket.pretrain import Recipe
 from squadron.pocket.world import part_of
 
 
@@ -28,14 +25,6 @@ def parts(ids: list[str]) -> dict[str, list[str]]:
     for name in ids:
         found.setdefault(part_of(name), []).append(name)
     return found
-
-
-class PocketBuildOptions(Options):
-    """Options of ``pocket build``."""
-
-    out: str = Field(description="Folder to make; one that was left half-made is taken up.")
-    tokens: Positive = Field(Recipe().tokens, description="Tokens of text to pre-train on.")
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(Recipe().learning_rate, description="Highest rate.")
 
 
 def build_pocket(options: PocketBuildOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:

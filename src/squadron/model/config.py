@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from squadron.errors import ModelError
 from squadron.files import read_json
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+"""The number format of a base's weights and activations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from squadron.errors import ConfigError
 from squadron.model.config import GPT2Config
-from squadron.model.targets import Target, describe_targets, resolve_targets, trainable_parameters
+from squadron.model.targets import Scaling, Target, describe_targets, resolve_targets, trainable_parameters
 from squadron.randomness import derive_seed
-
-Scaling = Literal["alpha/r", "alpha/sqrt(r)"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from squadron.errors import ConfigError
 from squadron.model.config import GPT2Config
+
+Scaling = Literal["alpha/r", "alpha/sqrt(r)"]
+"""What the product B A is multiplied by: LoRA's own, or rank-stabilized (Kalajdzievski, 2023)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from squadron.errors import ModelError
 from squadron.files import read_json
+from squadron.model.config import GPT2Config
 
 NAME = "pocket"
 RECIPE = "recipe.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that the pocket base depends on."""
+
+    seed: int = 0
+    vocabulary: int = 4096
+    n_embd: int = 256
+    n_layer: int = 4
+    n_head: int = 4
+    n_positions: int = 320
+    batch: int = 26
+    tokens: int = 22_000_000
+    learning_rate: float = 2e-3
+    warmup_steps: int = 150
+    weight_decay: float = 0.1
+    bf16: bool = True
+
+    @property
+    def config(self) -> GPT2Config:
+        """The model's shape."""
+        return GPT2Config(
+            vocab_size=self.vocabulary,
+            n_positions=self.n_positions,
+            n_embd=self.n_embd,
+            n_layer=self.n_layer,
+            n_head=self.n_head,
+            n_inner=4 * self.n_embd,
+        )
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps."""
+        return math.ceil(self.tokens / (self.batch * self.n_positions))
 
 
 def pocket_base() -> Path:

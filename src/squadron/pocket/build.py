@@ -13,8 +13,8 @@ import torch
 from squadron.errors import ModelError
 from squadron.files import sha256_file, write_json, write_text
 from squadron.model.checkpoint import WEIGHTS, save_model
-from squadron.pocket.base import RECIPE
-from squadron.pocket.pretrain import Recipe, pretrain
+from squadron.pocket.base import RECIPE, Recipe
+from squadron.pocket.pretrain import pretrain
 from squadron.pocket.tokens import train_tokenizer
 
 _CHECKPOINT = "checkpoint.safetensors"

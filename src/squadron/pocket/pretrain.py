@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -13,48 +13,13 @@ import torch.nn.functional as F
 
 from squadron.model.attention import TreeAttention
 from squadron.model.checkpoint import random_model
-from squadron.model.config import GPT2Config
 from squadron.model.gpt2 import GPT2
 from squadron.model.tokenizer import Tokenizer
+from squadron.pocket.base import Recipe
 from squadron.pocket.tokens import token_blocks
 from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 
 _CHECKPOINT_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that the pocket base depends on."""
-
-    seed: int = 0
-    vocabulary: int = 4096
-    n_embd: int = 256
-    n_layer: int = 4
-    n_head: int = 4
-    n_positions: int = 320
-    batch: int = 26
-    tokens: int = 22_000_000
-    learning_rate: float = 2e-3
-    warmup_steps: int = 150
-    weight_decay: float = 0.1
-    bf16: bool = True
-
-    @property
-    def config(self) -> GPT2Config:
-        """The model's shape."""
-        return GPT2Config(
-            vocab_size=self.vocabulary,
-            n_positions=self.n_positions,
-            n_embd=self.n_embd,
-            n_layer=self.n_layer,
-            n_head=self.n_head,
-            n_inner=4 * self.n_embd,
-        )
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps."""
-        return math.ceil(self.tokens / (self.batch * self.n_positions))
 
 
 def pretrain(

@@ -7,6 +7,8 @@ import sys
 
 
 def test_help_loads_no_torch() -> None:
-    code = "import sys, squadron.cli.main as m; m.build(); print([n for n in ('torch', 'datasets') if n in sys.modules])"
+    code = (
+        "import sys, squadron.cli.main as m; m.build(); print([n for n in ('torch', 'datasets') if n in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import rich.console
 import typer
@@ -12,6 +13,9 @@ from squadron.cli.options import verb
 from squadron.cli.output import Console, two_columns
 from squadron.experiments.options import ScoreOptions
 
+if TYPE_CHECKING:
+    from squadron.scoring.results import Scores
+
 
 def add(app: typer.Typer) -> None:
     """Register the verb."""
@@ -20,26 +24,39 @@ def add(app: typer.Typer) -> None:
     def score(options: ScoreOptions, console: Console) -> int:
         """Score anybody's predictions by the official definitions, with intervals."""
         from squadron.data.sources import load_data
+        from squadron.scoring.evaluation import compare
         from squadron.scoring.evaluation import score as run
         from squadron.scoring.predictions import read_predictions
 
-        predictions = read_predictions(Path(options.predictions))
         data = load_data(options.data, offline=options.offline)
-        scores = run(predictions, data.golds(), version=data.version, clusters=data.clusters(), seed=options.seed)
+        golds, clusters = data.golds(), data.clusters()
+
+        def scored(path: str) -> Scores:
+            predictions = read_predictions(Path(path))
+            return run(predictions, golds, version=data.version, clusters=clusters, seed=options.seed)
+
+        scores = scored(options.predictions)
         record = scores.to_json()
-
-        def show(out: rich.console.Console) -> None:
-            out.print(
-                two_columns(
-                    [
-                        ("exact match", f"{scores.exact_match:.2f} ({interval(record['exact_match_interval'])})"),
-                        ("F1", f"{scores.f1:.2f} ({interval(record['f1_interval'])})"),
-                        ("questions", f"{scores.questions:,}"),
-                        ("without prediction", f"{len(scores.missing_ids):,}"),
-                        ("predictions of no question", f"{len(scores.unknown_ids):,}"),
-                    ]
-                )
-            )
-
-        console.result(record, show)
+        if options.against is not None:
+            record["against"] = compare(scored(options.against), scores, seed=options.seed).to_json()
+        console.result(record, lambda out: _show(out, record))
         return 0
+
+
+def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
+    smallest = record["exact_match_detectable"], record["f1_detectable"]
+    rows = [
+        ("exact match", f"{record['exact_match']:.2f} ({interval(record['exact_match_interval'])})"),
+        ("F1", f"{record['f1']:.2f} ({interval(record['f1_interval'])})"),
+        ("questions", f"{record['questions']:,}"),
+        ("without prediction", f"{record['missing']:,}"),
+        ("predictions of no question", f"{record['unknown']:,}"),
+        ("smallest difference seen", f"EM {smallest[0]:.1f}, F1 {smallest[1]:.1f} (unpaired, 80 % power)"),
+    ]
+    for name, title in (("exact_match", "EM"), ("f1", "F1")):
+        if "against" in record:
+            test = record["against"][name]
+            low, high = test["interval"]
+            told = f"{test['difference']:+.2f} ({low:+.1f} – {high:+.1f}), p = {test['p_value']:.3g}"
+            rows.append((f"{title} against the other", told))
+    out.print(two_columns(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,8 +149,15 @@ def _subject(options: EvaluateOptions, device: torch.device, dtype: torch.dtype)
 def _scored(answers: Answers, dataset: Dataset) -> dict[str, Any]:
     """Scores of one strategy; with several samples, those of the first, and mean and spread over all."""
     golds, clusters = dataset.golds(), dataset.clusters()
+    doubts = _doubts(answers) if dataset.version == "2.0" else None
     every = [
-        score(answers.predictions(sample), golds, version=dataset.version, clusters=clusters)
+        score(
+            answers.predictions(sample),
+            golds,
+            version=dataset.version,
+            clusters=clusters,
+            no_answer_scores=doubts if sample == 0 else None,
+        )
         for sample in range(answers.samples)
     ]
     record: dict[str, Any] = {
@@ -168,6 +176,15 @@ def _scored(answers: Answers, dataset: Dataset) -> dict[str, Any]:
             values = [getattr(one, name) for one in every]
             record[f"{name}_samples"] = {"mean": statistics.fmean(values), "deviation": statistics.stdev(values)}
     return record
+
+
+def _doubts(answers: Answers) -> dict[str, float]:
+    """How much each first answer is in doubt, for v2.0's best thresholds: its negative log-probability."""
+    doubts = {}
+    for name, made in answers.generations.items():
+        value = -made[0].log_probability if made else math.inf
+        doubts[name] = value if math.isfinite(value) else sys.float_info.max
+    return doubts
 
 
 def _stem(decoding: str, split: str) -> str:

@@ -149,6 +149,7 @@ class ScoreOptions(Options):
         description="Predictions as the official {id: text} JSON.", json_schema_extra={"argument": True}
     )
     data: str = Field(description="SQuAD file with the questions.", json_schema_extra={"argument": True})
+    against: str | None = Field(None, description="Other predictions, to test whether the first are better.")
 
 
 class BaseInitOptions(Options):

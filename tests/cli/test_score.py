@@ -1,0 +1,55 @@
+"""``score``: anybody's predictions, alone and against others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from squadron.data.sources import load_data
+
+
+def test_predictions_are_tested_against_others(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
+    golds = load_data(small_squad).golds()
+    right = {name: answers[0] for name, answers in golds.items()}
+    worse = {name: answer if number % 3 else "wrong" for number, (name, answer) in enumerate(right.items())}
+    paths = []
+    for name, predictions in (("right", right), ("worse", worse)):
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(json.dumps(predictions))
+    alone = squadron("score", paths[1], small_squad, "--json").record
+    assert (alone["exact_match"], alone["questions"]) == (100 * 24 / 36, 36)
+    tested = squadron("score", paths[0], small_squad, "--against", paths[1], "--json").record
+    assert tested["exact_match"] == 100
+    assert abs(tested["against"]["exact_match"]["difference"] - 100 * 12 / 36) < 1e-9
+    assert tested["against"]["exact_match"]["p_value"] < 0.01
+    shown = squadron("score", paths[0], small_squad, "--against", paths[1]).out
+    assert "EM against the other" in shown
+    assert "+33.33" in shown
+
+
+def test_bad_predictions_are_named(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
+    path = tmp_path / "predictions.json"
+    path.write_text('{"0.0.0": 7}')
+    outcome = squadron("score", path, small_squad)
+    assert outcome.code == 2
+    assert "question '0.0.0': the prediction is the number 7, not text" in outcome.err
+
+
+def test_version_two_gets_thresholds_from_the_answers_probability(
+    squadron: Any, byte_base_dir: Path, tmp_path: Path
+) -> None:
+    qas = [
+        {"id": "a", "question": "Where?", "answers": [{"text": "Rome", "answer_start": 0}], "is_impossible": False},
+        {"id": "b", "question": "Why?", "answers": [], "is_impossible": True},
+    ]
+    content = {"version": "v2.0", "data": [{"title": "t", "paragraphs": [{"context": "Rome is big.", "qas": qas}]}]}
+    source = tmp_path / "two.json"
+    source.write_text(json.dumps(content))
+    found = squadron("evaluate", "--base", byte_base_dir, "--data", source, "--max-new-tokens", 3, "--json")
+    assert found.code == 0, found.err
+    scores = found.record["decodings"]["greedy"]
+    assert scores["no_answer"]["questions"] == scores["has_answer"]["questions"] == 1
+    # Saying nothing at all is right on the unanswerable half.
+    assert scores["best_f1"] >= 50
+    assert "best_f1_thresh" in scores

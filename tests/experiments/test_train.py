@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from squadron.data.encoding import encode_training
 from squadron.data.prepared import load_split
@@ -17,6 +17,7 @@ from squadron.errors import ConfigError, RunError
 from squadron.experiments import train as training
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.options import EvaluateOptions, TrainOptions
+from squadron.experiments.progress import Reporter
 from squadron.experiments.train import train
 from squadron.model.adapters import load_adapter
 from squadron.model.checkpoint import load_base
@@ -143,3 +144,20 @@ def test_evaluate_notices_another_base_and_a_run_without_adapter(
         evaluate(EvaluateOptions(run="a", base=str(tiny_base_dir)))
     with pytest.raises(ConfigError, match="--data: missing"):
         evaluate(EvaluateOptions(base=str(tiny_base_dir)))
+
+
+def test_logits_that_are_no_numbers_are_counted_and_told(options: dict[str, Any], tmp_path: Path) -> None:
+    train(TrainOptions(**options, max_steps=1))
+    weights = tmp_path / "run" / "adapter" / "adapter_model.safetensors"
+    tensors = load_file(weights)
+    save_file({name: torch.full_like(tensor, torch.nan) for name, tensor in tensors.items()}, weights)
+    notes: list[str] = []
+
+    class Listener(Reporter):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), precision="fp32"), reporter=Listener())
+    assert scores["decodings"]["greedy"]["nan_answers"] == scores["questions"] == 9
+    assert notes == ["greedy: 9 answers ended at a logit that is no number"]
+    assert scores["f1"] == 0

@@ -96,6 +96,9 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
         reporter.finish()
     seconds = time.perf_counter() - began
     decodings = {name: _scored(found[0], dataset) for name, found in answers.items()}
+    for name, record in decodings.items():
+        if record["nan_answers"]:
+            reporter.note(f"{name}: {record['nan_answers']:,} answers ended at a logit that is no number")
     if subject.out is not None:
         for name, found in answers.items():
             _write_answers(subject.out, name, subject, dataset, found[0])
@@ -163,6 +166,7 @@ def _scored(answers: Answers, dataset: Dataset) -> dict[str, Any]:
     record: dict[str, Any] = {
         **every[0].to_json(),
         **answer_statistics(answers.records(dataset)),
+        "nan_answers": sum(math.isnan(one.log_probability) for made in answers.generations.values() for one in made),
         "truncation": answers.truncation.to_json(),
     }
     halves = parts(list(golds))

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help setup test demo performance lint format clean
+.PHONY: help setup test demo performance pocket lint format clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ demo: setup  ## the whole study, small: no network, no GPU, a few minutes
 
 performance: setup  ## measure beside the peers and write docs/performance.md (half an hour)
 	$(BIN)/python benchmarks/performance.py
+
+pocket: setup  ## the study's 75 runs on the pocket base; writes docs/pocket.md (twenty minutes)
+	$(BIN)/python benchmarks/pocket_study.py
 
 format: setup  ## write the format and the mendable lint
 	$(BIN)/ruff check --fix --quiet src tests || true

@@ -118,9 +118,9 @@ def page(found: dict[str, Any]) -> str:
         "## What this says about GPT-2, and what it does not",
         "",
         "The pocket base shows that the pipeline learns, and which way rank, learning rate and modules push at this",
-        "size. It has 4 million parameters, a world of its own and questions that templates made: its scores say nothing",
-        "of GPT-2's on SQuAD, and a best rank here need not be the best there. Differences inside the intervals are",
-        "noise.",
+        "size. It has 4 million parameters, a world of its own and questions made by templates: its scores say",
+        "nothing of GPT-2's on SQuAD, and a best rank here need not be the best there. Differences inside the",
+        "intervals are noise.",
         "",
     ]
     return "\n".join(lines)
@@ -129,8 +129,8 @@ def page(found: dict[str, Any]) -> str:
 def _tuned_lines(tuned: dict[str, Any]) -> list[str]:
     lines = [
         "Made by `make pocket`; the raw figures are in `pocket.json`. F1 in points with 95 % intervals that resample",
-        "paragraphs; 500 test questions whose entities occur in no training text: 250 phrased as training is (*known*),",
-        "250 in words that never occur there (*new*).",
+        "paragraphs; 500 test questions whose entities occur in no training text: 250 phrased as training is",
+        "(*known*), 250 in words that never occur there (*new*).",
         "",
         "## Untouched and tuned",
         "",

@@ -15,9 +15,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from squadron.api import ask as ask
     from squadron.api import evaluate as evaluate
     from squadron.api import export as export
     from squadron.api import prepare as prepare
+    from squadron.api import score as score
     from squadron.api import train as train
     from squadron.data.sources import load_data as load_data
     from squadron.errors import SquadronError as SquadronError
@@ -29,6 +31,8 @@ _HOMES = {
     "train": "squadron.api",
     "evaluate": "squadron.api",
     "export": "squadron.api",
+    "score": "squadron.api",
+    "ask": "squadron.api",
     "load_data": "squadron.data.sources",
     "load_base": "squadron.model.checkpoint",
     "LoRA": "squadron.model.lora",
@@ -36,7 +40,18 @@ _HOMES = {
 }
 _OTHER_NAMES = {"LoRA": "LoraSpec"}
 
-__all__ = ["LoRA", "SquadronError", "evaluate", "export", "load_base", "load_data", "prepare", "train"]
+__all__ = [
+    "LoRA",
+    "SquadronError",
+    "ask",
+    "evaluate",
+    "export",
+    "load_base",
+    "load_data",
+    "prepare",
+    "score",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

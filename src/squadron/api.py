@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from squadron.experiments import ask as asking
 from squadron.experiments import evaluate as evaluation
 from squadron.experiments import export as exporting
 from squadron.experiments import prepare as preparing
+from squadron.experiments import score as scoring
 from squadron.experiments import train as training
-from squadron.experiments.options import EvaluateOptions, ExportOptions, PrepareOptions, TrainOptions, checked
+from squadron.experiments.options import (
+    AskOptions,
+    EvaluateOptions,
+    ExportOptions,
+    PrepareOptions,
+    ScoreOptions,
+    TrainOptions,
+    checked,
+)
 from squadron.experiments.progress import Reporter
 
 
@@ -36,6 +46,22 @@ def evaluate(*, reporter: Reporter | None = None, **options: Any) -> dict[str, A
     Raises :class:`squadron.errors.SquadronError` for what a user can cause.
     """
     return evaluation.evaluate(checked(EvaluateOptions, options), reporter=reporter)
+
+
+def score(**options: Any) -> dict[str, Any]:
+    """Score a file of predictions by the official definitions (``squadron score --help``); return the scores.
+
+    Raises :class:`squadron.errors.SquadronError` for what a user can cause.
+    """
+    return scoring.score(checked(ScoreOptions, options))
+
+
+def ask(**options: Any) -> dict[str, Any]:
+    """Answer one question about a file's text (``squadron ask --help``); return the answers with their places.
+
+    Raises :class:`squadron.errors.SquadronError` for what a user can cause.
+    """
+    return asking.ask(checked(AskOptions, options))
 
 
 def export(**options: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def plan(folder: Path, base: Path, data: Path, order: Order = "question", steps:
         rank=2,
         targets=("attn.c_attn",),
         precision="fp32",
+        device="cpu",
         seed=0,
     )
 

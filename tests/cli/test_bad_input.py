@@ -6,6 +6,7 @@ import json
 import lzma
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -157,6 +158,75 @@ def test_an_existing_run_folder_is_refused_resumed_or_replaced_as_asked(train: A
     assert json.loads((run / "run.json").read_text())["steps"] == 2
     (run / "run.json").unlink()
     complaint(train("--replace"), "not empty, and no run folder")
+
+
+@pytest.mark.parametrize("bad", [("--base", "nowhere/at/all"), ("--max-length", 4096), ("--target-modules", "x")])
+def test_what_cannot_be_trained_replaces_nothing(train: Any, bad: tuple[object, ...], tmp_path: Path) -> None:
+    assert train().code == 0
+    before = folder_state(tmp_path / "run")
+    assert train("--replace", *bad).code == 2
+    assert folder_state(tmp_path / "run") == before
+
+
+def test_a_run_goes_on_with_the_same_base_and_questions_alone(
+    squadron: Any, train: Any, small_squad: Path, byte_base_dir: Path, tmp_path: Path
+) -> None:
+    data, base = tmp_path / "data", tmp_path / "base"
+    sizes = ("--train-size", 20, "--val-size", 9, "--test-size", 5)
+    assert squadron("prepare", "--dataset", small_squad, "--out", data, *sizes).code == 0
+    shutil.copytree(byte_base_dir, base)
+    mine = ("--data", data, "--base", base)
+    assert train(*mine).code == 0
+    assert squadron("prepare", "--dataset", small_squad, "--out", data, *sizes, "--seed", 1, "--replace").code == 0
+    complaint(train(*mine, "--resume", "--max-steps", 3), "--data: the sha256 of train was .* put it back, or use")
+    complaint(squadron("evaluate", tmp_path / "run"), "was prepared anew since it was trained")
+    assert squadron("prepare", "--dataset", small_squad, "--out", data, *sizes, "--replace").code == 0
+    weights = base / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
+    complaint(train(*mine, "--resume", "--max-steps", 3), "--base: its sha256 was ")
+    for verb in (("evaluate",), ("export", "--out", tmp_path / "out")):
+        complaint(squadron(verb[0], tmp_path / "run", *verb[1:]), "was trained on another .*put the base back")
+
+
+def test_prepare_replaces_only_what_it_made(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    arguments = ("prepare", "--dataset", small_squad, "--out", out, "--train-size", 9, "--val-size", 3)
+    assert squadron(*arguments).code == 0
+    complaint(squadron(*arguments), "not empty; add --replace")
+    assert squadron(*arguments, "--replace").code == 0
+    (out / "thesis.txt").write_text("years of work")
+    complaint(squadron(*arguments, "--replace"), r"not just what `prepare` made \(it has thesis.txt\)")
+    assert (out / "thesis.txt").read_text() == "years of work"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data"]
+
+
+def test_what_a_killed_write_left_is_in_nobodys_way(train: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".run.json.abc.part").write_text("{")
+    (run / ".lock").touch()
+    assert train().code == 0
+    assert not list(run.glob(".*.part"))
+
+
+def test_text_from_data_is_no_markup(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
+    content = json.loads(small_squad.read_text())
+    content["data"][0]["paragraphs"][0]["qas"][0]["answers"][0]["text"] = "[/b] [citation needed]"
+    source = tmp_path / "source.json"
+    source.write_text(json.dumps(content))
+    outcome = squadron("prepare", "--dataset", source, "--out", tmp_path / "out", "--train-size", 9, "--val-size", 3)
+    assert outcome.code == 0, outcome.err
+    assert "[/b] [citation" in " ".join(outcome.out.split())
+
+
+def test_out_of_memory_names_what_to_lower(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from squadron.training import steps
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(steps, "pack_losses", fail)
+    complaint(train(), "out of memory .*use a smaller --batch-size or --max-length")
 
 
 def test_a_folder_in_use_is_refused(train: Any, tmp_path: Path) -> None:

@@ -202,3 +202,23 @@ def test_version_two_has_questions_without_answers() -> None:
     assert [(q.id, q.impossible) for _, q in kept.questions()] == [("q1", False), ("q2", True)]
     assert "empty while is_impossible is not true" in str(kept.set_aside[0])
     assert parse(kept.to_json()).paragraphs == kept.paragraphs
+
+
+def test_rows_of_the_hub_say_by_an_empty_list_that_there_is_no_answer() -> None:
+    empty = {"text": [], "answer_start": []}
+    rows = [
+        {"id": "a", "title": "t", "context": "Rome is big.", "question": "Where?", "answers": empty},
+        {
+            "id": "b",
+            "title": "t",
+            "context": "Rome is big.",
+            "question": "What?",
+            "answers": {"text": ["Rome"], "answer_start": [0]},
+        },
+    ]
+    kept = parse(rows)
+    assert kept.version == "2.0"
+    assert [question.impossible for _, question in kept.questions()] == [True, False]
+    assert parse(rows[1:]).version == "1.1"
+    told = [{**rows[0], "is_impossible": False}, rows[1]]
+    assert "answers: empty" in str(parse(told).set_aside[0])

@@ -118,12 +118,14 @@ def test_what_could_not_start_leaves_nothing_behind(options: dict[str, Any], tmp
 def test_a_plain_file_trains_without_validation(options: dict[str, Any], small_squad: Path, tmp_path: Path) -> None:
     summary = train(TrainOptions(**{**options, "data": str(small_squad)}, max_steps=3))
     assert "validation_loss" not in summary
-    assert summary["best_step"] == 3
+    assert summary["best_step"] is None  # three steps are no epoch here
     first = load_file(tmp_path / "run" / "adapter" / "adapter_model.safetensors")
     last = load_file(tmp_path / "run" / "last" / "adapter_model.safetensors")
     assert all(torch.equal(first[name], last[name]) for name in first)
-    scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), limit=4, max_new_tokens=4))
+    scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), data=str(small_squad), limit=4, max_new_tokens=4))
     assert scores["questions"] == 4
+    with pytest.raises(ConfigError, match="was trained on a plain file, so name other questions"):
+        evaluate(EvaluateOptions(run=str(tmp_path / "run")))
 
 
 def test_evaluate_notices_another_base_and_a_run_without_adapter(
@@ -161,3 +163,63 @@ def test_logits_that_are_no_numbers_are_counted_and_told(options: dict[str, Any]
     assert scores["decodings"]["greedy"]["nan_answers"] == scores["questions"] == 9
     assert notes == ["greedy: 9 answers ended at a logit that is no number"]
     assert scores["f1"] == 0
+
+
+def test_stopped_early_and_gone_on_is_a_run_that_was_never_stopped(options: dict[str, Any], tmp_path: Path) -> None:
+    """Also where the early stop is in the middle of an epoch."""
+    whole = {**options, "out": str(tmp_path / "whole"), "lr": 0.2}
+    train(TrainOptions(**whole, epochs=3))
+    for steps in (1, 4, 6, 8):
+        train(TrainOptions(**{**options, "lr": 0.2}, epochs=3, max_steps=steps), resume=True)
+        assert (tmp_path / "run" / "adapter").is_dir()
+    train(TrainOptions(**{**options, "lr": 0.2}, epochs=3), resume=True)
+    for name in ("metrics.jsonl", "adapter/adapter_model.safetensors", "last/adapter_model.safetensors"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("with_validation", [True, False])
+def test_a_last_update_that_breaks_the_adapter_is_noticed(
+    options: dict[str, Any],
+    small_squad: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    with_validation: bool,
+) -> None:
+    from squadron.training import optimizer
+
+    step = optimizer.FleetAdamW.step
+
+    def wild(self: Any, rates: Any, active: Any) -> None:
+        step(self, [1e30 if self.steps[0] == 2 else rate for rate in rates], active)
+
+    monkeypatch.setattr(optimizer.FleetAdamW, "step", wild)
+    data = options["data"] if with_validation else str(small_squad)
+    summary = train(TrainOptions(**{**options, "data": data}, epochs=1, max_steps=3))
+    assert summary["status"] == "diverged"
+    assert "after step 3; lower --lr" in summary["reason"]
+    for name in ("last", "adapter"):
+        for tensor in load_file(tmp_path / "run" / name / "adapter_model.safetensors").values():
+            assert torch.isfinite(tensor).all()
+
+
+def test_scores_of_another_adapter_are_not_kept_beside(options: dict[str, Any], tmp_path: Path) -> None:
+    def decodings() -> list[str]:
+        return list(json.loads((tmp_path / "run" / "scores.json").read_text())["splits"]["validation"]["decodings"])
+
+    run = str(tmp_path / "run")
+    train(TrainOptions(**options, epochs=2, max_steps=1))
+    evaluate(EvaluateOptions(run=run, max_new_tokens=3))
+    evaluate(EvaluateOptions(run=run, max_new_tokens=3, decoding=("span",)))
+    assert decodings() == ["greedy", "span"]
+    train(TrainOptions(**options, epochs=2), resume=True)
+    evaluate(EvaluateOptions(run=run, max_new_tokens=3, decoding=("span",)))
+    assert decodings() == ["span"]
+
+
+def test_no_question_that_fits_is_no_crash(options: dict[str, Any], tmp_path: Path) -> None:
+    train(TrainOptions(**options, max_steps=1))
+    scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=3))
+    assert scores["f1"] == 0
+    assert len(scores["decodings"]["greedy"]["truncation"]["too_long"]) == 9
+    with pytest.raises(ConfigError, match="--max-length 9999: this base has 512 positions"):
+        evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=9999))

@@ -18,6 +18,7 @@ from squadron.model.checkpoint import load_base
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.training.checkpoint import load_checkpoint, save_checkpoint
+from squadron.training.precision import LossScaler
 from squadron.training.steps import FleetTrainer, mean_losses, pack_losses
 
 SPECS = (
@@ -215,3 +216,18 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
         load_checkpoint(path)
     save_checkpoint(path, {"x": torch.zeros(2)}, {"step": 1})
     assert load_checkpoint(path)[1] == {"step": 1}
+
+
+def test_scaled_losses_give_the_same_steps(model: GPT2, examples: list[Example]) -> None:
+    """fp16's loss scaling, in float64: powers of two change nothing, and an overflow skips one adapter's step alone."""
+    plain, scaled = trainer_of(model, examples), trainer_of(model, examples)
+    scaled.scaler = LossScaler(3, enabled=True)
+    for _ in range(3):
+        assert plain.step().losses == scaled.step().losses
+    assert torch.equal(plain.fleet.values, scaled.fleet.values)
+    scaled.scaler.scales[1] = float("inf")
+    before = scaled.fleet.values.detach().clone()
+    scaled.step()
+    assert torch.equal(scaled.fleet.values[1], before[1])
+    assert not torch.equal(scaled.fleet.values[0], before[0])
+    assert scaled.stopped == {}

@@ -61,6 +61,7 @@ def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None
             "base": base,
             "adapter": str(Path(folder) / "adapter"),
             "precision": precision,
+            "device": str(device),
         }
         path = Path(folder) / "plan.json"
         reporter.start("benchmark", options.rounds * len(sides), "run")
@@ -105,7 +106,7 @@ def run_generation_side(side: str, plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer_with_squadron(plan: dict[str, Any], data: Dataset, strategies: tuple[Strategy, ...]) -> dict[str, Any]:
-    device = resolve_device("auto")
+    device = resolve_device(plan["device"])
     base = load_base(plan["base"], dtype=resolve_precision(plan["precision"], device), device=device)
     fleet = Fleet.from_weights(
         base.model.config, [load_adapter(Path(plan["adapter"]), base.model.config)], device=device
@@ -136,7 +137,7 @@ def _answer_with_transformers(plan: dict[str, Any], pairs: list[Any]) -> dict[st
 
     from squadron.data.prompt import prompt_text
 
-    device = resolve_device("auto")
+    device = resolve_device(plan["device"])
     dtype = resolve_precision(plan["precision"], device)
     plain: Any = GPT2LMHeadModel.from_pretrained(plan["base"], dtype=dtype)
     model: Any = PeftModel.from_pretrained(plain.to(device), plan["adapter"]).eval()

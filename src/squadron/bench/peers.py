@@ -75,7 +75,7 @@ def _arguments(plan: TrainPlan, folder: str) -> dict[str, Any]:
         "max_grad_norm": 0.0,
         "bf16": plan.precision == "bf16",
         "fp16": plan.precision == "fp16",
-        "use_cpu": not torch.cuda.is_available(),
+        "use_cpu": plan.device == "cpu",
         "save_strategy": "no",
         "report_to": "none",
         "logging_strategy": "no",

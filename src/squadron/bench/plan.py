@@ -30,6 +30,7 @@ class TrainPlan:
     base: str
     adapter: str
     precision: Precision
+    device: str
     batch_size: int
     examples: tuple[Example, ...]
     eos_id: int
@@ -39,7 +40,9 @@ class TrainPlan:
         examples = [
             [one.paragraph, one.context, one.branch.id, one.branch.question, one.branch.answer] for one in self.examples
         ]
-        record = {name: getattr(self, name) for name in ("base", "adapter", "precision", "batch_size", "eos_id")}
+        record = {
+            name: getattr(self, name) for name in ("base", "adapter", "precision", "device", "batch_size", "eos_id")
+        }
         write_json(path, {**record, "examples": examples}, indent=None)
 
     @classmethod
@@ -73,6 +76,7 @@ def plan_training(
     rank: int,
     targets: tuple[str, ...],
     precision: Precision,
+    device: str,
     seed: int,
     offline: bool = False,
 ) -> TrainPlan:
@@ -94,7 +98,9 @@ def plan_training(
     config = read_config(location / "config.json")
     spec = LoraSpec(rank=rank, targets=targets, seed=seed)
     save_adapter(folder / "adapter", Fleet(config, [spec]).weights(0), base=base)
-    return TrainPlan(base, str(folder / "adapter"), precision, batch_size, tuple(drawn), tokenizer.eos_id)
+    return TrainPlan(
+        str(location), str(folder / "adapter"), precision, device, batch_size, tuple(drawn), tokenizer.eos_id
+    )
 
 
 def _grouped_by_length(examples: list[Example], batch_size: int, seed: int) -> list[Example]:

@@ -21,7 +21,7 @@ from squadron.training.steps import FleetTrainer
 
 def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
     """Train on the plan's batches; seconds and loss of every step, and tokens that were really processed."""
-    device = resolve_device("auto")
+    device = resolve_device(plan.device)
     dtype = resolve_precision(plan.precision, device)
     base = load_base(plan.base, dtype=dtype, device=device)
     start = load_adapter(Path(plan.adapter), base.model.config)

@@ -12,6 +12,7 @@ from squadron.bench.processes import run_worker
 from squadron.errors import ConfigError
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.options import BenchTrainOptions
+from squadron.experiments.pocket import base_location
 from squadron.experiments.progress import Reporter
 from squadron.model.targets import resolve_targets
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
@@ -32,7 +33,7 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
     with tempfile.TemporaryDirectory() as folder:
         plan = plan_training(
             Path(folder),
-            base=options.base,
+            base=base_location(options.base),
             data=options.data,
             order=options.order,
             steps=options.steps,
@@ -41,6 +42,7 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
             rank=options.rank,
             targets=resolve_targets(options.target_modules),
             precision=precision,  # type: ignore[arg-type]
+            device=str(device),
             seed=options.seed,
             offline=options.offline,
         )

@@ -46,7 +46,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
             *cells,
             Text(answer["decoding"]),
             Text(answer["answer"] or "(nothing)"),
-            f"{answer['probability']:.3f}" if answer["probability"] >= 0.001 else "< 0.001",
+            _probability(answer["probability"]),
             "not in the context" if place is None else f"{place[0]} – {place[1]}",
         )
     out.print(table)
@@ -59,3 +59,9 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         shown.append(context[start:stop], style="bold reverse")
         shown.append(context[stop : stop + _AROUND])
         out.print(shown)
+
+
+def _probability(value: float | None) -> str:
+    if value is None:
+        return "not a number"
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"

@@ -30,7 +30,7 @@ def add(app: typer.Typer) -> None:
                         ("device", record["environment"]["device"]),
                         ("threads", str(record["environment"]["threads"])),
                         ("memory", megabytes(record["memory_bytes"])),
-                        ("precision", f"{record['precision']} (what auto chooses)"),
+                        ("precision", f"{record['precision']} (by --precision {options.precision})"),
                         *((f"{name} products", f"{rate / 1e9:,.0f} GFLOP/s") for name, rate in rates.items()),
                         *((name, version) for name, version in record["environment"]["versions"].items()),
                     ]

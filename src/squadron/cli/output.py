@@ -30,8 +30,9 @@ class Console:
 
     def __init__(self, *, json_output: bool, debug: bool) -> None:
         self.json_output, self.debug = json_output, debug
-        self._out = rich.console.Console(highlight=False)
-        self.err = rich.console.Console(stderr=True, highlight=False)
+        # What is printed comes from data: [b] in it is no markup.
+        self._out = rich.console.Console(highlight=False, markup=False)
+        self.err = rich.console.Console(stderr=True, highlight=False, markup=False)
 
     def result(self, record: dict[str, Any], show: Callable[[rich.console.Console], None]) -> None:
         """Print a result: the record as JSON, or whatever ``show`` prints."""
@@ -79,7 +80,7 @@ class _Bar(Reporter):
             self._progress = None
 
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
 
 def guarded(call: Callable[[], int], console: Console) -> int:
@@ -99,10 +100,22 @@ def guarded(call: Callable[[], int], console: Console) -> int:
         if disk_is_full(problem):
             _complain(console, f"the disk is full ({problem}); free some space and run the same command again")
             return 2
+        if _is_out_of_memory(problem):
+            _complain(console, f"out of memory ({problem}); use a smaller --batch-size or --max-length")
+            return 2
         if console.debug:
             raise
         _complain(console, f"{type(problem).__name__}: {problem} (a mistake in Squadron; --debug shows where)")
         return 1
+
+
+def _is_out_of_memory(problem: Exception) -> bool:
+    # torch raises its own class for GPUs and a bare RuntimeError for the CPU.
+    return (
+        isinstance(problem, MemoryError)
+        or type(problem).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(problem)
+    )
 
 
 def _complain(console: Console, text: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich.console
 import typer
@@ -13,9 +12,6 @@ from squadron.cli.options import verb
 from squadron.cli.output import Console, two_columns
 from squadron.experiments.options import ScoreOptions
 
-if TYPE_CHECKING:
-    from squadron.scoring.results import Scores
-
 
 def add(app: typer.Typer) -> None:
     """Register the verb."""
@@ -23,22 +19,9 @@ def add(app: typer.Typer) -> None:
     @verb(app, "score", ScoreOptions)
     def score(options: ScoreOptions, console: Console) -> int:
         """Score anybody's predictions by the official definitions, with intervals."""
-        from squadron.data.sources import load_data
-        from squadron.scoring.evaluation import compare
-        from squadron.scoring.evaluation import score as run
-        from squadron.scoring.predictions import read_predictions
+        from squadron.experiments.score import score as run
 
-        data = load_data(options.data, offline=options.offline)
-        golds, clusters = data.golds(), data.clusters()
-
-        def scored(path: str) -> Scores:
-            predictions = read_predictions(Path(path))
-            return run(predictions, golds, version=data.version, clusters=clusters, seed=options.seed)
-
-        scores = scored(options.predictions)
-        record = scores.to_json()
-        if options.against is not None:
-            record["against"] = compare(scored(options.against), scores, seed=options.seed).to_json()
+        record = run(options)
         console.result(record, lambda out: _show(out, record))
         return 0
 

@@ -41,7 +41,9 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         ("loss", "-" if record["loss"] is None else f"{record['loss']:.4f}"),
     ]
     if record.get("validation_loss") is not None:
-        rows.append(("validation loss", f"{record['validation_loss']:.4f}, lowest at step {record['best_step']:,}"))
+        rows.append(
+            ("validation loss", f"{record['validation_loss']:.4f}, lowest at step {record['best_step'] or 0:,}")
+        )
     if record.get("validation_f1") is not None:
         figures = f"EM {record['validation_exact_match']:.1f}, F1 {record['validation_f1']:.1f}"
         rows.append(("validation", f"{figures} on {record['validation_questions']} questions"))

@@ -181,6 +181,6 @@ def _window(tokens: tuple[int, ...], prefix: int, room: int, place: tuple[int, i
     """``room`` tokens: the prefix, then a stretch of the context with ``place`` in its middle, as far as that goes."""
     width = room - prefix
     first, last = place
-    middle = min(first, max(first, last - width)) if last - first > width else (first + last - width) // 2
+    middle = first if last - first > width else (first + last - width) // 2
     start = max(prefix, min(middle, len(tokens) - width))
     return tokens[:prefix] + tokens[start : start + width]

@@ -64,6 +64,8 @@ def load_split(source: str | Path, split: str, *, offline: bool = False) -> Spli
     """
     folder = Path(source)
     if folder.is_file():
+        if split == "test":
+            raise DataError(f"--split test: {source} is one file, without splits; leave --split out")
         return Split(load_data(folder, offline=offline), folder.name, sha256_file(folder))
     if not folder.is_dir():
         raise DataError(f"--data {source}: no such folder; make one with: squadron prepare --dataset squad --out DIR")

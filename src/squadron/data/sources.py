@@ -42,7 +42,7 @@ def load_data(source: str | Path, *, split: str = "train", offline: bool = False
 def parse_data(data: bytes, source: str, *, strict: bool = False) -> Dataset:
     """Read a data set from the bytes of a file, decompressed already; ``source`` names it in errors."""
     if data[:4] == b"PAR1":
-        return build_dataset(hub_rows(_parquet(data, source), source), source, version=None, strict=strict)
+        return _from_rows(_parquet(data, source), source, strict=strict)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -52,7 +52,7 @@ def parse_data(data: bytes, source: str, *, strict: bool = False) -> Dataset:
     except (json.JSONDecodeError, ValueError) as problem:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) > 1 and _is_object(lines[0]):
-            return build_dataset(hub_rows(_json_lines(text, source), source), source, version=None, strict=strict)
+            return _from_rows(_json_lines(text, source), source, strict=strict)
         where = f"line {problem.lineno}, column {problem.colno}: " if isinstance(problem, json.JSONDecodeError) else ""
         why = problem.msg if isinstance(problem, json.JSONDecodeError) else str(problem)
         raise DataError(f"{source}: not JSON ({where}{why}); is the file whole?") from None
@@ -61,8 +61,14 @@ def parse_data(data: bytes, source: str, *, strict: bool = False) -> Dataset:
     if isinstance(parsed, dict) and "data" not in parsed and "context" in parsed:
         parsed = [parsed]
     if isinstance(parsed, list):
-        return build_dataset(hub_rows(parsed, source), source, version=None, strict=strict)
+        return _from_rows(parsed, source, strict=strict)
     return build_dataset(official_rows(parsed, source), source, version=_version(parsed), strict=strict)
+
+
+def _from_rows(rows: list[Any], source: str, *, strict: bool) -> Dataset:
+    """Rows of the hub's layout, which has no is_impossible: there, an empty list of answers says it."""
+    told = any(isinstance(row, dict) and "is_impossible" in row for row in rows)
+    return build_dataset(hub_rows(rows, source, empty_is_impossible=not told), source, version=None, strict=strict)
 
 
 def _read(path: Path) -> bytes:
@@ -144,7 +150,4 @@ def _from_hub(name: str, split: str, *, offline: bool, strict: bool) -> Dataset:
     except Exception as problem:  # the library raises many kinds, and bare ones
         first = (str(problem).splitlines() or [type(problem).__name__])[0]
         raise DataError(f"{name}: the hub did not give {identity}, split {split!r} ({first}); give a file") from None
-    version: SquadVersion = "2.0" if "v2" in identity else "1.1"
-    # The hub's v2.0 rows have no is_impossible: an empty list of answers says it.
-    raw = hub_rows(rows, identity, empty_is_impossible=version == "2.0")
-    return build_dataset(raw, identity, version=version, strict=strict)
+    return _from_rows(list(rows), identity, strict=strict)

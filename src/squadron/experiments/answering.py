@@ -28,7 +28,7 @@ class Answers:
     @property
     def samples(self) -> int:
         """How many answers each question has; 1 for a deterministic strategy."""
-        return max((len(texts) for texts in self.texts.values()), default=1)
+        return max([1, *(len(texts) for texts in self.texts.values())])
 
     def predictions(self, sample: int = 0) -> dict[str, str]:
         """Official predictions, ``{question id: answer}``, of one sample; ``""`` where there is no answer."""

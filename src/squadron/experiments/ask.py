@@ -12,12 +12,11 @@ import torch
 from squadron.data.squad import Dataset, Paragraph, Question
 from squadron.data.validation import LONGEST_CONTEXT
 from squadron.decoding.strategies import Strategy, resolve_strategies
-from squadron.errors import ConfigError, DataError, RunError
+from squadron.errors import ConfigError, DataError
 from squadron.experiments.answering import answer_questions
+from squadron.experiments.opening import open_run, run_base
 from squadron.experiments.options import AskOptions
 from squadron.experiments.pocket import base_location
-from squadron.experiments.run_folder import RunFolder
-from squadron.model.adapters import load_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import load_tokenizer
@@ -41,7 +40,7 @@ def ask(options: AskOptions) -> dict[str, Any]:
     dataset = Dataset((Paragraph("", context, (Question("asked", options.question, ()),)),), "2.0", options.context)
     by_base: dict[str, list[str]] = {}
     for run in runs:
-        by_base.setdefault(_base_of(run), []).append(run)
+        by_base.setdefault(run_base(Path(run)), []).append(run)
     answers: list[dict[str, Any]] = []
     if options.base:
         answers += _answers(options, dataset, options.base, [], strategies, device, dtype)
@@ -64,7 +63,7 @@ def _answers(
     config = base.model.config
     if options.max_new_tokens >= config.n_positions:
         raise ConfigError(f"--max-new-tokens {options.max_new_tokens}: this base has {config.n_positions} positions")
-    adapters = [load_adapter(Path(run) / "adapter", config) for run in runs]
+    adapters = [open_run(Path(run), base=base).adapter for run in runs]
     fleet = Fleet.from_weights(config, adapters, device=device) if adapters else None
     found = answer_questions(
         base.model,
@@ -91,18 +90,13 @@ def _answers(
                     "decoding": strategy,
                     "answer": text,
                     "place": [start, start + len(text)] if start >= 0 else None,
-                    "probability": math.exp(generation.log_probability),
+                    "probability": None
+                    if math.isnan(generation.log_probability)
+                    else math.exp(generation.log_probability),
                     "stopped": generation.stopped,
                 }
             )
     return records
-
-
-def _base_of(run: str) -> str:
-    folder = RunFolder.open(Path(run))
-    if not (folder.path / "adapter").is_dir():
-        raise RunError(f"{run}: has no adapter yet (status: {folder.record['status']}); train it to its end")
-    return str(folder.record["config"]["base"])
 
 
 def _context(source: str) -> str:

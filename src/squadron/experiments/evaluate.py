@@ -18,12 +18,12 @@ from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, RunError
 from squadron.experiments.answering import Answers, answer_questions, first_questions
 from squadron.experiments.environment import peak_memory_bytes
+from squadron.experiments.opening import open_run
 from squadron.experiments.options import EvaluateOptions
 from squadron.experiments.pocket import base_location, parts
 from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
-from squadron.files import read_json, write_json
-from squadron.model.adapters import load_adapter
+from squadron.files import read_json, sha256_file, write_json
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import load_tokenizer
@@ -51,6 +51,7 @@ class _Subject:
     split: Split
     max_length: int
     out: Path | None
+    adapter: str | None
 
 
 def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
@@ -76,6 +77,8 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
     positions = subject.base.model.config.n_positions
     if options.max_new_tokens >= positions:
         raise ConfigError(f"--max-new-tokens {options.max_new_tokens}: this base has {positions} positions")
+    if options.max_length is not None and options.max_length > positions:
+        raise ConfigError(f"--max-length {options.max_length}: this base has {positions} positions")
     reporter.start("answering", len(dataset), "question")
     began = time.perf_counter()
     try:
@@ -102,7 +105,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
     if subject.out is not None:
         for name, found in answers.items():
             _write_answers(subject.out, name, subject, dataset, found[0])
-        _write_scores(subject.out, subject.split, decodings, options)
+        _write_scores(subject.out, subject, decodings, options)
     first = next(iter(decodings.values()))
     return {
         "run": options.run,
@@ -130,23 +133,29 @@ def _subject(options: EvaluateOptions, device: torch.device, dtype: torch.dtype)
             raise ConfigError("--data: missing; give a prepared folder or a SQuAD file to evaluate the base on")
         split = load_split(options.data, options.split, offline=options.offline)
         base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
-        return _Subject(options.base, base, None, split, options.max_length or _BASE_MAX_LENGTH, out)
-    folder = RunFolder.open(Path(options.run))
-    config = folder.record["config"]
-    if not (folder.path / "adapter").is_dir():
-        raise RunError(f"{folder.path}: has no adapter yet (status: {folder.record['status']}); train it to its end")
-    split = load_split(options.data or config["data"], options.split, offline=options.offline)
-    base = load_base(base_location(config["base"]), offline=options.offline, dtype=dtype, device=device)
-    if base.sha256 != folder.record["base"]["sha256"]:
+        return _Subject(options.base, base, None, split, options.max_length or _BASE_MAX_LENGTH, out, None)
+    run = open_run(Path(options.run), offline=options.offline, dtype=dtype, device=device)
+    config = run.folder.record["config"]
+    split = _split_of_run(options, run.folder)
+    fleet = Fleet.from_weights(run.base.model.config, [run.adapter], device=device)
+    max_length = options.max_length or int(config["max_length"])
+    adapter = sha256_file(run.weights)
+    return _Subject(config["base"], run.base, fleet, split, max_length, out or run.folder.path, adapter)
+
+
+def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:
+    """The questions to evaluate a run on: those asked for, else a split of the data that it was trained on."""
+    if options.data is not None:
+        return load_split(options.data, options.split, offline=options.offline)
+    data = folder.record["config"]["data"]
+    if not Path(data).is_dir():
+        raise ConfigError(f"--data: missing; {folder.path} was trained on a plain file, so name other questions")
+    if load_split(data, "train").sha256 != folder.record["data"]["train"]["sha256"]:
         raise RunError(
-            f"{folder.path}: was trained on another {config['base']} (sha256 was "
-            f"{folder.record['base']['sha256'][:12]}..., is {base.sha256[:12]}...); put the base back"
+            f"{folder.path}: {data} was prepared anew since it was trained, and may hold its training questions "
+            f"in other splits; name questions with --data"
         )
-    adapter = load_adapter(folder.path / "adapter", base.model.config)
-    fleet = Fleet.from_weights(base.model.config, [adapter], device=device)
-    return _Subject(
-        config["base"], base, fleet, split, options.max_length or int(config["max_length"]), out or folder.path
-    )
+    return load_split(data, options.split)
 
 
 def _scored(answers: Answers, dataset: Dataset) -> dict[str, Any]:
@@ -220,21 +229,29 @@ def _write_answers(out: Path, decoding: str, subject: _Subject, dataset: Dataset
     write_failures(out / "failures" / f"{stem}.json", answers.records(dataset), version=dataset.version, about=about)
 
 
-def _write_scores(out: Path, split: Split, decodings: dict[str, Any], options: EvaluateOptions) -> None:
+def _write_scores(out: Path, subject: _Subject, decodings: dict[str, Any], options: EvaluateOptions) -> None:
     """Add these scores to the folder's, by split and strategy, and put the first of them on top.
 
-    Scores of other questions under the same split's name are replaced.
+    Scores of another base or adapter, or of other questions under the same split's name, are dropped.
     """
     path = out / SCORES
-    scores: dict[str, Any] = {"schema": 1, "splits": {}}
+    split = subject.split
+    about = {
+        "sha256": split.sha256,
+        "limit": options.limit,
+        "base_sha256": subject.base.sha256,
+        "adapter_sha256": subject.adapter,
+    }
+    splits: dict[str, Any] = {}
     if path.is_file():
-        scores = read_json(path, what="the scores of a run", error=RunError)
-    before = scores["splits"].get(split.name, {})
-    kept = before.get("decodings", {}) if before.get("sha256") == split.sha256 else {}
+        splits = read_json(path, what="the scores of a run", error=RunError)["splits"]
+    before = splits.get(split.name, {})
+    same = all(before.get(key) == value for key, value in about.items())
+    kept = before["decodings"] if before and same else {}
     settings = options.model_dump(mode="json", exclude=_NOT_SETTINGS)
     for name, record in decodings.items():
         kept[name] = {**record, "settings": settings}
-    scores["splits"][split.name] = {"sha256": split.sha256, "decodings": kept}
+    splits[split.name] = {**about, "decodings": kept}
     name, first = next(iter(decodings.items()))
     headline = {"split": split.name, "decoding": name, **{key: first[key] for key in _HEADLINE}}
-    write_json(path, {"schema": 1, **headline, "splits": scores["splits"]})
+    write_json(path, {"schema": 1, **headline, "splits": splits})

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 from squadron.errors import RunError
+from squadron.experiments.opening import open_run
 from squadron.experiments.options import ExportOptions
-from squadron.experiments.pocket import base_location
-from squadron.experiments.run_folder import RunFolder
-from squadron.model.adapters import CONFIG, WEIGHTS, load_adapter, merge
-from squadron.model.checkpoint import load_base, save_model
+from squadron.files import write_bytes
+from squadron.model.adapters import CONFIG, WEIGHTS, merge
+from squadron.model.checkpoint import save_model
 from squadron.model.tokenizer import load_tokenizer
 
 
@@ -20,18 +19,11 @@ def export(options: ExportOptions) -> dict[str, Any]:
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"--out {out}: exists and is not an empty folder; choose another")
-    folder = RunFolder.open(Path(options.run))
-    source = folder.path / options.which
-    if not source.is_dir():
-        raise RunError(f"{folder.path}: has no {options.which} yet (status: {folder.record['status']}); train it first")
-    name = folder.record["config"]["base"]
-    base = load_base(base_location(name), offline=options.offline)
-    adapter = load_adapter(source, base.model.config)  # checks the files, whichever format is wanted
+    run = open_run(Path(options.run), which=options.which, offline=options.offline)  # checks adapter and base
     if options.format == "peft":
-        out.mkdir(parents=True, exist_ok=True)
         for file in (WEIGHTS, CONFIG):
-            shutil.copyfile(source / file, out / file)
+            write_bytes(out / file, (run.weights.parent / file).read_bytes())
     else:
-        load_tokenizer(base.folder).save(out)
-        save_model(merge(base.model, adapter), out)
-    return {"run": options.run, "out": str(out), "format": options.format, "base": name}
+        load_tokenizer(run.base.folder).save(out)
+        save_model(merge(run.base.model, run.adapter), out)
+    return {"run": options.run, "out": str(out), "format": options.format, "base": run.folder.record["config"]["base"]}

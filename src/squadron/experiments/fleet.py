@@ -70,16 +70,19 @@ def train_fleet(
         gradient_clipping=[gradient_clipping] * fleet.size,
     )
     losses: tuple[float, ...] = ()
+    questions = 0
     began = time.perf_counter()
     reporter.start(f"{fleet.size} adapters", total, "step")
     try:
         while trainer.step_number < total and len(trainer.stopped) < fleet.size:
-            losses = trainer.step().losses
-            reporter.reach(trainer.step_number, loss=min(losses))
+            result = trainer.step()
+            losses, questions = result.losses, questions + result.questions
+            reporter.reach(trainer.step_number, loss=losses[0])
     finally:
         reporter.finish()
+    trainer.verify()
     seconds = time.perf_counter() - began
-    return FleetResult(fleet, losses, dict(trainer.stopped), seconds, fleet.size * epochs * len(examples))
+    return FleetResult(fleet, losses, dict(trainer.stopped), seconds, fleet.size * questions)
 
 
 def answer_with_fleet(

@@ -106,7 +106,9 @@ class EvaluateOptions(Options):
         None, description="Longest prompt, tokens; the end of the context goes. Default: the run's (256 for a base)."
     )
     limit: Positive | None = Field(None, description="Only the first so many questions of the split.")
-    samples: Positive = Field(1, description="Answers drawn by each stochastic strategy; scores are their means.")
+    samples: Positive = Field(
+        1, description="Answers drawn by each stochastic strategy; scores are the first's, with mean and spread of all."
+    )
     top_k: Positive | None = Field(None, description="Tokens that top-k keeps. Default: 50.")
     top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="Probability that nucleus keeps. Default: 0.95."

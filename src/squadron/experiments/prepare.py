@@ -21,6 +21,8 @@ from squadron.pocket.world import make_splits
 def _drawn(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
     """The data set and its splits; the pocket world makes each of its splits by itself."""
     if options.dataset == POCKET:
+        if options.split_by != "paragraph":
+            raise DataError(f"--split-by {options.split_by}: the pocket world makes its own splits; leave it out")
         splits = make_splits(
             train=options.train_size, validation=options.val_size, test=options.test_size, seed=options.seed
         )
@@ -49,8 +51,10 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
     if out.is_dir() and any(out.iterdir()):
         if not options.replace:
             raise DataError(f"--out {out}: not empty; add --replace, or choose another folder")
-        if not (out / MANIFEST).is_file():
-            raise DataError(f"--out {out}: not a folder that `prepare` made ({MANIFEST} is missing); choose another")
+        strangers = {entry.name for entry in out.iterdir()} - {MANIFEST, *(f"{name}.json" for name in SPLITS)}
+        if strangers or not (out / MANIFEST).is_file():
+            found = sorted(strangers)[0] if strangers else f"no {MANIFEST}"
+            raise DataError(f"--out {out}: not just what `prepare` made (it has {found}); choose another folder")
     source, splits = _drawn(options)
     settings = options.model_dump(mode="json", exclude={"out", "replace", "offline", "strict", "device", "precision"})
     with explain_os_errors(out):
@@ -59,9 +63,12 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
         try:
             write_prepared(fresh, splits, source, settings)
             fresh.chmod(0o755)  # mkdtemp makes folders private; this one is a result
+            # The old folder goes only once the new one stands in its place.
+            old = fresh.with_suffix(".old")
             if out.is_dir():
-                shutil.rmtree(out)
+                out.rename(old)
             fresh.rename(out)
+            shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     return {

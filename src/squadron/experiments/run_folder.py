@@ -25,6 +25,7 @@ class RunFolder:
         self.path = path
         self.record = record
         self.is_new = False
+        self.replaces = False
         self._lock: FileLock | None = None
 
     @classmethod
@@ -40,7 +41,7 @@ class RunFolder:
         if path.exists() and not path.is_dir():
             raise RunError(f"--out {path}: a file; give a folder")
         fresh = cls(path, {"schema": SCHEMA, "kind": kind, "status": "running", "config": dict(config)})
-        if not path.is_dir() or all(entry.name == _LOCK for entry in path.iterdir()):
+        if not path.is_dir() or all(_is_leftover(entry) for entry in path.iterdir()):
             fresh._take()
             fresh.is_new = True
             return fresh
@@ -48,7 +49,7 @@ class RunFolder:
             raise RunError(f"--out {path}: not empty, and no run folder ({RECORD} is missing); choose another")
         if replace:
             fresh._take()
-            fresh._clear()
+            fresh.replaces = True
             return fresh
         if not resume:
             raise RunError(f"--out {path}: a run is there already; add --resume to go on with it, or --replace")
@@ -83,6 +84,8 @@ class RunFolder:
             except Timeout:
                 raise RunError(f"--out {self.path}: in use by another process; wait for it or choose another") from None
         self._lock = lock
+        for leftover in self.path.glob(".*.part"):  # of a write that was killed
+            leftover.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let other processes use the folder."""
@@ -95,6 +98,12 @@ class RunFolder:
         for entry in sorted(self.path.iterdir(), key=lambda entry: entry.name == RECORD):
             if entry.name != _LOCK:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def begin(self) -> None:
+        """Everything that a run needs is at hand: only now does what is replaced go."""
+        if self.replaces:
+            self._clear()
+            self.replaces = False
 
     def discard(self) -> None:
         """Remove a folder in which nothing worth keeping was made."""
@@ -115,3 +124,8 @@ class RunFolder:
         """The metrics that were written; none where there are none."""
         path = self.path / "metrics.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def _is_leftover(entry: Path) -> bool:
+    """Whether a file is no part of a run: the lock, or what a killed write left."""
+    return entry.name == _LOCK or (entry.name.startswith(".") and entry.suffix == ".part")

@@ -15,7 +15,7 @@ from squadron.data.batches import Schedule
 from squadron.data.encoding import Example, Truncation, encode_training
 from squadron.data.prepared import Split, load_split, prepared_sizes
 from squadron.data.trees import Pack
-from squadron.errors import ConfigError, DataError, InterruptedRunError
+from squadron.errors import ConfigError, DataError, InterruptedRunError, RunError
 from squadron.experiments.answering import answer_questions, first_questions
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
 from squadron.experiments.interrupt import graceful_interrupt
@@ -33,7 +33,7 @@ from squadron.training.precision import precision_name, resolve_device, resolve_
 from squadron.training.steps import FleetTrainer, StepResult, mean_losses
 
 MAY_DIFFER = {"out", "device", "max_steps", "checkpoint_seconds", "offline"}
-"""Options that a resumed run may change: none of them changes a number."""
+"""Options that a resumed run may change: where it runs, and for how long."""
 
 
 @dataclass(slots=True)
@@ -78,31 +78,55 @@ def train(
         replace=replace,
         may_differ=MAY_DIFFER,
     )
+    job: _Job | None = None
     try:
         base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
         job, truncation = _start(options, spec, folder, base, training, reporter)
+        facts = {
+            "base": {"name": options.base, "sha256": base.sha256, "parameters": base.model.parameter_count},
+            "data": {"train": _described(training), "validation": _described(job.validation)},
+            "precision": precision_name(dtype),
+        }
+        _check_facts(folder, facts)
+        folder.begin()
+        if (folder.path / CHECKPOINT).is_file():
+            _restore(job)
         folder.update(
             status="running",
             seed=options.seed,
-            base={"name": options.base, "sha256": base.sha256, "parameters": base.model.parameter_count},
-            data={"train": _described(training), "validation": _described(job.validation)},
+            **facts,
             truncation=truncation.to_json(),
-            precision=precision_name(dtype),
             trainable_parameters=job.trainer.fleet.trainable_parameters(0),
             environment=describe_environment(device),
         )
         return _run(job, device)
     except (InterruptedRunError, KeyboardInterrupt):
-        _mark(folder, "interrupted", "stopped by a person")
+        if not folder.replaces:
+            _mark(folder, "interrupted", "stopped by a person")
         raise
     except Exception as problem:
-        if folder.is_new and not (folder.path / CHECKPOINT).is_file():
+        if folder.is_new and (job is None or job.trainer.step_number == 0):
             folder.discard()  # nothing was trained, so the same command can be given again, put right
-        else:
+        elif not folder.replaces:
             _mark(folder, "failed", str(problem))
         raise
     finally:
         folder.release()
+
+
+def _check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:
+    """Refuse to go on with another base, other questions or another number format than the run began with."""
+    before = folder.record
+    if folder.is_new or folder.replaces or "precision" not in before:
+        return
+    pairs = [("--precision", before["precision"], facts["precision"])]
+    pairs.append(("--base: its sha256", before["base"]["sha256"], facts["base"]["sha256"]))
+    for split in ("train", "validation"):
+        old, new = ((one["data"][split] or {}).get("sha256") for one in (before, facts))
+        pairs.append((f"--data: the sha256 of {split}", old, new))
+    for what, was, now in pairs:
+        if was != now:
+            raise RunError(f"--resume {folder.path}: {what} was {was}, is {now}; put it back, or use --replace")
 
 
 def _spec(options: TrainOptions) -> LoraSpec:
@@ -119,7 +143,7 @@ def _spec(options: TrainOptions) -> LoraSpec:
 def _start(
     options: TrainOptions, spec: LoraSpec, folder: RunFolder, base: Base, training: Split, reporter: Reporter
 ) -> tuple[_Job, Truncation]:
-    """Encode the data, make the trainer, and go back to the last checkpoint where there is one."""
+    """Encode the data and make the trainer."""
     config = base.model.config
     if options.max_length > config.n_positions:
         raise ConfigError(f"--max-length {options.max_length}: this base has {config.n_positions} positions")
@@ -158,8 +182,6 @@ def _start(
         held_out, _ = encode_training(validation.dataset, tokenizer, max_length=options.max_length)
         packs = _validation_packs(held_out, options)
     job = _Job(options, folder, base, tokenizer, trainer, validation, packs, reporter)
-    if (folder.path / CHECKPOINT).is_file():
-        _restore(job)
     return job, truncation
 
 
@@ -218,10 +240,17 @@ def _run(job: _Job, device: torch.device) -> dict[str, Any]:
                 job.examples += result.questions
                 job.tokens += result.tokens
                 _note_step(job, result, steps_per_epoch)
-                ended = trainer.step_number % steps_per_epoch == 0 or trainer.step_number == last_step
+                ended = trainer.step_number % steps_per_epoch == 0
+                if ended:
+                    trainer.verify()
                 if ended and not trainer.stopped:
                     _end_epoch(job)
-                if ended or interruption.asked or time.monotonic() - saved >= options.checkpoint_seconds:
+                if (
+                    ended
+                    or trainer.step_number == last_step
+                    or interruption.asked
+                    or time.monotonic() - saved >= options.checkpoint_seconds
+                ):
                     _save(job)
                     saved = time.monotonic()
                 if interruption.asked and trainer.step_number < last_step:
@@ -252,7 +281,7 @@ def _note_step(job: _Job, result: StepResult, steps_per_epoch: int) -> None:
 
 
 def _end_epoch(job: _Job) -> None:
-    """Validate, and keep the last adapter and the best."""
+    """Validate, and keep the adapter if it is the best so far."""
     step = job.trainer.step_number
     loss: float | None = None
     if job.validation_packs:
@@ -261,7 +290,6 @@ def _end_epoch(job: _Job) -> None:
         job.metrics.append(line)
         shown = ", ".join(f"{name} {value:.4g}" for name, value in line.items() if name != "step" and value is not None)
         job.reporter.note(f"step {step}: {shown}")
-    _keep(job, "last")
     if loss is None or loss < job.best_loss:
         job.best_loss = math.inf if loss is None else loss
         job.best_step = step
@@ -298,18 +326,19 @@ def _validation_scores(job: _Job) -> dict[str, Any]:
 def _finish(job: _Job, device: torch.device) -> dict[str, Any]:
     """Write the run's record for good and return its summary."""
     trainer = job.trainer
-    if trainer.stopped:
-        _save(job)
-        _keep(job, "last")
-        if not (job.folder.path / "adapter").is_dir():
-            _keep(job, "adapter")
+    trainer.verify()
+    _save(job)
+    _keep(job, "last")
+    # A run that ends within its first epoch has no best adapter yet; this one counts as none when it goes on.
+    if job.best_step == 0:
+        _keep(job, "adapter")
     steps = [line for line in job.metrics if "loss" in line]
     trainable = trainer.fleet.trainable_parameters(0)
     validations = [line for line in job.metrics if "validation_loss" in line]
     summary: dict[str, Any] = {
         "status": "diverged" if trainer.stopped else "done",
         "steps": trainer.step_number,
-        "best_step": job.best_step,
+        "best_step": job.best_step or None,
         "trainable_parameters": trainable,
         "trainable_share": trainable / job.base.model.parameter_count,
         "loss": steps[-1]["loss"] if steps else None,

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from squadron.errors import ModelError
-from squadron.files import read_json
 from squadron.model.config import GPT2Config
 
 NAME = "pocket"
@@ -56,9 +54,3 @@ def pocket_base() -> Path:
     if not (folder / "model.safetensors").is_file():
         raise ModelError(f"--base {NAME}: {folder} has no weights; make them with: squadron pocket build --out DIR")
     return folder
-
-
-def recipe(folder: Path) -> dict[str, Any]:
-    """How a pocket base was made: seed, sizes, steps, loss, and the sha256 of its files."""
-    record: dict[str, Any] = read_json(folder / RECIPE, what="the recipe of a pocket base", error=ModelError)
-    return record

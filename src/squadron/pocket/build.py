@@ -18,6 +18,8 @@ from squadron.pocket.pretrain import pretrain
 from squadron.pocket.tokens import train_tokenizer
 
 _CHECKPOINT = "checkpoint.safetensors"
+_OWN = {_CHECKPOINT, WEIGHTS, "config.json", "tokenizer.json", "tokenizer_config.json", "README.md"}
+"""What a build that was stopped may have left."""
 
 
 def build(out: Path, recipe: Recipe, *, progress: Callable[[int, float], None] | None = None) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def build(out: Path, recipe: Recipe, *, progress: Callable[[int, float], None] |
     """
     if (out / RECIPE).is_file():
         raise ModelError(f"--out {out}: holds a finished base; choose another folder")
-    if out.exists() and any(entry.name != _CHECKPOINT for entry in out.iterdir()):
+    if out.exists() and not {entry.name for entry in out.iterdir() if entry.suffix != ".part"} <= _OWN:
         raise ModelError(f"--out {out}: not empty; choose another folder")
     began = time.monotonic()
     tokenizer = train_tokenizer(vocabulary=recipe.vocabulary, seed=recipe.seed)
@@ -45,8 +47,8 @@ def build(out: Path, recipe: Recipe, *, progress: Callable[[int, float], None] |
         "sha256": {name: sha256_file(out / name) for name in (WEIGHTS, "config.json", "tokenizer.json")},
     }
     write_text(out / "README.md", model_card(record))
+    write_json(out / RECIPE, record)  # a folder that has it is whole
     (out / _CHECKPOINT).unlink()
-    write_json(out / RECIPE, record)  # last: a folder that has it is whole
     return record
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from squadron.errors import ModelError
 from squadron.model.attention import TreeAttention
 from squadron.model.checkpoint import random_model
 from squadron.model.gpt2 import GPT2
@@ -94,10 +95,10 @@ def _save(model: GPT2, optimizer: torch.optim.AdamW, path: Path, recipe: Recipe,
 
 
 def _restore(model: GPT2, optimizer: torch.optim.AdamW, path: Path, recipe: Recipe) -> tuple[int, float]:
-    """Put a checkpoint back; one of another recipe counts for nothing."""
+    """Put a checkpoint back. Raises :class:`ModelError` where it is one of another recipe."""
     tensors, state = load_checkpoint(path)
     if state["recipe"] != asdict(recipe):
-        return 0, math.log(recipe.vocabulary)
+        raise ModelError(f"{path}: is of another recipe; use its seed, tokens and rate, or another --out")
     with torch.no_grad():
         for name, value in model.named_parameters():
             value.copy_(tensors[f"{name}/value"])

@@ -10,13 +10,14 @@ import jinja2
 from squadron.errors import RunError
 from squadron.files import read_json, write_text
 
+_SPLIT = "test"
 _EXAMPLES = 3
 """Failures shown of each kind."""
 _AROUND = 120
 """Characters of context shown on either side of where an answer stands."""
 
 
-def write_page(study: Path, out: Path, *, baseline: str, runs: list[str], split: str = "test") -> Path:
+def write_page(study: Path, out: Path, *, baseline: str, runs: list[str]) -> Path:
     """Write the page of the study in the folder ``study`` to ``out``; return its path.
 
     ``baseline`` and ``runs`` are folders within it with ``scores.json``. Everything that comes from data is shown as
@@ -31,14 +32,14 @@ def write_page(study: Path, out: Path, *, baseline: str, runs: list[str], split:
     )
     environment.filters["points"] = lambda value: f"{value:.1f}"
     environment.filters["interval"] = lambda ends: f"{ends[0]:.1f} – {ends[1]:.1f}"
-    rows = [row for name in (baseline, *runs) for row in _score_rows(study / name, name, split)]
+    rows = [row for name in (baseline, *runs) for row in _score_rows(study / name, name, _SPLIT)]
     text = environment.get_template("page.html").render(
         data=_read(study / "data" / "data.json"),
         rows=rows,
         parts=[part for row in rows for part in row["parts"]],
-        split=split,
+        split=_SPLIT,
         runs=[_run(study / name, name) for name in runs],
-        failures=[_failures(study / name, name, split) for name in runs],
+        failures=[_failures(study / name, name, _SPLIT) for name in runs],
     )
     write_text(out, text)
     return out

@@ -144,6 +144,17 @@ class FleetTrainer:
             self.stopped[k] = f"gradient norm {norm} at step {self.step_number}; lower --lr"
         return math.isfinite(norm) and k not in self.stopped
 
+    def verify(self) -> None:
+        """Set aside adapters that the latest update broke, which only the loss of a next step would have told."""
+        if self.step_number == 0:
+            return
+        losses = mean_losses(self.model, self.fleet, self.batches.step(self.step_number - 1))
+        finite = torch.isfinite(self.fleet.values.detach()).all(1).tolist()
+        for k, loss in enumerate(losses):
+            if k not in self.stopped and not (math.isfinite(loss) and finite[k]):
+                self.stopped[k] = f"loss {loss} after step {self.step_number}; lower --lr"
+                self.fleet.values[k] = self._before_update[k]
+
     def tensors(self) -> dict[str, Tensor]:
         """All numbers that the next step depends on, ``[K, P]`` each; views, not copies."""
         return {

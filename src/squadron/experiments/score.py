@@ -1,0 +1,32 @@
+"""Scores of anybody's predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from squadron.data.sources import load_data
+from squadron.experiments.options import ScoreOptions
+from squadron.scoring.evaluation import compare
+from squadron.scoring.evaluation import score as score_predictions
+from squadron.scoring.predictions import read_predictions
+from squadron.scoring.results import Scores
+
+
+def score(options: ScoreOptions) -> dict[str, Any]:
+    """Score a file of predictions, and test it against another where one is given.
+
+    Raises :class:`squadron.errors.DataError` for a file that is not what it should be.
+    """
+    data = load_data(options.data, offline=options.offline)
+    golds, clusters = data.golds(), data.clusters()
+
+    def scored(path: str) -> Scores:
+        predictions = read_predictions(Path(path))
+        return score_predictions(predictions, golds, version=data.version, clusters=clusters, seed=options.seed)
+
+    scores = scored(options.predictions)
+    record = scores.to_json()
+    if options.against is not None:
+        record["against"] = compare(scored(options.against), scores, seed=options.seed).to_json()
+    return record

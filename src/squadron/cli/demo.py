@@ -28,9 +28,9 @@ def add(app: typer.Typer) -> None:
 
 
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
-    table = Table(title=f"{record['baseline']['questions']} test questions")
+    table = Table(title=f"{record['baseline']['questions']} test questions; F1 also by known and new phrasings")
     table.add_column("model", no_wrap=True)
-    for column in ("EM (95 %)", "F1 (95 %)", "F1 known", "F1 new"):
+    for column in ("EM (95 %)", "F1 (95 %)", "known", "new"):
         table.add_column(column, justify="right", no_wrap=True)
     named = {"base, greedy": record["baseline"], **{f"LoRA, {name}": own for name, own in record["tuned"].items()}}
     for name, scores in named.items():

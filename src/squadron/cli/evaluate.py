@@ -47,4 +47,4 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
 
 def interval(ends: list[float]) -> str:
     """An interval for a table."""
-    return f"{ends[0]:.1f} – {ends[1]:.1f}"
+    return f"{ends[0]:.1f}–{ends[1]:.1f}"

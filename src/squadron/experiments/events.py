@@ -1,8 +1,8 @@
 """What happens to runs while they train, as a small stream of typed events; the live table and the trackers listen.
 
 A run's events come in this order: ``RunStarted`` (again after a resume), ``Stepped`` for every optimizer step,
-``EpochEnded`` after the last step of an epoch, ``RunEnded``, then ``RunScored`` for every decoding strategy. The runs of
-a fleet take turns. Events are plain values: they can be sent from one process to another.
+``EpochEnded`` after the last step of an epoch, ``RunEnded``, then ``RunScored`` for every decoding strategy. The runs
+of a fleet take turns. Events are plain values: they can be sent from one process to another.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Stepped:
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
     """An epoch ended after ``step``. ``figures`` is its line in ``metrics.jsonl``: ``validation_loss`` and, where
-    questions were answered, ``validation_exact_match`` and ``validation_f1`` (points); empty without validation data."""
+    questions were answered, ``validation_exact_match`` and ``validation_f1`` (points); empty where nothing validates."""
 
     run: str
     step: int

@@ -14,7 +14,7 @@ from squadron.data.encoding import encode_training
 from squadron.data.prepared import load_split
 from squadron.data.trees import grow_trees, pack
 from squadron.errors import ConfigError, RunError
-from squadron.experiments import train as training
+from squadron.experiments import fleet
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.progress import Reporter
@@ -46,7 +46,7 @@ def test_the_adapter_of_the_lowest_validation_loss_is_kept(
 ) -> None:
     told = iter([[3.0], [1.0], [2.0]])
     with monkeypatch.context() as patch:
-        patch.setattr(training, "mean_losses", lambda *_: next(told))
+        patch.setattr(fleet, "mean_losses", lambda *_: next(told))
         assert train(TrainOptions(**options, epochs=3))["best_step"] == 6
     train(TrainOptions(**{**options, "out": str(tmp_path / "short")}, epochs=3, max_steps=6))
 

@@ -1,0 +1,106 @@
+"""What the runs of a sweep have in common: the base, its tokenizer, and the questions as tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from squadron.data.encoding import Example, Truncation, encode_training
+from squadron.data.prepared import Split, load_split, prepared_sizes
+from squadron.errors import ConfigError, DataError
+from squadron.experiments.pocket import base_location
+from squadron.model.checkpoint import Base, load_base
+from squadron.model.tokenizer import Tokenizer, load_tokenizer
+from squadron.training.precision import precision_name
+
+Encoded = tuple[list[Example], Truncation]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Base, tokenizer and splits; ``name`` is what the user calls the base, ``data`` what the questions."""
+
+    name: str
+    data: str
+    base: Base
+    tokenizer: Tokenizer
+    training: Split
+    validation: Split | None
+    _encoded: dict[tuple[str, int], Encoded] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the base is."""
+        return self.base.model.device
+
+    def examples(self, max_length: int) -> Encoded:
+        """The training questions as tokens. Raises a :class:`SquadronError` where none fits the length or the base."""
+        positions = self.base.model.config.n_positions
+        if max_length > positions:
+            raise ConfigError(f"--max-length {max_length}: this base has {positions} positions")
+        examples, truncation = self._encode(self.training, max_length)
+        if not examples:
+            raise DataError(f"--max-length {max_length}: no question of {self.data} fits; raise it")
+        return examples, truncation
+
+    def held_out(self, max_length: int) -> list[Example]:
+        """The validation questions as tokens; none where there are none."""
+        return [] if self.validation is None else self._encode(self.validation, max_length)[0]
+
+    def _encode(self, split: Split, max_length: int) -> Encoded:
+        key = (split.name, max_length)
+        if key not in self._encoded:
+            self._encoded[key] = encode_training(split.dataset, self.tokenizer, max_length=max_length)
+        return self._encoded[key]
+
+    def facts(self) -> dict[str, Any]:
+        """What a run's record says of them."""
+        return {
+            "base": {
+                "name": self.name,
+                "sha256": self.base.sha256,
+                "parameters": self.base.model.parameter_count,
+            },
+            "data": {"train": describe_split(self.training), "validation": describe_split(self.validation)},
+            "precision": precision_name(self.base.model.dtype),
+        }
+
+
+def open_material(
+    name: str, data: str, *, training: Split, offline: bool, dtype: torch.dtype, device: torch.device
+) -> Material:
+    """Load the base ``name``, and the validation questions that lie beside ``training`` in ``data``.
+
+    Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
+    """
+    base = load_base(base_location(name), offline=offline, dtype=dtype, device=device)
+    tokenizer = load_tokenizer(base.folder)
+    if tokenizer.size > base.model.config.vocab_size:
+        raise ConfigError(
+            f"--base {base.name}: its tokenizer has {tokenizer.size:,} tokens, its model "
+            f"{base.model.config.vocab_size:,}; the files belong to different models"
+        )
+    return Material(name, data, base, tokenizer, training, validation_split(data))
+
+
+def validation_split(data: str) -> Split | None:
+    """The validation questions; none where the data is a plain file or was prepared without any."""
+    if not Path(data).is_dir() or prepared_sizes(Path(data))["validation"] == 0:
+        return None
+    return load_split(data, "validation")
+
+
+def describe_split(split: Split | None) -> Mapping[str, Any] | None:
+    """A split, for a record."""
+    if split is None:
+        return None
+    return {
+        "split": split.name,
+        "questions": len(split.dataset),
+        "sha256": split.sha256,
+        "set_aside": len(split.dataset.set_aside),
+    }

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from squadron.errors import InterruptedRunError, SquadronError
+from squadron.errors import ConfigError, InterruptedRunError, SquadronError
 from squadron.experiments.progress import Reporter
 from squadron.files import disk_is_full
 
@@ -91,7 +91,7 @@ def guarded(call: Callable[[], int], console: Console) -> int:
         _complain(console, str(problem))
         return 130
     except SquadronError as problem:
-        _complain(console, str(problem))
+        _complain(console, str(problem), listed=isinstance(problem, ConfigError))
         return 2
     except KeyboardInterrupt:
         _complain(console, "stopped")
@@ -118,11 +118,12 @@ def _is_out_of_memory(problem: Exception) -> bool:
     )
 
 
-def _complain(console: Console, text: str) -> None:
+def _complain(console: Console, text: str, *, listed: bool = False) -> None:
     if console.debug and sys.exc_info()[0] is not None:
         traceback.print_exc()
-    line = " ".join(text.split())
-    sys.stderr.write(f"squadron: error: {line}\n")
+    # One line, but for a configuration with several problems: each has its own.
+    lines = [" ".join(line.split()) for line in text.splitlines()] if listed else [" ".join(text.split())]
+    sys.stderr.write("squadron: error: " + "\n  ".join(lines) + "\n")
 
 
 def two_columns(rows: list[tuple[str, str]]) -> Table:

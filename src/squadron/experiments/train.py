@@ -55,9 +55,7 @@ def train(
         material = open_material(
             options.base, options.data, training=training, offline=options.offline, dtype=dtype, device=device
         )
-        job = FleetJob(
-            material, [Member(options, folder)], folder.path / CHECKPOINT, reporter=reporter, stream=stream
-        )
+        job = FleetJob(material, [Member(options, folder)], folder.path / CHECKPOINT, reporter=reporter, stream=stream)
         check_facts(folder, material.facts())
         folder.begin()
         if job.checkpoint.is_file():

@@ -23,6 +23,10 @@ from typing import Any
 from squadron.experiments.axes import axis_options, run_name, same_run
 from squadron.experiments.sweep_config import MOST_RUNS, Problems, SweepConfig, read_config, run_count
 
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CONFIGS = (_PACKAGE / "configs", _PACKAGE.parents[1] / "configs")
+"""Where the shipped configurations lie: in an installation, and in a checkout."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
@@ -48,7 +52,7 @@ def read_sweep(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
     options of ``evaluate`` over that, and whole sections such as ``seeds``. Raises one :class:`ConfigError` with all
     problems, a line each, with key, value and what to do; nothing is started then.
     """
-    path = Path(path)
+    path = find_config(path)
     problems = Problems(str(path))
     config = read_config(path, overrides or {}, problems)
     runs: tuple[PlannedRun, ...] = ()
@@ -57,6 +61,18 @@ def read_sweep(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
     problems.raise_if_any()
     assert config is not None
     return SweepPlan(runs, config)
+
+
+def find_config(name: Path | str) -> Path:
+    """Where a configuration lies: a file of the user's, else a shipped one by its name (``quick``, ``paper``, or as in
+    a checkout ``configs/paper.yaml``), which an installation has too."""
+    path = Path(name)
+    if path.exists():
+        return path
+    if path == Path("configs", path.name):
+        path = Path(path.stem)
+    shipped = (folder / f"{path}.yaml" for folder in _CONFIGS if len(path.parts) == 1)
+    return next((one for one in shipped if one.is_file()), Path(name))
 
 
 def _plan(config: SweepConfig, problems: Problems) -> tuple[PlannedRun, ...]:

@@ -37,7 +37,7 @@ class Stepped:
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
     """An epoch ended after ``step``. ``figures`` is its line in ``metrics.jsonl``: ``validation_loss`` and, where
-    questions were answered, ``validation_exact_match`` and ``validation_f1`` (points); empty where nothing validates."""
+    questions were answered, ``validation_exact_match`` and ``validation_f1`` (points); empty without validation."""
 
     run: str
     step: int

@@ -1,0 +1,161 @@
+"""Scores as files: predictions, how sure the model was, kinds of mistake, and ``scores.json``."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from squadron.data.prepared import Split
+from squadron.data.squad import Dataset
+from squadron.errors import RunError
+from squadron.experiments.answering import Answers
+from squadron.experiments.pocket import parts
+from squadron.files import read_json, write_json
+from squadron.scoring.answers import answer_statistics
+from squadron.scoring.evaluation import score
+from squadron.scoring.failures import write_failures
+from squadron.scoring.predictions import write_predictions
+
+SCORES = "scores.json"
+HEADLINE = ("exact_match", "f1", "questions")
+_PART = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose answers, to what: a base and its adapter by checksum, a split of which ``limit`` questions are asked."""
+
+    name: str
+    base_sha256: str
+    adapter_sha256: str | None
+    split: Split
+    limit: int | None
+
+    def about(self) -> dict[str, Any]:
+        """What scores must agree in to stand beside each other in one file."""
+        return {
+            "sha256": self.split.sha256,
+            "limit": self.limit,
+            "base_sha256": self.base_sha256,
+            "adapter_sha256": self.adapter_sha256,
+        }
+
+
+def write_evaluation(
+    out: Path,
+    subject: Subject,
+    dataset: Dataset,
+    answers: Mapping[str, Answers],
+    decodings: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> None:
+    """Write answers and scores, by strategy, into a folder; ``scores.json`` comes last and says that all is there."""
+    for name, own in answers.items():
+        _write_answers(out, name, subject, dataset, own)
+    _write_scores(out, subject, decodings, settings)
+
+
+def has_scores(out: Path, subject: Subject, decodings: Mapping[str, Any] | tuple[str, ...]) -> bool:
+    """Whether the folder has scores of this very subject by all these strategies."""
+    if not (out / SCORES).is_file():
+        return False
+    found = read_json(out / SCORES, what="the scores of a run", error=RunError)["splits"].get(subject.split.name, {})
+    same = all(found.get(key) == value for key, value in subject.about().items())
+    return same and all(name in found["decodings"] for name in decodings)
+
+
+def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
+    """Scores of one strategy; with several samples, those of the first, and mean and spread over all."""
+    golds, clusters = dataset.golds(), dataset.clusters()
+    doubts = _doubts(answers) if dataset.version == "2.0" else None
+    every = [
+        score(
+            answers.predictions(sample),
+            golds,
+            version=dataset.version,
+            clusters=clusters,
+            no_answer_scores=doubts if sample == 0 else None,
+        )
+        for sample in range(answers.samples)
+    ]
+    record: dict[str, Any] = {
+        **every[0].to_json(),
+        **answer_statistics(answers.records(dataset)),
+        "nan_answers": sum(math.isnan(one.log_probability) for made in answers.generations.values() for one in made),
+        "truncation": answers.truncation.to_json(),
+    }
+    halves = parts(list(golds))
+    if halves:
+        record["parts"] = {}
+        for name, ids in halves.items():
+            own = score(answers.predictions(), {one: golds[one] for one in ids}, clusters=clusters)
+            record["parts"][name] = {key: value for key, value in own.to_json().items() if key in _PART}
+    if len(every) > 1:
+        for name in ("exact_match", "f1"):
+            values = [getattr(one, name) for one in every]
+            record[f"{name}_samples"] = {"mean": statistics.fmean(values), "deviation": statistics.stdev(values)}
+    return record
+
+
+def _doubts(answers: Answers) -> dict[str, float]:
+    """How much each first answer is in doubt, for v2.0's best thresholds: its negative log-probability."""
+    doubts = {}
+    for name, made in answers.generations.items():
+        value = -made[0].log_probability if made else math.inf
+        doubts[name] = value if math.isfinite(value) else sys.float_info.max
+    return doubts
+
+
+def _stem(decoding: str, split: str) -> str:
+    """``greedy`` for the validation split, ``greedy.test`` for another."""
+    return decoding if split == "validation" else f"{decoding}.{split.removesuffix('.json')}"
+
+
+def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset, answers: Answers) -> None:
+    """Predictions in the official format, beside them how sure the model was and whether it stopped, and what kinds of
+    mistake it made."""
+    stem = _stem(decoding, subject.split.name)
+    write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
+    details = {
+        name: [
+            {
+                "text": text,
+                "tokens": len(one.tokens),
+                "stopped": one.stopped,
+                # JSON has no NaN, which an adapter with broken numbers gives.
+                "log_probability": one.log_probability if math.isfinite(one.log_probability) else None,
+                **({"span": list(one.span)} if one.span is not None else {}),
+            }
+            for text, one in zip(answers.texts[name], generations, strict=True)
+        ]
+        for name, generations in answers.generations.items()
+    }
+    write_json(out / "predictions" / f"{stem}.details.json", details)
+    about = {"model": subject.name, "split": subject.split.name, "decoding": decoding}
+    write_failures(out / "failures" / f"{stem}.json", answers.records(dataset), version=dataset.version, about=about)
+
+
+def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Add these scores to the folder's, by split and strategy, and put the first of them on top.
+
+    Scores of another base or adapter, or of other questions under the same split's name, are dropped.
+    """
+    path = out / SCORES
+    about = subject.about()
+    splits: dict[str, Any] = {}
+    if path.is_file():
+        splits = read_json(path, what="the scores of a run", error=RunError)["splits"]
+    before = splits.get(subject.split.name, {})
+    same = all(before.get(key) == value for key, value in about.items())
+    kept = before["decodings"] if before and same else {}
+    for name, record in decodings.items():
+        kept[name] = {**record, "settings": dict(settings)}
+    splits[subject.split.name] = {**about, "decodings": kept}
+    name, first = next(iter(decodings.items()))
+    headline = {"split": subject.split.name, "decoding": name, **{key: first[key] for key in HEADLINE}}
+    write_json(path, {"schema": 1, **headline, "splits": splits})

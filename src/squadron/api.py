@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from squadron.experiments import ask as asking
@@ -20,6 +22,7 @@ from squadron.experiments.options import (
     checked,
 )
 from squadron.experiments.progress import Reporter
+from squadron.experiments.trackers import open_trackers
 
 
 def prepare(**options: Any) -> dict[str, Any]:
@@ -31,13 +34,22 @@ def prepare(**options: Any) -> dict[str, Any]:
 
 
 def train(
-    *, resume: bool = False, replace: bool = False, reporter: Reporter | None = None, **options: Any
+    *,
+    resume: bool = False,
+    replace: bool = False,
+    track: Sequence[str] = (),
+    reporter: Reporter | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Train one adapter into a run folder (``squadron train --help``); return the run's summary.
 
+    ``track`` names trackers that log it: tensorboard, mlflow, wandb.
+
     Raises :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays for ``resume``.
     """
-    return training.train(checked(TrainOptions, options), resume=resume, replace=replace, reporter=reporter)
+    chosen = checked(TrainOptions, options)
+    listeners = open_trackers(track, Path(chosen.out))
+    return training.train(chosen, resume=resume, replace=replace, reporter=reporter, listeners=listeners)
 
 
 def evaluate(*, reporter: Reporter | None = None, **options: Any) -> dict[str, Any]:

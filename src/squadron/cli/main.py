@@ -38,7 +38,7 @@ def build() -> typer.Typer:
 def spread_lists(arguments: Sequence[str]) -> list[str]:
     """Write ``--flag a b`` as ``--flag a --flag b``, for the flags that take several values."""
     verbs: tuple[type[Options], ...] = (TrainOptions, EvaluateOptions, BenchTrainOptions, AskOptions)
-    flags = {flag for options in verbs for flag in list_flags(options)}
+    flags = {flag for options in verbs for flag in list_flags(options)} | {"--track"}
     spread: list[str] = []
     current: str | None = None
     taken = 0

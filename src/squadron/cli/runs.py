@@ -48,8 +48,8 @@ def add(app: typer.Typer) -> None:
         if options.promote is not None:
             from squadron.experiments.upkeep import promote
 
-            chosen = {"split": options.split, "decoding": options.decoding, "by": options.by}
-            record["promoted"] = promote(RunsPromoteOptions(folder=options.folder, out=options.promote, **chosen))
+            chosen = options.model_dump(include={"folder", "split", "decoding", "by"})
+            record["promoted"] = promote(RunsPromoteOptions(**chosen, out=options.promote))
         console.result(record, lambda out: _show_list(out, record))
         return 0
 

@@ -42,3 +42,13 @@ class DeviceError(SquadronError):
 
 class InterruptedRunError(SquadronError):
     """A person stopped a run; what it had done is kept and can be resumed."""
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether an error says that memory, the machine's or a GPU's, is used up."""
+    # torch raises its own class for GPUs and a bare RuntimeError for the CPU.
+    return (
+        isinstance(problem, MemoryError)
+        or type(problem).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(problem)
+    )

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from squadron.errors import ConfigError, InterruptedRunError, SquadronError
+from squadron.errors import ConfigError, InterruptedRunError, SquadronError, is_out_of_memory
 from squadron.experiments.progress import Reporter
 from squadron.files import disk_is_full
 
@@ -100,22 +100,13 @@ def guarded(call: Callable[[], int], console: Console) -> int:
         if disk_is_full(problem):
             _complain(console, f"the disk is full ({problem}); free some space and run the same command again")
             return 2
-        if _is_out_of_memory(problem):
+        if is_out_of_memory(problem):
             _complain(console, f"out of memory ({problem}); use a smaller --batch-size or --max-length")
             return 2
         if console.debug:
             raise
         _complain(console, f"{type(problem).__name__}: {problem} (a mistake in Squadron; --debug shows where)")
         return 1
-
-
-def _is_out_of_memory(problem: Exception) -> bool:
-    # torch raises its own class for GPUs and a bare RuntimeError for the CPU.
-    return (
-        isinstance(problem, MemoryError)
-        or type(problem).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(problem)
-    )
 
 
 def _complain(console: Console, text: str, *, listed: bool = False) -> None:

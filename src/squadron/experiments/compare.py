@@ -9,10 +9,10 @@ from squadron.data.prepared import Split, load_split
 from squadron.errors import ConfigError, RunError
 from squadron.experiments.options_runs import RunsCompareOptions
 from squadron.experiments.run_folder import RECORD
-from squadron.experiments.runs import SCORES
+from squadron.experiments.scores import SCORES, answers_stem
 from squadron.files import read_json
 from squadron.scoring.evaluation import compare, score
-from squadron.scoring.predictions import file_stem, read_predictions
+from squadron.scoring.predictions import read_predictions
 from squadron.scoring.results import Scores
 
 
@@ -69,7 +69,7 @@ def _questions(paths: tuple[Path, Path], options: RunsCompareOptions) -> Split:
 
 
 def _scored(path: Path, split: Split, options: RunsCompareOptions) -> Scores:
-    predictions = read_predictions(path / "predictions" / f"{file_stem(options.decoding, options.split)}.json")
+    predictions = read_predictions(path / "predictions" / f"{answers_stem(options.decoding, options.split)}.json")
     # With --limit only the first questions were asked; every question that was asked has a prediction.
     golds = {name: own for name, own in split.dataset.golds().items() if name in predictions}
     dataset = split.dataset

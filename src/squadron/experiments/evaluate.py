@@ -142,6 +142,11 @@ def asked(split: Split, options: EvaluateOptions) -> Dataset:
     return split.dataset if options.limit is None else first_questions(split.dataset, options.limit)
 
 
+def strategy_names(options: EvaluateOptions) -> list[str]:
+    """The strategies that are asked for, by name; ``all`` is written out."""
+    return [strategy.name for strategy in _strategies(options)]
+
+
 def _strategies(options: EvaluateOptions) -> tuple[Strategy, ...]:
     return tuple(
         resolve_strategies(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,12 +72,14 @@ def lora_spec(options: TrainOptions) -> LoraSpec:
     )
 
 
-def make_trainer(material: Material, runs: Sequence[TrainOptions]) -> FleetTrainer:
-    """An untrained fleet of these runs, which are alike but for :data:`OWN`."""
+def make_trainer(
+    material: Material, runs: Sequence[TrainOptions], examples: Sequence[Example] | None = None
+) -> FleetTrainer:
+    """An untrained fleet of these runs, which are alike but for :data:`OWN`; on all examples unless some are given."""
     first = runs[0]
     assert all(shared_options(run) == shared_options(first) for run in runs), [run.out for run in runs]
     batches = Schedule(
-        material.examples(first.max_length)[0],
+        material.examples(first.max_length)[0] if examples is None else examples,
         batch_size=first.batch_size,
         accumulation=first.gradient_accumulation,
         order=first.order,
@@ -111,7 +113,7 @@ class FleetJob:
         self.reporter, self.stream = reporter, stream
         self.trainer = make_trainer(material, [member.options for member in members])
         self.packs = _validation_packs(material.held_out(self.options.max_length), self.options)
-        self.seconds = 0.0
+        self.seconds = 0.0  # a run's share of what the fleet took
         self.examples = self.tokens = 0
 
     @property
@@ -124,23 +126,22 @@ class FleetJob:
         """Optimizer steps in an epoch."""
         return self.trainer.batches.steps_per_epoch
 
-    def restore(self, makers: Sequence[TrainOptions]) -> None:
-        """Go on from the checkpoint, which ``makers`` wrote: the runs of this fleet, or more of them, in its order."""
-        tensors, state = load_checkpoint(self.checkpoint)
-        names: list[str] = [known["name"] for known in state["members"]]
-        assert len(names) == len(makers), (names, len(makers))
+    def restore(self, path: Path, known: Mapping[str, TrainOptions]) -> None:
+        """Go on from a checkpoint, which this fleet wrote, or one that had more runs: ``known`` has their options."""
+        tensors, state = load_checkpoint(path)
+        names: list[str] = [one["name"] for one in state["members"]]
         places = list(range(len(names)))
         if len(names) == len(self.members):
             self.trainer.restore(tensors, state["trainer"])
         else:
-            whole = make_trainer(self.material, makers)
+            whole = make_trainer(self.material, [known[name] for name in names])
             whole.restore(tensors, state["trainer"])
             places = [names.index(member.name) for member in self.members]
             self.trainer = subset(whole, places)
         for member, place in zip(self.members, places, strict=True):
-            known = state["members"][place]
-            member.best_loss = math.inf if known["best_loss"] is None else known["best_loss"]
-            member.best_step = known["best_step"]
+            kept = state["members"][place]
+            member.best_loss = math.inf if kept["best_loss"] is None else kept["best_loss"]
+            member.best_step = kept["best_step"]
             # Metrics are written before the checkpoint; what is later than it will come again.
             member.metrics = [line for line in member.folder.read_metrics() if line["step"] <= self.trainer.step_number]
         self.seconds, self.examples, self.tokens = state["seconds"], state["examples"], state["tokens"]
@@ -178,7 +179,7 @@ class FleetJob:
                 active = [k for k in range(len(self.members)) if k not in trainer.stopped]
                 began = time.perf_counter()
                 result = trainer.step()
-                self.seconds += time.perf_counter() - began
+                self.seconds += (time.perf_counter() - began) / len(self.members)
                 self.examples += result.questions
                 self.tokens += result.tokens
                 self._note_step(result, active)
@@ -222,16 +223,16 @@ class FleetJob:
         }
         save_checkpoint(self.checkpoint, self.trainer.tensors(), state)
 
-    def drop(self, reasons: dict[str, str]) -> None:
+    def drop(self, reasons: Mapping[str, str]) -> None:
         """End the runs named in ``reasons`` here, and go on with the others as a smaller fleet."""
         for k, member in enumerate(self.members):
             if member.name in reasons:
                 self._end(k, "stopped", reasons[member.name])
         keep = [k for k, member in enumerate(self.members) if member.name not in reasons]
-        assert keep, "a fleet that loses all its runs has ended"
-        self.trainer = subset(self.trainer, keep)
         self.members = [self.members[k] for k in keep]
-        self.save()
+        if self.members and reasons:
+            self.trainer = subset(self.trainer, keep)
+            self.save()
 
     def finish(self) -> list[dict[str, Any]]:
         """Write every run's record for good and return the summaries."""
@@ -256,7 +257,7 @@ class FleetJob:
             }
             self.members[k].metrics.append(line)
             self.stream.tell(Stepped(self.members[k].name, result.step + 1, line))
-        rate = len(self.members) * self.examples / self.seconds
+        rate = self.examples / self.seconds
         self.reporter.reach(result.step + 1, loss=result.losses[active[0]], **{"examples/s": rate})
 
     def _end_epoch(self) -> None:
@@ -324,7 +325,6 @@ class FleetJob:
         steps = [line for line in member.metrics if "loss" in line]
         validations = [line for line in member.metrics if "validation_loss" in line]
         trainable = self.trainer.fleet.trainable_parameters(k)
-        seconds = self.seconds / len(self.members)
         summary: dict[str, Any] = {
             "status": status,
             "steps": steps[-1]["step"] if steps else self.trainer.step_number,
@@ -333,9 +333,9 @@ class FleetJob:
             "trainable_share": trainable / self.material.base.model.parameter_count,
             "loss": steps[-1]["loss"] if steps else None,
             **{key: value for key, value in (validations[-1] if validations else {}).items() if key != "step"},
-            "examples_per_second": self.examples / seconds if seconds else None,
-            "tokens_per_second": self.tokens / seconds if seconds else None,
-            "seconds": seconds,
+            "examples_per_second": self.examples / self.seconds if self.seconds else None,
+            "tokens_per_second": self.tokens / self.seconds if self.seconds else None,
+            "seconds": self.seconds,
             "fleet_size": len(self.members),
             "peak_memory_bytes": peak_memory_bytes(self.material.device),
         }

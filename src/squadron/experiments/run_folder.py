@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from filelock import FileLock, Timeout
 
@@ -21,6 +21,11 @@ LOCK = ".lock"
 class RunFolder:
     """The folder of one run. ``record`` is what ``run.json`` holds."""
 
+    record_name: ClassVar[str] = RECORD
+    verb: ClassVar[str] = "train"
+    noun: ClassVar[str] = "run"
+    when_busy: ClassVar[str] = "wait for it or choose another"
+
     def __init__(self, path: Path, record: dict[str, Any]) -> None:
         self.path = path
         self.record = record
@@ -31,7 +36,7 @@ class RunFolder:
     @classmethod
     def create(
         cls, path: Path, config: Mapping[str, Any], *, kind: str, resume: bool, replace: bool, may_differ: set[str]
-    ) -> RunFolder:
+    ) -> Self:
         """Make a run folder, or take up one that exists, as the user says: never guessed.
 
         ``may_differ`` are options that a resumed run may change. Raises :class:`RunError` where the folder exists and
@@ -45,14 +50,16 @@ class RunFolder:
             fresh._take()
             fresh.is_new = True
             return fresh
-        if not (path / RECORD).is_file():
-            raise RunError(f"--out {path}: not empty, and no run folder ({RECORD} is missing); choose another")
+        if not (path / cls.record_name).is_file():
+            raise RunError(
+                f"--out {path}: not empty, and no {cls.noun} folder ({cls.record_name} is missing); choose another"
+            )
         if replace:
             fresh._take()
             fresh.replaces = True
             return fresh
         if not resume:
-            raise RunError(f"--out {path}: a run is there already; add --resume to go on with it, or --replace")
+            raise RunError(f"--out {path}: a {cls.noun} is there already; add --resume to go on with it, or --replace")
         folder = cls.open(path, kind=kind)
         before = folder.record["config"]
         for key in sorted((before.keys() | config.keys()) - may_differ):
@@ -66,13 +73,15 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path, *, kind: str = "train") -> RunFolder:
+    def open(cls, path: Path, *, kind: str = "train") -> Self:
         """Read a run folder that exists. Raises :class:`RunError` where it is none."""
         if not path.is_dir():
-            raise RunError(f"{path}: no such run folder; make one with: squadron train --out {path.name} ...")
-        record = read_json(path / RECORD, what="the record of a run", error=RunError)
+            raise RunError(
+                f"{path}: no such {cls.noun} folder; make one with: squadron {cls.verb} --out {path.name} ..."
+            )
+        record = read_json(path / cls.record_name, what=f"the record of a {cls.noun}", error=RunError)
         if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("kind") != kind:
-            raise RunError(f"{path / RECORD}: not the record of a {kind} run of schema {SCHEMA}")
+            raise RunError(f"{path / cls.record_name}: not the record of a {kind} run of schema {SCHEMA}")
         return cls(path, record)
 
     def _take(self) -> None:
@@ -82,7 +91,7 @@ class RunFolder:
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                raise RunError(f"--out {self.path}: in use by another process; wait for it or choose another") from None
+                raise RunError(f"--out {self.path}: in use by another process; {self.when_busy}") from None
         self._lock = lock
         for leftover in self.path.glob(".*.part"):  # of a write that was killed
             leftover.unlink(missing_ok=True)
@@ -95,7 +104,7 @@ class RunFolder:
 
     def _clear(self) -> None:
         # The record goes last: what is left after a kill in the middle is still seen to be a run.
-        for entry in sorted(self.path.iterdir(), key=lambda entry: entry.name == RECORD):
+        for entry in sorted(self.path.iterdir(), key=lambda entry: entry.name == self.record_name):
             if entry.name != LOCK:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
@@ -113,7 +122,7 @@ class RunFolder:
     def update(self, **values: Any) -> None:
         """Change the record and write it."""
         self.record.update(values)
-        write_json(self.path / RECORD, self.record)
+        write_json(self.path / self.record_name, self.record)
 
     def write_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Write all metrics so far, a JSON object a line."""

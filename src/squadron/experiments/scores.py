@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,13 +60,13 @@ def write_evaluation(
     _write_scores(out, subject, decodings, settings)
 
 
-def has_scores(out: Path, subject: Subject, decodings: Mapping[str, Any] | tuple[str, ...]) -> bool:
+def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:
     """Whether the folder has scores of this very subject by all these strategies."""
     if not (out / SCORES).is_file():
         return False
     found = read_json(out / SCORES, what="the scores of a run", error=RunError)["splits"].get(subject.split.name, {})
     same = all(found.get(key) == value for key, value in subject.about().items())
-    return same and all(name in found["decodings"] for name in decodings)
+    return same and all(name in found["decodings"] for name in strategies)
 
 
 def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _doubts(answers: Answers) -> dict[str, float]:
     return doubts
 
 
-def _stem(decoding: str, split: str) -> str:
+def answers_stem(decoding: str, split: str) -> str:
     """``greedy`` for the validation split, ``greedy.test`` for another."""
     return decoding if split == "validation" else f"{decoding}.{split.removesuffix('.json')}"
 
@@ -119,7 +119,7 @@ def _stem(decoding: str, split: str) -> str:
 def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset, answers: Answers) -> None:
     """Predictions in the official format, beside them how sure the model was and whether it stopped, and what kinds of
     mistake it made."""
-    stem = _stem(decoding, subject.split.name)
+    stem = answers_stem(decoding, subject.split.name)
     write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
     details = {
         name: [

@@ -59,7 +59,7 @@ def train(
         check_facts(folder, material.facts())
         folder.begin()
         if job.checkpoint.is_file():
-            job.restore([options])
+            job.restore(job.checkpoint, {folder.path.name: options})
         job.begin()
         with graceful_interrupt() as interruption:
             job.run(interruption)

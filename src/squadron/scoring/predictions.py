@@ -12,11 +12,6 @@ from squadron.files import read_json, write_json
 _EXPECTED = "predictions as one JSON object, {question id: answer text}"
 
 
-def file_stem(decoding: str, split: str) -> str:
-    """What the files of a strategy's answers are called: ``greedy`` on validation, ``greedy.test`` on another split."""
-    return decoding if split == "validation" else f"{decoding}.{split.removesuffix('.json')}"
-
-
 def show(text: str, limit: int = 60) -> str:
     """``text`` for an error message: quoted, on one line, at most ``limit`` of its characters."""
     return repr(text if len(text) <= limit else text[: max(limit - 1, 0)] + "…")

@@ -1,0 +1,114 @@
+"""A sweep: many runs of one base on the same questions, trained in fleets, scored, ranked, and stopped by nothing.
+
+All that is known lies in the folder, and every step of the work is taken up from there: the same command again, with
+``--resume``, does what is left and ends with the same numbers.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from squadron.data.prepared import load_split
+from squadron.errors import InterruptedRunError
+from squadron.experiments.engines import Engine, LocalEngine
+from squadron.experiments.events import Listener, Stream
+from squadron.experiments.grid import SweepPlan
+from squadron.experiments.interrupt import graceful_interrupt
+from squadron.experiments.material import Material, open_material
+from squadron.experiments.options_sweep import SweepOptions
+from squadron.experiments.progress import Reporter
+from squadron.experiments.sweep_folder import SweepFolder
+from squadron.experiments.sweep_run import RunSource, SweepRun, WholePlan
+from squadron.experiments.sweep_start import is_prepared, open_folder, precision_of, prepare_data, read_plan
+from squadron.experiments.train import check_facts
+from squadron.training.precision import resolve_device, resolve_precision
+
+
+def sweep(
+    options: SweepOptions,
+    *,
+    resume: bool = False,
+    replace: bool = False,
+    join: bool = False,
+    reporter: Reporter | None = None,
+    listeners: Sequence[Listener] = (),
+    engine: Engine | None = None,
+    source: RunSource | None = None,
+) -> dict[str, Any]:
+    """Train and score all runs of a configuration; return the leaderboard and what else came of it.
+
+    ``join`` works on the fleets of a sweep that another process leads. ``engine`` is what ``options.engine`` names
+    unless it is given, and ``source`` the whole plan. Raises a :class:`squadron.errors.SquadronError` for what a user
+    can cause; runs that fail or diverge are told in the result, with why.
+    """
+    reporter = reporter or Reporter()
+    plan = read_plan(options)
+    folder = open_folder(options, plan, resume=resume, replace=replace, join=join)
+    stream = Stream(listeners, note=reporter.note)
+    run: SweepRun | None = None
+    try:
+        with graceful_interrupt() as interruption:
+            material, data = _material(options, plan, folder, join=join)
+            run = SweepRun(
+                options, plan, folder, material, data, stream, reporter, interruption, engine or _engine(options)
+            )
+            return run.join() if join else run.lead(source or WholePlan(plan))
+    except (InterruptedRunError, KeyboardInterrupt):
+        done = 0 if run is None else run.note_end("interrupted", leading=not join)
+        raise InterruptedRunError(
+            f"{folder.path}: stopped with {done} of {len(plan.runs)} runs done; nothing is lost: "
+            f"run the same command with --resume"
+        ) from None
+    except Exception:
+        if run is not None:
+            run.note_end("failed", leading=not join)
+        elif folder.is_new:
+            folder.discard()  # nothing was made, so the same command can be given again, put right
+        raise
+    finally:
+        folder.release()
+        stream.close()
+
+
+def _engine(options: SweepOptions) -> Engine:
+    if options.engine == "ray":
+        from squadron.experiments.ray_engine import RayEngine
+
+        return RayEngine(options.ray_address, gpus=options.gpus_per_fleet, cpus=options.cpus_per_fleet or 1)
+    return LocalEngine()
+
+
+def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, join: bool) -> tuple[Material, str]:
+    """Base and questions; what is to be replaced goes once all that is new is at hand."""
+    device = resolve_device(options.device)
+    asked = precision_of(options, plan)
+    if asked == "auto" and not folder.replaces:
+        asked = folder.record.get("precision", asked)  # a sweep keeps to the numbers it began with
+    dtype = resolve_precision(asked, device)
+    data = options.dataset if is_prepared(options.dataset) else str(folder.path / "data")
+    fresh = folder.path.with_name(f".{folder.path.name}.data.part")
+    if data != options.dataset and not join and (folder.replaces or not is_prepared(data)):
+        prepare_data(options, plan, fresh)
+    try:
+        source = str(fresh) if fresh.is_dir() else data
+        material = open_material(
+            options.base,
+            source,
+            training=load_split(source, "train"),
+            offline=options.offline,
+            dtype=dtype,
+            device=device,
+        )
+        load_split(source, plan.config.evaluate.split)
+        if plan.config.best is not None:
+            load_split(source, plan.config.best.split)
+        check_facts(folder, material.facts())
+        folder.begin()
+        folder.update(status="running")  # first: a folder without its record would be taken for a stranger's
+        if fresh.is_dir():
+            fresh.rename(data)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return material, data

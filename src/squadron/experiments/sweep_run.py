@@ -1,0 +1,287 @@
+"""One process at work on a sweep: the one that leads it, which plans, ranks and ends it, or one that joined."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from squadron.data.prepared import load_split
+from squadron.experiments.engines import Engine
+from squadron.experiments.environment import describe_environment
+from squadron.experiments.evaluate import evaluate_fleet, strategy_names
+from squadron.experiments.events import RunScored, Stream
+from squadron.experiments.fleet_plan import plan_fleets
+from squadron.experiments.grid import PlannedRun, SweepPlan
+from squadron.experiments.halving import decide
+from squadron.experiments.interrupt import Interruption
+from squadron.experiments.leaderboard import CSV_FILE, compare_settings, rank_runs, write_leaderboard
+from squadron.experiments.material import Material, describe_split
+from squadron.experiments.measure import try_out
+from squadron.experiments.options import EvaluateOptions
+from squadron.experiments.options_sweep import SweepOptions
+from squadron.experiments.progress import Reporter
+from squadron.experiments.scores import Subject, answers_stem, has_scores
+from squadron.experiments.sweep_config import Evaluation
+from squadron.experiments.sweep_folder import SweepFolder
+from squadron.experiments.sweep_job import SweepJob
+from squadron.experiments.sweep_start import evaluate_options, plan_rungs, train_options
+from squadron.files import sha256_file
+from squadron.model.adapters import WEIGHTS, load_adapter
+from squadron.model.lora import Fleet
+
+_PAUSE_SECONDS = 0.5
+
+
+class RunSource(Protocol):
+    """Where the runs of a sweep come from, batch by batch."""
+
+    def ask(self, results: Sequence[Mapping[str, Any]]) -> Sequence[PlannedRun]:
+        """The next runs, given the leaderboard's entries of all before; none when there are no more.
+
+        Equal results must give equal runs, so that a sweep that was killed finds its own again.
+        """
+        ...
+
+
+class WholePlan:
+    """All runs of a plan at once."""
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self._plan = plan
+
+    def ask(self, results: Sequence[Mapping[str, Any]]) -> Sequence[PlannedRun]:
+        """All of them, then none."""
+        return () if results else self._plan.runs
+
+
+class SweepRun:
+    """All that a process needs to work on a sweep."""
+
+    def __init__(
+        self,
+        options: SweepOptions,
+        plan: SweepPlan,
+        folder: SweepFolder,
+        material: Material,
+        data: str,
+        stream: Stream,
+        reporter: Reporter,
+        interruption: Interruption,
+        engine: Engine,
+    ) -> None:
+        self.options, self.plan, self.folder, self.data = options, plan, folder, data
+        self.stream, self.reporter, self.engine = stream, reporter, engine
+        self.job = SweepJob(
+            folder,
+            {},
+            material,
+            evaluate_options(options, plan, plan.config.evaluate),
+            load_split(data, plan.config.evaluate.split),
+            rungs=plan_rungs(options, plan),
+            stream=stream,
+            reporter=_Notes(reporter),
+            interruption=interruption,
+        )
+        self.changes: dict[str, Mapping[str, Any]] = {}
+        self.failed: dict[str, str] = {}
+        self._began = time.monotonic()
+        self._seconds_before = float(folder.record.get("seconds", 0.0))
+
+    def lead(self, source: RunSource) -> dict[str, Any]:
+        """Bring the sweep to its end."""
+        facts = self.job.material.facts()
+        if self.plan.config.best is not None:
+            facts["data"] = {
+                **facts["data"],
+                "test": describe_split(load_split(self.data, self.plan.config.best.split)),
+            }
+        self.folder.update(
+            status="running",
+            **facts,
+            seed=self.plan.config.base_options.get("seed", 0),
+            environment=describe_environment(self.job.material.device),
+            started=self.folder.record.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+            seconds=self._seconds_before,
+            fleets=self.folder.record.get("fleets", []),
+            runs=self.folder.record.get("runs", []),
+        )
+        self._score_base(self.plan.config.evaluate)
+        self.reporter.start("sweep", len(self.plan.runs), "run")
+        try:
+            results: list[dict[str, Any]] = []
+            while batch := source.ask(results):
+                self._add(batch)
+                self._fly(self._fleets_of(batch))
+                results = self._entries()
+        finally:
+            self.reporter.finish()
+        return self._finish(results)
+
+    def join(self) -> dict[str, Any]:
+        """Work on the fleets of a sweep that another process leads, until nothing is left of them."""
+        for run in self.plan.runs:
+            self._know(run)
+        flown: list[str] = []
+        while True:
+            record = SweepFolder.open(self.folder.path, kind="sweep").record
+            fleets = [fleet for fleet in record.get("fleets", []) if fleet not in flown]
+            if fleets:
+                self._fly(fleets, leading=False)
+                flown += fleets
+            elif flown or record["status"] != "running":
+                break
+            else:  # it is about to be planned
+                time.sleep(_PAUSE_SECONDS)
+        return self._result(self._entries(), status="joined")
+
+    def note_end(self, status: str, *, leading: bool) -> int:
+        """Write down how it ended, as far as that can be; returns how many runs are done."""
+        try:
+            entries = self._entries()
+            if leading:
+                self._write(entries, status)
+            return sum(entry["status"] in ("done", "stopped") for entry in entries)
+        except Exception as problem:  # the error under way matters more
+            self.reporter.note(f"{self.folder.path}: the record could not be written ({problem})")
+            return 0
+
+    def _know(self, run: PlannedRun) -> None:
+        out = self.folder.run_path(run.name)
+        self.job.runs[run.name] = train_options(self.options, self.plan, run, data=self.data, out=out)
+        self.changes[run.name] = run.changes
+
+    def _add(self, batch: Sequence[PlannedRun]) -> None:
+        """Plan fleets of new runs, unless that was done before the sweep was stopped."""
+        for run in batch:
+            self._know(run)
+        planned = {run for fleet in self.folder.record["fleets"] for run in self._runs_of(fleet)}
+        fresh = {run.name: self.job.runs[run.name] for run in batch if run.name not in planned}
+        if not fresh:
+            return
+        material = self.job.material
+        size = self.options.fleet_size or try_out(material, fresh).fleet_size(material.device)
+        fleets = plan_fleets(fresh, material.base.model.config, size=size, at_least=self.engine.workers)
+        names = self.folder.add_fleets(fleets)
+        # Runs in the configuration's order; fleets only once their files are there.
+        self._write(self._entries(), "running", fleets=[*self.folder.record["fleets"], *names])
+
+    def _runs_of(self, fleet: str) -> list[str]:
+        return [run for _, runs in self.folder.fleet_parts(fleet) for run in runs]
+
+    def _fleets_of(self, batch: Sequence[PlannedRun]) -> list[str]:
+        names = {run.name for run in batch}
+        return [fleet for fleet in self.folder.record["fleets"] if names & set(self._runs_of(fleet))]
+
+    def _fly(self, fleets: Sequence[str], *, leading: bool = True) -> None:
+        def after() -> None:
+            entries = self._entries()
+            if leading:
+                self._write(entries, "running")
+            self.reporter.reach(sum(entry["status"] not in ("waiting", "running") for entry in entries))
+
+        for rung in (*self.job.rungs, None):
+            self.engine.fly(self.job, fleets, rung, failed=self.failed, after=after)
+            if rung is not None:
+                assert self.options.halving is not None
+                with self.folder.fleet_lock(f"rung-{rung}"):
+                    decide(self.folder, rung, self.job.standings(rung), self.options.halving)
+
+    def _entries(self) -> list[dict[str, Any]]:
+        failed = {run: reason for fleet, reason in self.failed.items() for run in self._runs_of(fleet)}
+        return rank_runs(self.folder, self.changes, split=self.job.split.name, decoding=self._decoding, failed=failed)
+
+    @property
+    def _decoding(self) -> str:
+        """The strategy that runs are ranked by: the first."""
+        return strategy_names(self.job.evaluation)[0]
+
+    def _write(self, entries: Sequence[Mapping[str, Any]], status: str, **more: Any) -> None:
+        """Write leaderboard and record."""
+        board = {"split": self.job.split.name, "decoding": self._decoding, "runs": list(entries)}
+        write_leaderboard(
+            self.folder.path, {**board, **{key: more.pop(key) for key in ("settings", "winner") if key in more}}
+        )
+        by_name = {entry["name"]: entry for entry in entries}
+        runs = [
+            {"name": name, "changes": dict(changes)}
+            | {key: by_name[name][key] for key in ("status", "reason") if key in by_name[name]}
+            for name, changes in self.changes.items()
+        ]
+        seconds = self._seconds_before + time.monotonic() - self._began
+        self.folder.update(status=status, runs=runs, seconds=seconds, **more)
+
+    def _finish(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
+        """Evaluate the best run as the configuration says, compare the settings, and write all down."""
+        best = next((entry["name"] for entry in entries if entry["status"] == "done" and entry["f1"] is not None), None)
+        if best is not None and self.plan.config.best is not None:
+            self._score_base(self.plan.config.best)
+            self._score_best(best, self.plan.config.best)
+        dataset = self.job.split.dataset
+        stem = answers_stem(self._decoding, self.job.split.name)
+        settings: list[dict[str, Any]] = []
+        winner = None
+        if self.job.evaluation.limit is None:
+            settings, winner = compare_settings(self.folder, entries, dataset, self._decoding, stem)
+        status = "failed" if any(entry["status"] == "failed" for entry in entries) else "done"
+        self._write(entries, status, settings=settings, winner=winner, best=best)
+        return self._result(entries, status=status, settings=settings, winner=winner, best=best)
+
+    def _result(self, entries: Sequence[Mapping[str, Any]], *, status: str, **more: Any) -> dict[str, Any]:
+        return {
+            "out": str(self.folder.path),
+            "status": status,
+            "split": self.job.split.name,
+            "decoding": self._decoding,
+            "runs": list(entries),
+            **more,
+            "leaderboard": str(self.folder.path / CSV_FILE),
+            "seconds": self._seconds_before + time.monotonic() - self._began,
+        }
+
+    def _score_base(self, evaluation: Evaluation) -> None:
+        """Score the untouched base, unless that was done."""
+        length = train_options(
+            self.options, self.plan, self.plan.runs[0], data=self.data, out=self.folder.path
+        ).max_length
+        self._score(evaluation, self.folder.path / "baseline", None, None, length)
+
+    def _score_best(self, run: str, evaluation: Evaluation) -> None:
+        out = self.folder.run_path(run)
+        config = self.job.material.base.model.config
+        fleet = Fleet.from_weights(config, [load_adapter(out / "adapter", config)], device=self.job.material.device)
+        sha256 = sha256_file(out / "adapter" / WEIGHTS)
+        for decoding, scores in self._score(evaluation, out, fleet, sha256, self.job.runs[run].max_length).items():
+            self.stream.tell(RunScored(run, evaluation.split, decoding, scores))
+
+    def _score(
+        self, evaluation: Evaluation, out: Path, fleet: Fleet | None, sha256: str | None, max_length: int
+    ) -> dict[str, Any]:
+        options: EvaluateOptions = evaluate_options(self.options, self.plan, evaluation)
+        material, split = self.job.material, load_split(self.data, evaluation.split)
+        subject = Subject(material.name, material.base.sha256, sha256, split, options.limit)
+        if has_scores(out, subject, strategy_names(options)):
+            return {}
+        (decodings,) = evaluate_fleet(
+            material.base,
+            material.tokenizer,
+            fleet,
+            [subject],
+            [out],
+            options,
+            max_length=max_length,
+            progress=self.job.check_interruption,
+        )
+        return decodings
+
+
+class _Notes(Reporter):
+    """Passes notes on; the progress of single fleets is not that of the sweep."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def note(self, text: str) -> None:
+        self._reporter.note(text)

@@ -49,6 +49,8 @@ def read_plan(options: SweepOptions) -> SweepPlan:
     if plan is not None and config is not None:
         tried(lambda: _check_lengths(plan, config))
     if plan is not None and options.halving is not None:
+        if plan.config.search is not None and plan.config.search.method == "optuna":
+            problems.append(f"--halving {options.halving}: a study learns from whole runs; leave one of the two out")
         tried(lambda: plan_rungs(options, plan))
     if plan is None or problems:
         raise ConfigError("\n".join(problems))

@@ -36,6 +36,10 @@ class Engine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Nothing more is to be done."""
+        ...
+
 
 class LocalEngine:
     """This process. Other processes may work on the same folder: each fleet is locked by the one that has it."""
@@ -77,3 +81,6 @@ class LocalEngine:
                 after()
             if waiting and not worked:
                 time.sleep(_PAUSE_SECONDS)
+
+    def close(self) -> None:
+        """Nothing is held."""

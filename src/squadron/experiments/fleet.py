@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,13 +104,23 @@ class FleetJob:
     """A fleet of runs, from where its checkpoint stands to its end."""
 
     def __init__(
-        self, material: Material, members: Sequence[Member], checkpoint: Path, *, reporter: Reporter, stream: Stream
+        self,
+        material: Material,
+        members: Sequence[Member],
+        checkpoint: Path,
+        *,
+        reporter: Reporter,
+        stream: Stream,
+        saved: Callable[[], None] = lambda: None,
     ) -> None:
-        """Make the trainer. Raises a :class:`squadron.errors.SquadronError` for what a user can cause."""
+        """Make the trainer; ``saved`` is called after every checkpoint.
+
+        Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
+        """
         self.material, self.checkpoint = material, checkpoint
         self.members = list(members)
         self.options = members[0].options  # for what all of them share
-        self.reporter, self.stream = reporter, stream
+        self.reporter, self.stream, self._saved = reporter, stream, saved
         self.trainer = make_trainer(material, [member.options for member in members])
         self.packs = _validation_packs(material.held_out(self.options.max_length), self.options)
         self.seconds = 0.0  # a run's share of what the fleet took
@@ -222,6 +232,7 @@ class FleetJob:
             "tokens": self.tokens,
         }
         save_checkpoint(self.checkpoint, self.trainer.tensors(), state)
+        self._saved()
 
     def drop(self, reasons: Mapping[str, str]) -> None:
         """End the runs named in ``reasons`` here, and go on with the others as a smaller fleet."""

@@ -66,7 +66,7 @@ def compare_settings(
         if run["status"] == "done" and run["f1"] is not None:
             setting = {axis: value for axis, value in run["changes"].items() if axis != "seed"}
             groups.setdefault(json.dumps(setting, sort_keys=True), []).append(run)
-    settings = [_setting(json.loads(key), own) for key, own in groups.items()]
+    settings = [_setting(own) for own in groups.values()]
     settings.sort(key=lambda setting: (-setting["f1_mean"], -setting["exact_match_mean"], setting["runs"][0]))
     if len(settings) < 2:
         return settings, None
@@ -127,8 +127,9 @@ def _place(entry: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _setting(changes: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {"changes": dict(changes), "runs": [run["name"] for run in runs]}
+def _setting(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    changes = {axis: value for axis, value in runs[0]["changes"].items() if axis != "seed"}
+    found: dict[str, Any] = {"changes": changes, "runs": [run["name"] for run in runs]}
     for name in ("exact_match", "f1"):
         values = [run[name] for run in runs]
         found[f"{name}_mean"] = statistics.fmean(values)

@@ -71,13 +71,21 @@ class Material:
 
 
 def open_material(
-    name: str, data: str, *, training: Split, offline: bool, dtype: torch.dtype, device: torch.device
+    name: str,
+    data: str,
+    *,
+    training: Split,
+    offline: bool,
+    dtype: torch.dtype,
+    device: torch.device,
+    location: str | None = None,
 ) -> Material:
-    """Load the base ``name``, and the validation questions that lie beside ``training`` in ``data``.
+    """Load the base ``name`` (a copy of it at ``location``), and the validation questions that lie beside
+    ``training`` in ``data``.
 
     Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
     """
-    base = load_base(base_location(name), offline=offline, dtype=dtype, device=device)
+    base = load_base(location or base_location(name), offline=offline, dtype=dtype, device=device)
     tokenizer = load_tokenizer(base.folder)
     if tokenizer.size > base.model.config.vocab_size:
         raise ConfigError(

@@ -6,6 +6,7 @@ All that is known lies in the folder, and every step of the work is taken up fro
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Sequence
 from typing import Any
@@ -53,11 +54,10 @@ def sweep(
     stream = Stream(listeners, note=reporter.note)
     run: SweepRun | None = None
     try:
+        engine = engine or _engine(options)
         with graceful_interrupt() as interruption:
             material, data = _material(options, plan, folder, join=join)
-            run = SweepRun(
-                options, plan, folder, material, data, stream, reporter, interruption, engine or _engine(options)
-            )
+            run = SweepRun(options, plan, folder, material, data, stream, reporter, interruption, engine)
             return run.join() if join else run.lead(source or WholePlan(plan))
     except (InterruptedRunError, KeyboardInterrupt):
         done = 0 if run is None else run.note_end("interrupted", leading=not join)
@@ -74,6 +74,8 @@ def sweep(
     finally:
         folder.release()
         stream.close()
+        if engine is not None:
+            engine.close()
 
 
 def _engine(options: SweepOptions) -> Engine:
@@ -115,4 +117,4 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
             fresh.rename(data)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return material, data
+    return dataclasses.replace(material, data=data), data

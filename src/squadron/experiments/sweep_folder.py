@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from squadron.errors import RunError
 from squadron.experiments.run_folder import RECORD, RunFolder
-from squadron.files import read_json, write_json
+from squadron.files import read_json, write_bytes, write_json
 
 FINAL = ("done", "diverged", "stopped")
 """States of runs that nothing is left to train of."""
@@ -75,6 +75,38 @@ class SweepFolder(RunFolder):
         write_json(self._fleet(fleet), {"split": list(halves)})
         self.checkpoint(fleet).unlink(missing_ok=True)
 
+    def runs_of(self, fleet: str) -> list[str]:
+        """All runs of a fleet."""
+        return [run for _, runs in self.fleet_parts(fleet) for run in runs]
+
+    def read_part(self, fleet: str) -> dict[str, bytes]:
+        """All files that have to do with a fleet, by their paths in the folder: so much of it makes a folder in which
+        the fleet can go on, anywhere.
+
+        Checkpoints are read first: whatever else is newer than they are comes again.
+        """
+        tree = self._tree(fleet)
+        paths = [self.checkpoint(name) for name in tree] + [self._fleet(name) for name in tree]
+        paths += sorted((self.path / "fleets").glob("rung-*.json"))
+        for run in self.runs_of(fleet):
+            paths += sorted(path for path in self.run_path(run).rglob("*") if not path.name.startswith("."))
+        return {path.relative_to(self.path).as_posix(): path.read_bytes() for path in paths if path.is_file()}
+
+    def write_part(self, fleet: str, files: Mapping[str, bytes]) -> None:
+        """Take over what :meth:`read_part` gave, so that a kill in the middle leaves what can be taken up: a run's
+        record comes after its other files, the fleet last, and its halves before it."""
+
+        def late(name: str) -> tuple[int, bool]:
+            return name.startswith("fleets/"), name.endswith(f"/{RECORD}")
+
+        for name in sorted(sorted(files, reverse=True), key=late):
+            path = self.path / name
+            if not path.is_file() or path.read_bytes() != files[name]:
+                write_bytes(path, files[name])
+        for part in self._tree(fleet):
+            if self.checkpoint(part).relative_to(self.path).as_posix() not in files:
+                self.checkpoint(part).unlink(missing_ok=True)
+
     def checkpoint(self, fleet: str) -> Path:
         """Where a fleet's checkpoint lies."""
         return self.path / "fleets" / f"{fleet}.safetensors"
@@ -87,6 +119,11 @@ class SweepFolder(RunFolder):
     def rung_path(self, epoch: int) -> Path:
         """Where the decision after an epoch lies."""
         return self.path / "fleets" / f"rung-{epoch}.json"
+
+    def _tree(self, fleet: str) -> list[str]:
+        """A fleet, its halves, and theirs."""
+        content = read_json(self._fleet(fleet), what="the runs of a fleet", error=RunError)
+        return [fleet, *(name for half in content.get("split", ()) for name in self._tree(half))]
 
     def _fleet(self, fleet: str) -> Path:
         return self.path / "fleets" / f"{fleet}.json"

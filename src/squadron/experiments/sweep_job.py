@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -30,7 +30,8 @@ from squadron.model.lora import Fleet
 
 @dataclass(slots=True)
 class SweepJob:
-    """All that work on a fleet needs. ``rungs`` are the epochs after which halving drops runs."""
+    """All that work on a fleet needs. ``rungs`` are the epochs after which halving drops runs; ``saved`` is called
+    after every checkpoint."""
 
     folder: SweepFolder
     runs: dict[str, TrainOptions]
@@ -41,6 +42,7 @@ class SweepJob:
     reporter: Reporter = field(default_factory=Reporter)
     stream: Stream = field(default_factory=Stream)
     interruption: Interruption = field(default_factory=Interruption)
+    saved: Callable[[], None] = lambda: None
 
     def fly(self, fleet: str, rung: int | None) -> None:
         """Bring the runs of a fleet to the end of epoch ``rung``, or to their end and their scores where it is None.
@@ -117,7 +119,12 @@ class SweepJob:
     def _job(self, members: Sequence[Member], fleet: str, source: str | None = None) -> FleetJob:
         """A fleet of these runs, where its checkpoint (or that of the fleet ``source``) stands."""
         job = FleetJob(
-            self.material, members, self.folder.checkpoint(fleet), reporter=self.reporter, stream=self.stream
+            self.material,
+            members,
+            self.folder.checkpoint(fleet),
+            reporter=self.reporter,
+            stream=self.stream,
+            saved=self.saved,
         )
         checkpoint = self.folder.checkpoint(source or fleet)
         if checkpoint.is_file():

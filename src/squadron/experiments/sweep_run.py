@@ -159,7 +159,7 @@ class SweepRun:
         """Plan fleets of new runs, unless that was done before the sweep was stopped."""
         for run in batch:
             self._know(run)
-        planned = {run for fleet in self.folder.record["fleets"] for run in self._runs_of(fleet)}
+        planned = {run for fleet in self.folder.record["fleets"] for run in self.folder.runs_of(fleet)}
         fresh = {run.name: self.job.runs[run.name] for run in batch if run.name not in planned}
         if not fresh:
             return
@@ -170,12 +170,9 @@ class SweepRun:
         # Runs in the configuration's order; fleets only once their files are there.
         self._write(self._entries(), "running", fleets=[*self.folder.record["fleets"], *names])
 
-    def _runs_of(self, fleet: str) -> list[str]:
-        return [run for _, runs in self.folder.fleet_parts(fleet) for run in runs]
-
     def _fleets_of(self, batch: Sequence[PlannedRun]) -> list[str]:
         names = {run.name for run in batch}
-        return [fleet for fleet in self.folder.record["fleets"] if names & set(self._runs_of(fleet))]
+        return [fleet for fleet in self.folder.record["fleets"] if names & set(self.folder.runs_of(fleet))]
 
     def _fly(self, fleets: Sequence[str], *, leading: bool = True) -> None:
         def after() -> None:
@@ -192,7 +189,7 @@ class SweepRun:
                     decide(self.folder, rung, self.job.standings(rung), self.options.halving)
 
     def _entries(self) -> list[dict[str, Any]]:
-        failed = {run: reason for fleet, reason in self.failed.items() for run in self._runs_of(fleet)}
+        failed = {run: reason for fleet, reason in self.failed.items() for run in self.folder.runs_of(fleet)}
         return rank_runs(self.folder, self.changes, split=self.job.split.name, decoding=self._decoding, failed=failed)
 
     @property

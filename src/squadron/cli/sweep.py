@@ -1,0 +1,118 @@
+"""``squadron sweep``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich.console
+import typer
+from rich.table import Table
+
+from squadron.cli.evaluate import interval
+from squadron.cli.options import verb
+from squadron.cli.output import Console, megabytes, two_columns
+from squadron.cli.sweep_table import SweepTable, clock
+from squadron.errors import ConfigError
+from squadron.experiments.options_sweep import SweepOptions
+
+_SHOWN = 12
+"""Runs on the leaderboard that is printed; the file has all."""
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verb."""
+    extra = {
+        "resume": (False, "Go on with the sweep in --out; starts it where there is none."),
+        "replace": (False, "Replace the sweep in --out."),
+        "join": (False, "Help the sweep in --out that another process leads: take fleets off it."),
+        "dry_run": (False, "Print runs, fleets, memory and a time estimate from a short trial; start nothing."),
+    }
+
+    @verb(app, "sweep", SweepOptions, extra=extra)
+    def sweep(options: SweepOptions, console: Console, resume: bool, replace: bool, join: bool, dry_run: bool) -> int:
+        """Train, score and rank many runs, as fleets on one base. What stops it costs nothing: add --resume."""
+        chosen = [f"--{name}" for name, on in (("resume", resume), ("replace", replace), ("join", join)) if on]
+        if len(chosen) > 1:
+            raise ConfigError(f"{' and '.join(chosen)}: choose one")
+        if dry_run:
+            from squadron.experiments.sweep_preview import preview
+
+            if chosen:
+                raise ConfigError(f"--dry-run and {chosen[0]}: choose one")
+            record = preview(options)
+            console.result(record, lambda out: _show_preview(out, record))
+            return 0
+        from squadron.experiments.sweep import sweep as run
+
+        table = SweepTable(console.err)
+        record = run(options, resume=resume, replace=replace, join=join, reporter=table, listeners=[table])
+        console.result(record, lambda out: _show(out, record))
+        return 1 if any(run["status"] in ("failed", "diverged") for run in record["runs"]) else 0
+
+
+def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
+    runs = record["runs"]
+    questions = next((run["questions"] for run in runs if run["questions"]), 0)
+    table = Table(title=f"{len(runs)} runs, {record['decoding']}, {questions:,} {record['split']} questions")
+    table.add_column("", justify="right")
+    table.add_column("run", overflow="fold")
+    for column in ("EM (95 %)", "F1 (95 %)", "loss"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for run in [run for run in runs if run["f1"] is not None][:_SHOWN]:
+        loss = run["validation_loss"] if run["validation_loss"] is not None else run["loss"]
+        table.add_row(
+            str(run["rank"]),
+            run["name"],
+            *(_score(run, name) for name in ("exact_match", "f1")),
+            "-" if loss is None else f"{loss:.3f}",
+        )
+    out.print(table)
+    winner = record.get("winner")
+    if winner:
+        low, high = winner["f1_difference_interval"]
+        told = "is told apart from" if winner["told_apart"] else "is NOT told apart from"
+        out.print(
+            f"The first {told} the second: {winner['f1_difference']:+.1f} F1 "
+            f"(95 %: {low:+.1f} to {high:+.1f}, p = {winner['p_value']:.2g})."
+        )
+    repeated = [setting for setting in record.get("settings", []) if setting["f1_deviation"] is not None]
+    if repeated:
+        best = repeated[0]
+        setting = ", ".join(f"{axis} {value}" for axis, value in best["changes"].items()) or "the one setting"
+        out.print(
+            f"Best over {len(best['runs'])} seeds: {setting}: F1 {best['f1_mean']:.1f} +- {best['f1_deviation']:.1f}, "
+            f"EM {best['exact_match_mean']:.1f} +- {best['exact_match_deviation']:.1f} (standard deviation)."
+        )
+    for run in runs:
+        if run["status"] in ("failed", "diverged", "stopped"):
+            out.print(f"{run['name']} {run['status']}: {run.get('reason', 'no reason is known')}", soft_wrap=True)
+    out.print(f"{clock(record['seconds'])}; all runs: {record['leaderboard']}", soft_wrap=True)
+
+
+def _score(run: dict[str, Any], name: str) -> str:
+    ends = run[f"{name}_interval"]
+    return f"{run[name]:.1f}" + (f" ({interval(ends)})" if ends else "")
+
+
+def _show_preview(out: rich.console.Console, record: dict[str, Any]) -> None:
+    table = Table(title=f"{len(record['runs'])} runs")
+    table.add_column("run", overflow="fold")
+    table.add_column("trainable", justify="right")
+    for run in record["runs"]:
+        table.add_row(run["name"], f"{run['trainable_parameters']:,}")
+    out.print(table)
+    sizes = [len(fleet["runs"]) for fleet in record["fleets"]]
+    memory = [fleet["memory_bytes"] for fleet in record["fleets"] if fleet["memory_bytes"] is not None]
+    rows = [("fleets", f"{len(sizes)}, of {min(sizes)} to {max(sizes)} runs")]
+    if memory:
+        rows.append(("memory", f"{megabytes(max(memory))} for the largest fleet, beside the base"))
+    if record["free_bytes"] is not None:
+        rows.append(("free", megabytes(record["free_bytes"])))
+    if record["halving_epochs"]:
+        epochs = ", ".join(map(str, record["halving_epochs"]))
+        rows.append(("halving", f"after epoch {epochs}; what that saves is not in the estimate"))
+    rows += [
+        ("training", f"about {clock(record['training_seconds'])} on this machine, {record['precision']}"),
+        ("answering", f"about {clock(record['answering_seconds'])}, the untouched base included"),
+    ]
+    out.print(two_columns(rows))

@@ -1,0 +1,77 @@
+"""What a sweep would do, without doing it: runs, fleets, memory, and how long it would take by a short trial."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from squadron.data.prepared import load_split
+from squadron.experiments.fleet_plan import plan_fleets
+from squadron.experiments.material import open_material
+from squadron.experiments.measure import answering_seconds, training_seconds, try_out
+from squadron.experiments.options_sweep import SweepOptions
+from squadron.experiments.sweep_start import (
+    evaluate_options,
+    is_prepared,
+    plan_rungs,
+    precision_of,
+    prepare_data,
+    read_plan,
+    train_options,
+)
+from squadron.model.targets import trainable_parameters
+from squadron.training.precision import precision_name, resolve_device, resolve_precision
+
+
+def preview(options: SweepOptions) -> dict[str, Any]:
+    """Runs with what they train, fleets with the memory they take, and seconds in all; nothing is left on the disk.
+
+    Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
+    """
+    plan = read_plan(options)
+    device = resolve_device(options.device)
+    dtype = resolve_precision(precision_of(options, plan), device)
+    with tempfile.TemporaryDirectory() as scratch:
+        data = options.dataset
+        if not is_prepared(data):
+            data = str(Path(scratch) / "data")
+            prepare_data(options, plan, Path(data))
+        material = open_material(
+            options.base, data, training=load_split(data, "train"), offline=options.offline, dtype=dtype, device=device
+        )
+        runs = {
+            run.name: train_options(options, plan, run, data=data, out=Path(options.out) / "runs" / run.name)
+            for run in plan.runs
+        }
+        config = material.base.model.config
+        trial = try_out(material, runs)
+        size = options.fleet_size or trial.fleet_size(device)
+        fleets = plan_fleets(runs, config, size=size)
+        training = training_seconds(material, runs, trial)
+        evaluation = evaluate_options(options, plan, plan.config.evaluate)
+        split = load_split(data, evaluation.split)
+        longest = max(run.max_length for run in runs.values())
+        answering = (len(runs) + 1) * answering_seconds(material, split, evaluation, longest)
+    return {
+        "runs": [
+            {
+                "name": run.name,
+                "status": "planned",
+                "changes": dict(run.changes),
+                "trainable_parameters": trainable_parameters(
+                    config, runs[run.name].target_modules, runs[run.name].rank
+                ),
+            }
+            for run in plan.runs
+        ],
+        "fleets": [{"runs": names, "memory_bytes": trial.fleet_bytes(len(names))} for names in fleets],
+        "fleet_size": size,
+        "free_bytes": trial.free_bytes,
+        "precision": precision_name(dtype),
+        "halving_epochs": list(plan_rungs(options, plan)),
+        # Without what halving saves: that is known only once runs are dropped.
+        "training_seconds": training,
+        "answering_seconds": answering,
+        "seconds": training + answering,
+    }

@@ -10,14 +10,16 @@ Runs of a paragraph differ in where they come from, which decides how they are s
 - ``code`` is an option, a module or a file's name, left to right;
 - ``data`` is quoted from the study's files: in its own direction, and never markup;
 - ``strong`` and ``emphasis`` are the report's language, stressed;
+- ``marked`` is data, too: an answer within its context;
 - ``math`` names one of :data:`squadron.reporting.formulas.SYMBOLS`;
 - ``cite`` and ``reference`` lead to a source, or to a table, figure or section.
 """
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 RunKind = Literal[
@@ -148,17 +150,17 @@ Block = Heading | Paragraph | Bullets | Formula | Table | Figure | Example | Ref
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole report. ``words`` are what the renderers themselves say: buttons, page headers."""
+    """A whole report. ``day`` is its date, ``words`` what the renderers themselves say: buttons, titles of lists."""
 
     language: str
     direction: Literal["ltr", "rtl"]
     title: Runs
     subtitle: Runs
     date: Runs
+    day: datetime.date
     abstract: tuple[Paragraph, ...]
     blocks: tuple[Block, ...]
-    words: dict[str, str] = field(default_factory=dict)
-    digits: str = "0123456789"
+    words: dict[str, str]
 
 
 def plain(runs: Sequence[Run]) -> str:

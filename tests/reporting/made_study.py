@@ -75,7 +75,7 @@ def make_study(
     train_sizes: Sequence[int] = (500,),
     epochs: int = 3,
     paragraphs: int = 40,
-    test_paragraphs: int = 24,
+    test_paragraphs: int = 40,
     effects: Effects | None = None,
     full: bool = False,
     failed: int = 0,

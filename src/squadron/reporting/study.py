@@ -178,7 +178,8 @@ def _run(folder: Path, plan: Mapping[str, Any], unreadable: list[str]) -> Run:
         record, scores, curve = {}, {}, read_curve(None)
         status, reason = "failed", str(problem)
     config = as_mapping(record.get("config"))
-    changes = as_mapping(plan.get("changes"))
+    planned = as_mapping(plan.get("changes"))
+    changes = {axis: "+".join(map(str, own)) if isinstance(own, list) else own for axis, own in planned.items()}
     if not config:  # not begun: what it was to change is all that is known
         config = {_OPTIONS.get(axis, axis): value for axis, value in changes.items()}
     # A sweep may stop or fail a run whose own record says that it trained to its end.

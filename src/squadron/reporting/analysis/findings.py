@@ -1,8 +1,8 @@
 """The findings: plain frozen values in points, each with its interval and a verdict that a sentence may repeat.
 
-A verdict claims something only where the 5 % level is kept over all tests of its family (Holm). ``no_difference`` says
-that none was *shown*: how large one would have had to be to be seen is ``detectable``. ``untested`` says that the folder
-does not hold what a test needs.
+A verdict claims something only where the 5 % level is kept over all tests of its family (Holm). ``no_difference``
+says that none was *shown*: how large one would have had to be to be seen is ``detectable``. ``untested`` says that the
+folder does not hold what a test needs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ Verdict = Literal["higher", "lower", "no_difference", "untested"]
 """Of two: whether the second is higher than the first."""
 AxisVerdict = Literal["higher", "lower", "non_monotone", "differs", "no_difference", "untested"]
 """Of an axis: larger values are better, worse, or best in between; values without an order ``differs``."""
+Role = Literal["baseline", "best", "full"]
 FitVerdict = Literal["overfit", "improving", "settled", "unknown"]
 Cost = Literal["trainable_parameters", "seconds", "peak_memory_bytes"]
 COSTS: tuple[Cost, ...] = ("trainable_parameters", "seconds", "peak_memory_bytes")
@@ -29,8 +30,8 @@ COSTS: tuple[Cost, ...] = ("trainable_parameters", "seconds", "peak_memory_bytes
 class Contrast:
     """Two levels, models or strategies compared on the same questions: ``difference`` is second less first, points.
 
-    ``adjusted`` is the p-value after Holm's correction. ``pairs`` counts the pairs of runs behind it; where there is one
-    alone, ``covers_training`` is false: the test speaks of these two trained models, not of training them again.
+    ``adjusted`` is the p-value after Holm's correction. ``pairs`` counts the pairs of runs behind it; where there is
+    one alone, ``covers_training`` is false: the test speaks of these two trained models, not of training them again.
     ``detectable`` is the true difference that would be seen in 8 of 10 such studies.
     """
 
@@ -67,7 +68,7 @@ class Effect:
     from the lowest value to the highest along a straight line, over the logarithm where all values are positive.
     ``best`` is the value with the highest mean, ``as_good`` the values that were not told apart from it, itself
     included. ``tied`` are axes that move with this one, whose effect is therefore in it. ``balanced`` is false where
-    runs are lacking, so that the means are not of like runs.
+    runs are lacking: the means are then over what all values have, or over all runs where they share nothing.
     """
 
     axis: str
@@ -138,7 +139,7 @@ class BestSet:
 class ModelScore:
     """One model beside others: its role, its name and its score."""
 
-    role: Literal["baseline", "best", "full"]
+    role: Role
     name: str
     score: Score
 
@@ -246,7 +247,7 @@ class CostPoint:
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """All runs by cost. ``cheapest`` is, for each cost, the cheapest run that may be the best (see :class:`BestSet`)."""
+    """All runs by cost. ``cheapest`` is, for each cost, the cheapest run of the :class:`BestSet`."""
 
     points: tuple[CostPoint, ...]
     cheapest: Mapping[Cost, str]
@@ -267,7 +268,7 @@ class KindShare:
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """The best run's kinds of mistake, most frequent first. ``leads`` says whether the first is told from the second."""
+    """The best run's kinds of mistake, most frequent first. ``leads`` says whether the first is told from the next."""
 
     wrong: int
     questions: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from squadron.reporting.blocks import (
@@ -67,13 +67,13 @@ class Draft:
             self.found["anchor", name] = self.say.plain("label.section", number=number)
         self.blocks.append(Heading(self.say(f"title.{name}"), 1, number, name))
 
-    def part(self, name: str) -> None:
-        """Begin a part of the section."""
+    def part(self, name: str, title: Runs = ()) -> None:
+        """Begin a part of the section; its title is the one given, or the sentence ``title.NAME``."""
         self._counts["part"] += 1
         part = self.say.numerals.digits(str(self._counts["part"]))
         number = self.say.plain("label.part", section=self._section_number(), part=part)
         self.found["anchor", name] = self.say.plain("label.section", number=number)
-        self.blocks.append(Heading(self.say(f"title.{name}"), 2, number, name))
+        self.blocks.append(Heading(title or self.say(f"title.{name}"), 2, number, name))
 
     def appendices(self) -> None:
         """Sections from here on are appendices, with letters for numbers."""
@@ -89,6 +89,10 @@ class Draft:
     def paragraph(self, *keys: str, **values: Any) -> None:
         """A paragraph of one or more sentences."""
         self.runs(self.sentences(*keys, **values))
+
+    def told(self, sentences: Sequence[Runs]) -> None:
+        """A paragraph of sentences that were chosen already."""
+        self.runs(joined(sentences))
 
     def runs(self, runs: Runs, role: Literal["body", "abstract", "missing", "note"] = "body") -> None:
         """A paragraph of what was put together already."""
@@ -152,11 +156,7 @@ class Draft:
 
     def sentences(self, *keys: str, **values: Any) -> Runs:
         """Several sentences as one stretch."""
-        runs: list[Run] = []
-        for place, key in enumerate(keys):
-            runs += [Run(" ")] if place else []
-            runs += self.say(key, **values)
-        return tuple(runs)
+        return joined([self.say(key, **values) for key in keys])
 
     def column(self, key: str, *, align: Literal["start", "end"] = "end") -> Column:
         """A table's column with the title ``column.KEY``."""
@@ -196,4 +196,11 @@ def quote(text: str, longest: int = LONGEST_TEXT) -> Run:
     return Run(clipped(text, longest), "data")
 
 
-Section = Callable[[Draft], None]
+def text_cell(runs: Runs) -> Cell:
+    """A cell with words, sorted by them."""
+    return Cell(runs, "".join(run.text for run in runs))
+
+
+def joined(sentences: Sequence[Runs]) -> Runs:
+    """Sentences one after the other."""
+    return tuple(run for place, one in enumerate(sentences) for run in (*((Run(" "),) if place else ()), *one))

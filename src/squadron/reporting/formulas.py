@@ -76,13 +76,13 @@ FORMULAS: dict[str, Mathematics] = {
 SYMBOLS: dict[str, Mathematics] = {
     name: Mathematics(f"<mi>{letter}</mi>", typst, name)
     for name, letter, typst in [
-        *((letter, letter, letter) for letter in "rdkABWPRTcgpxkmLn"),
+        *((letter, letter, letter) for letter in "rdkABTLcgpm"),
         ("alpha", "α", "alpha"),
         ("tau", "τ", "tau"),
         ("BA", "B</mi><mi>A", "B A"),
     ]
 } | {
     "W0": Mathematics(_W0, "W_0", "W0"),
-    "alpha/r": Mathematics("<mi>α</mi><mo>/</mo><mi>r</mi>", "alpha \\/ r", "alpha / r"),
+    "z_i": Mathematics("<msub><mi>z</mi><mi>i</mi></msub>", "z_i", "z_i"),
 }
 """Symbols within sentences by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
@@ -39,7 +40,7 @@ def to_pdf(report: Report, draw: Callable[[dict[str, Any]], str], *, standards: 
             font_paths=[str(fonts)],
             ignore_system_fonts=True,
             pdf_standards=list(standards),
-            timestamp=report.day,
+            timestamp=datetime.datetime.combine(report.day, datetime.time(), tzinfo=datetime.UTC),
         )
     assert isinstance(made, bytes), type(made)
     return made

@@ -21,7 +21,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from squadron.reporting.blocks import Run, Runs
+from squadron.reporting.blocks import Run, RunKind, Runs
 from squadron.reporting.formulas import SYMBOLS
 from squadron.reporting.numerals import Numerals
 
@@ -32,6 +32,7 @@ _MARK = re.compile(
     r"\{(?P<name>\w+)(?::(?P<format>[^{}]+))?\}|`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*|\*(?P<emphasis>[^*]+)\*"
     r"|\$(?P<math>[^$]+)\$|\[@(?P<cite>[\w-]+)\]|\[#(?P<reference>[\w-]+)\]"
 )
+_LINE_END = re.compile(r"\s*\n\s*")
 _FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ .+&/'’-]+[A-Za-z0-9]+)*")
 """Latin words in a right-to-left sentence, with what joins them: they are set left to right as one."""
 
@@ -99,10 +100,12 @@ class Wording:
                     runs.append(Run(held, "math"))
                 case "code":
                     runs.append(Run(held, "code"))
-                case "strong":
-                    runs.append(Run(held, "strong"))
+                case "strong" | "emphasis":
+                    stressed: RunKind = "strong" if kind == "strong" else "emphasis"
+                    inner = self._runs(held, values)
+                    runs += [Run(one.text, stressed) if one.kind == "text" else one for one in inner]
                 case _:
-                    runs.append(Run(held, "emphasis"))
+                    raise AssertionError(kind)
         return runs + self._words(sentence[end:])
 
     def _words(self, text: str) -> list[Run]:
@@ -151,5 +154,5 @@ def _flat(prefix: str, table: Mapping[str, Any]) -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             found += _flat(f"{prefix}{key}.", value)
         else:
-            found.append((f"{prefix}{key}", " ".join(str(value).split())))
+            found.append((f"{prefix}{key}", _LINE_END.sub(" ", str(value))))
     return found

@@ -55,7 +55,7 @@ class Effects:
     rate: Callable[[float], float] = lambda rate: 0.5 * min(1.0, math.log(rate / 7e-5) / math.log(7))
     modules: Mapping[str, float] | None = None
     both: Callable[[int, float], float] = lambda _rank, _rate: 0.0
-    train: Callable[[int], float] = lambda size: 0.25 * math.log2(size / 2000)
+    train: Callable[[int], float] = lambda size: 0.25 * math.log2(size / 500)
     training_noise: float = 0.02
     start: float = 0.1
 
@@ -286,7 +286,7 @@ def _skill(options: Mapping[str, Any], effects: Effects, draw: np.random.Generat
         + effects.rate(options["lr"])
         + shifts.get(options["targets"], 0.0)
         + effects.both(options["rank"], options["lr"])
-        + (effects.train(options["train_size"]) if options["train_size"] != 500 else 0.0)
+        + effects.train(options["train_size"])
         + noise
     )
 

@@ -29,18 +29,18 @@ _RESAMPLES = 2000
 
 
 def compare_models(study: Study, questions: Mapping[str, Dataset | None]) -> list[ModelComparison]:
-    """Baseline, best run and full fine-tuning on the headline split; on the test split, if two have scores."""
+    """Baseline, best adapter and full fine-tuning on the headline split; on the test split, if two have scores."""
     splits = list(dict.fromkeys([study.split, "test"]))
     compared = (_models(study, split, questions.get(split)) for split in splits)
     return [one for one in compared if one is not None]
 
 
 def _models(study: Study, split: str, dataset: Dataset | None) -> ModelComparison | None:
-    full = study.full if study.full is not study.best else None
+    adapter = next((run for run in study.scored if run.method == "lora"), None)
     roles: tuple[tuple[Role, Run | Baseline | None], ...] = (
         ("baseline", study.baseline),
-        ("best", study.best),
-        ("full", full),
+        ("best", adapter),
+        ("full", study.full),
     )
     models: list[ModelScore] = []
     files: list[tuple[str, Path]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import altair as alt
@@ -16,7 +17,8 @@ from squadron.reporting.records import Study
 
 _BAR = 22
 _COLOURED_BY = ("targets", "lr", "rank")
-_MIB = 2**20
+_UNIT = {"trainable_parameters": 1e3, "seconds": 1.0, "peak_memory_bytes": 2.0**20}
+"""What an axis of cost counts in: thousands, seconds, MiB."""
 _SHOWN_PUBLISHED = ("zero_shot", "lora", "full", "human", "study_base", "study_greedy")
 
 
@@ -42,21 +44,24 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
     ]
     x = alt.X("m:Q", title=words("f1"), scale=alt.Scale(domain=[0, 100]))
 
-    def panel(rows: list[Row], title: str, style: str | None) -> alt.LayerChart:
-        y = alt.Y("n:N", title=None, sort=[row["n"] for row in rows]).axis(minExtent=190)
+    def panel(rows: list[Row], title: str, *, own: bool) -> Any:
+        y = alt.Y("n:N", title=None, sort=[row["n"] for row in rows]).axis(minExtent=190, ticks=False)
         base = alt.Chart(inline(rows)).encode(y=y)
-        bars = base.mark_bar(size=13, **({"style": style} if style else {})).encode(x=x)
-        layers: list[Any] = [bars]
-        if style is None:
+        bars = base.mark_bar(size=13)
+        if not own:
+            bars = base.mark_bar(size=13, filled=False, strokeWidth=1.3, strokeDash=[3, 2], style="second")
+        layers: list[Any] = [bars.encode(x=x)]
+        if own:
             layers.append(base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q"))
         # A figure stands beyond its interval, which would strike it through.
-        place = alt.X("high:Q") if style is None else alt.X("m:Q")
+        place = alt.X("high:Q") if own else alt.X("m:Q")
         layers.append(base.mark_text(align="left", dx=5).encode(x=place, text="t:N"))
-        return alt.layer(*layers).properties(width=WIDTH - 230, height=_BAR * len(rows), title=title)
+        heading = alt.TitleParams(title, fontSize=11, fontWeight="normal", anchor="start", frame="group")
+        return alt.layer(*layers).properties(width=WIDTH - 230, height=_BAR * len(rows), title=heading)
 
     chart = alt.vconcat(
-        panel(measured, words("models_measured"), None),
-        panel(others, words("models_published"), "outlined"),
+        panel(measured, words("models_measured"), own=True),
+        panel(others, words("models_published"), own=False),
         spacing=14,
     )
     return finished(chart, words("models"), theme(words))
@@ -138,7 +143,7 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
                 value = None if axis is None else setting(runs[point.run], axis)
                 rows.append(
                     {
-                        "c": point.costs[cost] / (_MIB if cost == "peak_memory_bytes" else 1),
+                        "c": point.costs[cost] / _UNIT[cost],
                         "m": point.f1,
                         "side": sides[point.among_best],
                         "a": words.data(words.name("method_name", "full")) if value is None else words.value(value),
@@ -149,13 +154,18 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
                 )
         logarithmic = cost == "trainable_parameters"
         scale = alt.Scale(type="log" if logarithmic else "linear", zero=False, nice=False, padding=8)
-        x = alt.X("c:Q", title=words(cost), scale=scale).axis(format="~s" if logarithmic else "~f", tickCount=4)
+        x = alt.X("c:Q", title=words(cost), scale=scale).axis(format=",.10~f", tickCount=4)
+        if logarithmic:
+            x = x.axis(format=",.10~f", values=_round_values([row["c"] for row in rows]))
         y = alt.Y("m:Q", **{**scores, "title": scores["title"] if place == 0 else None}).axis(labels=place == 0)
         base = alt.Chart(inline(rows)).encode(x=x, y=y)
         values = [] if axis is None else [words.value(value) for value in study.axes[axis]]
         encodings: dict[str, Any] = {
             "shape": alt.Shape(
                 "side:N", title=None, scale=alt.Scale(domain=list(sides.values()), range=["diamond", "circle"])
+            ).legend(orient="bottom"),
+            "opacity": alt.Opacity(
+                "side:N", title=None, scale=alt.Scale(domain=list(sides.values()), range=[1.0, 0.4])
             ).legend(orient="bottom"),
             "tooltip": [alt.Tooltip("run:N", title=words("run")), alt.Tooltip("t:N", title=words("f1"))],
         }
@@ -166,8 +176,19 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
                 "a:N", title=words.name("axis", axis), scale=alt.Scale(domain=domain)
             ).legend(orient="bottom")
         line = base.transform_filter("datum.ahead").mark_line(interpolate="step-after", style="second", strokeWidth=1.2)
-        chart = alt.layer(line, base.mark_point(filled=True, size=38, opacity=0.85).encode(**encodings))
+        chart = alt.layer(line, base.mark_point(filled=True, size=38).encode(**encodings))
         panels.append(chart.properties(width=(WIDTH - 60) / len(present) - 18, height=200))
     if not panels:
         return None
     return finished(alt.hconcat(*panels, spacing=16), words("frontier"), theme(words))
+
+
+def _round_values(values: list[float]) -> list[float]:
+    """Powers of ten within these values; with less than two of them, their doubles and fivefolds, too."""
+    low, high = min(values), max(values)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for factors in ((1,), (1, 2, 5)):
+        found = [factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high]
+        if len(found) >= 2:
+            break
+    return found

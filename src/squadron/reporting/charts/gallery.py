@@ -8,7 +8,7 @@ from typing import Any
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.charts.comparisons import decodings, frontier, kinds, models
 from squadron.reporting.charts.learning import losses
-from squadron.reporting.charts.results import heatmap, main_effects, ranking, seeds, train_size
+from squadron.reporting.charts.results import differences, heatmap, main_effects, ranking, seeds, train_size
 from squadron.reporting.charts.words import ChartWords
 from squadron.reporting.records import Study
 
@@ -19,6 +19,7 @@ CHARTS: dict[str, Maker] = {
     "ranking": ranking,
     "heatmap": heatmap,
     "main_effects": main_effects,
+    "differences": differences,
     "train_size": train_size,
     "seeds": seeds,
     "losses": losses,

@@ -16,6 +16,7 @@ from squadron.reporting.records import Run, Study
 
 _COLOURED_BY = ("lr", "rank", "targets")
 _FEW_RUNS = 3
+_FEW_COLOURS = 3
 _MOST_POINTS = 200
 
 
@@ -60,7 +61,8 @@ def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         present = {row["a"] for row in rows}
         domain = [words.value(value) for value in study.axes[axis] if words.value(value) in present]
         domain += sorted(present - set(domain))
-        kind = "N" if axis == "targets" else "O"
+        # Few steps of a sequence of colours are too alike; a name's colours are not.
+        kind = "O" if axis != "targets" and len(domain) > _FEW_COLOURS else "N"
         encodings["color"] = alt.Color(
             f"a:{kind}", title=words.name("axis", axis), sort=domain, scale=alt.Scale(domain=domain)
         ).legend(orient="bottom", symbolType="stroke", symbolStrokeWidth=3)
@@ -86,7 +88,7 @@ def _by_step(runs: list[Run], words: ChartWords) -> dict[str, Any]:
             if one.loss is not None
         ]
     encodings: dict[str, Any] = {
-        "x": alt.X("s:Q", title=words("step"), scale=alt.Scale(nice=False, padding=6)).axis(format=",", grid=False),
+        "x": alt.X("s:Q", title=words("step"), scale=alt.Scale(nice=False, padding=6)).axis(format=",d", grid=False),
         "y": alt.Y("y:Q", title=words("loss"), scale=alt.Scale(zero=False)),
         "color": alt.Color("side:N", title=None, scale=alt.Scale(domain=sides)).legend(orient="bottom"),
     }

@@ -1,4 +1,4 @@
-"""Charts of scores by what runs change: heatmaps, main effects, seeds, training-set size, all runs in order."""
+"""Charts of scores by what runs change: heatmaps, main effects and their differences, seeds, all runs in order."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from squadron.reporting.records import Study
 _CELL = 27
 _MOST_PANELS = 6
 _MOST_RANKED = 100
+_SIDES = {"best": "#3f8fd0", "shown": "#d1495b", "noise": "#8c959f"}
+"""How far a value is from the best, with its colour on light and dark: what is noise has no colour."""
 
 
 def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
@@ -45,7 +47,7 @@ def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
     for row in rows:
         row["t"] = words.points(row["f1"])
         # Viridis ends in yellow, which takes dark letters.
-        row["ink"] = "dark" if row["f1"] > low + 0.6 * (high - low) else "light"
+        row["dark"] = row["f1"] > low + 0.6 * (high - low)
         row["top"] = row["f1"] == high
     base = alt.Chart().encode(
         x=alt.X("l:N", title=words.name("axis", "lr"), sort=[words.value(rate) for rate in rates]).axis(
@@ -67,9 +69,8 @@ def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
             alt.Tooltip("t:N", title=words("f1")),
         ],
     )
-    ink = alt.Scale(domain=["dark", "light"], range=["#111111", "#ffffff"])
-    labels = base.mark_text(fontSize=9.5).encode(text="t:N", color=alt.Color("ink:N", scale=ink, legend=None))
-    layered = alt.layer(cells, labels).resolve_scale(color="independent")
+    ink = alt.condition("datum.dark", alt.value("#111111"), alt.value("#ffffff"))
+    layered = alt.layer(cells, base.mark_text(fontSize=9.5).encode(text="t:N", color=ink))
     layered = layered.properties(width=max(110, min(34 * len(rates), 400)), height=_CELL * len(ranks))
     chart: Any = layered.properties(data=inline(rows))
     if panels != [None]:
@@ -92,9 +93,7 @@ def main_effects(study: Study, analysis: Analysis, words: ChartWords) -> dict[st
     return finished(alt.hconcat(*panels, spacing=16), words("effects"), theme(words))
 
 
-def _effect(
-    study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any], width: float, *, first: bool
-) -> alt.LayerChart:
+def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any], width: float, *, first: bool) -> Any:
     means = [
         {
             "v": words.value(level.value),
@@ -111,7 +110,7 @@ def _effect(
         for run in comparable(study)
         if (score := study.score(run)) is not None
     ]
-    order = [row["v"] for row in means]
+    order = [words.value(level.value) for level in effect.levels]
     x = alt.X("v:N", title=words.name("axis", effect.axis), sort=order, scale=alt.Scale(padding=0.4))
     x = x.axis(labelAngle=-40 if effect.ordered else -25, labelLimit=110)
     settings = {**axis, "title": axis["title"] if first else None}
@@ -130,6 +129,49 @@ def _effect(
     return alt.layer(*layers).properties(width=width, height=200)
 
 
+def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
+    """How far each value of each axis is from the axis' best, on the same questions, with the difference's interval."""
+    effects = [one for one in analysis.effects if one.metric == "f1" and one.verdict != "untested"][:_MOST_PANELS]
+    if not effects:
+        return None
+    panels: list[tuple[Effect, list[Row]]] = []
+    for effect in effects:
+        rows: list[Row] = []
+        for level in effect.levels:
+            found = next((c for c in effect.contrasts if {c.first, c.second} == {level.value, effect.best}), None)
+            if found is not None and found.interval is not None:
+                sign = 1.0 if found.second == level.value else -1.0
+                low, high = sorted(sign * end for end in found.interval)
+                side = words("differences_noise" if found.verdict == "no_difference" else "differences_shown")
+                tip = f"{words.signed(sign * found.difference)} ({words.signed(low)} – {words.signed(high)})"
+                rows.append({"d": sign * found.difference, "low": low, "high": high, "side": side, "t": tip})
+                rows[-1]["v"] = words.value(level.value)
+            elif level.value == effect.best:
+                rows.append({"d": 0.0, "v": words.value(level.value), "side": words("differences_best")})
+        panels.append((effect, rows))
+    ends = [row.get(key, 0.0) for _, rows in panels for row in rows for key in ("low", "high")]
+    room = 0.05 * (max(ends) - min(ends) or 1.0)
+    scale = alt.Scale(domain=[min(ends) - room, max(ends) + room], nice=False)
+    sides = [words(f"differences_{one}") for one in _SIDES]
+    scale_of_sides = alt.Scale(domain=sides, range=list(_SIDES.values()))
+    color = alt.Color("side:N", title=None, scale=scale_of_sides).legend(orient="bottom")
+    width = (WIDTH - 60) / len(effects) - 20
+    charts: list[Any] = []
+    for place, (effect, rows) in enumerate(panels):
+        order = [words.value(level.value) for level in effect.levels]
+        x = alt.X("v:N", title=words.name("axis", effect.axis), sort=order, scale=alt.Scale(padding=0.4))
+        x = x.axis(labelAngle=-40 if effect.ordered else -25, labelLimit=110, grid=False)
+        title = words("differences_axis") if place == 0 else None
+        base = alt.Chart(inline(rows)).encode(x=x, color=color)
+        rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
+        tips = [alt.Tooltip("v:N", title=words.name("axis", effect.axis)), alt.Tooltip("t:N", title=words("f1"))]
+        y = alt.Y("d:Q", title=title, scale=scale).axis(labels=place == 0, ticks=place == 0, domain=place == 0)
+        points = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tips)
+        chart = alt.layer(rule.encode(y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q"), points)
+        charts.append(chart.properties(width=width, height=190))
+    return finished(alt.hconcat(*charts, spacing=16), words("differences"), theme(words))
+
+
 def train_size(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
     """F1 by the number of training questions; ``None`` where runs do not differ in it."""
     effect = analysis.effect("train_size")
@@ -142,7 +184,7 @@ def train_size(study: Study, analysis: Analysis, words: ChartWords) -> dict[str,
     axis = score_axis(words, "f1", [end for row in rows for end in (row["low"], row["high"])])
     values = [row["n"] for row in rows]
     x = alt.X("n:Q", title=words.name("axis", "train_size"), scale=alt.Scale(type="log", nice=False, padding=20))
-    base = alt.Chart(inline(rows)).encode(x=x.axis(values=values, format=","))
+    base = alt.Chart(inline(rows)).encode(x=x.axis(values=values, format=",d"))
     chart = alt.layer(
         base.mark_line().encode(y=alt.Y("m:Q", **axis)),
         base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2="high:Q"),

@@ -61,6 +61,8 @@ def theme(words: ChartWords, *, dark: bool = False) -> dict[str, Any]:
             "labelFontSize": 11,
             "titleFontSize": 11,
             "labelLimit": 240,
+            "symbolBaseFillColor": second,
+            "symbolBaseStrokeColor": second,
         },
         "range": {"category": _CATEGORY[dark], "ordinal": _ORDINAL[dark], "heatmap": {"scheme": "viridis"}},
         "mark": {"color": _CATEGORY[dark][0]},
@@ -69,7 +71,6 @@ def theme(words: ChartWords, *, dark: bool = False) -> dict[str, Any]:
         "tick": {"color": second},
         "style": {
             "faint": {"color": second, "opacity": 0.45},
-            "outlined": {"fill": "transparent", "stroke": second, "strokeDash": [3, 2], "strokeWidth": 1.3},
             "second": {"color": second},
         },
     }

@@ -47,11 +47,15 @@ class ChartWords:
             return self.data(str(value))
         if isinstance(value, int):
             return self.numerals.write(value, "count")
-        return self.numerals.digits(f"{value:.0e}".replace("e-0", "e-") if 0 < abs(value) < 1e-2 else f"{value:g}")
+        return self.numerals.write(value, "rate")
 
     def points(self, value: float) -> str:
         """A score."""
         return self.numerals.write(value, "points")
+
+    def signed(self, value: float) -> str:
+        """A difference of scores."""
+        return self.numerals.write(value, "signed")
 
     def interval(self, low: float, high: float) -> str:
         """An interval of scores."""

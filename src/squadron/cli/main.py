@@ -7,7 +7,22 @@ from collections.abc import Sequence
 
 import typer
 
-from squadron.cli import ask, base, bench, demo, doctor, evaluate, export, pocket, prepare, runs, score, sweep, train
+from squadron.cli import (
+    analyze,
+    ask,
+    base,
+    bench,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    pocket,
+    prepare,
+    runs,
+    score,
+    sweep,
+    train,
+)
 from squadron.cli.options import list_flags
 from squadron.experiments.options import AskOptions, BenchTrainOptions, EvaluateOptions, Options, TrainOptions
 
@@ -30,7 +45,8 @@ def build() -> typer.Typer:
             typer.echo(of("squadron"))
             raise typer.Exit
 
-    for module in (prepare, train, evaluate, sweep, runs, ask, score, export, base, doctor, demo, bench, pocket):
+    verbs = (prepare, train, evaluate, sweep, runs, ask, score, analyze, export, base, doctor, demo, bench, pocket)
+    for module in verbs:
         module.add(app)
     return app
 

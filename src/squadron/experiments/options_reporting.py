@@ -1,0 +1,16 @@
+"""Options of the verbs that read finished studies."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from squadron.experiments.options import Options
+from squadron.reporting.wording import Language
+
+
+class AnalyzeOptions(Options):
+    """Options of ``analyze``."""
+
+    results_dir: str = Field(description="Folder of a sweep, a demo or a run.")
+    out: str | None = Field(None, description="Folder for tables and charts. Default: report/ in --results-dir.")
+    lang: Language = Field("en", description="Language of the charts: en or fa.")

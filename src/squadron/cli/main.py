@@ -12,12 +12,12 @@ from squadron.cli import (
     ask,
     base,
     bench,
-    demo,
     doctor,
     evaluate,
     export,
     pocket,
     prepare,
+    reproduce,
     runs,
     score,
     sweep,
@@ -25,6 +25,7 @@ from squadron.cli import (
 )
 from squadron.cli.options import list_flags
 from squadron.experiments.options import AskOptions, BenchTrainOptions, EvaluateOptions, Options, TrainOptions
+from squadron.experiments.options_sweep import ReproduceOptions
 
 _HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study."
 
@@ -45,7 +46,7 @@ def build() -> typer.Typer:
             typer.echo(of("squadron"))
             raise typer.Exit
 
-    verbs = (prepare, train, evaluate, sweep, runs, ask, score, analyze, export, base, doctor, demo, bench, pocket)
+    verbs = (prepare, train, evaluate, sweep, reproduce, runs, ask, score, analyze, export, base, doctor, bench, pocket)
     for module in verbs:
         module.add(app)
     return app
@@ -53,7 +54,7 @@ def build() -> typer.Typer:
 
 def spread_lists(arguments: Sequence[str]) -> list[str]:
     """Write ``--flag a b`` as ``--flag a --flag b``, for the flags that take several values."""
-    verbs: tuple[type[Options], ...] = (TrainOptions, EvaluateOptions, BenchTrainOptions, AskOptions)
+    verbs: tuple[type[Options], ...] = (TrainOptions, EvaluateOptions, BenchTrainOptions, AskOptions, ReproduceOptions)
     flags = {flag for options in verbs for flag in list_flags(options)} | {"--track"}
     spread: list[str] = []
     current: str | None = None

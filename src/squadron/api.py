@@ -10,6 +10,7 @@ from squadron.experiments import ask as asking
 from squadron.experiments import evaluate as evaluation
 from squadron.experiments import export as exporting
 from squadron.experiments import prepare as preparing
+from squadron.experiments import reproduce as reproducing
 from squadron.experiments import score as scoring
 from squadron.experiments import train as training
 from squadron.experiments.options import (
@@ -21,6 +22,7 @@ from squadron.experiments.options import (
     TrainOptions,
     checked,
 )
+from squadron.experiments.options_sweep import ReproduceOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.trackers import open_trackers
 
@@ -82,3 +84,16 @@ def export(**options: Any) -> dict[str, Any]:
     Raises :class:`squadron.errors.SquadronError` for what a user can cause.
     """
     return exporting.export(checked(ExportOptions, options))
+
+
+def reproduce(
+    *, replace: bool = False, track: Sequence[str] = (), reporter: Reporter | None = None, **options: Any
+) -> dict[str, Any]:
+    """Make the whole study, from questions to reports (``squadron reproduce --help``); return scores and reports.
+
+    The same call again goes on with what was stopped. Raises :class:`squadron.errors.SquadronError` for what a user can
+    cause.
+    """
+    chosen = checked(ReproduceOptions, options)
+    listeners = open_trackers(track, Path(chosen.out))
+    return reproducing.reproduce(chosen, replace=replace, reporter=reporter, listeners=listeners)

@@ -73,7 +73,7 @@ def test_the_same_command_goes_on_with_what_was_stopped(small: dict[str, Any], t
     nothing = Counting()
     assert reproduce(ReproduceOptions(**small), listeners=[nothing])["tuned"] == record["tuned"]
     assert nothing.steps == 0
-    with pytest.raises(RunError, match="epochs was 2 and is now 3|base_options was"):
+    with pytest.raises(RunError, match="base_options was"):
         reproduce(ReproduceOptions(**{**small, "epochs": 3}))
     reproduce(ReproduceOptions(**{**small, "epochs": 1}), replace=True, listeners=[nothing])
     assert nothing.steps == 8

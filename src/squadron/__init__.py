@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from squadron.api import export as export
     from squadron.api import prepare as prepare
     from squadron.api import score as score
+    from squadron.api import sweep as sweep
     from squadron.api import train as train
     from squadron.data.sources import load_data as load_data
     from squadron.errors import SquadronError as SquadronError
@@ -32,6 +33,7 @@ _HOMES = {
     "evaluate": "squadron.api",
     "export": "squadron.api",
     "score": "squadron.api",
+    "sweep": "squadron.api",
     "ask": "squadron.api",
     "load_data": "squadron.data.sources",
     "load_base": "squadron.model.checkpoint",
@@ -50,6 +52,7 @@ __all__ = [
     "load_data",
     "prepare",
     "score",
+    "sweep",
     "train",
 ]
 

@@ -105,7 +105,7 @@ def main(base: str, data: str, out: str, seed: int, kills: int) -> None:
             killed.append(last)
             here += 1
         ends.append({"out": str(own), "kills": here})
-    print(json.dumps({"whole": str(folder / "whole"), "counted": total, "killed": ends, "moments": killed}))
+    sys.stdout.write(json.dumps({"whole": str(folder / "whole"), "counted": total, "killed": ends, "moments": killed}))
 
 
 if __name__ == "__main__":

@@ -10,21 +10,25 @@ import argparse
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from squadron.data.batches import Order
+from squadron.data.prepared import Split
 from squadron.data.squad import Dataset
 from squadron.decoding.strategies import resolve_strategies
 from squadron.experiments.answering import Answers, answer_questions
 from squadron.experiments.environment import describe_environment
-from squadron.experiments.fleet import Member, answer_with_fleet, train_fleet
+from squadron.experiments.fleet import make_trainer
+from squadron.experiments.material import Material
+from squadron.experiments.options import TrainOptions
 from squadron.experiments.pocket import base_location, parts
 from squadron.files import write_json, write_text
 from squadron.model.checkpoint import Base, load_base
-from squadron.model.lora import LoraSpec
+from squadron.model.lora import Fleet
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
 from squadron.pocket.world import make_splits
 from squadron.scoring.evaluation import score
@@ -53,13 +57,41 @@ def figures(answers: Answers, dataset: Dataset) -> dict[str, Any]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained fleet: the last loss of each adapter, seconds, and the questions that all of them saw."""
+
+    fleet: Fleet
+    losses: tuple[float, ...]
+    seconds: float
+    examples: int
+
+
+def train_fleet(base: Base, tokenizer: Tokenizer, train: Dataset, runs: Sequence[dict[str, Any]]) -> Trained:
+    """Train runs (options of ``train``) together, in memory alone."""
+    options = [TrainOptions(**{"base": base.name, "data": "", "out": "", **run}) for run in runs]
+    trainer = make_trainer(Material(base.name, "", base, tokenizer, Split(train, "train", ""), None), options)
+    began = time.perf_counter()
+    results = [trainer.step() for _ in range(trainer.total_steps)]
+    assert not trainer.stopped, trainer.stopped
+    seen = len(runs) * sum(result.questions for result in results)
+    return Trained(trainer.fleet, results[-1].losses, time.perf_counter() - began, seen)
+
+
+def answer_with_fleet(base: Base, tokenizer: Tokenizer, test: Dataset, fleet: Fleet) -> list[Answers]:
+    """Greedy answers of every adapter, in one pass."""
+    length = min(256, base.model.config.n_positions - 32)
+    return answer_questions(base.model, tokenizer, test, fleet=fleet, max_prompt=length, max_new_tokens=32)["greedy"]
+
+
 def grid(base: Base, tokenizer: Tokenizer, train: Dataset, test: Dataset, epochs: int) -> tuple[list[Any], float]:
     """The 75 runs; the first of what is returned is one record a run, the second the seconds that all took."""
     records, began = [], time.perf_counter()
     for rank in RANKS:
-        members = [Member(LoraSpec(rank=rank, targets=(modules,)), rate) for modules in MODULES for rate in RATES]
-        result = train_fleet(base.model, tokenizer, train, members, epochs=epochs, order="paragraph")
-        answers = answer_with_fleet(base.model, tokenizer, test, result.fleet)
+        shared = {"rank": rank, "epochs": epochs, "order": "paragraph"}
+        runs = [{**shared, "target_modules": (modules,), "lr": rate} for modules in MODULES for rate in RATES]
+        result = train_fleet(base, tokenizer, train, runs)
+        answers = answer_with_fleet(base, tokenizer, test, result.fleet)
         names = [(modules, rate) for modules in MODULES for rate in RATES]
         for (modules, rate), own, loss in zip(names, answers, result.losses, strict=True):
             records.append({"rank": rank, "modules": modules, "lr": rate, "loss": loss, **figures(own, test)})
@@ -69,7 +101,7 @@ def grid(base: Base, tokenizer: Tokenizer, train: Dataset, test: Dataset, epochs
 
 def tuned(base: Base, tokenizer: Tokenizer, train: Dataset, test: Dataset) -> dict[str, Any]:
     """The study's own settings on 2,000 questions: rank 4, attention, 1e-3, 5 epochs, by question; every strategy."""
-    result = train_fleet(base.model, tokenizer, train, [Member(LoraSpec(), 1e-3)], epochs=5)
+    result = train_fleet(base, tokenizer, train, [{}])
     found: dict[str, Any] = {}
     for name, fleet in (("base", None), ("tuned", result.fleet)):
         answers = answer_questions(
@@ -92,9 +124,8 @@ def orders(base: Base, tokenizer: Tokenizer, train: Dataset, test: Dataset, seed
     f1: dict[Order, list[Any]] = {"question": [], "paragraph": []}
     for seed in seeds:
         for order, own in f1.items():
-            member = Member(LoraSpec(seed=seed), 1e-3)
-            result = train_fleet(base.model, tokenizer, train, [member], epochs=3, order=order, seed=seed)
-            answers = answer_with_fleet(base.model, tokenizer, test, result.fleet)
+            result = train_fleet(base, tokenizer, train, [{"epochs": 3, "order": order, "seed": seed}])
+            answers = answer_with_fleet(base, tokenizer, test, result.fleet)
             own.append(score(answers[0].predictions(), golds, clusters=clusters))
             print(f"seed {seed}, {order}: F1 {own[-1].f1:.1f}, {result.seconds:.0f} s", flush=True)
     differences = sum(

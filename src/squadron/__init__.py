@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from squadron.api import prepare as prepare
     from squadron.api import reproduce as reproduce
     from squadron.api import score as score
+    from squadron.api import sweep as sweep
     from squadron.api import train as train
     from squadron.data.sources import load_data as load_data
     from squadron.errors import SquadronError as SquadronError
@@ -34,6 +35,7 @@ _HOMES = {
     "export": "squadron.api",
     "score": "squadron.api",
     "reproduce": "squadron.api",
+    "sweep": "squadron.api",
     "ask": "squadron.api",
     "load_data": "squadron.data.sources",
     "load_base": "squadron.model.checkpoint",
@@ -53,6 +55,7 @@ __all__ = [
     "prepare",
     "reproduce",
     "score",
+    "sweep",
     "train",
 ]
 

@@ -12,7 +12,9 @@ from squadron.experiments import export as exporting
 from squadron.experiments import prepare as preparing
 from squadron.experiments import reproduce as reproducing
 from squadron.experiments import score as scoring
+from squadron.experiments import sweep as sweeping
 from squadron.experiments import train as training
+from squadron.experiments.events import Listener
 from squadron.experiments.options import (
     AskOptions,
     EvaluateOptions,
@@ -22,7 +24,7 @@ from squadron.experiments.options import (
     TrainOptions,
     checked,
 )
-from squadron.experiments.options_sweep import ReproduceOptions
+from squadron.experiments.options_sweep import ReproduceOptions, SweepOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.trackers import open_trackers
 
@@ -60,6 +62,24 @@ def evaluate(*, reporter: Reporter | None = None, **options: Any) -> dict[str, A
     Raises :class:`squadron.errors.SquadronError` for what a user can cause.
     """
     return evaluation.evaluate(checked(EvaluateOptions, options), reporter=reporter)
+
+
+def sweep(
+    *,
+    resume: bool = False,
+    replace: bool = False,
+    reporter: Reporter | None = None,
+    listeners: Sequence[Listener] = (),
+    **options: Any,
+) -> dict[str, Any]:
+    """Train, score and rank the runs of a configuration (``squadron sweep --help``); return the leaderboard.
+
+    ``listeners`` hear every event of every run (:mod:`squadron.experiments.events`). Raises
+    :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays for ``resume``.
+    """
+    return sweeping.sweep(
+        checked(SweepOptions, options), resume=resume, replace=replace, reporter=reporter, listeners=listeners
+    )
 
 
 def score(**options: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from squadron.experiments import sweep_job
+from squadron.experiments.environment import describe_environment
 from squadron.experiments.fleet import FleetTrainer
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.sweep import sweep
@@ -86,6 +87,7 @@ def main(base: str, data: str, out: str, seed: int, kills: int) -> None:
     folder = Path(out)
     folder.mkdir()
     (folder / "whole.yaml").write_text(CONFIG)
+    describe_environment(torch.device("cpu"))  # asks git once, before the forks
     total = attempt(base, data, folder / "whole", None, before=False)
     assert total is not None
     draw = random.Random(seed)
@@ -103,7 +105,7 @@ def main(base: str, data: str, out: str, seed: int, kills: int) -> None:
             killed.append(last)
             here += 1
         ends.append({"out": str(own), "kills": here})
-    print(json.dumps({"whole": str(folder / "whole"), "counted": total, "killed": ends, "moments": killed}))
+    sys.stdout.write(json.dumps({"whole": str(folder / "whole"), "counted": total, "killed": ends, "moments": killed}))
 
 
 if __name__ == "__main__":

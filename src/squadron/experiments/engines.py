@@ -1,7 +1,13 @@
-"""How fleets come to be worked on: one after the other in this process, beside any others that joined."""
+"""How fleets come to be worked on: one after the other in this process, beside any others that joined.
+
+A process drives one device. Where there are several GPUs, the leader starts a helper for each of the others: the same
+command with ``--join``.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -9,6 +15,8 @@ from typing import Protocol
 from filelock import Timeout
 
 from squadron.errors import InterruptedRunError
+from squadron.experiments.options import flag_name
+from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.sweep_job import SweepJob
 
 _PAUSE_SECONDS = 0.5
@@ -42,9 +50,13 @@ class Engine(Protocol):
 
 
 class LocalEngine:
-    """This process. Other processes may work on the same folder: each fleet is locked by the one that has it."""
+    """This machine. Other processes may work on the same folder: each fleet is locked by the one that has it."""
 
-    workers = 1
+    def __init__(self, helpers: Sequence[Sequence[str]] = ()) -> None:
+        """``helpers`` are commands, each that of a process that joins."""
+        self.workers = 1 + len(helpers)
+        self._commands = list(helpers)
+        self._helpers: list[subprocess.Popen[bytes]] = []
 
     def fly(
         self,
@@ -56,6 +68,8 @@ class LocalEngine:
         after: Callable[[], None],
     ) -> None:
         """See :class:`Engine`. Waits for fleets that others work on, and takes them up if those end."""
+        while self._commands:
+            self._helpers.append(subprocess.Popen(self._commands.pop(), stdout=subprocess.DEVNULL))
         waiting = [fleet for fleet in fleets if fleet not in failed]
         while waiting:
             worked = False
@@ -83,4 +97,17 @@ class LocalEngine:
                 time.sleep(_PAUSE_SECONDS)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """End the helpers: all fleets are done, or they finish the step under way."""
+        for helper in self._helpers:
+            helper.terminate()
+        for helper in self._helpers:
+            helper.wait()
+
+
+def join_command(options: SweepOptions, device: str) -> list[str]:
+    """The command of a process that joins the sweep of ``options`` and drives ``device``."""
+    flags: list[str] = []
+    given = options.model_dump(mode="json", exclude={"config", "device"}, exclude_none=True, exclude_defaults=True)
+    for key, value in given.items():
+        flags += [flag_name(key)] if value is True else [flag_name(key), str(value)]
+    return [sys.executable, "-m", "squadron", "sweep", options.config, *flags, "--device", device, "--join"]

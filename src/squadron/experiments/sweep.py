@@ -11,9 +11,11 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from squadron.data.prepared import load_split
 from squadron.errors import ConfigError, InterruptedRunError
-from squadron.experiments.engines import Engine, LocalEngine
+from squadron.experiments.engines import Engine, LocalEngine, join_command
 from squadron.experiments.events import Listener, Stream
 from squadron.experiments.grid import SweepPlan
 from squadron.experiments.interrupt import graceful_interrupt
@@ -54,7 +56,7 @@ def sweep(
     stream = Stream(listeners, note=reporter.note)
     run: SweepRun | None = None
     try:
-        engine = engine or _engine(options)
+        engine = engine or _engine(options, join=join)
         with graceful_interrupt() as interruption:
             material, data = _material(options, plan, folder, join=join)
             run = SweepRun(options, plan, folder, material, data, stream, reporter, interruption, engine)
@@ -78,12 +80,20 @@ def sweep(
             engine.close()
 
 
-def _engine(options: SweepOptions) -> Engine:
+def _engine(options: SweepOptions, *, join: bool) -> Engine:
     if options.engine == "ray":
+        if join:
+            raise ConfigError("--join and --engine ray: a process that joins works on this machine; leave --engine out")
         from squadron.experiments.ray_engine import RayEngine
 
         return RayEngine(options.ray_address, gpus=options.gpus_per_fleet, cpus=options.cpus_per_fleet or 1)
-    return LocalEngine()
+    others = [] if join or options.device != "auto" else gpus()[1:]
+    return LocalEngine([join_command(options, device) for device in others])
+
+
+def gpus() -> list[str]:
+    """The GPUs of this machine, by name; a process takes the first by itself."""
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
 
 
 def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, join: bool) -> tuple[Material, str]:

@@ -1,0 +1,62 @@
+"""How large fleets are: the arithmetic on made-up figures, and a real trial on the small base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from squadron.data.prepared import load_split
+from squadron.experiments import measure
+from squadron.experiments.fleet import make_trainer
+from squadron.experiments.material import open_material
+from squadron.experiments.measure import Trial, training_seconds, try_out
+from squadron.experiments.options import TrainOptions
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+def test_the_size_fills_a_part_of_what_is_free() -> None:
+    trial = Trial(fixed_bytes=100, bytes_per_run=50, free_bytes=1000, seconds_per_token=1.0)
+    assert trial.fleet_size(CPU) == 12  # 70 % of 1,000, less 100, by 50
+    assert trial.fleet_bytes(12) == 700
+    assert Trial(100, 1, 10_000, 1.0).fleet_size(CPU) == 16
+    assert Trial(100, 1, 10_000, 1.0).fleet_size(GPU) == 128
+    assert Trial(100, 50, 120, 1.0).fleet_size(CPU) == 1  # it may still fit, and is halved no further
+    assert Trial(None, None, 1000, 1.0).fleet_size(CPU) == 8
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the memory of a process")
+def test_a_trial_measures_what_a_run_takes(byte_base_dir: Path, small_data: Path) -> None:
+    material = open_material(
+        str(byte_base_dir),
+        str(small_data),
+        training=load_split(small_data, "train"),
+        offline=True,
+        dtype=torch.float32,
+        device=CPU,
+    )
+    common = {"base": "b", "data": "d", "out": "o", "target_modules": ("all",)}
+    runs = {f"r{rank}": TrainOptions(**common, rank=rank) for rank in (1, 2048)}
+    trial = try_out(material, runs)
+    assert trial.bytes_per_run is not None
+    numbers = make_trainer(material, [runs["r2048"]]).fleet.values.numel()
+    # Values, gradients, two moments and the numbers before the update are five float32 each.
+    assert 15 * numbers < trial.bytes_per_run < 80 * numbers
+    assert trial.free_bytes is not None
+    assert trial.free_bytes > 2**20
+    seconds = training_seconds(material, runs, trial)
+    assert seconds > 0
+    twice = {name: run.model_copy(update={"epochs": 2 * run.epochs}) for name, run in runs.items()}
+    assert training_seconds(material, twice, trial) == pytest.approx(2 * seconds)
+
+
+def test_free_memory_is_bounded_by_the_containers_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "_proc_bytes", lambda *_: 1 << 40)
+    texts = {"memory.max": "5000\n", "memory.current": "2000\n"}
+    real = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda self, *rest: texts.get(self.name) or real(self, *rest))
+    assert measure.free_bytes(CPU) == 3000
+    texts["memory.max"] = "max\n"
+    assert measure.free_bytes(CPU) == 1 << 40

@@ -59,9 +59,7 @@ def _effect(draft: Draft, material: Material, f1: Effect, em: Effect | None) -> 
     columns = [draft.column("level", align="start"), draft.column("runs")]
     columns += [draft.column(key) for key in ("exact_match", "interval", "f1", "interval")][0 if means else 2 :]
     best = [place for place, level in enumerate(f1.levels) if level.value == f1.best]
-    draft.table(
-        f"means-{f1.axis}", draft.say("effect.caption", axis=axis, **where), columns, rows, highlighted=best
-    )
+    draft.table(f"means-{f1.axis}", draft.say("effect.caption", axis=axis, **where), columns, rows, highlighted=best)
     if f1.axis == "train_size":
         chart(draft, material, "train_size")
     _contrasts(draft, f1, draft.say("effect.caption_contrasts", axis=axis, **where))
@@ -171,9 +169,17 @@ def _seeds(draft: Draft, material: Material, seeds: SeedSpread) -> None:
     rows = []
     for group in seeds.groups:
         changes = [phrases.level(draft, axis, value) for axis, value in group.changes.items()]
-        own = [draft.cell(len(group.values), "count"), draft.cell(group.mean, "points"), draft.cell(group.deviation, "points2")]
+        own = [
+            draft.cell(len(group.values), "count"),
+            draft.cell(group.mean, "points"),
+            draft.cell(group.deviation, "points2"),
+        ]
         rows.append([text_cell(draft.say.join(changes)), *own])
-    columns = [draft.column("changes", align="start"), draft.column("runs"), draft.column("mean"), draft.column("deviation")]
+    columns = [
+        draft.column("changes", align="start"),
+        draft.column("runs"),
+        draft.column("mean"),
+        draft.column("deviation"),
+    ]
     draft.table("seeds-table", draft.say("seeds.caption"), columns, rows, long=True)
     chart(draft, material, "seeds")
-

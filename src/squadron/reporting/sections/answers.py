@@ -116,5 +116,3 @@ def _example(draft: Draft, example: Example, title: Runs) -> None:
             (draft.say("failures.accepted"), accepted or draft.say("failures.nothing")),
         ],
     )
-
-

@@ -28,7 +28,7 @@ def method(draft: Draft, material: Material) -> None:
     draft.paragraph("method.modules")
     draft.part("prompt")
     draft.paragraph("method.prompt_before")
-    draft.runs((Run(PROMPT, "code"),), "note")
+    draft.code(PROMPT)
     draft.paragraph("method.prompt_after")
     draft.formula("loss")
     draft.paragraph("method.truncation")

@@ -96,4 +96,3 @@ def _grid(draft: Draft, material: Material) -> None:
         rows.append([text_cell(phrases.axis(draft, axis)), text_cell(values)])
     columns = [draft.column("option", align="start"), draft.column("value", align="start")]
     draft.table("grid-table", draft.say("setup.grid_caption", runs=len(study.runs)), columns, rows)
-

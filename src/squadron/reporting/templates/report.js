@@ -1,10 +1,10 @@
 "use strict";
 (() => {
-  const { config, specs, words } = JSON.parse(document.getElementById("charts").textContent);
+  const { specs, words } = JSON.parse(document.getElementById("charts").textContent);
 
   // Charts. Expressions are interpreted, not compiled: the page's policy allows no eval.
   for (const holder of document.querySelectorAll("[data-chart]")) {
-    const options = { config, ast: true, actions: false, renderer: "svg", mode: "vega-lite", logLevel: vega.Error };
+    const options = { ast: true, actions: false, renderer: "svg", mode: "vega" };
     vegaEmbed(holder, specs[holder.dataset.chart], options).catch(() => {
       holder.textContent = words.chart_failed;
     });
@@ -41,6 +41,21 @@
         body.append(...rows);
       });
     }
+  }
+
+  // What is wider than the page scrolls by itself, and by the keyboard; where nothing scrolls, nothing is to be reached.
+  const reachable = (scroller) => {
+    const wide = scroller.scrollWidth > scroller.clientWidth;
+    const { label } = scroller.dataset;
+    for (const [name, text] of [["tabindex", "0"], ["role", "region"], ["aria-labelledby", label]]) {
+      if (wide && text) scroller.setAttribute(name, text);
+      else scroller.removeAttribute(name);
+    }
+  };
+  const watch = new ResizeObserver((entries) => entries.forEach((entry) => reachable(entry.target.closest(".scroll"))));
+  for (const scroller of document.querySelectorAll(".scroll")) {
+    watch.observe(scroller);
+    if (scroller.firstElementChild) watch.observe(scroller.firstElementChild);
   }
 
   // Light and dark. A page from disk may not be allowed to remember the choice.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from squadron.api import evaluate as evaluate
     from squadron.api import export as export
     from squadron.api import prepare as prepare
+    from squadron.api import report as report
     from squadron.api import score as score
     from squadron.api import train as train
     from squadron.data.sources import load_data as load_data
@@ -32,6 +33,7 @@ _HOMES = {
     "evaluate": "squadron.api",
     "export": "squadron.api",
     "score": "squadron.api",
+    "report": "squadron.api",
     "ask": "squadron.api",
     "load_data": "squadron.data.sources",
     "load_base": "squadron.model.checkpoint",
@@ -49,6 +51,7 @@ __all__ = [
     "load_base",
     "load_data",
     "prepare",
+    "report",
     "score",
     "train",
 ]

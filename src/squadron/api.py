@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from squadron.experiments import ask as asking
@@ -19,6 +20,7 @@ from squadron.experiments.options import (
     TrainOptions,
     checked,
 )
+from squadron.experiments.options_reporting import ReportOptions
 from squadron.experiments.progress import Reporter
 
 
@@ -70,3 +72,15 @@ def export(**options: Any) -> dict[str, Any]:
     Raises :class:`squadron.errors.SquadronError` for what a user can cause.
     """
     return exporting.export(checked(ExportOptions, options))
+
+
+def report(**options: Any) -> Path:
+    """Write a study up in English or Persian, as HTML or PDF (``squadron report --help``); return where it lies.
+
+    Raises :class:`squadron.errors.SquadronError` for what a user can cause.
+    """
+    from squadron.reporting.report import write_report  # charts are slow to import, and no other verb draws any
+
+    asked = checked(ReportOptions, options)
+    out = None if asked.out is None else Path(asked.out)
+    return write_report(Path(asked.folder), lang=asked.lang, format=asked.format, out=out)

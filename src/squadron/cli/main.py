@@ -7,7 +7,21 @@ from collections.abc import Sequence
 
 import typer
 
-from squadron.cli import analyze, ask, base, bench, demo, doctor, evaluate, export, pocket, prepare, score, train
+from squadron.cli import (
+    analyze,
+    ask,
+    base,
+    bench,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    pocket,
+    prepare,
+    report,
+    score,
+    train,
+)
 from squadron.cli.options import list_flags
 from squadron.experiments.options import AskOptions, BenchTrainOptions, EvaluateOptions, Options, TrainOptions
 
@@ -30,7 +44,7 @@ def build() -> typer.Typer:
             typer.echo(of("squadron"))
             raise typer.Exit
 
-    for module in (prepare, train, evaluate, ask, score, analyze, export, base, doctor, demo, bench, pocket):
+    for module in (prepare, train, evaluate, ask, score, analyze, report, export, base, doctor, demo, bench, pocket):
         module.add(app)
     return app
 

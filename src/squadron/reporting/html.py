@@ -39,9 +39,8 @@ def to_html(report: Report) -> str:
         lstrip_blocks=True,
     )
     config, light, dark = chart_colours(report.language)
-    specs = {
-        block.anchor: _compiled({**block.spec, "config": config}) for block in report.blocks if isinstance(block, Figure)
-    }
+    figures = [block for block in report.blocks if isinstance(block, Figure)]
+    specs = {figure.anchor: _compiled({**figure.spec, "config": config}) for figure in figures}
     library = _script(javascript() if specs else "")
     own = _script(_file("report.js"))
     return environment.get_template("report.html").render(

@@ -5,9 +5,11 @@
   // Charts. Expressions are interpreted, not compiled: the page's policy allows no eval.
   for (const holder of document.querySelectorAll("[data-chart]")) {
     const options = { ast: true, actions: false, renderer: "svg", mode: "vega" };
-    vegaEmbed(holder, specs[holder.dataset.chart], options).catch(() => {
-      holder.textContent = words.chart_failed;
-    });
+    vegaEmbed(holder, specs[holder.dataset.chart], options).then(
+      // The holder is the picture and says what it shows; its single strokes have no names.
+      () => holder.querySelector("svg").setAttribute("aria-hidden", "true"),
+      () => { holder.textContent = words.chart_failed; },
+    );
   }
 
   // Tables. A number sorts by its value, whatever digits it is written in; what has none comes last.
@@ -47,8 +49,9 @@
   const reachable = (scroller) => {
     const wide = scroller.scrollWidth > scroller.clientWidth;
     const { label } = scroller.dataset;
-    for (const [name, text] of [["tabindex", "0"], ["role", "region"], ["aria-labelledby", label]]) {
-      if (wide && text) scroller.setAttribute(name, text);
+    const named = label ? { role: "region", "aria-labelledby": label } : {};
+    for (const [name, text] of Object.entries({ tabindex: "0", ...named })) {
+      if (wide) scroller.setAttribute(name, text);
       else scroller.removeAttribute(name);
     }
   };

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from squadron.api import export as export
     from squadron.api import prepare as prepare
     from squadron.api import reproduce as reproduce
+    from squadron.api import report as report
     from squadron.api import score as score
     from squadron.api import sweep as sweep
     from squadron.api import train as train
@@ -36,6 +37,7 @@ _HOMES = {
     "score": "squadron.api",
     "reproduce": "squadron.api",
     "sweep": "squadron.api",
+    "report": "squadron.api",
     "ask": "squadron.api",
     "load_data": "squadron.data.sources",
     "load_base": "squadron.model.checkpoint",
@@ -54,6 +56,7 @@ __all__ = [
     "load_data",
     "prepare",
     "reproduce",
+    "report",
     "score",
     "sweep",
     "train",

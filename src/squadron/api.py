@@ -10,7 +10,6 @@ from squadron.experiments import ask as asking
 from squadron.experiments import evaluate as evaluation
 from squadron.experiments import export as exporting
 from squadron.experiments import prepare as preparing
-from squadron.experiments import reproduce as reproducing
 from squadron.experiments import score as scoring
 from squadron.experiments import sweep as sweeping
 from squadron.experiments import train as training
@@ -24,6 +23,7 @@ from squadron.experiments.options import (
     TrainOptions,
     checked,
 )
+from squadron.experiments.options_reporting import ReportOptions
 from squadron.experiments.options_sweep import ReproduceOptions, SweepOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.trackers import open_trackers
@@ -69,17 +69,18 @@ def sweep(
     resume: bool = False,
     replace: bool = False,
     reporter: Reporter | None = None,
+    track: Sequence[str] = (),
     listeners: Sequence[Listener] = (),
     **options: Any,
 ) -> dict[str, Any]:
     """Train, score and rank the runs of a configuration (``squadron sweep --help``); return the leaderboard.
 
-    ``listeners`` hear every event of every run (:mod:`squadron.experiments.events`). Raises
-    :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays for ``resume``.
+    ``listeners`` hear every event of every run (:mod:`squadron.experiments.events`), and so do the trackers that
+    ``track`` names. Raises :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays for ``resume``.
     """
-    return sweeping.sweep(
-        checked(SweepOptions, options), resume=resume, replace=replace, reporter=reporter, listeners=listeners
-    )
+    chosen = checked(SweepOptions, options)
+    every = [*listeners, *open_trackers(track, Path(chosen.out))]
+    return sweeping.sweep(chosen, resume=resume, replace=replace, reporter=reporter, listeners=every)
 
 
 def score(**options: Any) -> dict[str, Any]:
@@ -114,6 +115,20 @@ def reproduce(
     The same call again goes on with what was stopped. Raises :class:`squadron.errors.SquadronError` for what a user can
     cause.
     """
+    from squadron.experiments.reproduce import reproduce as run  # charts are slow to import
+
     chosen = checked(ReproduceOptions, options)
     listeners = open_trackers(track, Path(chosen.out))
-    return reproducing.reproduce(chosen, replace=replace, reporter=reporter, listeners=listeners)
+    return run(chosen, replace=replace, reporter=reporter, listeners=listeners)
+
+
+def report(**options: Any) -> Path:
+    """Write a study up in English or Persian, as HTML or PDF (``squadron report --help``); return where it lies.
+
+    Raises :class:`squadron.errors.SquadronError` for what a user can cause.
+    """
+    from squadron.reporting.report import write_report  # charts are slow to import, and no other verb draws any
+
+    asked = checked(ReportOptions, options)
+    out = None if asked.out is None else Path(asked.out)
+    return write_report(Path(asked.folder), lang=asked.lang, format=asked.format, out=out)

@@ -29,7 +29,7 @@ def test_the_flag_of_train(
         raise OSError("no room")
 
     monkeypatch.setattr(TRACKERS["tensorboard"], "begin", refuse)
-    outcome = squadron("train", *flags, "--track", "tensorboard", "mlflow", "--json")
+    outcome = squadron("train", *flags, "--track", "tensorboard", "--track", "mlflow", "--json")
     assert (outcome.code, outcome.record["status"]) == (0, "done")
     assert outcome.err.count("TensorBoard is dropped, the runs go on: OSError: no room") == 1
     assert (tmp_path / "run" / "mlruns").is_dir()

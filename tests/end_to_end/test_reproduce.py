@@ -55,7 +55,7 @@ def small(byte_base_dir: Path, small_squad: Path, tmp_path: Path) -> dict[str, A
     """Options of a study of moments."""
     sizes = {"train_size": 8, "val_size": 4, "test_size": 3, "epochs": 2}
     given = {"base": str(byte_base_dir), "dataset": str(small_squad), "out": str(tmp_path / "study")}
-    return {**given, **sizes, "precision": "fp32", "lang": ("en",), "format": ("html",)}
+    return {**given, **sizes, "precision": "fp32", "languages": ("en",), "formats": ("html",)}
 
 
 def test_the_same_command_goes_on_with_what_was_stopped(small: dict[str, Any], tmp_path: Path) -> None:

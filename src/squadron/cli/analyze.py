@@ -51,6 +51,8 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         out.print(_decodings(found["decodings"]))
     if found["mistakes"] is not None and found["mistakes"]["wrong"]:
         out.print(_mistakes(found["mistakes"]))
+    if found["effects"]:
+        out.print("test: lower than the best at 5 % over all tests together (Holm); intervals are each test's own")
     for line in _notes(record):
         out.print(line)
     out.print(f"tables and charts: {record['out']}", soft_wrap=True)
@@ -147,9 +149,9 @@ def _notes(record: dict[str, Any]) -> list[str]:
             f"{seeds['noticeable']:.1f} apart may differ by their seeds alone"
         )
     counts = found["fits"]["counts"]
-    if sum(counts.values()):
+    if total := sum(counts.values()):
         notes.append(
-            f"validation loss: rose after its lowest in {counts['overfit']} runs (overfit), still fell in "
+            f"validation loss of {total} run(s): rose after its lowest in {counts['overfit']} (overfit), still fell in "
             f"{counts['improving']}, settled in {counts['settled']}"
         )
     for cost, run in found["frontier"]["cheapest"].items():

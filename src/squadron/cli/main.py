@@ -17,6 +17,7 @@ from squadron.cli import (
     export,
     pocket,
     prepare,
+    report,
     reproduce,
     runs,
     score,
@@ -46,8 +47,8 @@ def build() -> typer.Typer:
             typer.echo(of("squadron"))
             raise typer.Exit
 
-    verbs = (prepare, train, evaluate, sweep, reproduce, runs, ask, score, analyze, export, base, doctor, bench, pocket)
-    for module in verbs:
+    studying = (prepare, train, evaluate, sweep, reproduce, runs, ask, score, analyze, report)
+    for module in (*studying, export, base, doctor, bench, pocket):
         module.add(app)
     return app
 
@@ -55,7 +56,7 @@ def build() -> typer.Typer:
 def spread_lists(arguments: Sequence[str]) -> list[str]:
     """Write ``--flag a b`` as ``--flag a --flag b``, for the flags that take several values."""
     verbs: tuple[type[Options], ...] = (TrainOptions, EvaluateOptions, BenchTrainOptions, AskOptions, ReproduceOptions)
-    flags = {flag for options in verbs for flag in list_flags(options)} | {"--track"}
+    flags = {flag for options in verbs for flag in list_flags(options)}
     spread: list[str] = []
     current: str | None = None
     taken = 0

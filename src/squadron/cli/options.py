@@ -17,7 +17,7 @@ from squadron.experiments.options import Options, checked, flag_name
 _JSON = typer.Option("--json", help="Print one JSON object to standard output and nothing else.")
 _DEBUG = typer.Option("--debug", help="Show the whole trace of an error.")
 
-TRACK = ((), "Log to tensorboard, mlflow or wandb (or several) beside the run; see the guide.")
+TRACK = ((), "Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several.")
 """The flag of verbs that train, for ``extra``: names for :func:`squadron.experiments.trackers.open_trackers`."""
 
 

@@ -58,5 +58,5 @@ class ReproduceOptions(SweepSettings):
     """Options of ``reproduce``."""
 
     preset: Literal["quick", "paper"] = Field("quick", description="quick, a small study; or paper, its 75 runs.")
-    lang: tuple[Language, ...] = Field(("en", "fa"), description="Languages of the reports.")
-    format: tuple[Literal["html", "pdf"], ...] = Field(("html", "pdf"), description="Formats of the reports.")
+    languages: tuple[Language, ...] = Field(("en", "fa"), description="Languages of the reports.")
+    formats: tuple[Literal["html", "pdf"], ...] = Field(("html", "pdf"), description="Formats of the reports.")

@@ -37,7 +37,7 @@ def reproduce(
     """
     began = time.monotonic()
     reporter = reporter or Reporter()
-    settings = options.model_dump(exclude={"preset", "lang", "format"})
+    settings = options.model_dump(exclude={"preset", "languages", "formats"})
     swept = sweep(
         SweepOptions(config=options.preset, **settings),
         resume=not replace,
@@ -51,8 +51,8 @@ def reproduce(
             f"{out}: no run of the study came to its end, so there is nothing to report; squadron runs {out}"
         )
     reports = []
-    for language in options.lang:
-        for form in options.format:
+    for language in options.languages:
+        for form in options.formats:
             reporter.note(f"writing the report: {language}, {form}")
             path = write_report(out, lang=language, format=form)
             reports.append({"lang": language, "format": form, "path": str(path)})

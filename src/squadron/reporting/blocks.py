@@ -66,6 +66,13 @@ class Bullets:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """A line to be read or typed byte for byte."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Formula:
     """A displayed formula: one of :data:`squadron.reporting.formulas.FORMULAS`."""
 
@@ -122,7 +129,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question with its context and answers, as labelled lines: what a model did, shown whole."""
+    """A question with its context and answers, as labelled lines. Each line is set in the direction of its own text."""
 
     title: Runs
     lines: tuple[tuple[Runs, Runs], ...]
@@ -145,7 +152,7 @@ class References:
     sources: tuple[Source, ...]
 
 
-Block = Heading | Paragraph | Bullets | Formula | Table | Figure | Example | References
+Block = Heading | Paragraph | Bullets | Code | Formula | Table | Figure | Example | References
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +190,8 @@ def _texts(block: Block) -> Iterator[str]:
             yield plain(block.runs)
         case Bullets():
             yield from map(plain, block.items)
+        case Code():
+            yield block.text
         case Formula():
             yield block.number
         case Table():

@@ -9,6 +9,7 @@ from squadron.reporting.blocks import (
     Block,
     Bullets,
     Cell,
+    Code,
     Column,
     Example,
     Figure,
@@ -109,6 +110,10 @@ class Draft:
     def bullets(self, items: Iterable[Runs]) -> None:
         """A list of short statements."""
         self.blocks.append(Bullets(tuple(items)))
+
+    def code(self, text: str) -> None:
+        """A line to be read or typed byte for byte."""
+        self.blocks.append(Code(text))
 
     def formula(self, name: str) -> None:
         """A displayed formula with its number."""

@@ -39,11 +39,8 @@ def to_html(report: Report) -> str:
         lstrip_blocks=True,
     )
     config, light, dark = chart_colours(report.language)
-    specs = {
-        block.anchor: {key: value for key, value in block.spec.items() if key != "config"}
-        for block in report.blocks
-        if isinstance(block, Figure)
-    }
+    figures = [block for block in report.blocks if isinstance(block, Figure)]
+    specs = {figure.anchor: _compiled({**figure.spec, "config": config}) for figure in figures}
     library = _script(javascript() if specs else "")
     own = _script(_file("report.js"))
     return environment.get_template("report.html").render(
@@ -51,7 +48,7 @@ def to_html(report: Report) -> str:
         style=Markup(_style(report, light, dark)),
         library=library,
         script=own,
-        charts=Markup(_inert({"config": config, "specs": specs, "words": report.words})),
+        charts=Markup(_inert({"specs": specs, "words": report.words})),
         policy=_policy(library, own),
         formulas={name: Markup(one.mathml) for name, one in FORMULAS.items()},
         symbols={name: Markup(one.mathml) for name, one in SYMBOLS.items()},
@@ -86,6 +83,14 @@ def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], d
         config["font"] = _ENGLISH_FONT
     # The page names and describes its figures itself.
     return {**config, "aria": False}, values["light"], values["dark"]
+
+
+def _compiled(spec: dict[str, Any]) -> dict[str, Any]:
+    """A chart as Vega, which a browser draws without more ado; the compiler's advice is for who makes charts."""
+    import vl_convert
+
+    compiled: dict[str, Any] = vl_convert.vegalite_to_vega(spec)
+    return compiled
 
 
 def _style(report: Report, light: dict[str, str], dark: dict[str, str]) -> str:

@@ -25,8 +25,8 @@ class Numerals:
         """A figure in one of these styles; where there is none (``None``, no number), a dash.
 
         ``count`` 1,639; ``plain`` 1639 (years, names); ``points`` 51.2; ``points2`` 51.24; ``signed`` +3.2;
-        ``percent`` 18 % and ``percent2`` 0.18 %, of shares; ``decimal`` 0.123; ``rate`` 0.0001; ``p`` p-values;
-        ``megabytes`` of bytes; ``minutes`` of seconds.
+        ``percent`` 18 % and ``percent2`` 0.18 %, of shares; ``decimal`` 0.123; ``rate`` 0.0001; ``reach`` ±3.1;
+        ``p`` 0.012, a p-value, and ``p_is`` p = 0.012; ``megabytes`` of bytes; ``minutes`` and ``hours`` of seconds.
         """
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return "–"
@@ -79,6 +79,8 @@ _WRITERS = {
     "decimal": lambda value: _fixed(value, 3),
     "rate": _rate,
     "p": _p,
+    "p_is": lambda value: f"p {_p(value)}" if value < _SMALLEST_P else f"p = {_p(value)}",
+    "reach": lambda value: f"±{_fixed(value, 1)}",
     "megabytes": lambda value: f"{value / 2**20:,.0f}",
     "minutes": lambda value: f"{value / 60:,.1f}",
     "hours": lambda value: f"{value / 3600:,.1f}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,10 +11,10 @@ from squadron.reporting import phrases
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.blocks import Report
-from squadron.reporting.drafting import Draft, Labels
 from squadron.reporting.charts.gallery import draw_all
 from squadron.reporting.charts.rendering import to_svg
 from squadron.reporting.charts.words import chart_words
+from squadron.reporting.drafting import Draft, Labels
 from squadron.reporting.html import to_html
 from squadron.reporting.pdf import to_pdf
 from squadron.reporting.records import Study

@@ -15,9 +15,7 @@ _HASH = 16
 def references(draft: Draft) -> None:
     """The cited works, in the order of their first citation."""
     draft.section("references", numbered=False)
-    cited = []
-    for key in draft.cited:
-        cited.append(Source(draft.say.number_of("source", key), key, *SOURCES[key]))
+    cited = (Source(draft.say.number_of("source", key), key, *SOURCES[key]) for key in draft.cited)
     draft.blocks.append(References(tuple(cited)))
 
 
@@ -75,4 +73,4 @@ def reproduction(draft: Draft, material: Material) -> None:
     draft.table("made-with", draft.say("reproduction.caption"), columns, rows)
     draft.paragraph("reproduction.command")
     command = f"squadron report {study.path.resolve().name} --lang {draft.say.language} --format pdf"
-    draft.runs((phrases.code(command),), "note")
+    draft.code(command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from squadron.reporting import phrases
 from squadron.reporting.analysis.findings import COSTS
+from squadron.reporting.blocks import Runs
 from squadron.reporting.drafting import Draft, name, text_cell
 from squadron.reporting.sections.material import Material, chart
 
@@ -53,7 +54,7 @@ def _parameters(draft: Draft, material: Material) -> None:
     ]
     columns = [draft.column("modules", align="start")]
     columns += [draft.column(key) for key in ("rank", "parameters", "parameter_share")]
-    draft.table("parameters-table", draft.say("cost.parameters_caption"), columns, rows)
+    draft.table("parameters-table", draft.say("cost.parameters_caption"), columns, rows, long=True)
 
 
 def _frontier(draft: Draft, material: Material) -> None:
@@ -64,10 +65,10 @@ def _frontier(draft: Draft, material: Material) -> None:
     if "frontier" in material.charts:
         draft.paragraph("cost.frontier")
         chart(draft, material, "frontier")
-    told = [
-        draft.say("cost.cheapest", cost=draft.say(f"cost.cheapest_{key}"), run=name(found.cheapest[key]))
-        for key in COSTS
-        if key in found.cheapest
-    ]
+    by_run: dict[str, list[Runs]] = {}
+    for key in COSTS:
+        if key in found.cheapest:
+            by_run.setdefault(found.cheapest[key], []).append(draft.say(f"cost.cheapest_{key}"))
+    told = [draft.say("cost.cheapest", cost=draft.say.join(costs), run=name(run)) for run, costs in by_run.items()]
     if told:
         draft.told(told)

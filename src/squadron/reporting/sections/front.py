@@ -63,7 +63,7 @@ def introduction(draft: Draft, material: Material) -> None:
         draft.paragraph("introduction.plan_single")
 
 
-def related(draft: Draft, material: Material) -> None:
+def related(draft: Draft, _: Material) -> None:
     """What others did."""
     draft.section("related")
     draft.paragraph("related.adapters")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from squadron.reporting.blocks import Cell, Run
 from squadron.reporting.drafting import Draft
 from squadron.reporting.published import DEV_QUESTIONS
 from squadron.reporting.sections.material import FEW, GRID, Material
@@ -28,7 +27,7 @@ def method(draft: Draft, material: Material) -> None:
     draft.paragraph("method.modules")
     draft.part("prompt")
     draft.paragraph("method.prompt_before")
-    draft.runs((Run(PROMPT, "code"),), "note")
+    draft.code(PROMPT)
     draft.paragraph("method.prompt_after")
     draft.formula("loss")
     draft.paragraph("method.truncation")
@@ -49,10 +48,7 @@ def _small_tests(draft: Draft, material: Material) -> None:
     """How little few questions tell."""
     draft.paragraph("method.small", right=_RIGHT)
     sizes = sorted({FEW, 50, 200, 1000, DEV_QUESTIONS, *([material.questions] if material.questions else [])})
-    rows = [
-        [draft.cell(size, "count"), Cell((Run("±"), draft.say.number(half_width(size), "points")), half_width(size))]
-        for size in sizes
-    ]
+    rows = [[draft.cell(size, "count"), draft.cell(half_width(size), "reach")] for size in sizes]
     draft.table(
         "small-tests",
         draft.say("method.small_caption", right=_RIGHT),

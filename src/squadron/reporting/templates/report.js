@@ -1,13 +1,15 @@
 "use strict";
 (() => {
-  const { config, specs, words } = JSON.parse(document.getElementById("charts").textContent);
+  const { specs, words } = JSON.parse(document.getElementById("charts").textContent);
 
   // Charts. Expressions are interpreted, not compiled: the page's policy allows no eval.
   for (const holder of document.querySelectorAll("[data-chart]")) {
-    const options = { config, ast: true, actions: false, renderer: "svg", mode: "vega-lite", logLevel: vega.Error };
-    vegaEmbed(holder, specs[holder.dataset.chart], options).catch(() => {
-      holder.textContent = words.chart_failed;
-    });
+    const options = { ast: true, actions: false, renderer: "svg", mode: "vega" };
+    vegaEmbed(holder, specs[holder.dataset.chart], options).then(
+      // The holder is the picture and says what it shows; its single strokes have no names.
+      () => holder.querySelector("svg").setAttribute("aria-hidden", "true"),
+      () => { holder.textContent = words.chart_failed; },
+    );
   }
 
   // Tables. A number sorts by its value, whatever digits it is written in; what has none comes last.
@@ -41,6 +43,22 @@
         body.append(...rows);
       });
     }
+  }
+
+  // What is wider than the page scrolls by itself, and by the keyboard; where nothing scrolls, nothing is to be reached.
+  const reachable = (scroller) => {
+    const wide = scroller.scrollWidth > scroller.clientWidth;
+    const { label } = scroller.dataset;
+    const named = label ? { role: "region", "aria-labelledby": label } : {};
+    for (const [name, text] of Object.entries({ tabindex: "0", ...named })) {
+      if (wide) scroller.setAttribute(name, text);
+      else scroller.removeAttribute(name);
+    }
+  };
+  const watch = new ResizeObserver((entries) => entries.forEach((entry) => reachable(entry.target.closest(".scroll"))));
+  for (const scroller of document.querySelectorAll(".scroll")) {
+    watch.observe(scroller);
+    if (scroller.firstElementChild) watch.observe(scroller.firstElementChild);
   }
 
   // Light and dark. A page from disk may not be allowed to remember the choice.

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from squadron.api import evaluate as evaluate
     from squadron.api import export as export
     from squadron.api import prepare as prepare
-    from squadron.api import reproduce as reproduce
     from squadron.api import report as report
+    from squadron.api import reproduce as reproduce
     from squadron.api import score as score
     from squadron.api import sweep as sweep
     from squadron.api import train as train
@@ -55,8 +55,8 @@ __all__ = [
     "load_base",
     "load_data",
     "prepare",
-    "reproduce",
     "report",
+    "reproduce",
     "score",
     "sweep",
     "train",

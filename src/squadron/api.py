@@ -76,7 +76,8 @@ def sweep(
     """Train, score and rank the runs of a configuration (``squadron sweep --help``); return the leaderboard.
 
     ``listeners`` hear every event of every run (:mod:`squadron.experiments.events`), and so do the trackers that
-    ``track`` names. Raises :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays for ``resume``.
+    ``track`` names. Raises :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays
+    for ``resume``.
     """
     chosen = checked(SweepOptions, options)
     every = [*listeners, *open_trackers(track, Path(chosen.out))]

@@ -83,11 +83,12 @@ def test_any_folder_of_run_folders_is_listed_and_so_is_one_run(squadron: Squadro
     assert names(squadron("runs", sweep / "runs" / "r4", "--json").record) == ["r4"]
 
 
-def test_equal_scores_are_in_order_of_size_then_name(squadron: Squadron, tmp_path: Path) -> None:
-    make_run(tmp_path / "b", 10.0, rank=8)
-    make_run(tmp_path / "c", 10.0)
-    make_run(tmp_path / "a", 10.0)
-    assert names(squadron("runs", tmp_path, "--json").record) == ["a", "c", "b"]
+def test_equal_scores_are_in_order_of_validation_loss_then_name(squadron: Squadron, tmp_path: Path) -> None:
+    for name, loss in (("a", 0.4), ("b", 0.3), ("c", 0.3), ("d", None)):
+        record = make_run(tmp_path / name, 10.0) / "run.json"
+        record.write_text(json.dumps({**json.loads(record.read_text()), "validation_loss": loss}))
+    make_run(tmp_path / "e", 99.0, status="interrupted")
+    assert names(squadron("runs", tmp_path, "--json").record) == ["b", "c", "a", "d", "e"]
 
 
 def test_a_broken_run_is_listed_with_why(squadron: Squadron, sweep: Path) -> None:

@@ -153,8 +153,10 @@ def _one(value: Any) -> Any:
 
 
 def _place(row: Mapping[str, Any], by: By) -> tuple[Any, ...]:
-    """Where a run stands: higher scores first, then fewer trainable parameters; without scores, last."""
+    """Where a run stands, as on a sweep's leaderboard: runs that are done first, then by scores, then by the lower
+    validation loss; those without scores last."""
     if row[by] is None:
         return (1, row["name"])
     other = row["exact_match" if by == "f1" else "f1"]
-    return (0, -row[by], -(other or 0.0), row["trainable_parameters"] or 0, row["name"])
+    loss = row["validation_loss"]
+    return (0, row["status"] != "done", -row[by], -(other or 0.0), loss is None, loss or 0.0, row["name"])

@@ -1,160 +1,147 @@
-"""The study's 75 runs and both orders, on the pocket base: writes docs/pocket.md and docs/pocket.json (`make pocket`).
+"""The study's adapter, its 75 runs and both orders, on the pocket base (`make pocket`): docs/pocket.md and pocket.json.
 
-500 training questions and 3 epochs a run, by paragraph, in fleets of like rank; every adapter answers 500 questions.
-Takes some twenty minutes on 2 cores.
+Three pieces, each by the command that anybody would use: `train` and `evaluate` with the study's settings on 2,000
+questions; `sweep configs/pocket.yaml`; and a sweep of both orders over seeds. The folder that they leave is taken up
+where it was stopped. Takes some forty minutes on 2 cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from squadron.data.batches import Order
-from squadron.data.prepared import Split
-from squadron.data.squad import Dataset
-from squadron.decoding.strategies import resolve_strategies
-from squadron.experiments.answering import Answers, answer_questions
-from squadron.experiments.environment import describe_environment
-from squadron.experiments.fleet import make_trainer
-from squadron.experiments.material import Material
-from squadron.experiments.options import TrainOptions
-from squadron.experiments.pocket import base_location, parts
-from squadron.files import write_json, write_text
-from squadron.model.checkpoint import Base, load_base
-from squadron.model.lora import Fleet
-from squadron.model.tokenizer import Tokenizer, load_tokenizer
-from squadron.pocket.world import make_splits
+import squadron
+from squadron.data.prepared import load_split
+from squadron.experiments.progress import Reporter
+from squadron.files import read_json, write_json, write_text
 from squadron.scoring.evaluation import score
 from squadron.scoring.paired import difference_interval
-from squadron.training.precision import precision_name, resolve_precision
 
 ROOT = Path(__file__).resolve().parents[1]
 RANKS = (4, 8, 16, 32, 64)
 RATES = (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)
 MODULES = ("attention", "attention+mlp", "query-value+attention")
 STRATEGIES = ("greedy", "span", "beam", "top-k", "nucleus", "temperature")
+FIGURES = ("exact_match", "f1", "f1_interval")
+ORDERS = """\
+base: {train_size: 500, val_size: 200, test_size: 500, epochs: 3, eval_questions: 0}
+grid: {order: [question, paragraph]}
+evaluate: {split: test, decoding: [greedy]}
+"""
 
 
-def figures(answers: Answers, dataset: Dataset) -> dict[str, Any]:
-    """EM and F1 on the whole test split and its two halves, with intervals."""
-    golds, clusters = dataset.golds(), dataset.clusters()
-    predictions = answers.predictions()
-    found: dict[str, Any] = {}
-    for name, ids in {"all": list(golds), **parts(list(golds))}.items():
-        own = score(predictions, {one: golds[one] for one in ids}, clusters=clusters)
-        found[name] = {
-            "exact_match": own.exact_match,
-            "f1": own.f1,
-            "f1_interval": [own.f1_interval.low, own.f1_interval.high],
-        }
-    return found
+class Printer(Reporter):
+    """Prints notes."""
+
+    def note(self, text: str) -> None:
+        print(text, flush=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A trained fleet: the last loss of each adapter, seconds, and the questions that all of them saw."""
-
-    fleet: Fleet
-    losses: tuple[float, ...]
-    seconds: float
-    examples: int
+def figures(record: dict[str, Any]) -> dict[str, Any]:
+    """EM and F1 of one strategy on the whole test split and its two halves, with intervals."""
+    every = {"all": record, **record["parts"]}
+    return {part: {name: own[name] for name in FIGURES} for part, own in every.items()}
 
 
-def train_fleet(base: Base, tokenizer: Tokenizer, train: Dataset, runs: Sequence[dict[str, Any]]) -> Trained:
-    """Train runs (options of ``train``) together, in memory alone."""
-    options = [TrainOptions(**{"base": base.name, "data": "", "out": "", **run}) for run in runs]
-    trainer = make_trainer(Material(base.name, "", base, tokenizer, Split(train, "train", ""), None), options)
-    began = time.perf_counter()
-    results = [trainer.step() for _ in range(trainer.total_steps)]
-    assert not trainer.stopped, trainer.stopped
-    seen = len(runs) * sum(result.questions for result in results)
-    return Trained(trainer.fleet, results[-1].losses, time.perf_counter() - began, seen)
+def test_figures(folder: Path) -> dict[str, dict[str, Any]]:
+    """Those of every strategy that a folder has scores of."""
+    decodings = read_json(folder / "scores.json", what="scores", error=squadron.RunError)["splits"]["test"]["decodings"]
+    return {name: figures(record) for name, record in decodings.items()}
 
 
-def answer_with_fleet(base: Base, tokenizer: Tokenizer, test: Dataset, fleet: Fleet) -> list[Answers]:
-    """Greedy answers of every adapter, in one pass."""
-    length = min(256, base.model.config.n_positions - 32)
-    return answer_questions(base.model, tokenizer, test, fleet=fleet, max_prompt=length, max_new_tokens=32)["greedy"]
-
-
-def grid(base: Base, tokenizer: Tokenizer, train: Dataset, test: Dataset, epochs: int) -> tuple[list[Any], float]:
-    """The 75 runs; the first of what is returned is one record a run, the second the seconds that all took."""
-    records, began = [], time.perf_counter()
-    for rank in RANKS:
-        shared = {"rank": rank, "epochs": epochs, "order": "paragraph"}
-        runs = [{**shared, "target_modules": (modules,), "lr": rate} for modules in MODULES for rate in RATES]
-        result = train_fleet(base, tokenizer, train, runs)
-        answers = answer_with_fleet(base, tokenizer, test, result.fleet)
-        names = [(modules, rate) for modules in MODULES for rate in RATES]
-        for (modules, rate), own, loss in zip(names, answers, result.losses, strict=True):
-            records.append({"rank": rank, "modules": modules, "lr": rate, "loss": loss, **figures(own, test)})
-        print(f"rank {rank}: {len(records)} runs, {time.perf_counter() - began:.0f} s", flush=True)
-    return records, time.perf_counter() - began
-
-
-def tuned(base: Base, tokenizer: Tokenizer, train: Dataset, test: Dataset) -> dict[str, Any]:
-    """The study's own settings on 2,000 questions: rank 4, attention, 1e-3, 5 epochs, by question; every strategy."""
-    result = train_fleet(base, tokenizer, train, [{}])
-    found: dict[str, Any] = {}
-    for name, fleet in (("base", None), ("tuned", result.fleet)):
-        answers = answer_questions(
-            base.model,
-            tokenizer,
-            test,
-            fleet=fleet,
-            max_prompt=256,
-            max_new_tokens=32,
-            strategies=resolve_strategies(STRATEGIES),
-        )
-        found[name] = {strategy: figures(own[0], test) for strategy, own in answers.items()}
-        print(name, {strategy: round(own["all"]["f1"], 1) for strategy, own in found[name].items()}, flush=True)
-    return {**found, "seconds": result.seconds, "examples_per_second": result.examples / result.seconds}
-
-
-def orders(base: Base, tokenizer: Tokenizer, train: Dataset, test: Dataset, seeds: Sequence[int]) -> dict[str, Any]:
-    """By question against by paragraph, over seeds: each seed's F1, and the interval of the mean difference."""
-    golds, clusters = test.golds(), test.clusters()
-    f1: dict[Order, list[Any]] = {"question": [], "paragraph": []}
-    for seed in seeds:
-        for order, own in f1.items():
-            result = train_fleet(base, tokenizer, train, [{"epochs": 3, "order": order, "seed": seed}])
-            answers = answer_with_fleet(base, tokenizer, test, result.fleet)
-            own.append(score(answers[0].predictions(), golds, clusters=clusters))
-            print(f"seed {seed}, {order}: F1 {own[-1].f1:.1f}, {result.seconds:.0f} s", flush=True)
-    differences = sum(
-        p.question_f1 - q.question_f1 for q, p in zip(f1["question"], f1["paragraph"], strict=True)
-    ) / len(seeds)
-    interval = difference_interval(differences, f1["question"][0].clusters).scaled(100)
+def tuned(study: Path, base: str) -> dict[str, Any]:
+    """The study's own settings on 2,000 questions (rank 4, attention, 1e-3, 5 epochs, by question), all strategies."""
+    data, run = study / "data", study / "tuned"
+    if not (data / "data.json").is_file():
+        squadron.prepare(dataset="pocket", out=str(data), train_size=2000, val_size=200, test_size=500)
+    trained = squadron.train(base=base, data=str(data), out=str(run), resume=run.is_dir(), reporter=Printer())
+    about = {"split": "test", "decoding": STRATEGIES, "reporter": Printer()}
+    squadron.evaluate(base=base, data=str(data), out=str(study / "baseline"), **about)
+    squadron.evaluate(run=str(run), **about)
     return {
-        "question": [own.f1 for own in f1["question"]],
-        "paragraph": [own.f1 for own in f1["paragraph"]],
-        "difference": 100 * float(differences.mean()),
-        "interval": [interval.low, interval.high],
+        "base": test_figures(study / "baseline"),
+        "tuned": test_figures(run),
+        "seconds": trained["seconds"],
+        "examples_per_second": trained["examples_per_second"],
     }
+
+
+def grid(study: Path, base: str) -> dict[str, Any]:
+    """The 75 runs: for each what it changes and its figures; and the seconds that all took."""
+    out = study / "grid"
+    swept = squadron.sweep(
+        config=str(ROOT / "configs" / "pocket.yaml"),
+        base=base,
+        dataset="pocket",
+        out=str(out),
+        resume=out.is_dir(),
+        reporter=Printer(),
+    )
+    runs = [
+        {**entry["changes"], "status": entry["status"], **test_figures(out / "runs" / entry["name"])["greedy"]}
+        for entry in swept["runs"]
+    ]
+    return {"runs": runs, "seconds": swept["seconds"]}
+
+
+def orders(study: Path, base: str, seeds: int) -> dict[str, Any]:
+    """By question against by paragraph, over seeds: each seed's figures, and the interval of the mean difference."""
+    out = study / "orders"
+    config = study / "orders.yaml"
+    write_text(config, ORDERS)
+    swept = squadron.sweep(
+        config=str(config),
+        base=base,
+        dataset="pocket",
+        out=str(out),
+        seeds=seeds,
+        resume=out.is_dir(),
+        reporter=Printer(),
+    )
+    dataset = load_split(str(out / "data"), "test").dataset
+    golds, clusters = dataset.golds(), dataset.clusters()
+    found: dict[str, list[Any]] = {"question": [], "paragraph": []}
+    for entry in sorted(swept["runs"], key=lambda entry: entry["changes"]["seed"]):
+        path = out / "runs" / entry["name"] / "predictions" / "greedy.test.json"
+        predictions = read_json(path, what="predictions", error=squadron.RunError)
+        found[entry["changes"]["order"]].append(score(predictions, golds, clusters=clusters))
+    record: dict[str, Any] = {"seeds": seeds}
+    for name, points in (("f1", "question_f1"), ("exact_match", "question_exact_match")):
+        pairs = zip(found["question"], found["paragraph"], strict=True)
+        differences = sum(getattr(p, points) - getattr(q, points) for q, p in pairs) / seeds
+        interval = difference_interval(differences, found["question"][0].clusters).scaled(100)
+        record[name] = {
+            **{order: [getattr(own, name) for own in scores] for order, scores in found.items()},
+            "difference": 100 * float(differences.mean()),
+            "interval": [interval.low, interval.high],
+        }
+    return record
 
 
 def page(found: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    lines = ["# The pocket base", "", *_tuned_lines(found["tuned"]), "", *_grid_lines(found), ""]
-    if "orders" in found:
-        lines += [*_order_lines(found["orders"]), ""]
-    lines += [
-        "## What this says about GPT-2, and what it does not",
-        "",
-        "The pocket base shows that the pipeline learns, and which way rank, learning rate and modules push at this",
-        "size. It has 4 million parameters, a world of its own and questions made by templates: its scores say",
-        "nothing of GPT-2's on SQuAD, and a best rank here need not be the best there. Differences inside the",
-        "intervals are noise.",
-        "",
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            "# The pocket base",
+            "",
+            *_tuned_lines(found["tuned"]),
+            "",
+            *_grid_lines(found["grid"], found["environment"], found["precision"]),
+            "",
+            *_order_lines(found["orders"]),
+            "",
+            "## What this says about GPT-2, and what it does not",
+            "",
+            "The pocket base shows that the pipeline learns, and which way rank, learning rate and modules push at",
+            "this size. It has 4 million parameters, a world of its own and questions made by templates: its scores",
+            "say nothing of GPT-2's on SQuAD, and a best rank here need not be the best there. Differences inside",
+            "the intervals are noise.",
+            "",
+        ]
+    )
 
 
 def _tuned_lines(tuned: dict[str, Any]) -> list[str]:
@@ -177,13 +164,13 @@ def _tuned_lines(tuned: dict[str, Any]) -> list[str]:
     return [*lines, "", f"Training ran at {tuned['examples_per_second']:.0f} examples/s."]
 
 
-def _grid_lines(found: dict[str, Any]) -> list[str]:
+def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: str) -> list[str]:
     lines = [
         "## The study's 75 runs",
         "",
-        f"{found['settings']['train']} training questions, {found['settings']['epochs']} epochs, by paragraph, in five",
-        f"fleets of fifteen: {found['grid_seconds'] / 60:.1f} minutes for all, training and answering "
-        f"({found['environment']['threads']} threads, {found['precision']}).",
+        "`squadron sweep configs/pocket.yaml --base pocket --dataset pocket`: 500 training questions, 3 epochs, by",
+        f"paragraph: {grid['seconds'] / 60:.1f} minutes for all, training and answering "
+        f"({environment['threads']} threads, {precision}).",
         "",
         "F1 on the 500 test questions:",
         "",
@@ -191,31 +178,39 @@ def _grid_lines(found: dict[str, Any]) -> list[str]:
     for modules in MODULES:
         lines += [f"| {modules} | " + " | ".join(f"{rate:g}" for rate in RATES) + " |", "|---" * 6 + "|"]
         for rank in RANKS:
-            own = [run for run in found["grid"] if run["rank"] == rank and run["modules"] == modules]
-            lines.append(f"| r = {rank} | " + " | ".join(f"{run['all']['f1']:.1f}" for run in own) + " |")
+            cells = [_cell(grid["runs"], rank, rate, modules) for rate in RATES]
+            lines.append(f"| r = {rank} | " + " | ".join(cells) + " |")
         lines.append("")
-    half = statistics.median((run["all"]["f1_interval"][1] - run["all"]["f1_interval"][0]) / 2 for run in found["grid"])
-    return [*lines, f"Each figure's own 95 % interval is about ± {half:.1f} points wide."]
+    widths = [run["all"]["f1_interval"][1] - run["all"]["f1_interval"][0] for run in grid["runs"]]
+    return [*lines, f"Each figure's own 95 % interval is about ± {statistics.median(widths) / 2:.1f} points wide."]
+
+
+def _cell(runs: Sequence[dict[str, Any]], rank: int, rate: float, modules: str) -> str:
+    (own,) = [run for run in runs if (run["rank"], run["lr"], run["targets"]) == (rank, rate, modules)]
+    return f"{own['all']['f1']:.1f}" if own["status"] == "done" else own["status"]
 
 
 def _order_lines(orders: dict[str, Any]) -> list[str]:
-    low, high = orders["interval"]
-    return [
+    lines = [
         "## By paragraph or by question",
         "",
-        "Rank 4, attention, 1e-3, 3 epochs, a seed a column:",
+        "Rank 4, attention, 1e-3, 500 questions, 3 epochs, a seed a column:",
         "",
-        "| order | " + " | ".join(str(seed) for seed in range(len(orders["question"]))) + " | mean |",
-        "|---" * (len(orders["question"]) + 2) + "|",
-        *(
-            f"| {order} | "
-            + " | ".join(f"{f1:.1f}" for f1 in orders[order])
-            + f" | {statistics.fmean(orders[order]):.1f} |"
-            for order in ("question", "paragraph")
-        ),
-        "",
-        f"Paragraph less question: {orders['difference']:+.1f} points of F1 (95 %: {low:+.1f} to {high:+.1f}).",
     ]
+    lines += ["| | " + " | ".join(map(str, range(orders["seeds"]))) + " | mean |", "|---" * (orders["seeds"] + 2) + "|"]
+    for name, label in (("f1", "F1"), ("exact_match", "EM")):
+        for order in ("question", "paragraph"):
+            values = orders[name][order]
+            cells = " | ".join(f"{value:.1f}" for value in values)
+            lines.append(f"| {label}, by {order} | {cells} | {statistics.fmean(values):.1f} |")
+    lines.append("")
+    for name, label in (("f1", "F1"), ("exact_match", "EM")):
+        low, high = orders[name]["interval"]
+        difference = orders[name]["difference"]
+        lines.append(
+            f"- paragraph less question: {difference:+.1f} points of {label} (95 %: {low:+.1f} to {high:+.1f})"
+        )
+    return lines
 
 
 def _ends(interval: Sequence[float]) -> str:
@@ -223,25 +218,20 @@ def _ends(interval: Sequence[float]) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="pocket")
-    parser.add_argument("--train", type=int, default=500)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument(
+        "--out", type=Path, default=Path("pocket-study"), help="Folder of the study; reports can be made of it."
+    )
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
-    dtype = resolve_precision("auto", torch.device("cpu"))
-    base = load_base(base_location(arguments.base), dtype=dtype)
-    tokenizer = load_tokenizer(base.folder)
-    whole, few = make_splits(), make_splits(train=arguments.train)
-    found: dict[str, Any] = {
-        "settings": {"train": arguments.train, "epochs": arguments.epochs},
-        "precision": precision_name(dtype),
-        "environment": describe_environment(torch.device("cpu")),
-        "base_sha256": base.sha256,
-        "tuned": tuned(base, tokenizer, whole["train"], whole["test"]),
+    arguments.out.mkdir(exist_ok=True)
+    found = {
+        "tuned": tuned(arguments.out, arguments.base),
+        "grid": grid(arguments.out, arguments.base),
+        "orders": orders(arguments.out, arguments.base, arguments.seeds),
     }
-    found["grid"], found["grid_seconds"] = grid(base, tokenizer, few["train"], whole["test"], arguments.epochs)
-    if arguments.seeds:
-        found["orders"] = orders(base, tokenizer, few["train"], whole["test"], range(arguments.seeds))
+    record = read_json(arguments.out / "grid" / "sweep.json", what="the sweep's record", error=squadron.RunError)
+    found.update({name: record[name] for name in ("environment", "precision", "base")})
     write_json(ROOT / "docs" / "pocket.json", found)
     write_text(ROOT / "docs" / "pocket.md", page(found))

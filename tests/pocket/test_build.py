@@ -13,17 +13,17 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 
 from squadron.errors import ModelError
 from squadron.files import sha256_file
-from squadron.model.checkpoint import load_base
+from squadron.model.checkpoint import load_base, random_model
 from squadron.model.tokenizer import load_tokenizer
 from squadron.pocket import pretrain as pretraining
 from squadron.pocket import tokens as corpus_tokens
 from squadron.pocket.base import Recipe
 from squadron.pocket.build import build
 from squadron.pocket.corpus import documents
-from squadron.pocket.tokens import token_blocks, train_tokenizer
+from squadron.pocket.tokens import document_batches, train_tokenizer
 
 RECIPE = Recipe(
-    vocabulary=300, n_embd=16, n_layer=2, n_head=2, n_positions=32, batch=3, tokens=1100, warmup_steps=3, bf16=False
+    vocabulary=300, n_embd=16, n_layer=2, n_head=2, n_positions=32, batch_tokens=100, tokens=1200, warmup_steps=3
 )
 
 
@@ -32,18 +32,31 @@ def _small_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus_tokens, "_SAMPLE", 50)
 
 
-def test_blocks_are_the_corpus_end_to_end() -> None:
+def test_batches_are_the_corpus_document_by_document() -> None:
     tokenizer = train_tokenizer(vocabulary=400, seed=0)
     assert (tokenizer.size, tokenizer.eos_id) == (400, 399)
-    blocks = list(itertools.islice(token_blocks(tokenizer, block=50, seed=0), 30))
-    joined = [int(token) for block in blocks for token in block[:-1]]
-    first = next(documents(seed=0))
-    assert tokenizer.decode(joined[: joined.index(tokenizer.eos_id)]) == first
-    assert all(int(one[-1]) == int(following[0]) for one, following in itertools.pairwise(blocks))
-    skipped = list(itertools.islice(token_blocks(tokenizer, block=50, seed=0, skip=11), 3))
-    assert all((a == b).all() for a, b in zip(skipped, blocks[11:14], strict=True))
-    other = next(token_blocks(tokenizer, block=50, seed=1))
-    assert (other != blocks[0]).any()
+    batches = list(itertools.islice(document_batches(tokenizer, tokens=3000, longest=900, seed=0), 12))
+    assert all(2000 < sum(map(len, batch)) <= 3000 for batch in batches)
+    found = [document for batch in batches for document in batch]
+    for ids, text in zip(found, documents(seed=0), strict=False):
+        whole = [*tokenizer.encode(text), tokenizer.eos_id]
+        assert ids == whole[:901]
+    assert any(len(ids) == 901 and ids[-1] != tokenizer.eos_id for ids in found)  # a long one lost its end
+    skipped = list(itertools.islice(document_batches(tokenizer, tokens=3000, longest=900, seed=0, skip=7), 3))
+    assert skipped == batches[7:10]
+    other = next(document_batches(tokenizer, tokens=3000, longest=900, seed=1))
+    assert other != batches[0]
+
+
+def test_the_loss_is_that_of_documents_one_by_one() -> None:
+    model = random_model(RECIPE.config, seed=0)
+    documents = [[5, 9, 31, 7, 299], [8, 8, 299], list(range(20, 52))]
+    one_by_one = [float(pretraining._loss(model, [document], bf16=False).detach()) for document in documents]
+    together = float(pretraining._loss(model, documents, bf16=False).detach())
+    targets = [len(document) - 1 for document in documents]
+    expected = sum(loss * count for loss, count in zip(one_by_one, targets, strict=True)) / sum(targets)
+    assert len(set(one_by_one)) == 3
+    assert together == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_build_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,8 +39,8 @@ def test_there_are_kinds_and_facts_enough() -> None:
 @each_fact
 def test_a_fact_has_phrasings_enough(kind: Kind, fact: Fact) -> None:
     del kind
-    assert len(fact.said["known"]) >= 5
-    assert len(fact.asked["known"]) >= 5
+    assert len(fact.said["known"]) >= 10
+    assert len(fact.asked["known"]) >= 10
     assert len(fact.said["new"]) >= 2
     assert len(fact.asked["new"]) >= 2
 

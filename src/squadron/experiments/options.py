@@ -174,7 +174,12 @@ class PocketBuildOptions(Options):
 
     out: str = Field(description="Folder to make; one that was left half-made is taken up.")
     tokens: Positive = Field(Recipe().tokens, description="Tokens of text to pre-train on.")
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(Recipe().learning_rate, description="Highest rate.")
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
+        Recipe().learning_rate, description="Highest rate of AdamW, for the embeddings."
+    )
+    matrix_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
+        Recipe().matrix_rate, description="Highest rate of Muon, for the blocks' matrices."
+    )
 
 
 class BenchTrainOptions(Options):

@@ -30,7 +30,12 @@ def parts(ids: list[str]) -> dict[str, list[str]]:
 def build_pocket(options: PocketBuildOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
     """Make tokenizer, base and model card; return the recipe with sizes and hashes."""
     reporter = reporter or Reporter()
-    recipe = Recipe(seed=options.seed, tokens=options.tokens, learning_rate=options.learning_rate)
+    recipe = Recipe(
+        seed=options.seed,
+        tokens=options.tokens,
+        learning_rate=options.learning_rate,
+        matrix_rate=options.matrix_rate,
+    )
     reporter.start("pre-training", recipe.steps, "step")
     try:
         record = build(Path(options.out), recipe, progress=lambda step, loss: reporter.reach(step, loss=loss))

@@ -21,14 +21,15 @@ class Recipe:
     vocabulary: int = 4096
     n_embd: int = 256
     n_layer: int = 4
-    n_head: int = 4
-    n_positions: int = 320
-    batch: int = 26
-    tokens: int = 22_000_000
-    learning_rate: float = 2e-3
-    warmup_steps: int = 150
-    weight_decay: float = 0.1
-    bf16: bool = True
+    n_head: int = 8
+    n_positions: int = 512
+    batch_tokens: int = 6144
+    tokens: int = 14_000_000
+    learning_rate: float = 3e-3
+    matrix_rate: float = 1e-2
+    warmup_steps: int = 100
+    weight_decay: float = 0.05
+    bf16: bool = False
 
     @property
     def config(self) -> GPT2Config:
@@ -45,7 +46,7 @@ class Recipe:
     @property
     def steps(self) -> int:
         """Optimizer steps."""
-        return math.ceil(self.tokens / (self.batch * self.n_positions))
+        return math.ceil(self.tokens / self.batch_tokens)
 
 
 def pocket_base() -> Path:

@@ -1,7 +1,7 @@
 """Running text of the world, for the base to read: articles, lists, notes, talk, FAQ pages; never the study's prompt.
 
-Names are the corpus's own, phrasings the known ones: nothing of the test split is in it, and nothing held out. In a
-little more than half of the documents a paragraph's facts are told again in other words and asked about; that is what
+Names are the corpus's own, phrasings the known ones: nothing of the test split is in it, and nothing held out. In
+most of the documents a paragraph's facts are told again in other words and asked about; that is what
 makes a base of this size able to learn question answering from 2,000 examples.
 """
 
@@ -14,11 +14,14 @@ from squadron.pocket.dice import Dice
 from squadron.pocket.facts import KINDS
 from squadron.pocket.names import Namer, words
 from squadron.pocket.passages import Passage, make_passage
+from squadron.pocket.relations import open_kind
 from squadron.pocket.telling import Claim, Entity, ask, capitalized, make_entity, state
 from squadron.pocket.values import Source
 
-TOLD_AGAIN = 55
+TOLD_AGAIN = 70
 """Per cent of documents that tell a paragraph's facts again and ask about them."""
+OPEN = 50
+"""Per cent of these that are about open relations (:mod:`squadron.pocket.relations`) rather than the tables' facts."""
 
 _SPEAKERS = words(
     "Anna Ben Carla Dan Ella Finn Gina Hans Iris Joe Kim Leo Mia Nick Olga Pia Ray Sue Tom Una Will Zoe Teacher Guide"
@@ -49,7 +52,8 @@ def document(index: int, *, seed: int = 0) -> str:
     """One document, by its number."""
     dice = Dice(seed, "pocket", "corpus", index)
     if dice.chance(TOLD_AGAIN):
-        passage = make_passage("corpus", "known", dice)
+        kind = open_kind(dice) if dice.chance(OPEN) else None
+        passage = make_passage("corpus", "known", dice, kind)
         shown = [sentence.claim for sentence in passage.sentences if sentence.claim is not None]
         return dice.pick(_RETELLINGS)(passage, dice.shuffled(shown), dice)
     return dice.pick(_PLAIN)(dice)

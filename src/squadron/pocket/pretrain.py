@@ -1,15 +1,20 @@
-"""Pre-training of the pocket base: all weights, on running text, as GPT-2 was. Resumes to the bit."""
+"""Pre-training of the pocket base: all weights, on running text, as GPT-2 was. Resumes to the bit.
+
+Every document is a sequence of its own, from position 0, packed without padding: what is told again and asked about in
+a document's second half always has its first half before it.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from squadron.errors import ModelError
 from squadron.model.attention import TreeAttention
@@ -17,10 +22,12 @@ from squadron.model.checkpoint import random_model
 from squadron.model.gpt2 import GPT2
 from squadron.model.tokenizer import Tokenizer
 from squadron.pocket.base import Recipe
-from squadron.pocket.tokens import token_blocks
+from squadron.pocket.tokens import document_batches
 from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 
 _CHECKPOINT_SECONDS = 120.0
+_MOMENTUM = 0.95
+"""Of both optimizers' running means; AdamW's of the squares is the same."""
 
 
 def pretrain(
@@ -35,76 +42,110 @@ def pretrain(
     Goes on from ``checkpoint`` where that file exists. ``progress`` is told the steps done and the smoothed loss.
     """
     model = random_model(recipe.config, seed=recipe.seed)
-    optimizer = _optimizer(model, recipe)
+    optimizers = _optimizers(model, recipe)
     step, smoothed = 0, math.log(recipe.vocabulary)
     if checkpoint.is_file():
-        step, smoothed = _restore(model, optimizer, checkpoint, recipe)
-    length = recipe.n_positions
-    positions = torch.arange(length).repeat(recipe.batch)
-    # Each row is a tree without branches. On a CPU this is over twice as fast as the stock fused attention.
-    dtype = torch.bfloat16 if recipe.bf16 else torch.float32
-    attend = TreeAttention([(length, ())] * recipe.batch, recipe.n_head, dtype=dtype, device="cpu")
+        step, smoothed = _restore(model, optimizers, checkpoint, recipe)
     saved = time.monotonic()
-    blocks = token_blocks(tokenizer, block=recipe.batch * length, seed=recipe.seed, skip=step)
+    batches = document_batches(
+        tokenizer, tokens=recipe.batch_tokens, longest=recipe.n_positions, seed=recipe.seed, skip=step
+    )
     while step < recipe.steps:
-        block = torch.from_numpy(next(blocks))
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * _factor(step, recipe)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16):
-            hidden = model(block[:-1], positions, attend)
-            loss = F.cross_entropy(F.linear(hidden[0], model.wte.weight), block[1:])
-        optimizer.zero_grad()
+        factor = _factor(step, recipe)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["highest"] * factor
+        loss = _loss(model, next(batches), bf16=recipe.bf16)
+        for optimizer in optimizers:
+            optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         step += 1
         smoothed += (float(loss.detach()) - smoothed) / min(step, 100)
         if progress:
             progress(step, smoothed)
         if time.monotonic() - saved > _CHECKPOINT_SECONDS or step == recipe.steps:
-            _save(model, optimizer, checkpoint, recipe, step, smoothed)
+            _save(model, optimizers, checkpoint, recipe, step, smoothed)
             saved = time.monotonic()
     return model, smoothed
 
 
+def _loss(model: GPT2, documents: Sequence[Sequence[int]], *, bf16: bool) -> Tensor:
+    """The mean loss (nats) of the next token over all documents, each of which ends with EOS."""
+    lengths = [len(document) - 1 for document in documents]
+    tokens = torch.tensor([token for document in documents for token in document[:-1]])
+    labels = torch.tensor([token for document in documents for token in document[1:]])
+    positions = torch.cat([torch.arange(length) for length in lengths])
+    # A sequence is a tree without branches. On a CPU this is over twice as fast as the stock fused attention.
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    attend = TreeAttention([(length, ()) for length in lengths], model.config.n_head, dtype=dtype, device="cpu")
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        hidden = model(tokens, positions, attend)
+        return F.cross_entropy(F.linear(hidden[0], model.wte.weight), labels)
+
+
 def _factor(step: int, recipe: Recipe) -> float:
-    """Warm-up, then a cosine to a twentieth."""
+    """Warm-up, then straight down to a fiftieth."""
     if step < recipe.warmup_steps:
         return (step + 1) / recipe.warmup_steps
     progress = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress))
+    return 1 - 0.98 * progress
 
 
-def _optimizer(model: GPT2, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW with decay on matrices alone, as GPT-2's training is usually remade."""
-    parameters = list(model.parameters())
+def _optimizers(model: GPT2, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al., 2024) for the blocks' matrices; AdamW for embeddings, biases and normalizations."""
+    named = list(model.named_parameters())
+    matrices = [value for name, value in named if value.dim() > 1 and name.startswith("h.")]
+    embeddings = [value for name, value in named if value.dim() > 1 and not name.startswith("h.")]
+    vectors = [value for _, value in named if value.dim() == 1]
+    muon = torch.optim.Muon(
+        [{"params": matrices, "highest": recipe.matrix_rate}],
+        weight_decay=recipe.weight_decay,
+        momentum=_MOMENTUM,
+        adjust_lr_fn="match_rms_adamw",
+    )
     groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.dim() == 1], "weight_decay": 0.0},
+        {"params": embeddings, "weight_decay": recipe.weight_decay, "highest": recipe.learning_rate},
+        {"params": vectors, "weight_decay": 0.0, "highest": recipe.learning_rate},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.95), fused=True)
+    return [muon, torch.optim.AdamW(groups, betas=(0.9, _MOMENTUM), fused=True)]
 
 
-def _save(model: GPT2, optimizer: torch.optim.AdamW, path: Path, recipe: Recipe, step: int, smoothed: float) -> None:
+def _save(
+    model: GPT2,
+    optimizers: Sequence[torch.optim.Optimizer],
+    path: Path,
+    recipe: Recipe,
+    step: int,
+    smoothed: float,
+) -> None:
     tensors = {}
+    states = {parameter: state for optimizer in optimizers for parameter, state in optimizer.state.items()}
     for name, value in model.named_parameters():
         tensors[f"{name}/value"] = value.detach()
-        for key in ("exp_avg", "exp_avg_sq"):
-            tensors[f"{name}/{key}"] = optimizer.state[value][key]
+        for key, moment in states[value].items():
+            if key != "step":
+                tensors[f"{name}/{key}"] = moment
     save_checkpoint(path, tensors, {"step": step, "smoothed": smoothed, "recipe": asdict(recipe)})
 
 
-def _restore(model: GPT2, optimizer: torch.optim.AdamW, path: Path, recipe: Recipe) -> tuple[int, float]:
+def _restore(model: GPT2, optimizers: Sequence[torch.optim.Optimizer], path: Path, recipe: Recipe) -> tuple[int, float]:
     """Put a checkpoint back. Raises :class:`ModelError` where it is one of another recipe."""
     tensors, state = load_checkpoint(path)
     if state["recipe"] != asdict(recipe):
-        raise ModelError(f"{path}: is of another recipe; use its seed, tokens and rate, or another --out")
+        raise ModelError(f"{path}: is of another recipe; use its seed, tokens and rates, or another --out")
+    owner = {
+        value: optimizer for optimizer in optimizers for group in optimizer.param_groups for value in group["params"]
+    }
     with torch.no_grad():
         for name, value in model.named_parameters():
-            value.copy_(tensors[f"{name}/value"])
-            optimizer.state[value] = {
-                "step": torch.tensor(float(state["step"])),
-                "exp_avg": tensors[f"{name}/exp_avg"],
-                "exp_avg_sq": tensors[f"{name}/exp_avg_sq"],
-            }
+            value.copy_(tensors.pop(f"{name}/value"))
+            if isinstance(owner[value], torch.optim.AdamW):
+                owner[value].state[value]["step"] = torch.tensor(float(state["step"]))
+    parameters = dict(model.named_parameters())
+    for key, tensor in tensors.items():
+        name, _, moment = key.rpartition("/")
+        owner[parameters[name]].state[parameters[name]][moment] = tensor
     return int(state["step"]), float(state["smoothed"])

@@ -1,12 +1,10 @@
-"""The pocket tokenizer, and the corpus as one endless row of its tokens."""
+"""The pocket tokenizer, and the corpus as endless batches of its documents."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
 
-import numpy as np
-import numpy.typing as npt
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
@@ -33,22 +31,24 @@ def train_tokenizer(*, vocabulary: int, seed: int) -> Tokenizer:
     return Tokenizer(backend, "the pocket tokenizer")
 
 
-def token_blocks(tokenizer: Tokenizer, *, block: int, seed: int, skip: int = 0) -> Iterator[npt.NDArray[np.int64]]:
-    """The corpus in blocks of ``block`` tokens, each starting with the last one's end; documents end with EOS.
+def document_batches(
+    tokenizer: Tokenizer, *, tokens: int, longest: int, seed: int, skip: int = 0
+) -> Iterator[list[list[int]]]:
+    """The corpus in batches of whole documents, ``tokens`` at most in each; every document ends with EOS.
 
-    ``skip`` blocks are passed over, which takes far less time than training on them did.
+    A document of more than ``longest`` + 1 tokens loses its end. ``skip`` batches are passed over, which takes far less
+    time than training on them did.
     """
     corpus = documents(seed=seed)
-    waiting: list[int] = []
-    passed = 0
+    batch: list[list[int]] = []
+    held = passed = 0
     while texts := list(islice(corpus, _AT_ONCE)):
         for ids in tokenizer.encode_batch(texts):
-            waiting += ids
-            waiting.append(tokenizer.eos_id)
-        start = 0
-        while len(waiting) - start > block:
-            if passed >= skip:
-                yield np.array(waiting[start : start + block + 1], dtype=np.int64)
-            passed += 1
-            start += block
-        del waiting[:start]
+            document = [*ids, tokenizer.eos_id][: longest + 1]
+            if held + len(document) > tokens:
+                if passed >= skip:
+                    yield batch
+                passed += 1
+                batch, held = [], 0
+            batch.append(document)
+            held += len(document)

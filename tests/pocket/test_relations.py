@@ -1,0 +1,72 @@
+"""Open relations: they can be told and asked of any entity, and no held-out phrasing is among them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from squadron.pocket.dice import Dice
+from squadron.pocket.facts import KINDS
+from squadron.pocket.passages import make_passage
+from squadron.pocket.relations import _ASIDES, _ROLE_BLOCK, SENSES, open_kind
+from squadron.pocket.values import SLOTS
+
+BLOCKS = [*((key, block) for key, _, block in SENSES), ("role", _ROLE_BLOCK)]
+
+
+def lines(block: str) -> list[str]:
+    return [line.strip() for line in block.strip().splitlines()]
+
+
+@pytest.mark.parametrize(("key", "block"), BLOCKS, ids=[key for key, _ in BLOCKS])
+def test_a_relation_is_told_and_asked_in_many_words(key: str, block: str) -> None:
+    asked = [line for line in lines(block) if line.endswith("?")]
+    said = [line for line in lines(block) if not line.endswith("?")]
+    assert len(said) >= 4, key
+    assert len(asked) >= 3, key
+    assert max(Counter(lines(block)).values()) == 1
+    for line in said:
+        assert line.endswith("."), line
+        assert line.count("{v}") + line.count("{when}") == 1, line
+        assert re.search(r"\{(x|it|its|name)\}", line), line
+    for line in asked:
+        assert re.search(r"\{(x|name|name_s)\}", line), line
+        assert not re.search(r"\{(v|when)\}", line), line
+
+
+def test_every_sort_of_answer_has_asides_that_distract() -> None:
+    for key, spec, _ in SENSES:
+        assert len(_ASIDES[spec.tag]) >= 2, key
+    assert all(set(re.findall(r"\{(\w+)\}", aside)) <= {*SLOTS, *_ASIDES} for own in _ASIDES.values() for aside in own)
+
+
+def test_a_kind_has_facts_of_its_own_each_time() -> None:
+    kinds = [open_kind(Dice(1, "open", number)) for number in range(200)]
+    assert len({fact.key for kind in kinds for fact in kind.facts}) > 1000
+    for kind in kinds:
+        assert len({fact.key for fact in kind.facts}) == len(kind.facts) >= 9
+    passage = make_passage("corpus", "known", Dice(2, "open"), kinds[0])
+    assert len(passage.askable()) >= 3
+    assert not re.search(r"[{}\[\]]", passage.text)
+
+
+def test_no_held_out_phrasing_is_among_them() -> None:
+    """Whatever stands in the slots, no line reads as a held-out one of any fact does."""
+    patterns = []
+    for kind in KINDS:
+        for fact in kind.facts:
+            for template in (*fact.said["new"], *fact.asked["new"]):
+                parts = [part.lower() for part in re.split(r"\{\w+\}|[\[\]]", template) if part.strip(" .,?")]
+                patterns.append((template, re.compile(".+".join(map(re.escape, parts)))))
+    assert len(patterns) >= 400
+    checked = 0
+    for _, block in BLOCKS:
+        for line in lines(block):
+            for part in ("the old part of name", "name's old part"):
+                text = line.replace("{x}", part).replace("{when}", "in value").lower()
+                text = re.sub(r"[\[\]]", "", re.sub(r"\{(\w+)\}", r"\1", text))
+                assert not [template for template, pattern in patterns if pattern.search(text)], line
+                checked += 1
+    assert checked > 1000

@@ -33,12 +33,13 @@ def verb(
     extra = extra or {}
 
     def register(function: Callable[..., int]) -> Callable[..., int]:
-        def run(**values: Any) -> None:
+        def run(call_context: typer.Context, **values: Any) -> None:
             console = Console(json_output=values.pop("json_output"), debug=values.pop("debug"))
             more = {key: values.pop(key) for key in extra}
 
             def call() -> int:
-                given = {key: value for key, value in values.items() if value is not None and value != []}
+                # What was not typed is the model's own to fill in: it may ask what was.
+                given = {key: value for key, value in values.items() if _was_typed(call_context, key)}
                 return function(checked(options, given), console, **more)
 
             raise typer.Exit(guarded(call, console))
@@ -54,6 +55,7 @@ def verb(
             _keyword("json_output", Annotated[bool, _JSON], False),
             _keyword("debug", Annotated[bool, _DEBUG], False),
         ]
+        parameters.insert(0, _keyword("call_context", typer.Context, inspect.Parameter.empty))
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         app.command(name, help=inspect.getdoc(function))(run)
@@ -88,6 +90,11 @@ def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
     if required:
         return _keyword(key, Annotated[kind, info], inspect.Parameter.empty)
     return _keyword(key, Annotated[kind | None, info], default)
+
+
+def _was_typed(context: typer.Context, key: str) -> bool:
+    source = context.get_parameter_source(key)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:

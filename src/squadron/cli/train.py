@@ -22,7 +22,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "train", TrainOptions, extra=extra)
     def train(options: TrainOptions, console: Console, resume: bool, replace: bool) -> int:
-        """Train a LoRA adapter on a frozen GPT-2. The defaults are the study's."""
+        """Train a LoRA adapter on a frozen GPT-2, or all its weights. The defaults are the study's."""
         from squadron.experiments.train import train as run
 
         if resume and replace:

@@ -43,10 +43,11 @@ _BASE_MAX_LENGTH = 256
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What is evaluated, and on what."""
+    """What is evaluated, and on what; ``base_sha256`` is that of the untouched base, ``adapter`` of what was trained."""
 
     name: str
     base: Base
+    base_sha256: str
     fleet: Fleet | None
     split: Split
     max_length: int
@@ -133,14 +134,15 @@ def _subject(options: EvaluateOptions, device: torch.device, dtype: torch.dtype)
             raise ConfigError("--data: missing; give a prepared folder or a SQuAD file to evaluate the base on")
         split = load_split(options.data, options.split, offline=options.offline)
         base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
-        return _Subject(options.base, base, None, split, options.max_length or _BASE_MAX_LENGTH, out, None)
+        return _Subject(options.base, base, base.sha256, None, split, options.max_length or _BASE_MAX_LENGTH, out, None)
     run = open_run(Path(options.run), offline=options.offline, dtype=dtype, device=device)
     config = run.folder.record["config"]
     split = _split_of_run(options, run.folder)
     fleet = Fleet.from_weights(run.base.model.config, [run.adapter], device=device)
     max_length = options.max_length or int(config["max_length"])
     adapter = sha256_file(run.weights)
-    return _Subject(config["base"], run.base, fleet, split, max_length, out or run.folder.path, adapter)
+    began_as = run.folder.record["base"]["sha256"]
+    return _Subject(config["base"], run.base, began_as, fleet, split, max_length, out or run.folder.path, adapter)
 
 
 def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:
@@ -239,7 +241,7 @@ def _write_scores(out: Path, subject: _Subject, decodings: dict[str, Any], optio
     about = {
         "sha256": split.sha256,
         "limit": options.limit,
-        "base_sha256": subject.base.sha256,
+        "base_sha256": subject.base_sha256,
         "adapter_sha256": subject.adapter,
     }
     splits: dict[str, Any] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from squadron.data.batches import Order
 from squadron.data.splits import SplitBy
@@ -19,6 +19,9 @@ from squadron.training.schedules import Schedule
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Model = TypeVar("Model", bound="Options")
+Method = Literal["lora", "full"]
+LORA_ALONE = ("rank", "alpha", "dropout", "scaling", "target_modules")
+"""Options of an adapter, which mean nothing where all weights are trained."""
 
 
 class Options(BaseModel):
@@ -51,11 +54,15 @@ class PrepareOptions(Options):
 
 
 class TrainOptions(Options):
-    """Options of ``train``; the defaults are the study's."""
+    """Options of ``train``; the defaults are the study's. Raises :class:`ConfigError` on options that exclude another."""
 
     base: str = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
     data: str = Field(description="Folder that `prepare` made, or a SQuAD file to train on.")
     out: str = Field(description="Run folder to make.")
+    method: Method = Field(
+        "lora",
+        description="What is trained: lora, an adapter; full, all weights (try a --lr of 5e-5; no adapter options).",
+    )
     rank: Positive = Field(4, description="LoRA rank r.")
     alpha: Annotated[float, Field(gt=0)] = Field(32.0, description="LoRA alpha; the update is scaled by --scaling.")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="Dropout on the adapters' input, 0 to 1.")
@@ -85,6 +92,18 @@ class TrainOptions(Options):
     checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0, description="Seconds between checkpoints within an epoch; 0 writes one after every step."
     )
+
+    @model_validator(mode="after")
+    def _no_adapter_options_without_adapter(self) -> TrainOptions:
+        given = [name for name in LORA_ALONE if name in self.model_fields_set]
+        if self.method == "full" and given:
+            flags = ", ".join(f"{flag_name(name)} {_shown(getattr(self, name))}" for name in given)
+            raise ConfigError(f"--method full: trains all weights and has no adapter; leave out {flags}")
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """The options that this run has, as JSON: full fine-tuning has none of an adapter's."""
+        return self.model_dump(mode="json", exclude=set(LORA_ALONE) if self.method == "full" else None)
 
 
 class EvaluateOptions(Options):
@@ -141,7 +160,9 @@ class ExportOptions(Options):
     run: str = Field(description="Run folder.", json_schema_extra={"argument": True})
     out: str = Field(description="Folder to make.")
     format: Literal["peft", "merged"] = Field("peft", description="PEFT's adapter files, or base and adapter as one.")
-    which: Literal["adapter", "last"] = Field("adapter", description="The best adapter of the run, or the last.")
+    which: Literal["adapter", "last"] = Field(
+        "adapter", description="The best adapter of the run (of a full one, the best model), or the last."
+    )
 
 
 class ScoreOptions(Options):
@@ -230,6 +251,11 @@ def checked(model: type[Model], values: Mapping[str, Any], *, source: str = "") 
 def flag_name(field: str) -> str:
     """The flag of a field."""
     return f"--{field.replace('_', '-')}"
+
+
+def _shown(value: Any) -> str:
+    """A value as it was typed."""
+    return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _described(model: type[Options], key: str) -> str:

@@ -19,12 +19,14 @@ from squadron.errors import ConfigError, DataError, InterruptedRunError, RunErro
 from squadron.experiments.answering import answer_questions, first_questions
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
 from squadron.experiments.interrupt import graceful_interrupt
+from squadron.experiments.opening import kept_at
 from squadron.experiments.options import TrainOptions
 from squadron.experiments.pocket import base_location
 from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
 from squadron.model.adapters import save_adapter
-from squadron.model.checkpoint import Base, load_base
+from squadron.model.checkpoint import Base, load_base, save_model
+from squadron.model.full import FullWeights
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
 from squadron.scoring.evaluation import score
@@ -59,10 +61,10 @@ class _Job:
 def train(
     options: TrainOptions, *, resume: bool = False, replace: bool = False, reporter: Reporter | None = None
 ) -> dict[str, Any]:
-    """Train one adapter and return the summary of its run.
+    """Train one adapter, or the whole base, and return the summary of its run.
 
     The run folder has ``adapter/`` (of the epoch with the lowest validation loss, or the last where there is no
-    validation data), ``last/``, ``metrics.jsonl`` and ``run.json``. Raises a :class:`squadron.errors.SquadronError`
+    validation data; ``model/`` where the whole base is trained), ``last/``, ``metrics.jsonl`` and ``run.json``. Raises a :class:`squadron.errors.SquadronError`
     for what a user can cause; whatever was finished stays and is taken up by ``resume``.
     """
     reporter = reporter or Reporter()
@@ -72,7 +74,7 @@ def train(
     training = load_split(options.data, "train", offline=options.offline)
     folder = RunFolder.create(
         Path(options.out),
-        options.model_dump(mode="json"),
+        options.settings(),
         kind="train",
         resume=resume,
         replace=replace,
@@ -80,8 +82,10 @@ def train(
     )
     job: _Job | None = None
     try:
-        base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
-        job, truncation = _start(options, spec, folder, base, training, reporter)
+        # Weights that are trained begin as their file has them, not as the base's number format rounds them.
+        stored = dtype if spec else torch.float32
+        base = load_base(base_location(options.base), offline=options.offline, dtype=stored, device=device)
+        job, truncation = _start(options, spec, dtype, folder, base, training, reporter)
         facts = {
             "base": {"name": options.base, "sha256": base.sha256, "parameters": base.model.parameter_count},
             "data": {"train": _described(training), "validation": _described(job.validation)},
@@ -129,7 +133,10 @@ def _check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:
             raise RunError(f"--resume {folder.path}: {what} was {was}, is {now}; put it back, or use --replace")
 
 
-def _spec(options: TrainOptions) -> LoraSpec:
+def _spec(options: TrainOptions) -> LoraSpec | None:
+    """The adapter to train; None where all weights are trained."""
+    if options.method == "full":
+        return None
     return LoraSpec(
         rank=options.rank,
         alpha=options.alpha,
@@ -141,7 +148,13 @@ def _spec(options: TrainOptions) -> LoraSpec:
 
 
 def _start(
-    options: TrainOptions, spec: LoraSpec, folder: RunFolder, base: Base, training: Split, reporter: Reporter
+    options: TrainOptions,
+    spec: LoraSpec | None,
+    dtype: torch.dtype,
+    folder: RunFolder,
+    base: Base,
+    training: Split,
+    reporter: Reporter,
 ) -> tuple[_Job, Truncation]:
     """Encode the data and make the trainer."""
     config = base.model.config
@@ -164,10 +177,9 @@ def _start(
         loss=options.loss,
         seed=options.seed,
     )
-    fleet = Fleet(config, [spec], device=base.model.device)
     trainer = FleetTrainer(
         base.model,
-        fleet,
+        Fleet(config, [spec], device=base.model.device) if spec else FullWeights(base.model, dtype),
         batches,
         learning_rates=[options.lr],
         total_steps=options.epochs * batches.steps_per_epoch,
@@ -297,9 +309,13 @@ def _end_epoch(job: _Job) -> None:
 
 
 def _keep(job: _Job, name: str) -> None:
-    """Write the adapter as it is now into a folder of the run."""
-    weights = job.trainer.fleet.weights(0)
-    save_adapter(job.folder.path / name, weights, base=job.options.base, dropout=job.options.dropout)
+    """Write what is trained, as it is now, into a folder of the run."""
+    fleet, place = job.trainer.fleet, kept_at(job.folder, name)
+    if isinstance(fleet, FullWeights):
+        job.tokenizer.save(place)
+        save_model(fleet.precise_model(), place)
+    else:
+        save_adapter(place, fleet.weights(0), base=job.options.base, dropout=job.options.dropout)
 
 
 def _validation_scores(job: _Job) -> dict[str, Any]:

@@ -228,6 +228,14 @@ class Fleet:
         if self._has_slices:
             self.gradients.mul_(self.owned)
 
+    def gradient_norms(self) -> Tensor:
+        """The length of each adapter's gradient, ``[K]`` float32, from its own numbers alone."""
+        # Summed without the fleet's padding, which would change the order of summation with the neighbours.
+        return torch.stack([self.gradients[k][self.owned[k]].norm() for k in range(self.size)])
+
+    def refresh(self) -> None:
+        """Called when ``values`` have moved. A pass reads A and B right there, so that nothing is to be done."""
+
     def weights(self, k: int) -> AdapterWeights:
         """Adapter ``k`` as plain numbers, copied to the CPU. The slices of ``c_attn`` come as one ``c_attn``."""
         layers = {}

@@ -16,6 +16,7 @@ from squadron.experiments.ask import ask
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.export import export
 from squadron.experiments.options import AskOptions, EvaluateOptions, ExportOptions, TrainOptions, checked
+from squadron.experiments.progress import Reporter
 from squadron.experiments.train import train
 from squadron.model.checkpoint import load_base
 
@@ -104,6 +105,21 @@ def test_stopped_and_resumed_ends_with_the_same_bytes(byte_base_dir: Path, small
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes(), name
     with pytest.raises(RunError, match="method was 'full' and is now 'lora'"):
         train(options("parts", method="lora"), resume=True)
+
+
+@pytest.mark.parametrize("given", [{}, {"lr": 1e-3}])
+def test_a_rate_that_nobody_chose_is_told(
+    byte_base_dir: Path, small_data: Path, tmp_path: Path, given: dict[str, float]
+) -> None:
+    notes: list[str] = []
+
+    class Listener(Reporter):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    options = {"base": str(byte_base_dir), "data": str(small_data), "out": str(tmp_path / "run"), "max_steps": 1}
+    train(TrainOptions(**options, **given, method="full"), reporter=Listener())
+    assert notes == ([] if given else ["--lr 0.001 is what adapters want; for --method full, 1e-5 to 1e-4 are usual"])
 
 
 @pytest.mark.parametrize(

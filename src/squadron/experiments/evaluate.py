@@ -43,7 +43,7 @@ _BASE_MAX_LENGTH = 256
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What is evaluated, and on what; ``base_sha256`` is that of the untouched base, ``adapter`` of what was trained."""
+    """What is evaluated, and on what; ``base_sha256`` is the untouched base's, ``adapter`` that of what was trained."""
 
     name: str
     base: Base

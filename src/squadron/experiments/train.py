@@ -26,6 +26,7 @@ from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
 from squadron.model.adapters import save_adapter
 from squadron.model.checkpoint import Base, load_base, save_model
+from squadron.model.config import Precision
 from squadron.model.full import FullWeights
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
@@ -64,13 +65,16 @@ def train(
     """Train one adapter, or the whole base, and return the summary of its run.
 
     The run folder has ``adapter/`` (of the epoch with the lowest validation loss, or the last where there is no
-    validation data; ``model/`` where the whole base is trained), ``last/``, ``metrics.jsonl`` and ``run.json``. Raises a :class:`squadron.errors.SquadronError`
-    for what a user can cause; whatever was finished stays and is taken up by ``resume``.
+    validation data; ``model/`` where the whole base is trained), ``last/``, ``metrics.jsonl`` and ``run.json``.
+    Raises a :class:`squadron.errors.SquadronError` for what a user can cause; whatever was finished stays and is taken
+    up by ``resume``.
     """
     reporter = reporter or Reporter()
     spec = _spec(options)
+    if spec is None and "lr" not in options.model_fields_set:
+        reporter.note(f"--lr {options.lr:g} is what adapters want; for --method full, 1e-5 to 1e-4 are usual")
     device = resolve_device(options.device)
-    dtype = resolve_precision(options.precision, device)
+    resolve_precision(options.precision, device)  # what cannot be is said before a folder is made
     training = load_split(options.data, "train", offline=options.offline)
     folder = RunFolder.create(
         Path(options.out),
@@ -82,6 +86,7 @@ def train(
     )
     job: _Job | None = None
     try:
+        dtype = resolve_precision(_precision(options, folder), device)
         # Weights that are trained begin as their file has them, not as the base's number format rounds them.
         stored = dtype if spec else torch.float32
         base = load_base(base_location(options.base), offline=options.offline, dtype=stored, device=device)
@@ -116,6 +121,12 @@ def train(
         raise
     finally:
         folder.release()
+
+
+def _precision(options: TrainOptions, folder: RunFolder) -> Precision:
+    """The number format that was asked for; a run that goes on by ``auto`` keeps the one that it began with."""
+    begun: Precision | None = folder.record.get("precision")
+    return begun if begun and options.precision == "auto" else options.precision
 
 
 def _check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:

@@ -9,7 +9,14 @@ import typer
 
 from squadron.cli import ask, base, bench, demo, doctor, evaluate, export, pocket, prepare, score, train
 from squadron.cli.options import list_flags
-from squadron.experiments.options import AskOptions, BenchTrainOptions, EvaluateOptions, Options, TrainOptions
+from squadron.experiments.options import (
+    AskOptions,
+    BenchScaleOptions,
+    BenchTrainOptions,
+    EvaluateOptions,
+    Options,
+    TrainOptions,
+)
 
 _HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study."
 
@@ -37,7 +44,7 @@ def build() -> typer.Typer:
 
 def spread_lists(arguments: Sequence[str]) -> list[str]:
     """Write ``--flag a b`` as ``--flag a --flag b``, for the flags that take several values."""
-    verbs: tuple[type[Options], ...] = (TrainOptions, EvaluateOptions, BenchTrainOptions, AskOptions)
+    verbs: tuple[type[Options], ...] = (TrainOptions, EvaluateOptions, BenchTrainOptions, BenchScaleOptions, AskOptions)
     flags = {flag for options in verbs for flag in list_flags(options)}
     spread: list[str] = []
     current: str | None = None

@@ -77,7 +77,7 @@ def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
     default = None if field.default is PydanticUndefined else field.default
     if many:
         # The default is the model's own; click would show a list of one as its text.
-        shown = " ".join(default) if default else False
+        shown = " ".join(map(str, default)) if default else False
         info = typer.Option(flag_name(key), help=described, show_default=shown)
         return _keyword(key, Annotated[list[str] | None, info], None)
     if kind is bool:

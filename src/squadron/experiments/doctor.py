@@ -22,13 +22,14 @@ def examine(options: Options) -> dict[str, Any]:
         rates = cpu_rates()
     return {
         "environment": describe_environment(device),
-        "memory_bytes": _memory(device),
+        "memory_bytes": memory_bytes(device),
         "precision": precision_name(resolve_precision(options.precision, device)),
         "matrix_products_per_second": {precision_name(dtype): rate for dtype, rate in rates.items()},
     }
 
 
-def _memory(device: torch.device) -> int:
+def memory_bytes(device: torch.device) -> int:
+    """How much memory the device has; 0 where the system does not tell."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

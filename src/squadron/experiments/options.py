@@ -217,6 +217,26 @@ class BenchTrainOptions(Options):
     target_modules: tuple[str, ...] = Field(("attention",), description="Modules to adapt; no slices (peft has none).")
 
 
+class BenchScaleOptions(Options):
+    """Options of ``bench scale``. The first value of each list is the one that holds while another is varied."""
+
+    fleet_sizes: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+        (1, 5, 15, 40, 75), description="Adapters that are trained together."
+    )
+    ranks: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field((4, 8, 16, 32, 64), description="LoRA ranks.")
+    lengths: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+        (256, 128, 512, 1024), description="Tokens of a step: a context and its --questions."
+    )
+    sizes: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        ("gpt2", "gpt2-medium", "gpt2-large"), description=f"Shapes of the base: {', '.join(SIZES)}."
+    )
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
+        ("lora", "full"), description="What is trained: lora, full."
+    )
+    questions: Positive = Field(4, description="Questions of a step, 16 tokens each, on one context.")
+    steps: Annotated[int, Field(ge=2)] = Field(3, description="Optimizer steps of each point; the first is warm-up.")
+
+
 class BenchGenerateOptions(Options):
     """Options of ``bench generate``."""
 

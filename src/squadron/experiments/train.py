@@ -19,16 +19,13 @@ from squadron.errors import ConfigError, DataError, InterruptedRunError, RunErro
 from squadron.experiments.answering import answer_questions, first_questions
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
 from squadron.experiments.interrupt import graceful_interrupt
-from squadron.experiments.opening import kept_at
+from squadron.experiments.method import adapter_spec, asked_precision, keep, make_fleet, stored_dtype
 from squadron.experiments.options import TrainOptions
 from squadron.experiments.pocket import base_location
 from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
-from squadron.model.adapters import save_adapter
-from squadron.model.checkpoint import Base, load_base, save_model
-from squadron.model.config import Precision
-from squadron.model.full import FullWeights
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.checkpoint import Base, load_base
+from squadron.model.lora import LoraSpec
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
 from squadron.scoring.evaluation import score
 from squadron.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
@@ -70,7 +67,7 @@ def train(
     up by ``resume``.
     """
     reporter = reporter or Reporter()
-    spec = _spec(options)
+    spec = adapter_spec(options)
     if spec is None and "lr" not in options.model_fields_set:
         reporter.note(f"--lr {options.lr:g} is what adapters want; for --method full, 1e-5 to 1e-4 are usual")
     device = resolve_device(options.device)
@@ -86,9 +83,8 @@ def train(
     )
     job: _Job | None = None
     try:
-        dtype = resolve_precision(_precision(options, folder), device)
-        # Weights that are trained begin as their file has them, not as the base's number format rounds them.
-        stored = dtype if spec else torch.float32
+        dtype = resolve_precision(asked_precision(options, folder), device)
+        stored = stored_dtype(spec, dtype)
         base = load_base(base_location(options.base), offline=options.offline, dtype=stored, device=device)
         job, truncation = _start(options, spec, dtype, folder, base, training, reporter)
         facts = {
@@ -123,12 +119,6 @@ def train(
         folder.release()
 
 
-def _precision(options: TrainOptions, folder: RunFolder) -> Precision:
-    """The number format that was asked for; a run that goes on by ``auto`` keeps the one that it began with."""
-    begun: Precision | None = folder.record.get("precision")
-    return begun if begun and options.precision == "auto" else options.precision
-
-
 def _check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:
     """Refuse to go on with another base, other questions or another number format than the run began with."""
     before = folder.record
@@ -142,20 +132,6 @@ def _check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:
     for what, was, now in pairs:
         if was != now:
             raise RunError(f"--resume {folder.path}: {what} was {was}, is {now}; put it back, or use --replace")
-
-
-def _spec(options: TrainOptions) -> LoraSpec | None:
-    """The adapter to train; None where all weights are trained."""
-    if options.method == "full":
-        return None
-    return LoraSpec(
-        rank=options.rank,
-        alpha=options.alpha,
-        dropout=options.dropout,
-        targets=options.target_modules,
-        scaling=options.scaling,
-        seed=options.seed,
-    )
 
 
 def _start(
@@ -190,7 +166,7 @@ def _start(
     )
     trainer = FleetTrainer(
         base.model,
-        Fleet(config, [spec], device=base.model.device) if spec else FullWeights(base.model, dtype),
+        make_fleet(spec, base, dtype),
         batches,
         learning_rates=[options.lr],
         total_steps=options.epochs * batches.steps_per_epoch,
@@ -319,14 +295,9 @@ def _end_epoch(job: _Job) -> None:
         _keep(job, "adapter")
 
 
-def _keep(job: _Job, name: str) -> None:
+def _keep(job: _Job, which: str) -> None:
     """Write what is trained, as it is now, into a folder of the run."""
-    fleet, place = job.trainer.fleet, kept_at(job.folder, name)
-    if isinstance(fleet, FullWeights):
-        job.tokenizer.save(place)
-        save_model(fleet.precise_model(), place)
-    else:
-        save_adapter(place, fleet.weights(0), base=job.options.base, dropout=job.options.dropout)
+    keep(job.trainer.fleet, job.folder, which, options=job.options, tokenizer=job.tokenizer)
 
 
 def _validation_scores(job: _Job) -> dict[str, Any]:

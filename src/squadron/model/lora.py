@@ -175,6 +175,7 @@ class Fleet:
                     own_a[k, row : row + part_rank] = True
                     own_b[k, row : row + part_rank, part.start : part.stop] = True
                     row += part_rank
+        self._has_all: list[bool] = self.owned.all(1).tolist()  # adapters without padding
         # Only a slice target leaves holes inside a row of B; there, gradients must be put out by hand.
         self._has_slices = any(
             part.stop - part.start != part.n_out
@@ -231,7 +232,8 @@ class Fleet:
     def gradient_norms(self) -> Tensor:
         """The length of each adapter's gradient, ``[K]`` float32, from its own numbers alone."""
         # Summed without the fleet's padding, which would change the order of summation with the neighbours.
-        return torch.stack([self.gradients[k][self.owned[k]].norm() for k in range(self.size)])
+        rows = zip(self.gradients, self.owned, self._has_all, strict=True)
+        return torch.stack([(row if whole else row[owned]).norm() for row, owned, whole in rows])
 
     def refresh(self) -> None:
         """Called when ``values`` have moved. A pass reads A and B right there, so that nothing is to be done."""

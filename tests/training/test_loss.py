@@ -47,3 +47,21 @@ def test_losses_are_float32_whatever_the_base_is() -> None:
     hidden = torch.randn(1, 5, 8, generator=torch.Generator().manual_seed(2)).bfloat16()
     losses = summed_losses(hidden, torch.eye(9, 8).bfloat16(), torch.arange(5), torch.ones(5))
     assert losses.dtype == torch.float32
+
+
+def test_no_gradient_is_made_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation of a full run would otherwise make one for the embeddings, which are trained."""
+    hidden, wte, labels, weights, _ = drawn(1)
+    made: list[torch.Size] = []
+    scatter = torch.Tensor.scatter_add_
+
+    def noted(self: torch.Tensor, *arguments: object) -> torch.Tensor:
+        made.append(self.shape)
+        return scatter(self, *arguments)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(torch.Tensor, "scatter_add_", noted)
+    with torch.inference_mode():
+        summed_losses(hidden.requires_grad_(), wte.requires_grad_(), labels, weights)
+    assert made == []
+    summed_losses(hidden, wte, labels, weights)
+    assert made == [(11, 23)]

@@ -22,6 +22,8 @@ def summed_losses(hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor) 
     the same for all adapters. Gradients for ``hidden``, and for ``wte`` where it is trained, are made in the forward
     pass, chunk by chunk, while the logits are at hand: what comes from above is then one factor an adapter.
     """
+    if not torch.is_grad_enabled():  # which the function itself is not told
+        hidden, wte = hidden.detach(), wte.detach()
     return cast(Tensor, _SummedLosses.apply(hidden, wte, labels, weights))  # type: ignore[no-untyped-call]
 
 

@@ -30,7 +30,7 @@ test: lint  ## the one gate: format, lint, types, tests, docs
 demo: setup  ## the whole study, small: no network, no GPU, a few minutes
 	$(BIN)/squadron demo --out demo --replace
 
-performance: setup  ## measure beside the peers and write docs/performance.md (half an hour)
+performance: setup  ## measure beside the peers and write docs/performance.md (an hour)
 	$(BIN)/python benchmarks/performance.py
 
 pocket: setup  ## the study's 75 runs on the pocket base; writes docs/pocket.md (twenty minutes)

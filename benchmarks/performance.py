@@ -1,6 +1,8 @@
-"""Measure Squadron beside its peers and write docs/performance.md and docs/performance.json: `make performance`.
+"""Measure Squadron beside its peers, and how its cost grows: `make performance`.
 
-Everything runs on this machine, one process at a time; nothing else should. Takes about half an hour on 2 cores.
+Writes docs/performance.md, docs/performance.json and docs/images/scale.svg. Everything runs on this machine, one
+process at a time; nothing else should. Takes about an hour on 2 cores, of which the peers take most and the growth of
+cost some eight minutes; `--no-scale`, `--precisions`, `--steps`, `--rounds` and `--questions` make it shorter.
 """
 
 from __future__ import annotations
@@ -10,15 +12,35 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import altair as alt
+import torch
+
 from squadron.bench.generate import bench_generation
+from squadron.bench.scale import bench_scaling
 from squadron.bench.train import bench_training
 from squadron.experiments.bases import init_base
-from squadron.experiments.options import BaseInitOptions, BenchGenerateOptions, BenchTrainOptions, checked
+from squadron.experiments.options import (
+    BaseInitOptions,
+    BenchGenerateOptions,
+    BenchScaleOptions,
+    BenchTrainOptions,
+    checked,
+)
 from squadron.experiments.progress import Reporter
 from squadron.files import write_json, write_text
+from squadron.training.precision import cpu_rates, precision_name, product_rates
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+CHART = Path("images") / "scale.svg"
+AXES = {
+    "fleet_size": "adapters in the fleet",
+    "rank": "rank",
+    "length": "tokens of the step",
+    "size": "base",
+    "method": "method",
+}
+"""What `bench scale` varies, in words."""
 
 
 class Printer(Reporter):
@@ -28,10 +50,10 @@ class Printer(Reporter):
         print(text, flush=True)
 
 
-def measure(precisions: list[str], steps: int, rounds: int, questions: int) -> dict[str, Any]:
+def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, scale: bool) -> dict[str, Any]:
     """All figures, by name."""
     data = str(SHARED / "squad" / "squad-v1.1-dev-38.json.xz")
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"rates": _rates()}
     with tempfile.TemporaryDirectory() as folder:
         base = str(Path(folder) / "gpt2")
         init_base(checked(BaseInitOptions, {"tokenizer": str(SHARED / "gpt2-tokenizer"), "out": base}))
@@ -46,15 +68,30 @@ def measure(precisions: list[str], steps: int, rounds: int, questions: int) -> d
             print(name, flush=True)
             options = {**common, "precision": precision, "questions": questions}
             found[name] = bench_generation(checked(BenchGenerateOptions, options), reporter=Printer())
-    for record in found.values():
-        for key in ("base", "data"):  # places on this machine say nothing to others
-            record["options"].pop(key)
+    for name, record in found.items():
+        if name != "rates":
+            for key in ("base", "data"):  # places on this machine say nothing to others
+                record["options"].pop(key)
+    if scale:
+        print("scale", flush=True)
+        found["scale"] = bench_scaling(BenchScaleOptions(), reporter=Printer())
     return found
+
+
+def _rates() -> dict[str, float]:
+    """What this machine's matrix products reach, by format."""
+    if torch.cuda.is_available():
+        rates = product_rates([torch.float32, torch.bfloat16, torch.float16], torch.device("cuda"))
+    else:
+        rates = cpu_rates()
+    return {precision_name(dtype): rate for dtype, rate in rates.items()}
 
 
 def page(found: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    environment = next(iter(found.values()))["environment"]
+    sections = {name: record for name, record in found.items() if name != "rates"}
+    environment = next(iter(sections.values()))["environment"]
+    rates = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in found["rates"].items())
     lines = [
         "# Performance",
         "",
@@ -62,10 +99,13 @@ def page(found: dict[str, Any]) -> str:
         "the same checkpoint (GPT-2's 124M shape, seeded random weights), the same real SQuAD questions and the same",
         "batches, grouped by length. Figures are medians over rounds; the raw ones are in `performance.json`.",
         "",
-        f"Machine: {environment['device']}, {environment['threads']} threads.",
+        f"Machine: {environment['device']}, {environment['threads']} threads; matrix products, GFLOP/s: {rates}.",
         "",
     ]
-    for name, record in found.items():
+    for name, record in sections.items():
+        if name == "scale":
+            lines += ["## How cost grows", "", *_scaling(record), ""]
+            continue
         lines += [f"## {name[0].upper()}{name[1:]}", ""]
         lines += _generation(record) if "four_strategies_cost" in record else _training(record)
         lines.append("")
@@ -106,13 +146,74 @@ def _generation(record: dict[str, Any]) -> list[str]:
     ]
 
 
+def _scaling(record: dict[str, Any]) -> list[str]:
+    held, options = record["held"], record["options"]
+    lines = [
+        f"One training step of {record['precision']} on random weights and tokens: a context tree of {held['length']}",
+        f"tokens with {options['questions']} questions, fleet of {held['fleet_size']}, rank {held['rank']}, "
+        f"{held['size']}, {held['method']}; one of them",
+        "varied at a time. Questions and tokens count once an adapter. Made by `squadron bench scale`.",
+        "",
+        f"![Seconds a step and peak memory by fleet size, rank, length, base and method; the table has the figures]"
+        f"({CHART.as_posix()})",
+        "",
+        "| varied | value | s/step | questions/s | tokens/s | peak memory |",
+        "|---|---|---|---|---|---|",
+    ]
+    for axis, points in record["axes"].items():
+        for point in points:
+            if "reason" in point:
+                lines.append(f"| {AXES[axis]} | {point['value']} | not measured: {point['reason']} | | | |")
+                continue
+            lines.append(
+                f"| {AXES[axis]} | {point['value']} | {point['seconds']:.2f} | {point['examples_per_second']:.2f} "
+                f"| {point['tokens_per_second']:,.0f} | {point['peak_memory_bytes'] / 2**20:,.0f} MiB |"
+            )
+    fleets = [point for point in record["axes"]["fleet_size"] if "reason" not in point]
+    if len(fleets) > 1:
+        alone, most = fleets[0], fleets[-1]
+        gain = most["examples_per_second"] / alone["examples_per_second"]
+        memory = most["peak_memory_bytes"] / alone["peak_memory_bytes"]
+        lines += [
+            "",
+            f"- a fleet of {most['value']} trains **{gain:.2f} times** as many questions a second as {alone['value']}, "
+            f"in {memory:.1f} times the memory",
+        ]
+    return lines
+
+
+def chart(record: dict[str, Any]) -> alt.VConcatChart:
+    """Seconds a step above peak memory, a column for each thing that was varied."""
+    rows = []
+    for key, title, factor in (("seconds", "seconds a step", 1.0), ("peak_memory_bytes", "peak memory, GiB", 2**-30)):
+        columns = []
+        for axis, points in record["axes"].items():
+            values = [{"x": str(point["value"]), "y": point[key] * factor} for point in points if "reason" not in point]
+            columns.append(
+                alt.Chart(alt.Data(values=values), width=150, height=130)
+                .mark_bar(color="#2f6f8f")
+                .encode(
+                    x=alt.X("x:N", sort=None, title=AXES[axis], axis=alt.Axis(labelAngle=0, labelOverlap=False)),
+                    y=alt.Y("y:Q", title=title if not columns else None),
+                )
+            )
+        rows.append(alt.hconcat(*columns))
+    return alt.vconcat(*rows).configure_axis(labelFontSize=10, titleFontSize=11).configure_view(stroke=None)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--precisions", nargs="+", default=["bf16", "fp32"])
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--questions", type=int, default=1000)
+    parser.add_argument("--no-scale", action="store_true", help="leave out how cost grows")
     arguments = parser.parse_args()
-    figures = measure(arguments.precisions, arguments.steps, arguments.rounds, arguments.questions)
+    figures = measure(
+        arguments.precisions, arguments.steps, arguments.rounds, arguments.questions, scale=not arguments.no_scale
+    )
     write_json(ROOT / "docs" / "performance.json", figures)
+    if "scale" in figures:
+        (ROOT / "docs" / CHART).parent.mkdir(exist_ok=True)
+        chart(figures["scale"]).save(ROOT / "docs" / CHART)
     write_text(ROOT / "docs" / "performance.md", page(figures))

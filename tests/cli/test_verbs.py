@@ -25,7 +25,7 @@ def test_lists_may_be_given_in_one_go() -> None:
 def test_every_verb_has_help_and_the_common_flags(squadron: Any) -> None:
     verbs = [command.name for command in build().registered_commands]
     assert len(verbs) >= 6
-    groups = [["base", "init"], ["bench", "train"], ["bench", "generate"], ["pocket", "build"]]
+    groups = [["base", "init"], ["bench", "train"], ["bench", "scale"], ["bench", "generate"], ["pocket", "build"]]
     for verb in [*([name] for name in verbs), *groups]:
         help_text = squadron(*verb, "--help")
         assert help_text.code == 0

@@ -17,6 +17,7 @@ from squadron.experiments.train import train
 TRAIN = {
     "seed": 1,
     "precision": "bf16",
+    "method": "full",
     "rank": 3,
     "alpha": 8.0,
     "dropout": 0.3,
@@ -64,7 +65,8 @@ PREPARE_ELSEWHERE = {"dataset", "out", "strict", "replace", "hub_split", "offlin
 def trained(out: Path, base: Path, data: Path, **options: Any) -> dict[str, bytes]:
     settings: dict[str, Any] = {"precision": "fp32", "epochs": 2, "eval_questions": 0, **options}
     train(checked(TrainOptions, {"base": str(base), "data": str(data), "out": str(out), **settings}))
-    return {name: (out / name).read_bytes() for name in ("metrics.jsonl", "last/adapter_model.safetensors")}
+    (weights,) = (out / "last").glob("*.safetensors")
+    return {"metrics": (out / "metrics.jsonl").read_bytes(), "weights": weights.read_bytes()}
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from squadron.model.adapters import load_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import load_tokenizer
+from squadron.training import precision
 from squadron.training.steps import mean_losses
 
 
@@ -200,6 +201,33 @@ def test_a_last_update_that_breaks_the_adapter_is_noticed(
     for name in ("last", "adapter"):
         for tensor in load_file(tmp_path / "run" / name / "adapter_model.safetensors").values():
             assert torch.isfinite(tensor).all()
+
+
+def test_a_run_that_goes_on_by_auto_keeps_its_precision(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine, or what it measures, may be another one by then; the run is the same."""
+    del options["precision"]
+
+    def measured(bf16: float) -> None:
+        monkeypatch.setattr(precision, "cpu_rates", lambda: {torch.float32: 1e9, torch.bfloat16: bf16})
+
+    def begun() -> str:
+        return str(json.loads((tmp_path / "run" / "run.json").read_text())["precision"])
+
+    measured(bf16=9e9)
+    train(TrainOptions(**options, epochs=2, max_steps=2))
+    assert begun() == "bf16"
+    measured(bf16=1e8)
+    train(TrainOptions(**options, epochs=2), resume=True)
+    assert begun() == "bf16"
+    measured(bf16=9e9)
+    train(TrainOptions(**{**options, "out": str(tmp_path / "whole")}, epochs=2))
+    name = "last/adapter_model.safetensors"
+    assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    measured(bf16=1e8)
+    train(TrainOptions(**options, epochs=2), replace=True)
+    assert begun() == "fp32"
 
 
 def test_scores_of_another_adapter_are_not_kept_beside(options: dict[str, Any], tmp_path: Path) -> None:

@@ -6,29 +6,62 @@ import pytest
 import torch
 
 from squadron.training import loss as module
-from squadron.training.loss import token_losses
+from squadron.training.loss import summed_losses
+
+
+def drawn(fleet: int) -> tuple[torch.Tensor, ...]:
+    """States ``[K, 11, 7]``, embeddings ``[23, 7]``, labels, weights and one factor an adapter, in float64."""
+    generator = torch.Generator().manual_seed(1)
+    hidden = torch.randn(fleet, 11, 7, generator=generator, dtype=torch.float64)
+    wte = torch.randn(23, 7, generator=generator, dtype=torch.float64)
+    labels = torch.randint(23, (11,), generator=generator)
+    weights = torch.randint(1, 5, (11,), generator=generator).float()
+    return hidden, wte, labels, weights, torch.randn(fleet, generator=generator, dtype=torch.float64)
+
+
+def cross_entropy(hidden: torch.Tensor, wte: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    logits = hidden @ wte.T
+    every = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.repeat(len(hidden)), reduction="none")
+    return (every.view(len(hidden), -1) * weights).sum(1)
 
 
 @pytest.mark.parametrize("at_once", [1 << 24, 23 * 4])
-def test_losses_and_gradients_are_those_of_cross_entropy(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("fleet", "trained"), [(3, ("hidden",)), (1, ("hidden", "wte")), (1, ("wte",))])
+def test_losses_and_gradients_are_those_of_cross_entropy(
+    fleet: int, trained: tuple[str, ...], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole and in chunks of four rows; the embeddings' gradient is that of the output projection."""
     monkeypatch.setattr(module, "_LOGITS_AT_ONCE", at_once)
-    generator = torch.Generator().manual_seed(1)
-    hidden = torch.randn(3, 11, 7, generator=generator, dtype=torch.float64).requires_grad_()
-    wte = torch.randn(23, 7, generator=generator, dtype=torch.float64)
-    labels = torch.randint(23, (11,), generator=generator)
-    upstream = torch.randn(3, 11, generator=generator, dtype=torch.float64)
-
-    losses = token_losses(hidden, wte, labels)
-    (found,) = torch.autograd.grad((losses * upstream).sum(), hidden)
-    logits = hidden @ wte.T
-    expected = torch.nn.functional.cross_entropy(logits.reshape(33, 23), labels.repeat(3), reduction="none").view(3, 11)
-    (reference,) = torch.autograd.grad((expected * upstream).sum(), hidden)
-
+    hidden, wte, labels, weights, factors = drawn(fleet)
+    inputs = [{"hidden": hidden, "wte": wte}[name].requires_grad_() for name in trained]
+    losses = summed_losses(hidden, wte, labels, weights)
+    expected = cross_entropy(hidden, wte, labels, weights)
     torch.testing.assert_close(losses, expected, rtol=1e-12, atol=1e-12)
+    found = torch.autograd.grad((losses * factors).sum(), inputs)
+    reference = torch.autograd.grad((expected * factors).sum(), inputs)
+    assert all(gradient.abs().max() > 0.1 for gradient in reference)
     torch.testing.assert_close(found, reference, rtol=1e-12, atol=1e-12)
 
 
 def test_losses_are_float32_whatever_the_base_is() -> None:
     hidden = torch.randn(1, 5, 8, generator=torch.Generator().manual_seed(2)).bfloat16()
-    losses = token_losses(hidden, torch.eye(9, 8).bfloat16(), torch.arange(5))
+    losses = summed_losses(hidden, torch.eye(9, 8).bfloat16(), torch.arange(5), torch.ones(5))
     assert losses.dtype == torch.float32
+
+
+def test_no_gradient_is_made_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation of a full run would otherwise make one for the embeddings, which are trained."""
+    hidden, wte, labels, weights, _ = drawn(1)
+    made: list[torch.Size] = []
+    scatter = torch.Tensor.scatter_add_
+
+    def noted(self: torch.Tensor, *arguments: object) -> torch.Tensor:
+        made.append(self.shape)
+        return scatter(self, *arguments)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(torch.Tensor, "scatter_add_", noted)
+    with torch.inference_mode():
+        summed_losses(hidden.requires_grad_(), wte.requires_grad_(), labels, weights)
+    assert made == []
+    summed_losses(hidden, wte, labels, weights)
+    assert made == [(11, 23)]

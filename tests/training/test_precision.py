@@ -2,26 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from squadron.errors import DeviceError
 from squadron.training import precision
-from squadron.training.precision import LossScaler, resolve_device, resolve_precision
+from squadron.training.precision import (
+    LossScaler,
+    cpu_rates,
+    precision_name,
+    product_rates,
+    resolve_device,
+    resolve_precision,
+)
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(("native", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_auto_takes_bf16_only_where_the_machine_has_it(
-    native: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], None]:
+    """``timed(a, b)`` makes this machine one whose fp32 product takes ``a`` milliseconds at its best, bf16's ``b``."""
+
+    def pretend(fp32: float, bf16: float) -> None:
+        durations = iter(
+            milliseconds / 1000
+            for moment in (4.0, 1.5, 1.0, 9.0, 1.2)  # the machine is busy, most of the time
+            for milliseconds in (fp32 * moment, bf16 * moment)
+        )
+
+        def timer(product: Callable[[], object]) -> float:
+            product()
+            return next(durations)
+
+        rates = product_rates([torch.float32, torch.bfloat16], CPU, timer=timer)
+        assert rates[torch.float32] == pytest.approx(2 * 512 * 768 * 768 / (fp32 / 1000))
+        monkeypatch.setattr(precision, "cpu_rates", lambda: rates)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("fp32", "bf16", "chosen"),
+    [
+        (1.9, 3.6, torch.float32),  # AVX512-BF16 without AMX
+        (1.9, 0.5, torch.bfloat16),  # AMX
+        (1.0, 0.8, torch.float32),  # faster, but not clearly
+        (1.0, 0.7, torch.bfloat16),
+    ],
+)
+def test_auto_takes_bf16_only_where_it_is_clearly_faster(
+    fp32: float, bf16: float, chosen: torch.dtype, timed: Callable[[float, float], None]
 ) -> None:
-    monkeypatch.setattr(precision, "_cpu_has_bf16", lambda: native)
-    assert resolve_precision("auto", CPU) == dtype
+    timed(fp32, bf16)
+    assert resolve_precision("auto", CPU) == chosen
     assert resolve_precision("bf16", CPU) == torch.bfloat16
     assert resolve_precision("fp32", CPU) == torch.float32
-    with pytest.raises(DeviceError, match="--precision fp16: a CPU emulates it, some 200 times slower; use bf16"):
+    with pytest.raises(
+        DeviceError,
+        match=f"--precision fp16: a CPU emulates it, some 200 times slower; use {precision_name(chosen)}, faster on",
+    ):
         resolve_precision("fp16", CPU)
+
+
+def test_a_format_that_is_emulated_is_let_off_early() -> None:
+    asked: list[float] = []
+
+    def timer(product: Callable[[], object]) -> float:  # noqa: ARG001  (this machine is slow enough as it is)
+        asked.append(0.5)
+        return 0.5
+
+    product_rates([torch.float32, torch.bfloat16], CPU, timer=timer)
+    assert len(asked) == 2
+
+
+def test_the_choice_is_made_once_a_process() -> None:
+    assert cpu_rates() is cpu_rates()
+    assert min(cpu_rates().values()) > 1e8
+    assert resolve_precision("auto", CPU) == resolve_precision("auto", CPU)
 
 
 @pytest.mark.parametrize(

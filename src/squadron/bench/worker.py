@@ -20,6 +20,10 @@ def run_side(kind: str, side: str, path: Path) -> dict[str, Any]:
         from squadron.bench.generate import run_generation_side
 
         return run_generation_side(side, read_json(path, what="a benchmark's plan", error=DataError))
+    if kind == "scale":
+        from squadron.bench.scale import Point
+
+        return Point(**read_json(path, what="a benchmark's plan", error=DataError)).measure()
     from squadron.bench.plan import TrainPlan
 
     plan = TrainPlan.read(path)

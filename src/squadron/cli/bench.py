@@ -10,7 +10,7 @@ from rich.table import Table
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console, megabytes
-from squadron.experiments.options import BenchGenerateOptions, BenchTrainOptions
+from squadron.experiments.options import BenchGenerateOptions, BenchScaleOptions, BenchTrainOptions
 
 
 def add(app: typer.Typer) -> None:
@@ -39,6 +39,40 @@ def add(app: typer.Typer) -> None:
         record = bench_generation(options, reporter=console.reporter())
         console.result(record, lambda out: _show_generation(out, record))
         return 0
+
+    @verb(group, "scale", BenchScaleOptions)
+    def scale(options: BenchScaleOptions, console: Console) -> int:
+        """Measure how time and memory of a training step grow with the fleet, rank, length, base, and method."""
+        from squadron.bench.scale import bench_scaling
+
+        record = bench_scaling(options, reporter=console.reporter())
+        console.result(record, lambda out: _show_scaling(out, record))
+        return 0
+
+
+def _show_scaling(out: rich.console.Console, record: dict[str, Any]) -> None:
+    held = ", ".join(f"{axis} {value}" for axis, value in record["held"].items())
+    table = Table(title=f"one step of training, {record['precision']}; {held} unless varied")
+    for column in ("varied", "value", "seconds", "questions/s", "tokens/s", "peak memory"):
+        table.add_column(column, justify="left" if column in ("varied", "value") else "right", no_wrap=True)
+    for axis, points in record["axes"].items():
+        for point in points:
+            if "reason" in point:
+                table.add_row(axis, str(point["value"]), "-", "-", "-", "-")
+                continue
+            table.add_row(
+                axis,
+                str(point["value"]),
+                f"{point['seconds']:.2f}",
+                f"{point['examples_per_second']:.2f}",
+                f"{point['tokens_per_second']:,.0f}",
+                megabytes(point["peak_memory_bytes"]),
+            )
+    out.print(table)
+    for axis, points in record["axes"].items():
+        for point in points:
+            if "reason" in point:
+                out.print(f"{axis} {point['value']}: not measured, {point['reason']}", soft_wrap=True)
 
 
 def _show_generation(out: rich.console.Console, record: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "export", ExportOptions)
     def export(options: ExportOptions, console: Console) -> int:
-        """Write a run's adapter as PEFT's files, or merged into a checkpoint that transformers opens."""
+        """Write what a run trained: an adapter as PEFT's files, or a checkpoint that transformers opens."""
         from squadron.experiments.export import export as run
 
         record = run(options)

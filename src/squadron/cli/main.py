@@ -25,7 +25,14 @@ from squadron.cli import (
     train,
 )
 from squadron.cli.options import list_flags
-from squadron.experiments.options import AskOptions, BenchTrainOptions, EvaluateOptions, Options, TrainOptions
+from squadron.experiments.options import (
+    AskOptions,
+    BenchScaleOptions,
+    BenchTrainOptions,
+    EvaluateOptions,
+    Options,
+    TrainOptions,
+)
 from squadron.experiments.options_sweep import ReproduceOptions
 
 _HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study."
@@ -55,7 +62,14 @@ def build() -> typer.Typer:
 
 def spread_lists(arguments: Sequence[str]) -> list[str]:
     """Write ``--flag a b`` as ``--flag a --flag b``, for the flags that take several values."""
-    verbs: tuple[type[Options], ...] = (TrainOptions, EvaluateOptions, BenchTrainOptions, AskOptions, ReproduceOptions)
+    verbs: tuple[type[Options], ...] = (
+        TrainOptions,
+        EvaluateOptions,
+        BenchTrainOptions,
+        BenchScaleOptions,
+        AskOptions,
+        ReproduceOptions,
+    )
     flags = {flag for options in verbs for flag in list_flags(options)}
     spread: list[str] = []
     current: str | None = None

@@ -36,12 +36,13 @@ def verb(
     extra = extra or {}
 
     def register(function: Callable[..., int]) -> Callable[..., int]:
-        def run(**values: Any) -> None:
+        def run(call_context: typer.Context, **values: Any) -> None:
             console = Console(json_output=values.pop("json_output"), debug=values.pop("debug"))
             more = {key: values.pop(key) for key in extra}
 
             def call() -> int:
-                given = {key: value for key, value in values.items() if value is not None and value != []}
+                # What was not typed is the model's own to fill in: it may ask what was.
+                given = {key: value for key, value in values.items() if _was_typed(call_context, key)}
                 return function(checked(options, given), console, **more)
 
             raise typer.Exit(guarded(call, console))
@@ -54,6 +55,7 @@ def verb(
             _keyword("json_output", Annotated[bool, _JSON], False),
             _keyword("debug", Annotated[bool, _DEBUG], False),
         ]
+        parameters.insert(0, _keyword("call_context", typer.Context, inspect.Parameter.empty))
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         app.command(name, help=inspect.getdoc(function))(run)
@@ -75,7 +77,7 @@ def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
     default = None if field.default is PydanticUndefined else field.default
     if many:
         # The default is the model's own; click would show a list of one as its text.
-        shown = " ".join(default) if default else False
+        shown = " ".join(map(str, default)) if default else False
         info = typer.Option(flag_name(key), help=described, show_default=shown)
         return _keyword(key, Annotated[list[str] | None, info], None)
     if kind is bool:
@@ -96,6 +98,11 @@ def _extra(key: str, default: Any, text: str) -> inspect.Parameter:
         # click hands an empty list over, not the default.
         return _keyword(key, Annotated[list[str], typer.Option(flag_name(key), help=text, show_default=False)], [])
     return _keyword(key, Annotated[type(default), typer.Option(flag_name(key), help=text)], default)
+
+
+def _was_typed(context: typer.Context, key: str) -> bool:
+    source = context.get_parameter_source(key)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:

@@ -24,7 +24,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "train", TrainOptions, extra=extra)
     def train(options: TrainOptions, console: Console, resume: bool, replace: bool, track: list[str]) -> int:
-        """Train a LoRA adapter on a frozen GPT-2. The defaults are the study's."""
+        """Train a LoRA adapter on a frozen GPT-2, or all its weights. The defaults are the study's."""
         from squadron.experiments.trackers import open_trackers
         from squadron.experiments.train import train as run
 

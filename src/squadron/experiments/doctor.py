@@ -3,52 +3,35 @@
 from __future__ import annotations
 
 import os
-import statistics
-import time
 from typing import Any
 
 import torch
 
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.options import Options
-from squadron.training.precision import precision_name, resolve_device, resolve_precision
-
-_SHAPE = (1024, 768, 3072)
-"""Rows, inputs and outputs: GPT-2's first MLP matrix on a batch of 1,024 tokens."""
+from squadron.training.precision import cpu_rates, precision_name, product_rates, resolve_device, resolve_precision
 
 
 def examine(options: Options) -> dict[str, Any]:
-    """Device, memory, the precision that ``--precision`` gives, and matrix-product rates (floating-point operations
-    a second, median of 5) on GPT-2's shapes."""
+    """Device, memory, the precision that ``--precision`` gives, and the matrix-product rates (floating-point operations
+    a second) by which ``auto`` chooses on a CPU."""
     device = resolve_device(options.device)
-    formats = [torch.float32, torch.bfloat16] + ([torch.float16] if device.type == "cuda" else [])
+    if device.type == "cuda":
+        rates = product_rates([torch.float32, torch.bfloat16, torch.float16], device)
+    else:
+        rates = cpu_rates()
     return {
         "environment": describe_environment(device),
-        "memory_bytes": _memory(device),
+        "memory_bytes": memory_bytes(device),
         "precision": precision_name(resolve_precision(options.precision, device)),
-        "matrix_products_per_second": {precision_name(dtype): _rate(device, dtype) for dtype in formats},
+        "matrix_products_per_second": {precision_name(dtype): rate for dtype, rate in rates.items()},
     }
 
 
-def _memory(device: torch.device) -> int:
+def memory_bytes(device: torch.device) -> int:
+    """How much memory the device has; 0 where the system does not tell."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 0
-
-
-def _rate(device: torch.device, dtype: torch.dtype) -> float:
-    rows, n_in, n_out = _SHAPE
-    x = torch.randn(rows, n_in, device=device).to(dtype)
-    weight = torch.randn(n_out, n_in, device=device).to(dtype)
-
-    def once() -> float:
-        began = time.perf_counter()
-        torch.nn.functional.linear(x, weight)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return time.perf_counter() - began
-
-    once()
-    return 2 * rows * n_in * n_out / statistics.median(once() for _ in range(5))

@@ -177,7 +177,8 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: torch.dtype) ->
     split = _split_of_run(options, run.folder)
     fleet = Fleet.from_weights(run.base.model.config, [run.adapter], device=device)
     max_length = options.max_length or int(config["max_length"])
-    subject = Subject(config["base"], run.base.sha256, sha256_file(run.weights), split, options.limit)
+    began_as = run.folder.record["base"]["sha256"]  # after full fine-tuning, run.base is another one
+    subject = Subject(config["base"], began_as, sha256_file(run.weights), split, options.limit)
     return _Opened(subject, run.base, fleet, max_length, out or run.folder.path)
 
 

@@ -1,4 +1,4 @@
-"""A run's adapter for other programs: as PEFT's files, or merged into a checkpoint that ``transformers`` opens."""
+"""What a run trained, for other programs: an adapter as PEFT's files, or a checkpoint that ``transformers`` opens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.errors import RunError
-from squadron.experiments.opening import open_run
+from squadron.experiments.opening import is_full, open_run
 from squadron.experiments.options import ExportOptions
 from squadron.files import write_bytes
 from squadron.model.adapters import CONFIG, WEIGHTS, merge
@@ -21,6 +21,8 @@ def export(options: ExportOptions) -> dict[str, Any]:
         raise RunError(f"--out {out}: exists and is not an empty folder; choose another")
     run = open_run(Path(options.run), which=options.which, offline=options.offline)  # checks adapter and base
     if options.format == "peft":
+        if is_full(run.folder):
+            raise RunError(f"--format peft: {run.folder.path} has no adapter (--method full); use --format merged")
         for file in (WEIGHTS, CONFIG):
             write_bytes(out / file, (run.weights.parent / file).read_bytes())
     else:

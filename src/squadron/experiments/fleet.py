@@ -22,11 +22,10 @@ from squadron.experiments.environment import describe_environment, peak_memory_b
 from squadron.experiments.events import EpochEnded, RunEnded, RunStarted, Stepped, Stream
 from squadron.experiments.interrupt import Interruption
 from squadron.experiments.material import Material
+from squadron.experiments.method import keep, make_fleet
 from squadron.experiments.options import TrainOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
-from squadron.model.adapters import save_adapter
-from squadron.model.lora import Fleet, LoraSpec
 from squadron.scoring.evaluation import score
 from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.steps import FleetTrainer, StepResult, mean_losses
@@ -60,18 +59,6 @@ def shared_options(options: TrainOptions) -> dict[str, Any]:
     return options.model_dump(mode="json", exclude=OWN)
 
 
-def lora_spec(options: TrainOptions) -> LoraSpec:
-    """What adapter a run trains. Raises :class:`squadron.errors.ConfigError` on values that cannot be."""
-    return LoraSpec(
-        rank=options.rank,
-        alpha=options.alpha,
-        dropout=options.dropout,
-        targets=options.target_modules,
-        scaling=options.scaling,
-        seed=options.seed,
-    )
-
-
 def make_trainer(
     material: Material, runs: Sequence[TrainOptions], examples: Sequence[Example] | None = None
 ) -> FleetTrainer:
@@ -86,10 +73,10 @@ def make_trainer(
         loss=first.loss,
         seed=first.seed,
     )
-    model = material.base.model
+    model, fleet = make_fleet(runs, material.base)
     return FleetTrainer(
         model,
-        Fleet(model.config, [lora_spec(run) for run in runs], device=model.device),
+        fleet,
         batches,
         learning_rates=[run.lr for run in runs],
         total_steps=first.epochs * batches.steps_per_epoch,
@@ -277,7 +264,7 @@ class FleetJob:
         losses: list[float] = []
         scores: list[dict[str, Any]] = [{} for _ in self.members]
         if self.packs and active:
-            losses = mean_losses(self.material.base.model, self.trainer.fleet, self.packs)
+            losses = mean_losses(self.trainer.model, self.trainer.fleet, self.packs)
             scores = self._validation_scores()
         for k in active:
             member = self.members[k]
@@ -301,12 +288,13 @@ class FleetJob:
         if validation is None or options.eval_questions == 0:
             return [{} for _ in self.members]
         slice_ = first_questions(validation.dataset, options.eval_questions)
+        model = self.trainer.model
         answers = answer_questions(
-            self.material.base.model,
+            model,
             self.material.tokenizer,
             slice_,
             fleet=self.trainer.fleet,
-            max_prompt=min(options.max_length, self.material.base.model.config.n_positions - 32),
+            max_prompt=min(options.max_length, model.config.n_positions - 32),
             max_new_tokens=32,
         )
         every = [
@@ -321,10 +309,17 @@ class FleetJob:
             for scores in every
         ]
 
-    def _keep(self, k: int, name: str) -> None:
-        """Write an adapter as it is now into a folder of its run."""
-        options, folder = self.members[k].options, self.members[k].folder.path
-        save_adapter(folder / name, self.trainer.fleet.weights(k), base=options.base, dropout=options.dropout)
+    def _keep(self, k: int, which: str) -> None:
+        """Write what a run trains, as it is now, into its folder."""
+        member = self.members[k]
+        keep(
+            self.trainer.fleet,
+            k,
+            member.folder,
+            which,
+            options=member.options,
+            tokenizer=self.material.tokenizer,
+        )
 
     def _end(self, k: int, status: str, reason: str | None) -> dict[str, Any]:
         """Write one run's record for good and return its summary."""

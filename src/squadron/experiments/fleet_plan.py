@@ -6,7 +6,8 @@ import json
 import math
 from collections.abc import Mapping
 
-from squadron.experiments.fleet import lora_spec, shared_options
+from squadron.experiments.fleet import shared_options
+from squadron.experiments.method import adapter_spec
 from squadron.experiments.options import TrainOptions
 from squadron.model.config import GPT2Config
 from squadron.model.targets import describe_targets, trainable_parameters
@@ -18,13 +19,17 @@ def plan_fleets(
     """Fleets of at most ``size`` runs; at least ``at_least`` in all, where there are so many runs.
 
     Runs of a fleet are alike in all options but those that each has for itself. A fleet pads its adapters to the
-    largest rank of each layer, so runs are put beside others of like rank, then of like size.
+    largest rank of each layer, so runs are put beside others of like rank, then of like size. A run that trains all of
+    the base's weights has no adapter, and flies alone.
     """
     groups: dict[str, list[str]] = {}
     for name, options in runs.items():
         groups.setdefault(json.dumps(shared_options(options), sort_keys=True), []).append(name)
     fleets: list[list[str]] = []
     for names in groups.values():
+        if runs[names[0]].method == "full":
+            fleets += [[name] for name in names]
+            continue
         names.sort(key=lambda name: (*_weight(runs[name], config), name))
         wanted = math.ceil(at_least * len(names) / len(runs))
         count = min(len(names), max(math.ceil(len(names) / size), wanted))
@@ -36,7 +41,8 @@ def plan_fleets(
 
 def _weight(options: TrainOptions, config: GPT2Config) -> tuple[int, int]:
     """The largest rank that an adapter has in one layer, and how many numbers it trains."""
-    spec = lora_spec(options)
+    spec = adapter_spec(options)
+    assert spec is not None, options
     by_site: dict[str, int] = {}
     for name in spec.targets:
         site = describe_targets(config, name).site

@@ -56,10 +56,14 @@ class Trial:
 
 
 def try_out(material: Material, runs: Mapping[str, TrainOptions]) -> Trial:
-    """Train the largest run, alone and thrice beside itself, for a step of the longest questions."""
+    """Train the largest run, alone and thrice beside itself, for a step of the longest questions.
+
+    One that trains all of the base's weights flies alone; it is tried only where all runs do.
+    """
     config = material.base.model.config
+    adapters = [run for run in runs.values() if run.method == "lora"]
     heaviest = max(
-        runs.values(),
+        adapters or runs.values(),
         key=lambda run: (run.batch_size * run.max_length, trainable_parameters(config, run.target_modules, run.rank)),
     )
     examples = sorted(material.examples(heaviest.max_length)[0], key=lambda example: -example.length)
@@ -67,7 +71,7 @@ def try_out(material: Material, runs: Mapping[str, TrainOptions]) -> Trial:
     free = free_bytes(material.device)
     peaks: list[int | None] = []
     seconds = math.inf
-    for size in _TRIAL:
+    for size in _TRIAL if adapters else _TRIAL[:1]:
         with _peak(material.device) as peak:
             trainer = make_trainer(material, [heaviest] * size, longest)
             trainer.step()
@@ -77,6 +81,8 @@ def try_out(material: Material, runs: Mapping[str, TrainOptions]) -> Trial:
         _synchronize(material.device)
         seconds = (time.perf_counter() - began) / (size * result.tokens)
         del trainer
+    if len(peaks) == 1:
+        return Trial(0, peaks[0], free, seconds)
     if peaks[0] is None or peaks[1] is None:
         return Trial(None, None, free, seconds)
     per_run = max(1, (peaks[1] - peaks[0]) // (_TRIAL[1] - _TRIAL[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from squadron.data.batches import Order
 from squadron.data.splits import SplitBy
@@ -19,6 +19,9 @@ from squadron.training.schedules import Schedule
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Model = TypeVar("Model", bound="Options")
+Method = Literal["lora", "full"]
+LORA_ALONE = ("rank", "alpha", "dropout", "scaling", "target_modules")
+"""Options of an adapter, which mean nothing where all weights are trained."""
 
 
 class Options(BaseModel):
@@ -30,7 +33,8 @@ class Options(BaseModel):
     offline: bool = Field(False, description="Ask no network: the hub's files come from the local cache alone.")
     device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda or cuda:N.")
     precision: Precision = Field(
-        "auto", description="Numbers of the base: auto is bf16 where the device computes in it, else fp32 (GPU: fp16)."
+        "auto",
+        description="Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16).",
     )
 
 
@@ -51,11 +55,15 @@ class PrepareOptions(Options):
 
 
 class TrainOptions(Options):
-    """Options of ``train``; the defaults are the study's."""
+    """Options of ``train``; the defaults are the study's. Raises :class:`ConfigError` where one excludes another."""
 
     base: str = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
     data: str = Field(description="Folder that `prepare` made, or a SQuAD file to train on.")
     out: str = Field(description="Run folder to make.")
+    method: Method = Field(
+        "lora",
+        description="What is trained: lora, an adapter; full, all weights (try a --lr of 5e-5; no adapter options).",
+    )
     rank: Positive = Field(4, description="LoRA rank r.")
     alpha: Annotated[float, Field(gt=0)] = Field(32.0, description="LoRA alpha; the update is scaled by --scaling.")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="Dropout on the adapters' input, 0 to 1.")
@@ -85,6 +93,18 @@ class TrainOptions(Options):
     checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0, description="Seconds between checkpoints within an epoch; 0 writes one after every step."
     )
+
+    @model_validator(mode="after")
+    def _no_adapter_options_without_adapter(self) -> TrainOptions:
+        given = [name for name in LORA_ALONE if name in self.model_fields_set]
+        if self.method == "full" and given:
+            flags = ", ".join(f"{flag_name(name)} {_shown(getattr(self, name))}" for name in given)
+            raise ConfigError(f"--method full: trains all weights and has no adapter; leave out {flags}")
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """The options that this run has, as JSON: full fine-tuning has none of an adapter's."""
+        return self.model_dump(mode="json", exclude=set(LORA_ALONE) if self.method == "full" else None)
 
 
 class EvaluateOptions(Options):
@@ -141,7 +161,9 @@ class ExportOptions(Options):
     run: str = Field(description="Run folder.", json_schema_extra={"argument": True})
     out: str = Field(description="Folder to make.")
     format: Literal["peft", "merged"] = Field("peft", description="PEFT's adapter files, or base and adapter as one.")
-    which: Literal["adapter", "last"] = Field("adapter", description="The best adapter of the run, or the last.")
+    which: Literal["adapter", "last"] = Field(
+        "adapter", description="The best adapter of the run (of a full one, the best model), or the last."
+    )
 
 
 class ScoreOptions(Options):
@@ -197,6 +219,26 @@ class BenchTrainOptions(Options):
     target_modules: tuple[str, ...] = Field(("attention",), description="Modules to adapt; no slices (peft has none).")
 
 
+class BenchScaleOptions(Options):
+    """Options of ``bench scale``. The first value of each list is the one that holds while another is varied."""
+
+    fleet_sizes: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+        (1, 5, 15, 40, 75), description="Adapters that are trained together."
+    )
+    ranks: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field((4, 8, 16, 32, 64), description="LoRA ranks.")
+    lengths: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+        (256, 128, 512, 1024), description="Tokens of a step: a context and its --questions."
+    )
+    sizes: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        ("gpt2", "gpt2-medium", "gpt2-large"), description=f"Shapes of the base: {', '.join(SIZES)}."
+    )
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
+        ("lora", "full"), description="What is trained: lora, full."
+    )
+    questions: Positive = Field(4, description="Questions of a step, 16 tokens each, on one context.")
+    steps: Annotated[int, Field(ge=2)] = Field(3, description="Optimizer steps of each point; the first is warm-up.")
+
+
 class BenchGenerateOptions(Options):
     """Options of ``bench generate``."""
 
@@ -232,6 +274,11 @@ def checked(model: type[Model], values: Mapping[str, Any], *, source: str = "") 
 def flag_name(field: str) -> str:
     """The flag of a field."""
     return f"--{field.replace('_', '-')}"
+
+
+def _shown(value: Any) -> str:
+    """A value as it was typed."""
+    return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _described(model: type[Options], key: str) -> str:

@@ -118,7 +118,7 @@ class RayEngine:
             fleet=fleet,
             rung=rung,
             files=job.folder.read_part(fleet),
-            runs={run: job.runs[run].model_dump(mode="json") for run in job.folder.runs_of(fleet)},
+            runs={run: job.runs[run].settings() for run in job.folder.runs_of(fleet)},
             threads=max(1, int(self._cpus)),
         )
         return task.remote(self._shipment, order)

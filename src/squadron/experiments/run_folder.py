@@ -62,7 +62,9 @@ class RunFolder:
             raise RunError(f"--out {path}: a {cls.noun} is there already; add --resume to go on with it, or --replace")
         folder = cls.open(path, kind=kind)
         before = folder.record["config"]
-        for key in sorted((before.keys() | config.keys()) - may_differ):
+        # What only one of them has comes of something else that differs, which says more.
+        keys = (before.keys() | config.keys()) - may_differ
+        for key in sorted(keys, key=lambda key: (not (key in before and key in config), key)):
             if before.get(key) != config.get(key):
                 raise RunError(
                     f"--resume {path}: {key} was {before.get(key)!r} and is now {config.get(key)!r}; "

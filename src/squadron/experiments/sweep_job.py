@@ -17,6 +17,7 @@ from squadron.experiments.fleet import FleetJob, Member
 from squadron.experiments.halving import Standing, standing, verdict
 from squadron.experiments.interrupt import Interruption
 from squadron.experiments.material import Material
+from squadron.experiments.opening import OpenRun, kept_weights, open_run
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
@@ -24,7 +25,6 @@ from squadron.experiments.scores import Subject, has_scores
 from squadron.experiments.sweep_folder import FINAL, SweepFolder
 from squadron.experiments.train import MAY_DIFFER, check_facts, mark
 from squadron.files import sha256_file
-from squadron.model.adapters import WEIGHTS, load_adapter
 from squadron.model.lora import Fleet
 
 
@@ -135,7 +135,7 @@ class SweepJob:
         options = self.runs[name]
         folder = RunFolder.create(
             self.folder.run_path(name),
-            options.model_dump(mode="json"),
+            options.settings(),
             kind="train",
             resume=True,
             replace=False,
@@ -192,12 +192,12 @@ class SweepJob:
         strategies = strategy_names(self.evaluation)
         if all(has_scores(out, own, strategies) for out, own in zip(outs, subjects, strict=True)):
             return
-        config = self.material.base.model.config
-        adapters = [load_adapter(out / "adapter", config) for out in outs]
+        opened = [self.open_run(name) for name in done]
+        base = opened[0].base
         every = evaluate_fleet(
-            self.material.base,
+            base,
             self.material.tokenizer,
-            Fleet.from_weights(config, adapters, device=self.material.device),
+            Fleet.from_weights(base.model.config, [run.adapter for run in opened], device=self.material.device),
             subjects,
             outs,
             self.evaluation,
@@ -208,11 +208,15 @@ class SweepJob:
             for decoding, scores in decodings.items():
                 self.stream.tell(RunScored(name, self.split.name, decoding, scores))
 
+    def open_run(self, name: str) -> OpenRun:
+        """A finished run: its adapter on the sweep's base, or the base that it trained."""
+        path, base = self.folder.run_path(name), self.material.base
+        own = None if self.runs[name].method == "full" else base
+        return open_run(path, base=own, dtype=base.model.dtype, device=self.material.device)
+
     def _subject(self, name: str) -> Subject:
-        weights = self.folder.run_path(name) / "adapter" / WEIGHTS
-        return Subject(
-            self.material.name, self.material.base.sha256, sha256_file(weights), self.split, self.evaluation.limit
-        )
+        weights = sha256_file(kept_weights(RunFolder.open(self.folder.run_path(name))))
+        return Subject(self.material.name, self.material.base.sha256, weights, self.split, self.evaluation.limit)
 
     def check_interruption(self, _done: int) -> None:
         """Stop between two batches of questions once a person asks."""

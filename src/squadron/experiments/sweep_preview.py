@@ -8,8 +8,9 @@ from typing import Any
 
 from squadron.data.prepared import load_split
 from squadron.experiments.fleet_plan import plan_fleets
-from squadron.experiments.material import open_material
+from squadron.experiments.material import Material, open_material
 from squadron.experiments.measure import answering_seconds, training_seconds, try_out
+from squadron.experiments.options import TrainOptions
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.sweep_start import (
     evaluate_options,
@@ -48,7 +49,14 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         trial = try_out(material, runs)
         size = options.fleet_size or trial.fleet_size(device)
         fleets = plan_fleets(runs, config, size=size)
-        training = training_seconds(material, runs, trial)
+        trials = {"lora": trial}
+        training = 0.0
+        for method in ("lora", "full"):
+            own = {name: run for name, run in runs.items() if run.method == method}
+            if own:
+                trials[method] = trial if len(own) == len(runs) or method == "lora" else try_out(material, own)
+                training += training_seconds(material, own, trials[method])
+        memory = [trials[runs[names[0]].method].fleet_bytes(len(names)) for names in fleets]
         evaluation = evaluate_options(options, plan, plan.config.evaluate)
         split = load_split(data, evaluation.split)
         longest = max(run.max_length for run in runs.values())
@@ -59,13 +67,11 @@ def preview(options: SweepOptions) -> dict[str, Any]:
                 "name": run.name,
                 "status": "planned",
                 "changes": dict(run.changes),
-                "trainable_parameters": trainable_parameters(
-                    config, runs[run.name].target_modules, runs[run.name].rank
-                ),
+                "trainable_parameters": _trainable(runs[run.name], material),
             }
             for run in plan.runs
         ],
-        "fleets": [{"runs": names, "memory_bytes": trial.fleet_bytes(len(names))} for names in fleets],
+        "fleets": [{"runs": names, "memory_bytes": bytes_} for names, bytes_ in zip(fleets, memory, strict=True)],
         "fleet_size": size,
         "free_bytes": trial.free_bytes,
         "precision": precision_name(dtype),
@@ -75,3 +81,10 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         "answering_seconds": answering,
         "seconds": training + answering,
     }
+
+
+def _trainable(run: TrainOptions, material: Material) -> int:
+    """How many numbers a run trains."""
+    if run.method == "full":
+        return material.base.model.parameter_count
+    return trainable_parameters(material.base.model.config, run.target_modules, run.rank)

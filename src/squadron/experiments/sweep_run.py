@@ -20,6 +20,7 @@ from squadron.experiments.interrupt import Interruption
 from squadron.experiments.leaderboard import CSV_FILE, compare_settings, rank_runs, write_leaderboard
 from squadron.experiments.material import Material, describe_split
 from squadron.experiments.measure import try_out
+from squadron.experiments.opening import OpenRun
 from squadron.experiments.options import EvaluateOptions
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.progress import Reporter
@@ -29,7 +30,6 @@ from squadron.experiments.sweep_folder import SweepFolder
 from squadron.experiments.sweep_job import SweepJob
 from squadron.experiments.sweep_start import evaluate_options, plan_rungs, train_options
 from squadron.files import sha256_file
-from squadron.model.adapters import WEIGHTS, load_adapter
 from squadron.model.lora import Fleet
 
 _PAUSE_SECONDS = 0.5
@@ -245,26 +245,25 @@ class SweepRun:
         length = train_options(
             self.options, self.plan, self.plan.runs[0], data=self.data, out=self.folder.path
         ).max_length
-        self._score(evaluation, self.folder.path / "baseline", None, None, length)
+        self._score(evaluation, self.folder.path / "baseline", None, length)
 
-    def _score_best(self, run: str, evaluation: Evaluation) -> None:
-        out = self.folder.run_path(run)
-        config = self.job.material.base.model.config
-        fleet = Fleet.from_weights(config, [load_adapter(out / "adapter", config)], device=self.job.material.device)
-        sha256 = sha256_file(out / "adapter" / WEIGHTS)
-        for decoding, scores in self._score(evaluation, out, fleet, sha256, self.job.runs[run].max_length).items():
-            self.stream.tell(RunScored(run, evaluation.split, decoding, scores))
+    def _score_best(self, name: str, evaluation: Evaluation) -> None:
+        out, run = self.folder.run_path(name), self.job.open_run(name)
+        for decoding, scores in self._score(evaluation, out, run, self.job.runs[name].max_length).items():
+            self.stream.tell(RunScored(name, evaluation.split, decoding, scores))
 
-    def _score(
-        self, evaluation: Evaluation, out: Path, fleet: Fleet | None, sha256: str | None, max_length: int
-    ) -> dict[str, Any]:
+    def _score(self, evaluation: Evaluation, out: Path, run: OpenRun | None, max_length: int) -> dict[str, Any]:
+        """Score a run, or the untouched base where there is none, on one more split."""
         options: EvaluateOptions = evaluate_options(self.options, self.plan, evaluation)
         material, split = self.job.material, load_split(self.data, evaluation.split)
-        subject = Subject(material.name, material.base.sha256, sha256, split, options.limit)
+        trained = None if run is None else sha256_file(run.weights)
+        subject = Subject(material.name, material.base.sha256, trained, split, options.limit)
         if has_scores(out, subject, strategy_names(options)):
             return {}
+        base = material.base if run is None else run.base
+        fleet = None if run is None else Fleet.from_weights(base.model.config, [run.adapter], device=material.device)
         (decodings,) = evaluate_fleet(
-            material.base,
+            base,
             material.tokenizer,
             fleet,
             [subject],

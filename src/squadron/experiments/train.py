@@ -9,9 +9,10 @@ from typing import Any
 from squadron.data.prepared import load_split
 from squadron.errors import InterruptedRunError, RunError
 from squadron.experiments.events import Listener, RunEnded, Stream
-from squadron.experiments.fleet import FleetJob, Member, lora_spec
+from squadron.experiments.fleet import FleetJob, Member
 from squadron.experiments.interrupt import graceful_interrupt
 from squadron.experiments.material import open_material
+from squadron.experiments.method import adapter_spec, asked_precision
 from squadron.experiments.options import TrainOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
@@ -30,21 +31,24 @@ def train(
     reporter: Reporter | None = None,
     listeners: Sequence[Listener] = (),
 ) -> dict[str, Any]:
-    """Train one adapter and return the summary of its run: a fleet of one.
+    """Train one adapter, or the whole base, and return the summary of its run: a fleet of one.
 
     The run folder has ``adapter/`` (of the epoch with the lowest validation loss, or the last where there is no
-    validation data), ``last/``, ``metrics.jsonl`` and ``run.json``. Raises a :class:`squadron.errors.SquadronError`
-    for what a user can cause; whatever was finished stays and is taken up by ``resume``.
+    validation data; ``model/`` where the whole base is trained), ``last/``, ``metrics.jsonl`` and ``run.json``.
+    Raises a :class:`squadron.errors.SquadronError` for what a user can cause; whatever was finished stays and is taken
+    up by ``resume``.
     """
     reporter = reporter or Reporter()
     stream = Stream(listeners, note=reporter.note)
-    lora_spec(options)  # says what cannot be before anything is made
+    spec = adapter_spec(options)  # says what cannot be before anything is made
+    if spec is None and "lr" not in options.model_fields_set:
+        reporter.note(f"--lr {options.lr:g} is what adapters want; for --method full, 1e-5 to 1e-4 are usual")
     device = resolve_device(options.device)
-    dtype = resolve_precision(options.precision, device)
+    resolve_precision(options.precision, device)
     training = load_split(options.data, "train", offline=options.offline)
     folder = RunFolder.create(
         Path(options.out),
-        options.model_dump(mode="json"),
+        options.settings(),
         kind="train",
         resume=resume,
         replace=replace,
@@ -52,6 +56,7 @@ def train(
     )
     job: FleetJob | None = None
     try:
+        dtype = resolve_precision(asked_precision(options, folder), device)
         material = open_material(
             options.base, options.data, training=training, offline=options.offline, dtype=dtype, device=device
         )

@@ -65,8 +65,8 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
     if not (source / RECORD).is_file():
         rows = read_runs(source, split=options.split, decoding=options.decoding, by=options.by)
         source = best_run(rows, source, split=options.split, decoding=options.decoding)
-    if not (source / "adapter").is_dir():
-        raise RunError(f"{source}: has no adapter to copy yet; train it to its end")
+    if not any((source / kept).is_dir() for kept in ("adapter", "model")):
+        raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not options.replace:
             raise RunError(f"--out {out}: exists already; add --replace, or choose another folder")

@@ -175,6 +175,7 @@ class Fleet:
                     own_a[k, row : row + part_rank] = True
                     own_b[k, row : row + part_rank, part.start : part.stop] = True
                     row += part_rank
+        self._has_all: list[bool] = self.owned.all(1).tolist()  # adapters without padding
         # Only a slice target leaves holes inside a row of B; there, gradients must be put out by hand.
         self._has_slices = any(
             part.stop - part.start != part.n_out
@@ -227,6 +228,15 @@ class Fleet:
         """Put out gradients of numbers that no adapter has; call after the last backward pass of a step."""
         if self._has_slices:
             self.gradients.mul_(self.owned)
+
+    def gradient_norms(self) -> Tensor:
+        """The length of each adapter's gradient, ``[K]`` float32, from its own numbers alone."""
+        # Summed without the fleet's padding, which would change the order of summation with the neighbours.
+        rows = zip(self.gradients, self.owned, self._has_all, strict=True)
+        return torch.stack([(row if whole else row[owned]).norm() for row, owned, whole in rows])
+
+    def refresh(self) -> None:
+        """Called when ``values`` have moved. A pass reads A and B right there, so that nothing is to be done."""
 
     def weights(self, k: int) -> AdapterWeights:
         """Adapter ``k`` as plain numbers, copied to the CPU. The slices of ``c_attn`` come as one ``c_attn``."""

@@ -14,21 +14,30 @@ _LOGITS_AT_ONCE = 1 << 24
 """Numbers: 64 MiB in float32, some 330 rows of GPT-2's vocabulary."""
 
 
-def token_losses(hidden: Tensor, wte: Tensor, labels: Tensor) -> Tensor:
-    """The negative log-probability (nats) of each target: ``[K, M]``, float32 (float64 where ``hidden`` is).
+def summed_losses(hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """The negative log-probability (nats) of all targets, weighted and summed: ``[K]``, float32 (float64 where
+    ``hidden`` is).
 
-    ``hidden`` is ``[K, M, D]`` and ``wte`` ``[V, D]``, frozen; ``labels`` ``[M]`` int64 are the same for all
-    adapters. The gradient for ``hidden`` is made in the forward pass, chunk by chunk, while the logits are at hand.
+    ``hidden`` is ``[K, M, D]`` and ``wte`` ``[V, D]``; ``labels`` ``[M]`` int64 and ``weights`` ``[M]`` float32 are
+    the same for all adapters. Gradients for ``hidden``, and for ``wte`` where it is trained, are made in the forward
+    pass, chunk by chunk, while the logits are at hand: what comes from above is then one factor an adapter.
     """
-    return cast(Tensor, _TokenLosses.apply(hidden, wte, labels))  # type: ignore[no-untyped-call]
+    if not torch.is_grad_enabled():  # which the function itself is not told
+        hidden, wte = hidden.detach(), wte.detach()
+    return cast(Tensor, _SummedLosses.apply(hidden, wte, labels, weights))  # type: ignore[no-untyped-call]
 
 
-class _TokenLosses(torch.autograd.Function):
+class _SummedLosses(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, wte: Tensor, labels: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         precise = torch.promote_types(hidden.dtype, torch.float32)
         losses = torch.empty(hidden.shape[:2], dtype=precise, device=hidden.device)
-        slopes = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        for_hidden, for_wte = ctx.needs_input_grad[:2]
+        slopes = torch.empty_like(hidden) if for_hidden else None
+        # One factor could not scale the sum over several adapters; who trains the base trains one set of it.
+        assert not for_wte or len(hidden) == 1, hidden.shape
+        wte_slopes = torch.zeros(wte.shape, dtype=precise, device=wte.device) if for_wte else None  # [V, D]
+        weights = weights.to(precise)
         step = max(1, _LOGITS_AT_ONCE // wte.shape[0])
         # Adapter by adapter, so that one's numbers do not depend on how many others there are.
         for k in range(hidden.shape[0]):
@@ -38,14 +47,22 @@ class _TokenLosses(torch.autograd.Function):
                 logits = torch.nn.functional.linear(hidden[k, rows], wte).to(precise)  # [rows, V]
                 total = torch.logsumexp(logits, -1, keepdim=True)
                 losses[k, rows] = (total - logits.gather(1, target))[:, 0]
-                if slopes is not None:
+                if slopes is not None or wte_slopes is not None:
                     probabilities = logits.sub_(total).exp_()
                     probabilities.scatter_add_(1, target, torch.full_like(target, -1, dtype=precise))
-                    slopes[k, rows] = probabilities.to(wte.dtype) @ wte
-        ctx.save_for_backward(slopes)
-        return losses
+                    upward = probabilities.mul_(weights[rows, None]).to(wte.dtype)
+                    if slopes is not None:
+                        slopes[k, rows] = upward @ wte
+                    if wte_slopes is not None:
+                        wte_slopes += upward.T @ hidden[k, rows]
+        ctx.save_for_backward(slopes, wte_slopes)
+        ctx.dtype = hidden.dtype
+        return (losses * weights).sum(1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (slopes,) = ctx.saved_tensors
-        return gradients[0][..., None].to(slopes.dtype) * slopes, None, None
+        (factors,) = gradients  # [K]
+        slopes, wte_slopes = ctx.saved_tensors
+        d_hidden = None if slopes is None else factors.to(ctx.dtype)[:, None, None] * slopes
+        d_wte = None if wte_slopes is None else (factors[0] * wte_slopes).to(ctx.dtype)
+        return d_hidden, d_wte, None, None

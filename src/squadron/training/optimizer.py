@@ -14,6 +14,8 @@ from torch import Tensor
 from squadron.model.lora import Fleet
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+_AT_ONCE = 1 << 20
+"""Numbers of one adapter that are moved together: 4 MiB."""
 
 
 class FleetAdamW:
@@ -35,20 +37,16 @@ class FleetAdamW:
         for k, on in enumerate(active):
             if not on:
                 continue
-            gradient, mean, square = gradients[k], self.mean[k], self.square[k]
             rate = learning_rates[k]
-            values[k].mul_(1 - rate * self.weight_decay[k])
-            mean.lerp_(gradient, 1 - _BETA1)
-            square.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
             correction = (1 - _BETA2 ** self.steps[k]) ** 0.5
-            spread = (square.sqrt() / correction).add_(_EPSILON)
-            values[k].addcdiv_(mean, spread, value=-rate / (1 - _BETA1 ** self.steps[k]))
-
-
-def gradient_norms(fleet: Fleet) -> Tensor:
-    """The length of each adapter's gradient, ``[K]`` float32, from its own numbers alone."""
-    # Summed without the fleet's padding, which would change the order of summation with the neighbours.
-    return torch.stack([fleet.gradients[k][fleet.owned[k]].norm() for k in range(fleet.size)])
+            # Piece by piece, which stays in the cache and needs no temporary of a whole model's size.
+            pieces = (row.split(_AT_ONCE) for row in (values[k], gradients[k], self.mean[k], self.square[k]))
+            for value, gradient, mean, square in zip(*pieces, strict=True):
+                value.mul_(1 - rate * self.weight_decay[k])
+                mean.lerp_(gradient, 1 - _BETA1)
+                square.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
+                spread = (square.sqrt() / correction).add_(_EPSILON)
+                value.addcdiv_(mean, spread, value=-rate / (1 - _BETA1 ** self.steps[k]))
 
 
 def clip_gradients(fleet: Fleet, norms: Tensor, limits: Sequence[float | None]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
@@ -10,6 +13,13 @@ from squadron.errors import DeviceError
 from squadron.model.config import Precision
 
 _DTYPES: Mapping[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_SHAPE = (512, 768, 768)
+"""Rows, inputs and outputs of the product that is timed: GPT-2's attention output on two of the study's sequences."""
+_ROUNDS = 5
+_ENOUGH_SECONDS = 0.2
+_CLEARLY = 1.3
+"""bf16 rounds: it has to be this much faster than fp32 to be worth it."""
+Timer = Callable[[Callable[[], object]], float]
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -33,18 +43,19 @@ def resolve_device(name: str = "auto") -> torch.device:
 def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:
     """The number format of the base's weights and activations.
 
-    ``auto`` is bf16 where the device computes in it, else fp16 on a GPU and fp32 on a CPU. Raises :class:`DeviceError`
-    for fp16 on a CPU, which is emulated there, some 200 times slower.
+    ``auto`` is, on a CPU, the format in which this machine multiplies matrices faster, measured once a process; on a
+    GPU, bf16 where it computes in it, else fp16. Raises :class:`DeviceError` for fp16 on a CPU, which is emulated
+    there, some 200 times slower.
     """
     if precision == "fp16" and device.type == "cpu":
-        best = "bf16" if _cpu_has_bf16() else "bf16 (or fp32, faster on this CPU)"
-        raise DeviceError(f"--precision fp16: a CPU emulates it, some 200 times slower; use {best}")
+        best = precision_name(_best_on_cpu())
+        raise DeviceError(f"--precision fp16: a CPU emulates it, some 200 times slower; use {best}, faster on this one")
     if precision != "auto":
         return _DTYPES[precision]
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if native else torch.float16
-    return torch.bfloat16 if _cpu_has_bf16() else torch.float32
+    return _best_on_cpu()
 
 
 def precision_name(dtype: torch.dtype) -> Precision:
@@ -52,11 +63,51 @@ def precision_name(dtype: torch.dtype) -> Precision:
     return next(name for name, known in _DTYPES.items() if known == dtype)
 
 
-def _cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bf16 matrices itself, rather than by way of float32."""
-    # The function is newer than the oldest torch that runs.
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+def product_rates(
+    dtypes: Sequence[torch.dtype], device: torch.device, *, timer: Timer | None = None
+) -> dict[torch.dtype, float]:
+    """How fast ``device`` multiplies matrices in each format: floating-point operations a second.
+
+    The formats take turns, so that whatever else the machine does hits all alike, and the best of a few counts: the
+    rate is the machine's, not the moment's. Some 20 ms; a CPU that emulates a format is let off early. ``timer`` calls
+    what it is given and returns the seconds that took.
+    """
+    rows, n_in, n_out = _SHAPE
+    timer = timer or functools.partial(_timed, device=device)
+    products = {}
+    for dtype in dtypes:
+        x, weight = (torch.ones(n, n_in, device=device).to(dtype) for n in (rows, n_out))
+        products[dtype] = functools.partial(torch.nn.functional.linear, x, weight)
+        products[dtype]()  # the first time, kernels are chosen
+    best = dict.fromkeys(dtypes, math.inf)
+    spent = 0.0
+    for _ in range(_ROUNDS):
+        for dtype, product in products.items():
+            seconds = timer(product)
+            best[dtype], spent = min(best[dtype], seconds), spent + seconds
+        if spent > _ENOUGH_SECONDS:
+            break
+    return {dtype: 2 * rows * n_in * n_out / seconds for dtype, seconds in best.items()}
+
+
+def _timed(product: Callable[[], object], device: torch.device) -> float:
+    began = time.perf_counter()
+    product()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
+
+
+@functools.lru_cache(maxsize=1)
+def cpu_rates() -> dict[torch.dtype, float]:
+    """:func:`product_rates` of this CPU in fp32 and bf16, measured once a process."""
+    return product_rates([torch.float32, torch.bfloat16], torch.device("cpu"))
+
+
+def _best_on_cpu() -> torch.dtype:
+    # What a CPU says it can do does not tell: one with AVX512-BF16 and no AMX multiplies bf16 at half fp32's rate.
+    rates = cpu_rates()
+    return torch.bfloat16 if rates[torch.bfloat16] > _CLEARLY * rates[torch.float32] else torch.float32
 
 
 class LossScaler:

@@ -20,8 +20,8 @@ from squadron.model.attention import TreeAttention
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet
 from squadron.randomness import derive_seed
-from squadron.training.loss import token_losses
-from squadron.training.optimizer import FleetAdamW, clip_gradients, gradient_norms
+from squadron.training.loss import summed_losses
+from squadron.training.optimizer import FleetAdamW, clip_gradients
 from squadron.training.precision import LossScaler
 from squadron.training.schedules import Schedule as RateSchedule
 from squadron.training.schedules import learning_rate_factor
@@ -47,8 +47,8 @@ def pack_losses(model: GPT2, fleet: Fleet | None, pack: Pack) -> Tensor:
     attend = TreeAttention(pack.shapes, model.config.n_head, dtype=model.dtype, device=device, rows=rows)
     tokens, positions = torch.from_numpy(pack.tokens), torch.from_numpy(pack.positions)
     hidden = model(tokens.to(device), positions.to(device), attend, fleet=fleet, rows=rows.to(device))
-    losses = token_losses(hidden, model.wte.weight, torch.from_numpy(pack.labels).to(device))
-    return (losses * torch.from_numpy(pack.weights).to(device)).sum(1)
+    labels, weights = torch.from_numpy(pack.labels), torch.from_numpy(pack.weights)
+    return summed_losses(hidden, model.wte.weight, labels.to(device), weights.to(device))
 
 
 @torch.inference_mode()
@@ -94,7 +94,7 @@ class FleetTrainer:
         step, fleet = self.step_number, self.fleet
         packs = self.batches.step(step)
         losses = self._gradients(packs, step)
-        norms = gradient_norms(fleet)
+        norms = fleet.gradient_norms()
         rates = tuple(
             rate * learning_rate_factor(schedule, step, total=self.total_steps, warmup=self.warmup_steps)
             for rate, schedule in zip(self.learning_rates, self.rate_schedules, strict=True)
@@ -105,6 +105,7 @@ class FleetTrainer:
             if on:
                 self._before_update[k] = fleet.values[k]
         self.optimizer.step(rates, active)
+        fleet.refresh()
         self.step_number += 1
         return StepResult(
             step=step,
@@ -154,6 +155,7 @@ class FleetTrainer:
             if k not in self.stopped and not (math.isfinite(loss) and finite[k]):
                 self.stopped[k] = f"loss {loss} after step {self.step_number}; lower --lr"
                 self.fleet.values[k] = self._before_update[k]
+        self.fleet.refresh()
 
     def tensors(self) -> dict[str, Tensor]:
         """All numbers that the next step depends on, ``[K, P]`` each; views, not copies."""
@@ -180,6 +182,7 @@ class FleetTrainer:
             for name, own in self.tensors().items():
                 assert own.shape == tensors[name].shape, (name, own.shape, tensors[name].shape)
                 own.copy_(tensors[name])
+        self.fleet.refresh()
         self.step_number = int(state["step"])
         self.optimizer.steps = [int(steps) for steps in state["optimizer_steps"]]
         self.stopped = {int(k): str(why) for k, why in state["stopped"].items()}

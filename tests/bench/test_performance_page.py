@@ -1,0 +1,93 @@
+"""The page of `make performance`: every figure that it shows is one of the record's."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "performance.py"
+
+
+@pytest.fixture(scope="module")
+def performance() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("performance", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def point(value: object, seconds: float, adapters: int = 1) -> dict[str, Any]:
+    return {
+        "value": value,
+        "seconds": seconds,
+        "examples_per_second": 4 * adapters / seconds,
+        "tokens_per_second": 256 * adapters / seconds,
+        "peak_memory_bytes": 2**30 * adapters,
+    }
+
+
+ENVIRONMENT = {"device": "cpu (test)", "threads": 2}
+SCALE = {
+    "environment": ENVIRONMENT,
+    "precision": "fp32",
+    "held": {"fleet_size": 1, "rank": 4, "length": 256, "size": "gpt2", "method": "lora"},
+    "options": {"questions": 4},
+    "axes": {
+        "fleet_size": [point(1, 0.5), point(5, 2.0, 5), {"value": 75, "reason": "it would take some 99 GiB"}],
+        "rank": [point(4, 0.5), point(64, 0.6)],
+        "length": [point(128, 0.3), point(256, 0.5)],
+        "size": [point("gpt2", 0.5), point("gpt2-large", 2.5)],
+        "method": [point("lora", 0.5), point("full", 1.5)],
+    },
+}
+SIDES = {
+    side: {"examples_per_second": rate, "rounds": [rate], "peak_memory_bytes": 2**30, "matrix_product_share": 0.61}
+    for side, rate in (("squadron", 8.25), ("transformers+peft", 1.5))
+}
+TRAINING = {
+    "environment": ENVIRONMENT,
+    "sides": SIDES,
+    "ratio": 5.5,
+    "fastest_peer": "transformers+peft",
+    "memory_share": 0.41,
+    "largest_loss_difference": {"transformers+peft": 0.0012},
+}
+FOUND = {
+    "rates": {"fp32": 320e9, "bf16": 167e9},
+    "train by question, fp32": TRAINING,
+    "train by question, bf16": TRAINING,
+    "scale": SCALE,
+}
+
+
+def test_the_page_shows_the_figures_of_every_section(performance: ModuleType) -> None:
+    text = performance.page(FOUND)
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
+        "Train by question, fp32",
+        "Train by question, bf16",
+        "How cost grows",
+    ]
+    assert "matrix products, GFLOP/s: fp32 320, bf16 167." in text
+    # Both number formats tell the share of the machine's rate and how far the losses are apart.
+    assert text.count("- 61 % of the machine's own matrix-product rate") == 2
+    assert text.count("largest difference of the loss over all steps: transformers+peft 0.0012") == 2
+    assert "| adapters in the fleet | 5 | 2.00 | 10.00 | 640 | 5,120 MiB |" in text
+    assert "| adapters in the fleet | 75 | not measured: it would take some 99 GiB | | | |" in text
+    assert "a fleet of 5 trains **1.25 times** as many questions a second as 1, in 5.0 times the memory" in text
+    assert all(len(line) <= 120 or line.startswith(("|", "!")) for line in text.splitlines())
+
+
+def test_the_chart_is_drawn_with_every_measured_point(performance: ModuleType, tmp_path: Path) -> None:
+    performance.chart(SCALE).save(tmp_path / "scale.svg")
+    drawn = (tmp_path / "scale.svg").read_text()
+    assert drawn.startswith("<svg")
+    for words in ("seconds a step", "peak memory, GiB", "tokens of the step", "gpt2-large", "full"):
+        assert words in drawn
+    assert len(re.findall(r'aria-roledescription="bar"', drawn)) == 2 * 10

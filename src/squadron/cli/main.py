@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from squadron.cli import ask, base, bench, demo, doctor, evaluate, export, pocket, prepare, score, train
+from squadron.cli import ask, base, bench, demo, doctor, evaluate, export, playground, pocket, prepare, score, train
 from squadron.cli.options import list_flags
 from squadron.experiments.options import AskOptions, BenchTrainOptions, EvaluateOptions, Options, TrainOptions
 
@@ -30,7 +30,7 @@ def build() -> typer.Typer:
             typer.echo(of("squadron"))
             raise typer.Exit
 
-    for module in (prepare, train, evaluate, ask, score, export, base, doctor, demo, bench, pocket):
+    for module in (prepare, train, evaluate, ask, playground, score, export, base, doctor, demo, bench, pocket):
         module.add(app)
     return app
 

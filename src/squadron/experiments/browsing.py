@@ -17,6 +17,7 @@ from squadron.errors import RunError, SquadronError
 from squadron.files import read_json
 
 LEADERBOARD = "leaderboard.json"
+SWEEP = "sweep.json"
 _POINTS = 200
 """Points of a training curve that are shown; a longer one is averaged in bins."""
 _SUMMARY = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
@@ -112,9 +113,11 @@ def read_curves(run: Path) -> Curves:
 def _leaderboard(sweep: Path) -> dict[str, Any]:
     if not sweep.is_dir():
         raise RunError(f"--sweep {sweep}: no such folder; make one with: squadron sweep CONFIG.yaml --out {sweep.name}")
-    record = read_json(sweep / LEADERBOARD, what="the leaderboard of a sweep", error=RunError)
+    # A sweep that has just begun has no leaderboard yet, and lists its runs all the same.
+    path = next((sweep / name for name in (LEADERBOARD, SWEEP) if (sweep / name).is_file()), sweep / LEADERBOARD)
+    record = read_json(path, what="the leaderboard of a sweep", error=RunError)
     if not isinstance(record, dict) or not isinstance(record.get("runs"), list):
-        raise RunError(f"{sweep / LEADERBOARD}: has no list of runs; run the sweep's command again")
+        raise RunError(f"{path}: has no list of runs; give the folder that `squadron sweep --out` made")
     return record
 
 

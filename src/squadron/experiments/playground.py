@@ -13,7 +13,7 @@ from squadron.data.squad import Dataset, Paragraph
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, RunError, SquadronError
 from squadron.experiments.answerer import Answerer, checked_context
-from squadron.experiments.browsing import Board, read_board
+from squadron.experiments.browsing import SWEEP, Board, read_board
 from squadron.experiments.opening import open_run, run_base
 from squadron.experiments.options import PlaygroundOptions
 from squadron.experiments.pocket import base_location
@@ -156,7 +156,7 @@ class Playground:
         """Paragraphs to try: of the sweep's data, else of a run's, else of the pocket world."""
         candidates: list[Path | None] = []
         if self._sweep is not None:
-            candidates += [self._sweep / "data", _named(self._sweep / "sweep.json", "dataset")]
+            candidates += [self._sweep / "data", _named(self._sweep / SWEEP, "dataset")]
         candidates += [_named(run / "run.json", "data") for run in self._runs]
         for folder in filter(None, candidates):
             for split in ("test", "validation"):

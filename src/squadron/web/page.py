@@ -13,7 +13,7 @@ import pandas as pd
 from squadron.decoding.strategies import STRATEGIES
 from squadron.errors import SquadronError
 from squadron.experiments.browsing import Board, Curves, read_curves
-from squadron.experiments.playground import Playground
+from squadron.experiments.playground import MOST_MODELS, Playground
 from squadron.web import render
 
 TITLE = "Squadron playground"
@@ -29,14 +29,38 @@ _NO_RUNS = (
     '<div class="empty"><p>No runs are open. Start the playground with run folders or a sweep:</p>'
     "<pre>squadron playground runs/first runs/second\nsquadron playground --sweep sweeps/paper</pre></div>"
 )
+_PICK = """element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-run]');
+  if (button) trigger('click', {run: button.dataset.run});
+});"""
 _SWITCH = "() => { document.body.classList.toggle('dark'); }"
 
 
 def theme() -> gr.themes.Base:
-    """Calm colours and the system's own fonts: none is fetched."""
+    """Calm colours, those of ``style.css``, and the system's own fonts: none is fetched."""
     sans, mono = ("system-ui", "-apple-system", "Segoe UI", "sans-serif"), ("ui-monospace", "Menlo", "monospace")
-    return gr.themes.Base(
-        primary_hue=gr.themes.colors.blue, neutral_hue=gr.themes.colors.slate, font=sans, font_mono=mono
+    made = gr.themes.Base(
+        primary_hue=gr.themes.colors.blue,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_lg,
+        font=sans,
+        font_mono=mono,
+    )
+    return made.set(
+        body_background_fill="#f4f6f9",
+        body_background_fill_dark="#0e131a",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#161d27",
+        block_border_width="1px",
+        border_color_primary="#dfe4ea",
+        border_color_primary_dark="#2c3644",
+        block_label_text_color="#586374",
+        block_title_text_color="#586374",
+        block_title_text_color_dark="#9aa6b6",
+        input_background_fill="#f4f6f9",
+        input_background_fill_dark="#0e131a",
+        checkbox_label_background_fill="#f4f6f9",
+        checkbox_label_background_fill_dark="#0e131a",
     )
 
 
@@ -44,9 +68,10 @@ def build(playground: Playground) -> gr.Blocks:
     """The page of a playground."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_classes="top"):
-            gr.HTML(
+            _html(
                 "<h1>Squadron playground</h1><p>Ask GPT-2 and its LoRA adapters about a text. Runs on this machine; "
-                "nothing leaves it.</p>"
+                "nothing leaves it.</p>",
+                "title",
             )
             gr.Button("Light / dark", size="sm", min_width=110, elem_classes="switch").click(None, js=_SWITCH)
         with gr.Tabs():
@@ -59,7 +84,7 @@ def build(playground: Playground) -> gr.Blocks:
     return page
 
 
-def _ask_tab(playground: Playground) -> gr.CheckboxGroup:
+def _ask_tab(playground: Playground) -> gr.Dropdown:
     """Ask and see the answers. Returns the list of models, which a reload of the page brings up to date."""
     titles = [(paragraph.article or f"Paragraph {n + 1}", n) for n, paragraph in enumerate(playground.examples)]
     with gr.Row(equal_height=False):
@@ -69,12 +94,14 @@ def _ask_tab(playground: Playground) -> gr.CheckboxGroup:
             asked = gr.Radio([], label="Its questions", visible=False, elem_id="asked")
             question = gr.Textbox(label="Question", placeholder="What do you want to know?", elem_id="question")
             button = gr.Button("Ask", variant="primary", elem_id="ask")
-            models = gr.CheckboxGroup([], label="Models", elem_id="models")
+            models = gr.Dropdown(
+                [], multiselect=True, max_choices=MOST_MODELS, label="Models, side by side", elem_id="models"
+            )
             decoding = gr.CheckboxGroup(
                 list(STRATEGIES), value=list(_DECODING), label="Decoding strategies", elem_id="decoding"
             )
         with gr.Column(scale=6, min_width=300):
-            found = gr.HTML(_WAITING, elem_id="answers")
+            found = _html(_WAITING, "answers")
 
     def show_example(number: int | None) -> tuple[Any, ...]:
         if number is None:
@@ -99,18 +126,19 @@ def _ask_tab(playground: Playground) -> gr.CheckboxGroup:
         api_visibility="private",
         concurrency_limit=1,
         show_progress="minimal",
+        scroll_to_output=True,
     )
     return models
 
 
 def _runs_tab(playground: Playground) -> tuple[gr.HTML, gr.Dropdown]:
     """The leaderboard and the curves of a chosen run. Returns what a reload of the page brings up to date."""
-    board = gr.HTML(_NO_RUNS, elem_id="board")
-    run = gr.Dropdown([], label="A run's curves", visible=False, elem_id="run")
-    facts = gr.HTML(elem_id="facts")
+    board = _html(_NO_RUNS, "board", on_load=_PICK)
+    run = gr.Dropdown([], label="Run", visible=False, elem_id="run")
+    facts = _html("", "facts")
     with gr.Row():
         loss = gr.LinePlot(visible=False, elem_id="loss-curve", **_plot("loss"))
-        f1 = gr.LinePlot(visible=False, elem_id="f1-curve", **_plot("F1"))
+        f1 = gr.LinePlot(visible=False, elem_id="f1-curve", y_lim=[0, 100], **_plot("F1, points"))
 
     def show_run(path: str | None) -> tuple[Any, ...]:
         try:
@@ -122,8 +150,17 @@ def _runs_tab(playground: Playground) -> tuple[gr.HTML, gr.Dropdown]:
         curves = read_curves(rows[path].path)
         return render.run_facts(rows[path], curves.problem), *_curves(curves)
 
+    def pick(event: gr.EventData) -> str:
+        return str(event.run)
+
+    board.click(pick, None, run, api_visibility="private", queue=False)
     run.change(show_run, run, [facts, loss, f1], api_visibility="private", show_progress="hidden")
     return board, run
+
+
+def _html(value: str, name: str, *, on_load: str | None = None) -> gr.HTML:
+    """A place for what :mod:`squadron.web.render` makes, in the page's own style."""
+    return gr.HTML(value, elem_id=name, apply_default_css=False, js_on_load=on_load)
 
 
 def _now(playground: Playground) -> tuple[Any, ...]:
@@ -134,7 +171,7 @@ def _now(playground: Playground) -> tuple[Any, ...]:
         return gr.skip(), render.problem(str(problem)), gr.skip()
     bases = [choice.key for choice in choices if choice.run is None]
     adapters = [choice.key for choice in choices if choice.run is not None]
-    models = gr.CheckboxGroup(
+    models = gr.Dropdown(
         choices=[(choice.label, choice.key) for choice in choices], value=[*bases[:1], *adapters[:_FEW]]
     )
     if not board.rows and not board.problems:
@@ -157,7 +194,7 @@ def _plot(what: str) -> dict[str, Any]:
         "y_title": what,
         "color_title": " ",
         "color_map": {"training": "#8fb4dd", "validation": "#d9730d"},
-        "height": 300,
+        "height": 280,
         "min_width": 300,
     }
 
@@ -172,4 +209,6 @@ def _curves(curves: Curves) -> tuple[gr.LinePlot, gr.LinePlot]:
 
 def _drawn(series: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> gr.LinePlot:
     points = [(step, value, name) for name, own in series for step, value in own]
-    return gr.LinePlot(value=pd.DataFrame(points, columns=["step", "value", "curve"]), visible=bool(points))
+    if not points:
+        return gr.LinePlot(value=None, visible=False)
+    return gr.LinePlot(value=pd.DataFrame(points, columns=["step", "value", "curve"]), visible=True)

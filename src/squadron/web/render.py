@@ -10,8 +10,12 @@ from typing import Any
 import jinja2
 
 from squadron.experiments.browsing import Board, Listed
+from squadron.experiments.playground import MOST_MODELS
 from squadron.web.marking import cut_at_marks
 
+_LETTERS = "ABCDEF"
+"""What models are called on the page, in the text and above their answers."""
+assert len(_LETTERS) == MOST_MODELS
 _NAMES = {"targets": "modules", "target_modules": "modules", "lr": "learning rate"}
 
 
@@ -25,7 +29,10 @@ def answers(record: Mapping[str, Any]) -> str:
     places = [tuple(model["marked"]["place"]) if model["marked"] else None for model in models]
     seen = min(answer["seen"] for model in models for answer in model["answers"])
     pieces = cut_at_marks(record["context"], places, seen=seen)
-    return _template("answers.html").render(record=record, models=models, pieces=pieces, seen=seen)
+    rows = list(zip(*(model["answers"] for model in models), strict=True))  # a row a strategy, a cell a model
+    return _template("answers.html").render(
+        record=record, models=models, rows=rows, pieces=pieces, seen=seen, letters=_LETTERS
+    )
 
 
 def problem(text: str) -> str:
@@ -36,14 +43,16 @@ def problem(text: str) -> str:
 def leaderboard(board: Board) -> str:
     """The runs, best first."""
     axes = list(dict.fromkeys(axis for row in board.rows for axis in _changes(row)))
-    return _template("leaderboard.html").render(
-        board=board, rows=[{**row.figures, "name": row.name, "changes": _changes(row)} for row in board.rows], axes=axes
-    )
+    return _template("leaderboard.html").render(board=board, rows=[_shown(row) for row in board.rows], axes=axes)
 
 
 def run_facts(row: Listed, trouble: str) -> str:
     """What is known of one run, beside its curves; ``trouble`` says why there are none."""
-    return _template("run.html").render(row={**row.figures, "name": row.name}, changes=_changes(row), trouble=trouble)
+    return _template("run.html").render(row=_shown(row), trouble=trouble)
+
+
+def _shown(row: Listed) -> dict[str, Any]:
+    return {**row.figures, "name": row.name, "path": str(row.path), "changes": _changes(row)}
 
 
 def _changes(row: Listed) -> dict[str, str]:

@@ -16,7 +16,7 @@ from squadron.experiments.playground import Playground
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'; "
-    "form-action 'none'; base-uri 'none'; object-src 'none'"
+    "form-action 'none'; base-uri 'self'; object-src 'none'"
 )
 """What the page may load: its own server's files. Gradio's scripts and Vega's expressions need the two exceptions."""
 

@@ -21,7 +21,8 @@ MAY_USE = {
     "reporting": set(),
     "experiments": {"reporting", "training", "decoding", "scoring", "model", "data", "pocket"},
     "bench": {"experiments", "training", "decoding", "model", "data"},
-    "cli": {"bench", "experiments", "data", "scoring", "model"},
+    "web": {"experiments", "decoding"},
+    "cli": {"web", "bench", "experiments", "data", "scoring", "model"},
 }
 """What each room may import, beside itself and the files that stand in no room."""
 

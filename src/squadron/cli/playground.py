@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import rich.console
@@ -32,8 +33,6 @@ def add(app: typer.Typer) -> None:
 
             console.result(record, show)
 
-        try:
+        with contextlib.suppress(KeyboardInterrupt):  # how a server is meant to end
             serve(options, ready=ready)
-        except KeyboardInterrupt:
-            pass  # how a server is meant to end
         return 0

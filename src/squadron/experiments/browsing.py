@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from squadron.errors import RunError, SquadronError
 from squadron.files import read_json
@@ -85,7 +85,7 @@ def read_board(sweep: Path | None, runs: Sequence[Path]) -> Board:
                 rows[path.resolve()] = Listed(str(path), path, _own_figures(path))
             except SquadronError as problem:
                 problems.append(str(problem))
-    return Board(tuple(rows.values()), split, decoding, tuple(problems))
+    return Board(tuple(rows.values()), split, decoding, tuple(dict.fromkeys(problems)))
 
 
 def read_curves(run: Path) -> Curves:
@@ -102,10 +102,11 @@ def read_curves(run: Path) -> Curves:
             record = json.loads(line)
         except (json.JSONDecodeError, RecursionError):
             continue
-        step = record.get("step") if isinstance(record, dict) else None
+        if not isinstance(record, dict) or not _is_number(step := record.get("step")):
+            continue
         for name, points in found.items():
-            if _is_number(step) and _is_number(record.get(name)):
-                points.append((step, record[name]))
+            if _is_number(value := record.get(name)):
+                points.append((step, value))
     loss = _thinned(found["loss"])
     return Curves(loss, tuple(found["validation_loss"]), tuple(found["validation_f1"]))
 
@@ -145,5 +146,5 @@ def _thinned(points: list[tuple[float, float]]) -> tuple[tuple[float, float], ..
     return tuple((own[-1][0], sum(value for _, value in own) / len(own)) for own in bins)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

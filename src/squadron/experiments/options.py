@@ -145,7 +145,9 @@ class PlaygroundOptions(Options):
     base: str | None = Field(
         None, description="Base to ask without adapter. Default: the runs' own; pocket where there are none."
     )
-    host: str = Field("127.0.0.1", description="Address to listen on; any other than this machine's own is open to all.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; any other than this machine's own is open to all."
+    )
     port: Annotated[int, Field(ge=0, le=65535)] = Field(7860, description="Port to listen on; 0 for any free one.")
     max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
 

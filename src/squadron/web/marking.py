@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,8 +26,8 @@ def cut_at_marks(context: str, places: Sequence[tuple[int, int] | None], *, seen
     The pieces joined are the context, to the character. ``seen`` is how many characters the models saw.
     """
     known = {number: place for number, place in enumerate(places) if place is not None and place[0] < place[1]}
-    for place in known.values():
-        assert 0 <= place[0] and place[1] <= len(context), (place, len(context))
+    for start, stop in known.values():
+        assert 0 <= start < stop <= len(context), (start, stop, len(context))
     cuts = {0, len(context), min(seen, len(context)), *(end for place in known.values() for end in place)}
     ends = sorted(cuts)
     return [
@@ -36,5 +37,5 @@ def cut_at_marks(context: str, places: Sequence[tuple[int, int] | None], *, seen
             opens=tuple(number for number, place in known.items() if place[0] == start),
             seen=stop <= seen,
         )
-        for start, stop in zip(ends, ends[1:], strict=False)
+        for start, stop in itertools.pairwise(ends)
     ]

@@ -18,7 +18,10 @@ from squadron.web import render
 
 TITLE = "Squadron playground"
 CSS = Path(__file__).parent / "style.css"
-_DECODING = ("greedy", "span", "top-k", "nucleus", "temperature")
+_STRATEGIES = ("greedy", "span", "beam", "top-k", "nucleus", "temperature")
+"""All of them, those that draw nothing first: so they stand in the table, however they were chosen."""
+assert set(_STRATEGIES) == set(STRATEGIES)
+_BEGIN = [name for name in _STRATEGIES if name != "beam"]
 _FEW = 2
 """Adapters that are chosen to begin with, beside the base."""
 _WAITING = (
@@ -64,7 +67,7 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build(playground: Playground) -> gr.Blocks:
+def build(playground: Playground) -> Any:
     """The page of a playground."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_classes="top"):
@@ -90,7 +93,9 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             example = gr.Dropdown(titles, value=None, label="Example paragraph", elem_id="example")
-            context = gr.Textbox(label="Context", lines=9, max_lines=16, placeholder="The text to answer from", elem_id="context")
+            context = gr.Textbox(
+                label="Context", lines=9, max_lines=16, placeholder="The text to answer from", elem_id="context"
+            )
             asked = gr.Radio([], label="Its questions", visible=False, elem_id="asked")
             question = gr.Textbox(label="Question", placeholder="What do you want to know?", elem_id="question")
             button = gr.Button("Ask", variant="primary", elem_id="ask")
@@ -98,7 +103,7 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
                 [], multiselect=True, max_choices=MOST_MODELS, label="Models, side by side", elem_id="models"
             )
             decoding = gr.CheckboxGroup(
-                list(STRATEGIES), value=list(_DECODING), label="Decoding strategies", elem_id="decoding"
+                list(_STRATEGIES), value=_BEGIN, label="Decoding strategies", elem_id="decoding"
             )
         with gr.Column(scale=6, min_width=300):
             found = _html(_WAITING, "answers")
@@ -112,7 +117,8 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
 
     def answer(context: str, question: str, models: list[str], decoding: list[str]) -> str:
         try:
-            return render.answers(playground.ask(context, question, models, decoding))
+            strategies = [name for name in _STRATEGIES if name in decoding]
+            return render.answers(playground.ask(context, question, models, strategies))
         except SquadronError as problem:
             return render.problem(str(problem))
 

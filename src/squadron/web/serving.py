@@ -54,11 +54,11 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
-    except socket.gaierror:
-        raise ConfigError(f"--host {host}: no address of this machine; use 127.0.0.1, or 0.0.0.0 for all") from None
     except OSError as problem:
+        reason = str(problem.strerror).partition(" (while")[0]  # Python adds the address, which is named already
         raise DeviceError(
-            f"--host {host} --port {port}: cannot listen there ({problem.strerror}); use another --port, or 0 for any"
+            f"--host {host} --port {port}: cannot listen there ({reason}); "
+            f"use another --port (0 for any), or --host 127.0.0.1"
         ) from None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from squadron.errors import ConfigError, DataError, RunError
-from squadron.experiments.browsing import read_board, read_curves
+from squadron.experiments.browsing import Winner, read_board, read_curves
 from squadron.experiments.options import PlaygroundOptions, checked
 from squadron.experiments.playground import MOST_MODELS, Playground
 
@@ -128,6 +128,14 @@ def test_a_leaderboard_may_hold_anything(tmp_path: Path) -> None:
     assert [row.name for row in board.rows] == ["good", "bare"]
     assert not any(row.can_answer for row in board.rows)
     assert "a row without a usable name" in board.problems[0]
+    assert board.winner is None
+    for found, said in (
+        ({"told_apart": True, "p_value": 0.01}, Winner(True, 0.01)),
+        ({"p_value": "x"}, None),
+        ([], None),
+    ):
+        (tmp_path / "leaderboard.json").write_text(json.dumps({"runs": [], "winner": found}))
+        assert read_board(tmp_path, []).winner == said
     for text, words in (("[]", "has no list of runs"), ("{", "not JSON")):
         (tmp_path / "leaderboard.json").write_text(text)
         with pytest.raises(RunError, match=words):

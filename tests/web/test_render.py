@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from squadron.experiments.browsing import Board, Listed
+from squadron.experiments.browsing import Board, Listed, Winner
 from squadron.web import render
 
 HOSTILE = [
@@ -58,7 +58,7 @@ def record(text: str) -> dict[str, Any]:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_answers_and_boards_show_data_as_text(text: str) -> None:
     row = Listed(text, Path(text), {"status": text, "changes": {text: text}, "reason": text, "f1": text})
-    board = Board((row,), text, text, (text,))
+    board = Board((row,), text, text, None, (text,))
     for page in (render.answers(record(text)), render.leaderboard(board), render.run_facts(row, text)):
         seen = Seen(page)
         assert not seen.open
@@ -99,3 +99,12 @@ def test_figures_that_are_missing_or_are_none_are_dashes() -> None:
     assert page.count("–") >= 9
     assert "51.2 33.0 – 70.5" in " ".join(page.split())
     assert "unknown" in page
+    assert "a higher place may be chance" in page
+
+
+def test_a_board_says_whether_its_best_is_told_apart() -> None:
+    row = Listed("a", Path("a"), {})
+    chance = Seen(render.leaderboard(Board((row,), winner=Winner(False, 0.4)))).text
+    assert "does not tell the best setting from the second (p = 0.4): its place may be chance" in chance
+    proven = Seen(render.leaderboard(Board((row,), winner=Winner(True, 0.0123)))).text
+    assert "tells the best setting from the second (p = 0.012)" in proven

@@ -36,8 +36,8 @@ class Listed:
 
     @property
     def can_answer(self) -> bool:
-        """Whether there is an adapter to ask."""
-        return (self.path / "adapter").is_dir()
+        """Whether there is an adapter to ask, or a model whose weights were all trained."""
+        return (self.path / "adapter").is_dir() or (self.path / "model").is_dir()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,21 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
+class Winner:
+    """Whether the best setting of a sweep is told from the second best by a paired test, and its p-value."""
+
+    told_apart: bool
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """The runs of a sweep, best first, with what their scores were measured on."""
 
     rows: tuple[Listed, ...] = ()
     split: str = ""
     decoding: str = ""
+    winner: Winner | None = None
     problems: tuple[str, ...] = ()
 
 
@@ -67,10 +76,12 @@ def read_board(sweep: Path | None, runs: Sequence[Path]) -> Board:
     """
     rows: dict[Path, Listed] = {}
     split = decoding = ""
+    winner: Winner | None = None
     problems: list[str] = []
     if sweep is not None:
         record = _leaderboard(sweep)
         split, decoding = str(record.get("split", "")), str(record.get("decoding", ""))
+        winner = _winner(record.get("winner"))
         for row in record["runs"]:
             name = row.get("name") if isinstance(row, dict) else None
             # A name is one folder's: a row that points elsewhere is no run of this sweep.
@@ -85,7 +96,7 @@ def read_board(sweep: Path | None, runs: Sequence[Path]) -> Board:
                 rows[path.resolve()] = Listed(str(path), path, _own_figures(path))
             except SquadronError as problem:
                 problems.append(str(problem))
-    return Board(tuple(rows.values()), split, decoding, tuple(dict.fromkeys(problems)))
+    return Board(tuple(rows.values()), split, decoding, winner, tuple(dict.fromkeys(problems)))
 
 
 def read_curves(run: Path) -> Curves:
@@ -120,6 +131,13 @@ def _leaderboard(sweep: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or not isinstance(record.get("runs"), list):
         raise RunError(f"{path}: has no list of runs; give the folder that `squadron sweep --out` made")
     return record
+
+
+def _winner(found: Any) -> Winner | None:
+    """What a leaderboard says of its best, where it says so."""
+    if not isinstance(found, dict) or not _is_number(p_value := found.get("p_value")):
+        return None
+    return Winner(found.get("told_apart") is True, p_value)
 
 
 def _own_figures(path: Path) -> dict[str, Any]:

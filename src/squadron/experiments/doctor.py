@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import time
+from importlib import metadata
 from typing import Any
 
 import torch
@@ -16,10 +18,20 @@ from squadron.training.precision import precision_name, resolve_device, resolve_
 _SHAPE = (1024, 768, 3072)
 """Rows, inputs and outputs: GPT-2's first MLP matrix on a batch of 1,024 tokens."""
 
+EXTRAS = {
+    "web": ("gradio",),
+    "search": ("optuna",),
+    "ray": ("ray",),
+    "trackers": ("tensorboard", "mlflow-skinny", "wandb"),
+    "bench": ("transformers", "peft", "trl"),
+}
+"""What each extra of the package brings that a verb asks for by name."""
+
 
 def examine(options: Options) -> dict[str, Any]:
     """Device, memory, the precision that ``--precision`` gives, and matrix-product rates (floating-point operations
-    a second, median of 5) on GPT-2's shapes."""
+    a second, median of 5) on GPT-2's shapes; versions of what the extras bring, and where Chromium is (None where a
+    thing is missing)."""
     device = resolve_device(options.device)
     formats = [torch.float32, torch.bfloat16] + ([torch.float16] if device.type == "cuda" else [])
     return {
@@ -27,7 +39,17 @@ def examine(options: Options) -> dict[str, Any]:
         "memory_bytes": _memory(device),
         "precision": precision_name(resolve_precision(options.precision, device)),
         "matrix_products_per_second": {precision_name(dtype): _rate(device, dtype) for dtype in formats},
+        "extras": {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()},
+        "chromium": shutil.which("chromium"),
     }
+
+
+def _version(distribution: str) -> str | None:
+    """The version of what is installed, or None."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _memory(device: torch.device) -> int:

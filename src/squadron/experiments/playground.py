@@ -17,6 +17,7 @@ from squadron.experiments.browsing import SWEEP, Board, read_board
 from squadron.experiments.opening import open_run, run_base
 from squadron.experiments.options import PlaygroundOptions
 from squadron.experiments.pocket import base_location
+from squadron.experiments.run_folder import RunFolder
 from squadron.files import read_json
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.tokenizer import load_tokenizer
@@ -73,14 +74,15 @@ class Playground:
     def choices(self) -> tuple[Choice, ...]:
         """The models that may be asked: bases first, then adapters in the leaderboard's order."""
         adapters = []
+        bases = [self.options.base] if self.options.base else []
         for row in self.board().rows:
             try:
                 if row.can_answer:
                     adapters.append(Choice(row.name, run_base(row.path), row.path))
+                    bases.append(str(RunFolder.open(row.path).record["config"]["base"]))  # what training began with
             except SquadronError:
-                continue  # the board says what is wrong with it
-        named = [self.options.base] if self.options.base else []
-        bases = list(dict.fromkeys([*named, *(choice.base for choice in adapters)])) or [POCKET]
+                continue  # a run that cannot be opened cannot be asked; the board lists it all the same
+        bases = list(dict.fromkeys(bases)) or [POCKET]
         return (*(Choice(f"{name} (untouched)", name, None) for name in bases), *adapters)
 
     def ask(self, context: str, question: str, models: Sequence[str], decoding: Sequence[str]) -> dict[str, Any]:

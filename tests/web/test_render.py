@@ -21,7 +21,7 @@ HOSTILE = [
 ]
 
 OURS = {"section", "p", "bdi", "div", "mark", "span", "table", "caption", "thead", "tbody", "tr", "th", "td"}
-OURS |= {"strong", "button", "h3", "dl", "dt", "dd"}
+OURS |= {"strong", "button", "h2", "dl", "dt", "dd"}
 """Elements that the templates have; none of them does anything by itself."""
 
 

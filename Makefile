@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help setup test demo performance pocket lint format clean
+.PHONY: help setup test demo performance pocket screenshots lint format clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ performance: setup  ## measure beside the peers and write docs/performance.md (a
 
 pocket: setup  ## the study's 75 runs on the pocket base; writes docs/pocket.md (twenty minutes)
 	$(BIN)/python benchmarks/pocket_study.py
+
+screenshots: setup  ## README's pictures from a real pocket study, by a headless Chromium: docs/images/ (some minutes)
+	$(BIN)/python benchmarks/screenshots.py $(if $(STUDY),--study $(STUDY))
 
 format: setup  ## write the format and the mendable lint
 	$(BIN)/ruff check --fix --quiet src tests || true

@@ -21,7 +21,8 @@ MAY_USE = {
     "reporting": {"scoring", "data"},
     "experiments": {"reporting", "training", "decoding", "scoring", "model", "data", "pocket"},
     "bench": {"experiments", "training", "decoding", "model", "data"},
-    "cli": {"bench", "experiments", "reporting", "data", "scoring", "model"},
+    "web": {"experiments", "decoding"},
+    "cli": {"web", "bench", "experiments", "reporting", "data", "scoring", "model"},
 }
 """What each room may import, beside itself and the files that stand in no room."""
 

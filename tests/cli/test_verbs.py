@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,10 @@ import torch
 
 from squadron.cli.main import build, spread_lists
 from squadron.data.sources import load_data
+from squadron.experiments.doctor import EXTRAS
 from squadron.scoring.evaluation import score
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_lists_may_be_given_in_one_go() -> None:
@@ -136,3 +142,23 @@ def test_doctor_says_what_auto_chooses(squadron: Any) -> None:
     assert found["precision"] in ("fp32", "bf16", "fp16")
     assert found["matrix_products_per_second"]["fp32"] > 1e8
     assert "fp32 products" in squadron("doctor").out
+
+
+def test_doctor_says_which_extras_are_here(squadron: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra, wanted in declared.items():
+        if extra != "dev":
+            assert set(EXTRAS[extra]) <= {re.split(r"[>=\[ ]", one)[0] for one in wanted}
+    assert squadron("doctor", "--json").record["extras"]["web"]["gradio"] == metadata.version("gradio")
+
+    def only_peft(name: str) -> str:
+        if name in ("peft", "squadron", "torch", "numpy", "tokenizers", "safetensors"):
+            return "1.2"
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", only_peft)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    lines = " ".join(squadron("doctor").out.split())
+    assert "extra web gradio missing: pip install 'squadron[web]'" in lines
+    assert "extra bench peft 1.2; transformers, trl missing: pip install 'squadron[bench]'" in lines
+    assert "chromium missing" in lines

@@ -33,9 +33,19 @@ def add(app: typer.Typer) -> None:
                         ("precision", f"{record['precision']} (by --precision {options.precision})"),
                         *((f"{name} products", f"{rate / 1e9:,.0f} GFLOP/s") for name, rate in rates.items()),
                         *((name, version) for name, version in record["environment"]["versions"].items()),
+                        *((f"extra {extra}", _extra(extra, found)) for extra, found in record["extras"].items()),
+                        ("chromium", record["chromium"] or "missing; only browser tests and screenshots need it"),
                     ]
                 )
             )
 
         console.result(record, show)
         return 0
+
+
+def _extra(name: str, found: dict[str, str | None]) -> str:
+    """What an extra has here, and how to get what it lacks."""
+    here = ", ".join(f"{package} {version}" for package, version in found.items() if version)
+    missing = ", ".join(package for package, version in found.items() if not version)
+    lacking = f"{missing} missing: pip install 'squadron[{name}]'" if missing else ""
+    return "; ".join(filter(None, (here, lacking)))

@@ -15,6 +15,7 @@ from squadron.cli import (
     doctor,
     evaluate,
     export,
+    playground,
     pocket,
     prepare,
     report,
@@ -54,7 +55,7 @@ def build() -> typer.Typer:
             typer.echo(of("squadron"))
             raise typer.Exit
 
-    studying = (prepare, train, evaluate, sweep, reproduce, runs, ask, score, analyze, report)
+    studying = (prepare, train, evaluate, sweep, reproduce, runs, ask, playground, score, analyze, report)
     for module in (*studying, export, base, doctor, bench, pocket):
         module.add(app)
     return app

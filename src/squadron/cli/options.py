@@ -66,15 +66,18 @@ def verb(
 
 def list_flags(options: type[Options]) -> set[str]:
     """The flags that take several values."""
-    return {flag_name(key) for key, field in options.model_fields.items() if _plain(field.annotation)[1]}
+    fields = options.model_fields.items()
+    return {flag_name(key) for key, field in fields if _plain(field.annotation)[1] and not _is_argument(field)}
 
 
 def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
     kind, many = _plain(field.annotation)
     described = field.description or ""
-    argument = isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("argument")
+    argument = _is_argument(field)
     required = field.is_required()
     default = None if field.default is PydanticUndefined else field.default
+    if many and argument:
+        return _keyword(key, Annotated[list[str] | None, typer.Argument(help=described, metavar=key.upper())], None)
     if many:
         # The default is the model's own; click would show a list of one as its text.
         shown = " ".join(map(str, default)) if default else False
@@ -103,6 +106,11 @@ def _extra(key: str, default: Any, text: str) -> inspect.Parameter:
 def _was_typed(context: typer.Context, key: str) -> bool:
     source = context.get_parameter_source(key)
     return source is not None and source.name != "DEFAULT"
+
+
+def _is_argument(field: FieldInfo) -> bool:
+    """Whether a field is given by its place rather than by a flag."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("argument"))
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:

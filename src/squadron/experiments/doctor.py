@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from importlib import metadata
 from typing import Any
 
 import torch
@@ -11,10 +13,20 @@ from squadron.experiments.environment import describe_environment
 from squadron.experiments.options import Options
 from squadron.training.precision import cpu_rates, precision_name, product_rates, resolve_device, resolve_precision
 
+EXTRAS = {
+    "web": ("gradio",),
+    "search": ("optuna",),
+    "ray": ("ray",),
+    "trackers": ("tensorboard", "mlflow-skinny", "wandb"),
+    "bench": ("transformers", "peft", "trl"),
+}
+"""What each extra of the package brings that a verb asks for by name."""
+
 
 def examine(options: Options) -> dict[str, Any]:
     """Device, memory, the precision that ``--precision`` gives, and the matrix-product rates (floating-point operations
-    a second) by which ``auto`` chooses on a CPU."""
+    a second) by which ``auto`` chooses on a CPU; versions of what the extras bring, and where Chromium is (None
+    where a thing is missing)."""
     device = resolve_device(options.device)
     if device.type == "cuda":
         rates = product_rates([torch.float32, torch.bfloat16, torch.float16], device)
@@ -25,7 +37,17 @@ def examine(options: Options) -> dict[str, Any]:
         "memory_bytes": memory_bytes(device),
         "precision": precision_name(resolve_precision(options.precision, device)),
         "matrix_products_per_second": {precision_name(dtype): rate for dtype, rate in rates.items()},
+        "extras": {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()},
+        "chromium": shutil.which("chromium"),
     }
+
+
+def _version(distribution: str) -> str | None:
+    """The version of what is installed, or None."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def memory_bytes(device: torch.device) -> int:

@@ -155,6 +155,23 @@ class AskOptions(Options):
     max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
 
 
+class PlaygroundOptions(Options):
+    """Options of ``playground``."""
+
+    runs: tuple[str, ...] = Field(
+        (), description="Run folders whose adapters may be asked.", json_schema_extra={"argument": True}
+    )
+    sweep: str | None = Field(None, description="Sweep folder: its leaderboard, its runs' curves and adapters.")
+    base: str | None = Field(
+        None, description="Base to ask without adapter. Default: the runs' own; pocket where there are none."
+    )
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; any other than this machine's own is open to all."
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(7860, description="Port to listen on; 0 for any free one.")
+    max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
+
+
 class ExportOptions(Options):
     """Options of ``export``."""
 

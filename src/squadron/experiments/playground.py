@@ -1,0 +1,183 @@
+"""What the playground does, without its page: models that may be asked, examples, and answers side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from squadron.data.prepared import load_split
+from squadron.data.squad import Dataset, Paragraph
+from squadron.decoding.strategies import resolve_strategies
+from squadron.errors import ConfigError, RunError, SquadronError
+from squadron.experiments.answerer import Answerer, checked_context
+from squadron.experiments.browsing import SWEEP, Board, read_board
+from squadron.experiments.opening import open_run, run_base
+from squadron.experiments.options import PlaygroundOptions
+from squadron.experiments.pocket import base_location
+from squadron.experiments.run_folder import RunFolder
+from squadron.files import read_json
+from squadron.model.checkpoint import Base, load_base
+from squadron.model.tokenizer import load_tokenizer
+from squadron.pocket.base import NAME as POCKET
+from squadron.pocket.world import make_dataset
+from squadron.scoring.metrics import answer_scores
+from squadron.training.precision import resolve_device, resolve_precision
+
+LONGEST_QUESTION = 2_000
+"""Characters of a question; the longest of SQuAD has a few hundred."""
+MOST_MODELS = 6
+"""Models that answer one question beside each other: as many as a page can tell apart."""
+_EXAMPLES = 8
+"""Example paragraphs that are offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model that may be asked: a base alone, or the adapter of a run on it. ``label`` is for people."""
+
+    label: str
+    base: str
+    run: Path | None
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other: two folders may have runs of one name."""
+        return f"base:{self.base}" if self.run is None else f"run:{self.run}"
+
+
+class Playground:
+    """Bases and adapters, loaded when they are first asked and kept. One question is answered at a time."""
+
+    def __init__(self, options: PlaygroundOptions) -> None:
+        """Find out what there is. Raises a :class:`SquadronError` where a folder that was named is not usable."""
+        self.options = options
+        self._device = resolve_device(options.device)
+        self._dtype = resolve_precision(options.precision, self._device)
+        self._sweep = None if options.sweep is None else Path(options.sweep)
+        self._runs = tuple(Path(run) for run in options.runs)
+        self._bases: dict[str, Base] = {}
+        self._busy = threading.Lock()
+        for run in self._runs:
+            run_base(run)  # says at once which folder is none
+        self.board()
+        first = self.choices()[0]
+        self._base(first.base)  # and which base is not there
+        self.examples = self._find_examples()
+
+    def board(self) -> Board:
+        """The runs as their folders are now; a sweep may be going on."""
+        return read_board(self._sweep, self._runs)
+
+    def choices(self) -> tuple[Choice, ...]:
+        """The models that may be asked: bases first, then adapters in the leaderboard's order."""
+        adapters = []
+        bases = [self.options.base] if self.options.base else []
+        for row in self.board().rows:
+            try:
+                if row.can_answer:
+                    adapters.append(Choice(row.name, run_base(row.path), row.path))
+                    bases.append(str(RunFolder.open(row.path).record["config"]["base"]))  # what training began with
+            except SquadronError:
+                continue  # a run that cannot be opened cannot be asked; the board lists it all the same
+        bases = list(dict.fromkeys(bases)) or [POCKET]
+        return (*(Choice(f"{name} (untouched)", name, None) for name in bases), *adapters)
+
+    def ask(self, context: str, question: str, models: Sequence[str], decoding: Sequence[str]) -> dict[str, Any]:
+        """Answer with the models of these keys by these strategies.
+
+        Returns ``context``, ``question``, ``golds`` (where it is an example's) and ``models``: a label and the records
+        of :meth:`squadron.experiments.answerer.Answerer.answer` for each, each record with ``exact_match`` and ``f1``
+        (0 to 1) where there are golds. Raises a :class:`SquadronError` for what a user can cause.
+        """
+        context, question = checked_context(context, source="the context"), question.strip()
+        if not question:
+            raise ConfigError("the question is empty; write one")
+        if len(question) > LONGEST_QUESTION:
+            raise ConfigError(f"the question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are taken")
+        chosen = [choice for choice in self.choices() if choice.key in models]
+        if not chosen:
+            raise ConfigError("no model is chosen; choose one or more")
+        if len(chosen) > MOST_MODELS:
+            raise ConfigError(f"{len(chosen)} models are chosen; at most {MOST_MODELS} answer beside each other")
+        if not decoding:
+            raise ConfigError("no decoding strategy is chosen; choose one or more")
+        strategies = resolve_strategies(tuple(decoding))
+        answers: list[dict[str, Any]] = []
+        with self._busy:
+            for answerer in self._answerers(chosen):
+                answers += answerer.answer(
+                    context,
+                    question,
+                    strategies=strategies,
+                    max_new_tokens=self.options.max_new_tokens,
+                    seed=self.options.seed,
+                )
+        golds = self._golds(context, question)
+        for answer in answers if golds else ():
+            answer["exact_match"], answer["f1"] = answer_scores(answer["answer"], golds)
+        by_model = [
+            {"label": choice.label, "answers": [answer for answer in answers if answer["model"] == choice.key]}
+            for choice in chosen
+        ]
+        return {"context": context, "question": question, "golds": golds, "models": by_model}
+
+    def _answerers(self, chosen: Sequence[Choice]) -> list[Answerer]:
+        """Each base alone where it is chosen, and its chosen adapters as one fleet."""
+        found = []
+        for name in dict.fromkeys(choice.base for choice in chosen):
+            base = self._base(name)
+            tokenizer = load_tokenizer(base.folder)
+            own = [choice for choice in chosen if choice.base == name]
+            found += [Answerer(base, tokenizer, (choice.key,)) for choice in own if choice.run is None]
+            runs = {choice.key: choice.run for choice in own if choice.run is not None}
+            if runs:
+                adapters = tuple(open_run(path, base=base).adapter for path in runs.values())
+                found.append(Answerer(base, tokenizer, tuple(runs), adapters))
+        return found
+
+    def _base(self, name: str) -> Base:
+        if name not in self._bases:
+            self._bases[name] = load_base(
+                base_location(name), offline=self.options.offline, dtype=self._dtype, device=self._device
+            )
+        return self._bases[name]
+
+    def _golds(self, context: str, question: str) -> list[str]:
+        """The answers that count as right, where this is an example's question about its own paragraph."""
+        for paragraph in self.examples:
+            if paragraph.context.strip() == context:
+                for asked in paragraph.questions:
+                    if asked.text.strip() == question:
+                        return list(dict.fromkeys(answer.text for answer in asked.answers))
+        return []
+
+    def _find_examples(self) -> tuple[Paragraph, ...]:
+        """Paragraphs to try: of the sweep's data, else of a run's, else of the pocket world."""
+        candidates: list[Path | None] = []
+        if self._sweep is not None:
+            candidates += [self._sweep / "data", _named(self._sweep / SWEEP, "dataset")]
+        candidates += [_named(run / "run.json", "data") for run in self._runs]
+        for folder in filter(None, candidates):
+            for split in ("test", "validation"):
+                try:
+                    found = load_split(folder, split).dataset
+                except (SquadronError, OSError):
+                    continue  # moved, changed or without such a split: examples are a help, no promise
+                return _askable(found)
+        return _askable(make_dataset("test", 6 * _EXAMPLES, seed=self.options.seed))
+
+
+def _askable(dataset: Dataset) -> tuple[Paragraph, ...]:
+    """The first paragraphs that have something to ask."""
+    return tuple(paragraph for paragraph in dataset.paragraphs if paragraph.questions)[:_EXAMPLES]
+
+
+def _named(record: Path, key: str) -> Path | None:
+    """The folder that a record's config names, where it names one."""
+    try:
+        return Path(str(read_json(record, what="a record with its config", error=RunError)["config"][key]))
+    except (RunError, KeyError, TypeError):
+        return None

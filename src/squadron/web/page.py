@@ -1,0 +1,226 @@
+"""The page as Gradio components: what stands where, and what happens when. What it shows of data is made by
+:mod:`squadron.web.render`; what it does, by :mod:`squadron.experiments.playground`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from squadron.decoding.strategies import STRATEGIES
+from squadron.errors import SquadronError
+from squadron.experiments.browsing import Board, Curves, read_curves
+from squadron.experiments.playground import MOST_MODELS, Playground
+from squadron.web import render
+
+TITLE = "Squadron playground"
+CSS = Path(__file__).parent / "style.css"
+_STRATEGIES = ("greedy", "span", "beam", "top-k", "nucleus", "temperature")
+"""All of them, those that draw nothing first: so they stand in the table, however they were chosen."""
+assert set(_STRATEGIES) == set(STRATEGIES)
+_BEGIN = [name for name in _STRATEGIES if name != "beam"]
+_FEW = 2
+"""Adapters that are chosen to begin with, beside the base."""
+_WAITING = (
+    '<div class="empty"><p>Choose an example or paste a text, write a question, and ask.</p>'
+    "<p>The answer is marked in the text, with its probability, every decoding strategy beside the other.</p></div>"
+)
+_NO_RUNS = (
+    '<div class="empty"><p>No runs are open. Start the playground with run folders or a sweep:</p>'
+    "<pre>squadron playground runs/first runs/second\nsquadron playground --sweep sweeps/paper</pre></div>"
+)
+_PICK = """element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-run]');
+  if (button) trigger('click', {run: button.dataset.run});
+});"""
+_SWITCH = "() => { document.body.classList.toggle('dark'); }"
+
+
+def theme() -> gr.themes.Base:
+    """Calm colours, those of ``style.css``, and the system's own fonts: none is fetched."""
+    sans, mono = ("system-ui", "-apple-system", "Segoe UI", "sans-serif"), ("ui-monospace", "Menlo", "monospace")
+    made = gr.themes.Base(
+        primary_hue=gr.themes.colors.blue,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_lg,
+        font=sans,
+        font_mono=mono,
+    )
+    return made.set(
+        body_background_fill="#f4f6f9",
+        body_background_fill_dark="#0e131a",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#161d27",
+        block_border_width="1px",
+        border_color_primary="#dfe4ea",
+        border_color_primary_dark="#2c3644",
+        block_label_text_color="#586374",
+        block_title_text_color="#586374",
+        block_title_text_color_dark="#9aa6b6",
+        input_background_fill="#f4f6f9",
+        body_text_color_subdued="#586374",
+        body_text_color_subdued_dark="#9aa6b6",
+        input_placeholder_color="#586374",
+        input_placeholder_color_dark="#9aa6b6",
+        button_primary_background_fill="#1d4ed8",
+        button_primary_background_fill_hover="#1e40af",
+        input_background_fill_dark="#0e131a",
+        checkbox_label_background_fill="#f4f6f9",
+        checkbox_label_background_fill_dark="#0e131a",
+    )
+
+
+def build(playground: Playground) -> Any:
+    """The page of a playground."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+        with gr.Row(elem_classes="top"):
+            _html(
+                "<h1>Squadron playground</h1><p>Ask GPT-2 and its LoRA adapters about a text. Runs on this machine; "
+                "nothing leaves it.</p>",
+                "title",
+            )
+            gr.Button("Light / dark", size="sm", min_width=110, elem_classes="switch").click(None, js=_SWITCH)
+        with gr.Tabs():
+            with gr.Tab("Ask", id="ask"):
+                models = _ask_tab(playground)
+            with gr.Tab("Runs", id="runs"):
+                board, run = _runs_tab(playground)
+        page.load(lambda: _now(playground), outputs=[models, board, run], api_visibility="private", queue=False)
+    page.queue(default_concurrency_limit=1, api_open=False)
+    return page
+
+
+def _ask_tab(playground: Playground) -> gr.Dropdown:
+    """Ask and see the answers. Returns the list of models, which a reload of the page brings up to date."""
+    titles = [(paragraph.article or f"Paragraph {n + 1}", n) for n, paragraph in enumerate(playground.examples)]
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=4, min_width=300):
+            example = gr.Dropdown(titles, value=None, label="Example paragraph", elem_id="example")
+            context = gr.Textbox(
+                label="Context", lines=9, max_lines=16, placeholder="The text to answer from", elem_id="context"
+            )
+            asked = gr.Radio([], label="Its questions", visible=False, elem_id="asked")
+            question = gr.Textbox(label="Question", placeholder="What do you want to know?", elem_id="question")
+            button = gr.Button("Ask", variant="primary", elem_id="ask")
+            models = gr.Dropdown(
+                [], multiselect=True, max_choices=MOST_MODELS, label="Models, side by side", elem_id="models"
+            )
+            decoding = gr.CheckboxGroup(
+                list(_STRATEGIES), value=_BEGIN, label="Decoding strategies", elem_id="decoding"
+            )
+        with gr.Column(scale=6, min_width=300):
+            found = _html(_WAITING, "answers")
+
+    def show_example(number: int | None) -> tuple[Any, ...]:
+        if number is None:
+            return gr.skip(), gr.Radio(choices=[], visible=False), gr.skip()
+        paragraph = playground.examples[number]
+        questions = list(dict.fromkeys(one.text for one in paragraph.questions))
+        return paragraph.context, gr.Radio(choices=questions, value=questions[0], visible=True), questions[0]
+
+    def answer(context: str, question: str, models: list[str], decoding: list[str]) -> str:
+        try:
+            strategies = [name for name in _STRATEGIES if name in decoding]
+            return render.answers(playground.ask(context, question, models, strategies))
+        except SquadronError as problem:
+            return render.problem(str(problem))
+
+    example.input(show_example, example, [context, asked, question], api_visibility="private", queue=False)
+    asked.input(lambda text: text, asked, question, api_visibility="private", queue=False)
+    gr.on(
+        [button.click, question.submit],
+        answer,
+        [context, question, models, decoding],
+        found,
+        api_visibility="private",
+        concurrency_limit=1,
+        show_progress="minimal",
+        scroll_to_output=True,
+    )
+    return models
+
+
+def _runs_tab(playground: Playground) -> tuple[gr.HTML, gr.Dropdown]:
+    """The leaderboard and the curves of a chosen run. Returns what a reload of the page brings up to date."""
+    board = _html(_NO_RUNS, "board", on_load=_PICK)
+    run = gr.Dropdown([], label="Run", visible=False, elem_id="run")
+    facts = _html("", "facts")
+    with gr.Row():
+        loss = gr.LinePlot(visible=False, elem_id="loss-curve", **_plot("loss"))
+        f1 = gr.LinePlot(visible=False, elem_id="f1-curve", y_lim=[0, 100], **_plot("F1, points"))
+
+    def show_run(path: str | None) -> tuple[Any, ...]:
+        try:
+            rows = {str(row.path): row for row in playground.board().rows}
+        except SquadronError as problem:
+            return render.problem(str(problem)), *_curves(Curves())
+        if path not in rows:
+            return "", *_curves(Curves())
+        curves = read_curves(rows[path].path)
+        return render.run_facts(rows[path], curves.problem), *_curves(curves)
+
+    def pick(event: gr.EventData) -> str:
+        return str(event.run)
+
+    board.click(pick, None, run, api_visibility="private", queue=False)
+    run.change(show_run, run, [facts, loss, f1], api_visibility="private", show_progress="hidden")
+    return board, run
+
+
+def _html(value: str, name: str, *, on_load: str | None = None) -> gr.HTML:
+    """A place for what :mod:`squadron.web.render` makes, in the page's own style."""
+    return gr.HTML(value, elem_id=name, apply_default_css=False, js_on_load=on_load)
+
+
+def _now(playground: Playground) -> tuple[Any, ...]:
+    """Models, leaderboard and runs as the folders are at this moment."""
+    try:
+        board, choices = playground.board(), playground.choices()
+    except SquadronError as problem:
+        return gr.skip(), render.problem(str(problem)), gr.skip()
+    bases = [choice.key for choice in choices if choice.run is None]
+    adapters = [choice.key for choice in choices if choice.run is not None]
+    models = gr.Dropdown(
+        choices=[(choice.label, choice.key) for choice in choices], value=[*bases[:1], *adapters[:_FEW]]
+    )
+    if not board.rows and not board.problems:
+        return models, gr.skip(), gr.skip()
+    return models, render.leaderboard(board), _run_choices(board)
+
+
+def _run_choices(board: Board) -> gr.Dropdown:
+    names = [(row.name, str(row.path)) for row in board.rows]
+    return gr.Dropdown(choices=names, value=names[0][1] if names else None, visible=bool(names))
+
+
+def _plot(what: str) -> dict[str, Any]:
+    """What both plots share. Columns have fixed names: a name from data would be read as an expression."""
+    return {
+        "x": "step",
+        "y": "value",
+        "color": "curve",
+        "x_title": "step",
+        "y_title": what,
+        "color_title": " ",
+        "color_map": {"training": "#8fb4dd", "validation": "#d9730d"},
+        "height": 280,
+        "min_width": 300,
+    }
+
+
+def _curves(curves: Curves) -> tuple[gr.LinePlot, gr.LinePlot]:
+    """The loss of training and validation, and F1 on the validation slice; a plot without points is not shown."""
+    return (
+        _drawn([("training", curves.loss), ("validation", curves.validation_loss)]),
+        _drawn([("validation", curves.validation_f1)]),
+    )
+
+
+def _drawn(series: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> gr.LinePlot:
+    points = [(step, value, name) for name, own in series for step, value in own]
+    if not points:
+        return gr.LinePlot(value=None, visible=False)
+    return gr.LinePlot(value=pd.DataFrame(points, columns=["step", "value", "curve"]), visible=True)

@@ -1,0 +1,115 @@
+"""A sweep folder with one adapter that was trained for a moment, and the playground served over it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from squadron.experiments.evaluate import evaluate
+from squadron.experiments.options import EvaluateOptions, PrepareOptions, TrainOptions, checked
+from squadron.experiments.prepare import prepare
+from squadron.experiments.train import train
+
+RUN = "r4-lr1e-3-attention"
+HOSTILE = (
+    '"><img src=x onerror="window.harmed=1">',
+    "${window.harmed=2}{{window.harmed}}@children <b>",
+    "**bold** [link](javascript:window.harmed=3) =cmd()",
+    "\u202eturned<svg onload=window.harmed=4>",
+)
+"""Names of runs. Two more of their kind, for texts: a script element, and very long."""
+CHROMIUM = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def board_row(name: str, **figures: Any) -> dict[str, Any]:
+    """A row of a leaderboard as a sweep writes it."""
+    row = {
+        "name": name,
+        "status": "done",
+        "changes": {"rank": 4, "lr": 1e-3, "targets": ["attention"]},
+        "exact_match": 40.0,
+        "f1": 51.25,
+        "exact_match_interval": [20.0, 60.0],
+        "f1_interval": [33.0, 70.5],
+        "questions": 6,
+        "trainable_parameters": 24576,
+        "seconds": 61.0,
+        "peak_memory_bytes": 2**29,
+    }
+    return {**row, **figures}
+
+
+@pytest.fixture(scope="session")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep folder of the pocket base: one run that was trained, copies of it under hostile names, one that failed.
+
+    Six steps teach little; what is asked of the page does not depend on how good the adapter is.
+    """
+    folder = tmp_path_factory.mktemp("sweep")
+    run, data = folder / "runs" / RUN, folder / "data"
+    prepare(PrepareOptions(dataset="pocket", out=str(data), train_size=24, val_size=6, test_size=12))
+    options = {"base": "pocket", "data": str(data), "out": str(run), "epochs": 2, "eval_questions": 2}
+    train(checked(TrainOptions, {**options, "precision": "fp32", "order": "paragraph"}))
+    evaluate(checked(EvaluateOptions, {"run": str(run), "precision": "fp32", "max_new_tokens": 4}))
+    for name in HOSTILE:
+        shutil.copytree(run, folder / "runs" / name)
+    rows = [board_row(RUN), *(board_row(name, status=name, changes={name: name}, reason=name) for name in HOSTILE)]
+    rows.append({"name": "r64", "status": "failed", "changes": {"rank": 64}, "reason": "out of memory"})
+    board = {"schema": 1, "split": "validation", "decoding": "greedy", "runs": rows}
+    (folder / "leaderboard.json").write_text(json.dumps(board))
+    return folder
+
+
+@dataclass(frozen=True)
+class Served:
+    """A playground that is being served by another process."""
+
+    url: str
+    port: int
+    process: subprocess.Popen[str]
+    run: Path
+
+
+@pytest.fixture(scope="module")
+def served(sweep: Path) -> Iterator[Served]:
+    """``squadron playground RUN --sweep DIR`` as a person starts it, on a free port."""
+    pytest.importorskip("gradio", reason="the playground's page needs gradio (pip install 'squadron[web]')")
+    command = [sys.executable, "-m", "squadron", "playground", "--sweep", str(sweep), "--port", "0", "--json"]
+    command += ["--max-new-tokens", "8", "--precision", "fp32"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        record = json.loads(process.stdout.readline())
+        try:
+            yield Served(record["url"], record["port"], process, sweep / "runs" / RUN)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, the system's own."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("browser tests need chromium (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=found, args=CHROMIUM)
+        yield opened
+        opened.close()

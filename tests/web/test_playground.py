@@ -1,0 +1,180 @@
+"""The playground without its page: models, examples, answers, and what a leaderboard's file may hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from squadron.errors import ConfigError, DataError, RunError
+from squadron.experiments.browsing import Winner, read_board, read_curves
+from squadron.experiments.options import PlaygroundOptions, checked
+from squadron.experiments.playground import MOST_MODELS, Playground
+
+from .conftest import HOSTILE, RUN, board_row
+
+
+def opened(**options: Any) -> Playground:
+    return Playground(checked(PlaygroundOptions, {"max_new_tokens": 6, "precision": "fp32", **options}))
+
+
+@pytest.fixture(scope="module")
+def over_sweep(sweep: Path) -> Playground:
+    return opened(sweep=str(sweep))
+
+
+def test_with_nothing_named_the_pocket_base_can_be_asked() -> None:
+    playground = opened()
+    assert [choice.key for choice in playground.choices()] == ["base:pocket"]
+    paragraph = playground.examples[0]
+    asked = paragraph.questions[0]
+    found = playground.ask(paragraph.context, f" {asked.text} ", ["base:pocket"], ["span", "greedy"])
+    assert found["golds"] == list(dict.fromkeys(answer.text for answer in asked.answers))
+    (model,) = found["models"]
+    span, greedy = model["answers"]
+    assert (span["decoding"], greedy["decoding"]) == ("span", "greedy")
+    start, stop = span["place"]
+    assert found["context"][start:stop] == span["answer"] != ""
+    assert 0 <= span["f1"] <= 1
+    # What is no example's question has no right answer to compare with.
+    other = playground.ask(paragraph.context, "Why?", ["base:pocket"], ["span"])
+    assert other["golds"] == []
+    assert "f1" not in other["models"][0]["answers"][0]
+
+
+def test_base_and_adapters_of_a_sweep_answer_as_each_does_alone(over_sweep: Playground, sweep: Path) -> None:
+    choices = over_sweep.choices()
+    assert [choice.label for choice in choices] == ["pocket (untouched)", RUN, *HOSTILE]  # r64 has no adapter
+    first, second = choices[1].key, choices[2].key
+    paragraph = over_sweep.examples[0]
+    ask = (paragraph.context, paragraph.questions[0].text)
+    together = over_sweep.ask(*ask, [second, "base:pocket", first], ["greedy", "nucleus"])["models"]
+    assert [model["label"] for model in together] == ["pocket (untouched)", RUN, HOSTILE[0]]
+    alone = over_sweep.ask(*ask, ["base:pocket"], ["greedy", "nucleus"])["models"]
+    assert together[0] == alone[0]
+    said = [[answer["answer"] for answer in model["answers"]] for model in together]
+    assert said[1] == said[2] != said[0]  # the second run is a copy of the first
+    single = opened(runs=(str(sweep / "runs" / RUN),))
+    assert [choice.key for choice in single.choices()] == ["base:pocket", f"run:{sweep / 'runs' / RUN}"]
+    assert single.examples == over_sweep.examples  # of the very data that the run was trained on
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"context": " "}, "the context: empty"),
+        ({"context": "x" * 100_001}, "100,001 characters; at most 100,000"),
+        ({"question": "\n"}, "the question is empty"),
+        ({"question": "y" * 2_001}, "2,001 characters; at most 2,000"),
+        ({"question": "why " * 400}, "does not fit the model; shorten it"),
+        ({"models": ["run:/nowhere"]}, "no model is chosen"),
+        ({"decoding": []}, "no decoding strategy is chosen"),
+        ({"decoding": ["best"]}, "no strategy 'best'"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(over_sweep: Playground, changed: dict[str, Any], words: str) -> None:
+    asked = {"context": "A town.", "question": "What?", "models": ["base:pocket"], "decoding": ["greedy"], **changed}
+    with pytest.raises((ConfigError, DataError), match=words):
+        over_sweep.ask(**asked)
+
+
+def test_more_models_than_a_page_can_tell_apart_are_refused(
+    over_sweep: Playground, sweep: Path, tmp_path: Path
+) -> None:
+    run = sweep / "runs" / RUN
+    for number in range(MOST_MODELS):
+        (tmp_path / f"copy{number}").symlink_to(run)
+    # One folder under several names is one run.
+    again = opened(runs=tuple(str(tmp_path / f"copy{number}") for number in range(MOST_MODELS)))
+    assert len(again.choices()) == 2
+    board = json.loads((sweep / "leaderboard.json").read_text())
+    assert len(board["runs"]) == MOST_MODELS  # and the base
+    every = [choice.key for choice in over_sweep.choices()]
+    assert len(every) == MOST_MODELS  # r64 never got an adapter
+    assert len(over_sweep.ask("A town.", "What?", every, ["greedy"])["models"]) == MOST_MODELS
+    other = opened(sweep=str(sweep), base="pocket", runs=(str(other_run(run, tmp_path / "other")),))
+    with pytest.raises(ConfigError, match=f"7 models are chosen; at most {MOST_MODELS}"):
+        other.ask("A town.", "What?", [choice.key for choice in other.choices()], ["greedy"])
+
+
+def other_run(run: Path, path: Path) -> Path:
+    path.mkdir()
+    for entry in run.iterdir():
+        (path / entry.name).symlink_to(entry)
+    return path
+
+
+def test_a_context_longer_than_the_model_says_how_much_was_seen(over_sweep: Playground) -> None:
+    found = over_sweep.ask("word " * 2_000, "What?", ["base:pocket"], ["greedy"])
+    (answer,) = found["models"][0]["answers"]
+    assert 500 < answer["seen"] < len(found["context"]) == 9_999
+
+
+def test_a_leaderboard_may_hold_anything(tmp_path: Path) -> None:
+    rows = [
+        5,
+        {"name": "../x"},
+        {"name": ".."},
+        {"name": "a\0b"},
+        {"name": ""},
+        {},
+        board_row("good"),
+        {"name": "bare"},
+    ]
+    (tmp_path / "leaderboard.json").write_text(json.dumps({"runs": rows}))
+    board = read_board(tmp_path, [])
+    assert [row.name for row in board.rows] == ["good", "bare"]
+    assert not any(row.can_answer for row in board.rows)
+    assert "a row without a usable name" in board.problems[0]
+    assert board.winner is None
+    for found, said in (
+        ({"told_apart": True, "p_value": 0.01}, Winner(True, 0.01)),
+        ({"p_value": "x"}, None),
+        ([], None),
+    ):
+        (tmp_path / "leaderboard.json").write_text(json.dumps({"runs": [], "winner": found}))
+        assert read_board(tmp_path, []).winner == said
+    for text, words in (("[]", "has no list of runs"), ("{", "not JSON")):
+        (tmp_path / "leaderboard.json").write_text(text)
+        with pytest.raises(RunError, match=words):
+            read_board(tmp_path, [])
+    with pytest.raises(RunError, match="no such folder"):
+        read_board(tmp_path / "none", [])
+
+
+def test_a_sweep_that_has_just_begun_lists_its_runs(tmp_path: Path) -> None:
+    runs = [{"name": "r4", "changes": {"rank": 4}, "status": "waiting"}]
+    (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "kind": "sweep", "runs": runs}))
+    (row,) = read_board(tmp_path, []).rows
+    assert (row.name, row.figures["status"]) == ("r4", "waiting")
+
+
+def test_a_single_run_tells_its_own_figures(sweep: Path, tmp_path: Path) -> None:
+    run = sweep / "runs" / RUN
+    (row,) = read_board(None, [run]).rows
+    scores = json.loads((run / "scores.json").read_text())
+    assert row.figures["f1"] == scores["f1"]
+    assert row.figures["changes"]["rank"] == 4
+    assert row.figures["status"] == "done"
+    copy = other_run(run, tmp_path / "copy")
+    (copy / "scores.json").unlink()
+    (copy / "scores.json").write_text("{}")
+    board = read_board(None, [copy])
+    assert (board.rows, "not the scores of a run" in board.problems[0]) == ((), True)
+
+
+def test_curves_are_the_run_s_metrics(sweep: Path, tmp_path: Path) -> None:
+    curves = read_curves(sweep / "runs" / RUN)
+    lines = [json.loads(line) for line in (sweep / "runs" / RUN / "metrics.jsonl").read_text().splitlines()]
+    assert curves.loss == tuple((line["step"], line["loss"]) for line in lines if "loss" in line)
+    assert len(curves.validation_loss) == len(curves.validation_f1) == 2
+    many = [{"step": step + 1, "loss": float(step % 2)} for step in range(1_000)]
+    broken = ["not json", "[1]", '{"step": "x", "loss": 1}', '{"step": 5, "loss": null}']
+    (tmp_path / "metrics.jsonl").write_text("\n".join([*map(json.dumps, many), *broken]))
+    thinned = read_curves(tmp_path)
+    assert len(thinned.loss) == 200
+    assert thinned.loss[-1][0] == 1_000
+    assert sum(value for _, value in thinned.loss) / 200 == pytest.approx(0.5)
+    assert read_curves(tmp_path / "none").problem == "it has no metrics yet"

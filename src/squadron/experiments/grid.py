@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.experiments.axes import axis_options, run_name, same_run
+from squadron.experiments.options import LORA_ALONE
 from squadron.experiments.problems import MOST_RUNS, Problems
 from squadron.experiments.search import first_changes, next_changes
 from squadron.experiments.sweep_config import SweepConfig, read_config, run_count
@@ -97,9 +98,23 @@ def _plan(config: SweepConfig, problems: Problems) -> tuple[PlannedRun, ...]:
             name = changes.get("name", run_name(own))
             if "name" in changes and seed is not None:
                 name += f"-s{seed}"
-            runs.append(PlannedRun(name, own, {**config.base_options, **axis_options(own)}))
+            runs.append(PlannedRun(name, own, _options(config, own)))
+    for run in runs:
+        given = [key for key in axis_options(run.changes) if key in LORA_ALONE]
+        if run.options.get("method") == "full" and given:
+            text = f"trains all weights and has no adapter; leave out {', '.join(given)}"
+            problems.add(f"run {run.name}: method", "full", text)
     _check_each_once(runs, problems)
     return tuple(runs)
+
+
+def _options(config: SweepConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of ``train`` of one run. What ``base`` says of adapters is not for runs that have none."""
+    options = {**config.base_options, **axis_options(changes)}
+    if options.get("method") == "full":
+        own = axis_options(changes)
+        options = {key: value for key, value in options.items() if key not in LORA_ALONE or key in own}
+    return options
 
 
 def next_runs(config: SweepConfig, scores: Mapping[str, float | None]) -> tuple[PlannedRun, ...]:
@@ -111,7 +126,7 @@ def next_runs(config: SweepConfig, scores: Mapping[str, float | None]) -> tuple[
 
 
 def _searched(config: SweepConfig, every: Sequence[Mapping[str, Any]]) -> tuple[PlannedRun, ...]:
-    return tuple(PlannedRun(run_name(own), own, {**config.base_options, **axis_options(own)}) for own in every)
+    return tuple(PlannedRun(run_name(own), own, _options(config, own)) for own in every)
 
 
 def _combinations(config: SweepConfig, problems: Problems) -> Iterator[dict[str, Any]]:

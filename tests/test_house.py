@@ -18,10 +18,10 @@ MAY_USE = {
     "training": {"model", "data", "scoring"},
     "decoding": {"model", "data"},
     "pocket": {"data", "model", "training"},
-    "reporting": set(),
+    "reporting": {"scoring", "data"},
     "experiments": {"reporting", "training", "decoding", "scoring", "model", "data", "pocket"},
     "bench": {"experiments", "training", "decoding", "model", "data"},
-    "cli": {"bench", "experiments", "data", "scoring", "model"},
+    "cli": {"bench", "experiments", "reporting", "data", "scoring", "model"},
 }
 """What each room may import, beside itself and the files that stand in no room."""
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from squadron.api import evaluate as evaluate
     from squadron.api import export as export
     from squadron.api import prepare as prepare
+    from squadron.api import report as report
+    from squadron.api import reproduce as reproduce
     from squadron.api import score as score
     from squadron.api import sweep as sweep
     from squadron.api import train as train
@@ -33,7 +35,9 @@ _HOMES = {
     "evaluate": "squadron.api",
     "export": "squadron.api",
     "score": "squadron.api",
+    "reproduce": "squadron.api",
     "sweep": "squadron.api",
+    "report": "squadron.api",
     "ask": "squadron.api",
     "load_data": "squadron.data.sources",
     "load_base": "squadron.model.checkpoint",
@@ -51,6 +55,8 @@ __all__ = [
     "load_base",
     "load_data",
     "prepare",
+    "report",
+    "reproduce",
     "score",
     "sweep",
     "train",

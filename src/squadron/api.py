@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from squadron.experiments import ask as asking
@@ -22,8 +23,10 @@ from squadron.experiments.options import (
     TrainOptions,
     checked,
 )
-from squadron.experiments.options_sweep import SweepOptions
+from squadron.experiments.options_reporting import ReportOptions
+from squadron.experiments.options_sweep import ReproduceOptions, SweepOptions
 from squadron.experiments.progress import Reporter
+from squadron.experiments.trackers import open_trackers
 
 
 def prepare(**options: Any) -> dict[str, Any]:
@@ -35,13 +38,22 @@ def prepare(**options: Any) -> dict[str, Any]:
 
 
 def train(
-    *, resume: bool = False, replace: bool = False, reporter: Reporter | None = None, **options: Any
+    *,
+    resume: bool = False,
+    replace: bool = False,
+    track: Sequence[str] = (),
+    reporter: Reporter | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Train one adapter into a run folder (``squadron train --help``); return the run's summary.
 
+    ``track`` names trackers that log it: tensorboard, mlflow, wandb.
+
     Raises :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays for ``resume``.
     """
-    return training.train(checked(TrainOptions, options), resume=resume, replace=replace, reporter=reporter)
+    chosen = checked(TrainOptions, options)
+    listeners = open_trackers(track, Path(chosen.out))
+    return training.train(chosen, resume=resume, replace=replace, reporter=reporter, listeners=listeners)
 
 
 def evaluate(*, reporter: Reporter | None = None, **options: Any) -> dict[str, Any]:
@@ -57,17 +69,19 @@ def sweep(
     resume: bool = False,
     replace: bool = False,
     reporter: Reporter | None = None,
+    track: Sequence[str] = (),
     listeners: Sequence[Listener] = (),
     **options: Any,
 ) -> dict[str, Any]:
     """Train, score and rank the runs of a configuration (``squadron sweep --help``); return the leaderboard.
 
-    ``listeners`` hear every event of every run (:mod:`squadron.experiments.events`). Raises
-    :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays for ``resume``.
+    ``listeners`` hear every event of every run (:mod:`squadron.experiments.events`), and so do the trackers that
+    ``track`` names. Raises :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays
+    for ``resume``.
     """
-    return sweeping.sweep(
-        checked(SweepOptions, options), resume=resume, replace=replace, reporter=reporter, listeners=listeners
-    )
+    chosen = checked(SweepOptions, options)
+    every = [*listeners, *open_trackers(track, Path(chosen.out))]
+    return sweeping.sweep(chosen, resume=resume, replace=replace, reporter=reporter, listeners=every)
 
 
 def score(**options: Any) -> dict[str, Any]:
@@ -92,3 +106,30 @@ def export(**options: Any) -> dict[str, Any]:
     Raises :class:`squadron.errors.SquadronError` for what a user can cause.
     """
     return exporting.export(checked(ExportOptions, options))
+
+
+def reproduce(
+    *, replace: bool = False, track: Sequence[str] = (), reporter: Reporter | None = None, **options: Any
+) -> dict[str, Any]:
+    """Make the whole study, from questions to reports (``squadron reproduce --help``); return scores and reports.
+
+    The same call again goes on with what was stopped. Raises :class:`squadron.errors.SquadronError` for what a user can
+    cause.
+    """
+    from squadron.experiments.reproduce import reproduce as run  # charts are slow to import
+
+    chosen = checked(ReproduceOptions, options)
+    listeners = open_trackers(track, Path(chosen.out))
+    return run(chosen, replace=replace, reporter=reporter, listeners=listeners)
+
+
+def report(**options: Any) -> Path:
+    """Write a study up in English or Persian, as HTML or PDF (``squadron report --help``); return where it lies.
+
+    Raises :class:`squadron.errors.SquadronError` for what a user can cause.
+    """
+    from squadron.reporting.report import write_report  # charts are slow to import, and no other verb draws any
+
+    asked = checked(ReportOptions, options)
+    out = None if asked.out is None else Path(asked.out)
+    return write_report(Path(asked.folder), lang=asked.lang, format=asked.format, out=out)

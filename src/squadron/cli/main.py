@@ -7,9 +7,26 @@ from collections.abc import Sequence
 
 import typer
 
-from squadron.cli import ask, base, bench, demo, doctor, evaluate, export, pocket, prepare, score, sweep, train
+from squadron.cli import (
+    analyze,
+    ask,
+    base,
+    bench,
+    doctor,
+    evaluate,
+    export,
+    pocket,
+    prepare,
+    report,
+    reproduce,
+    runs,
+    score,
+    sweep,
+    train,
+)
 from squadron.cli.options import list_flags
 from squadron.experiments.options import AskOptions, BenchTrainOptions, EvaluateOptions, Options, TrainOptions
+from squadron.experiments.options_sweep import ReproduceOptions
 
 _HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study."
 
@@ -30,14 +47,15 @@ def build() -> typer.Typer:
             typer.echo(of("squadron"))
             raise typer.Exit
 
-    for module in (prepare, train, evaluate, sweep, ask, score, export, base, doctor, demo, bench, pocket):
+    studying = (prepare, train, evaluate, sweep, reproduce, runs, ask, score, analyze, report)
+    for module in (*studying, export, base, doctor, bench, pocket):
         module.add(app)
     return app
 
 
 def spread_lists(arguments: Sequence[str]) -> list[str]:
     """Write ``--flag a b`` as ``--flag a --flag b``, for the flags that take several values."""
-    verbs: tuple[type[Options], ...] = (TrainOptions, EvaluateOptions, BenchTrainOptions, AskOptions)
+    verbs: tuple[type[Options], ...] = (TrainOptions, EvaluateOptions, BenchTrainOptions, AskOptions, ReproduceOptions)
     flags = {flag for options in verbs for flag in list_flags(options)}
     spread: list[str] = []
     current: str | None = None

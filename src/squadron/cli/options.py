@@ -17,6 +17,9 @@ from squadron.experiments.options import Options, checked, flag_name
 _JSON = typer.Option("--json", help="Print one JSON object to standard output and nothing else.")
 _DEBUG = typer.Option("--debug", help="Show the whole trace of an error.")
 
+TRACK = ((), "Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several.")
+"""The flag of verbs that train, for ``extra``: names for :func:`squadron.experiments.trackers.open_trackers`."""
+
 
 def verb(
     app: typer.Typer,
@@ -46,10 +49,7 @@ def verb(
         # What is the verb's own comes first; what every verb has, last.
         own = sorted(options.model_fields.items(), key=lambda item: item[0] in Options.model_fields)
         parameters = [_parameter(key, field) for key, field in own]
-        parameters += [
-            _keyword(key, Annotated[type(default), typer.Option(flag_name(key), help=text)], default)
-            for key, (default, text) in extra.items()
-        ]
+        parameters += [_extra(key, default, text) for key, (default, text) in extra.items()]
         parameters += [
             _keyword("json_output", Annotated[bool, _JSON], False),
             _keyword("debug", Annotated[bool, _DEBUG], False),
@@ -88,6 +88,14 @@ def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
     if required:
         return _keyword(key, Annotated[kind, info], inspect.Parameter.empty)
     return _keyword(key, Annotated[kind | None, info], default)
+
+
+def _extra(key: str, default: Any, text: str) -> inspect.Parameter:
+    """A flag of how to run: on or off, or a list where the default is a tuple."""
+    if isinstance(default, tuple):
+        # click hands an empty list over, not the default.
+        return _keyword(key, Annotated[list[str], typer.Option(flag_name(key), help=text, show_default=False)], [])
+    return _keyword(key, Annotated[type(default), typer.Option(flag_name(key), help=text)], default)
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import rich.console
@@ -9,7 +10,7 @@ import typer
 from rich.table import Table
 
 from squadron.cli.evaluate import interval
-from squadron.cli.options import verb
+from squadron.cli.options import TRACK, verb
 from squadron.cli.output import Console, megabytes, two_columns
 from squadron.cli.sweep_table import SweepTable, clock
 from squadron.errors import ConfigError
@@ -26,10 +27,19 @@ def add(app: typer.Typer) -> None:
         "replace": (False, "Replace the sweep in --out."),
         "join": (False, "Help the sweep in --out that another process leads: take fleets off it."),
         "dry_run": (False, "Print runs, fleets, memory and a time estimate from a short trial; start nothing."),
+        "track": TRACK,
     }
 
     @verb(app, "sweep", SweepOptions, extra=extra)
-    def sweep(options: SweepOptions, console: Console, resume: bool, replace: bool, join: bool, dry_run: bool) -> int:
+    def sweep(
+        options: SweepOptions,
+        console: Console,
+        resume: bool,
+        replace: bool,
+        join: bool,
+        dry_run: bool,
+        track: list[str],
+    ) -> int:
         """Train, score and rank many runs, as fleets on one base. What stops it costs nothing: add --resume."""
         chosen = [f"--{name}" for name, on in (("resume", resume), ("replace", replace), ("join", join)) if on]
         if len(chosen) > 1:
@@ -43,9 +53,11 @@ def add(app: typer.Typer) -> None:
             console.result(record, lambda out: _show_preview(out, record))
             return 0
         from squadron.experiments.sweep import sweep as run
+        from squadron.experiments.trackers import open_trackers
 
         table = SweepTable(console.err)
-        record = run(options, resume=resume, replace=replace, join=join, reporter=table, listeners=[table])
+        listeners = [table, *open_trackers(track, Path(options.out))]
+        record = run(options, resume=resume, replace=replace, join=join, reporter=table, listeners=listeners)
         console.result(record, lambda out: _show(out, record))
         return 1 if any(run["status"] in ("failed", "diverged") for run in record["runs"]) else 0
 

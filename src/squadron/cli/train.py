@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import rich.console
 import typer
 
-from squadron.cli.options import verb
+from squadron.cli.options import TRACK, verb
 from squadron.cli.output import Console, megabytes, two_columns
 from squadron.errors import ConfigError
 from squadron.experiments.options import TrainOptions
@@ -18,16 +19,19 @@ def add(app: typer.Typer) -> None:
     extra = {
         "resume": (False, "Go on with the run in --out from its last checkpoint; starts it where there is none."),
         "replace": (False, "Replace the run in --out."),
+        "track": TRACK,
     }
 
     @verb(app, "train", TrainOptions, extra=extra)
-    def train(options: TrainOptions, console: Console, resume: bool, replace: bool) -> int:
+    def train(options: TrainOptions, console: Console, resume: bool, replace: bool, track: list[str]) -> int:
         """Train a LoRA adapter on a frozen GPT-2. The defaults are the study's."""
+        from squadron.experiments.trackers import open_trackers
         from squadron.experiments.train import train as run
 
         if resume and replace:
             raise ConfigError("--resume and --replace: choose one")
-        record = run(options, resume=resume, replace=replace, reporter=console.reporter())
+        listeners = open_trackers(track, Path(options.out))
+        record = run(options, resume=resume, replace=replace, reporter=console.reporter(), listeners=listeners)
         console.result(record, lambda out: _show(out, record))
         return 0 if record["status"] == "done" else 1
 

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from squadron.errors import ConfigError
 from squadron.experiments.options import PrepareOptions, TrainOptions
+from squadron.experiments.problems import Problems, meant
 from squadron.model.targets import resolve_targets
 
 _NAMED = {
@@ -64,6 +65,26 @@ def check_option(field: str, value: Any) -> Any:
     except ValidationError as problem:
         text = problem.errors(include_url=False)[0]["msg"]
         raise ValueError(text[:1].lower() + text[1:]) from None
+
+
+def check_axis(key: str, axis: str, value: Any, problems: Problems) -> bool:
+    """Whether ``axis`` is one; where it is not, ``problems`` are told, with the ``value`` that it was given."""
+    if axis in AXES:
+        return True
+    if axis in TrainOptions.model_fields or axis in DATA_OPTIONS:
+        problems.add(key, value, "the same for all runs of a sweep; put it under base")
+    else:
+        problems.add(key, value, f"unknown axis{meant(axis, AXES)}; known are {', '.join(AXES)}")
+    return False
+
+
+def axis_value(key: str, axis: str, value: Any, problems: Problems) -> Any:
+    """The value of an axis as :func:`tidy` has it; None where it is not right, which ``problems`` are told."""
+    try:
+        return tidy(axis, value)
+    except ValueError as problem:
+        problems.add(key, value, str(problem))
+        return None
 
 
 def axis_options(changes: Mapping[str, Any]) -> dict[str, Any]:

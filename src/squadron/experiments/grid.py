@@ -10,18 +10,22 @@
     seeds: 3                                             # each run once a seed
     evaluate: {split: validation, decoding: [greedy]}
     best: {split: test, decoding: [all]}
+
+A ``search`` takes the place of grid, tied, exclude, runs and seeds: see :mod:`squadron.experiments.search`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from squadron.experiments.axes import axis_options, run_name, same_run
-from squadron.experiments.sweep_config import MOST_RUNS, Problems, SweepConfig, read_config, run_count
+from squadron.experiments.problems import MOST_RUNS, Problems
+from squadron.experiments.search import first_changes, next_changes
+from squadron.experiments.sweep_config import SweepConfig, read_config, run_count
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CONFIGS = (_PACKAGE / "configs", _PACKAGE.parents[1] / "configs")
@@ -76,12 +80,14 @@ def find_config(name: Path | str) -> Path:
 
 
 def _plan(config: SweepConfig, problems: Problems) -> tuple[PlannedRun, ...]:
+    if config.search is not None:
+        return () if problems.lines else _searched(config, first_changes(config.search, config.search_seed))
     count = run_count(config)
     if count > MOST_RUNS:
         problems.add("grid", f"{count:,} runs", f"more than {MOST_RUNS:,}; give fewer values, or tie axes")
         return ()
     if count == 0 and not problems.lines:
-        problems.add("grid", dict(config.grid), "no runs; give grid, tied, runs or seeds")
+        problems.add("grid", dict(config.grid), "no runs; give grid, tied, runs, seeds or search")
     runs: list[PlannedRun] = []
     for changes in [*_combinations(config, problems), *config.runs]:
         for seed in config.seeds or (None,):
@@ -94,6 +100,18 @@ def _plan(config: SweepConfig, problems: Problems) -> tuple[PlannedRun, ...]:
             runs.append(PlannedRun(name, own, {**config.base_options, **axis_options(own)}))
     _check_each_once(runs, problems)
     return tuple(runs)
+
+
+def next_runs(config: SweepConfig, scores: Mapping[str, float | None]) -> tuple[PlannedRun, ...]:
+    """The runs that come after those of the plan: the next batch of an Optuna study, given the F1 of all runs before
+    (None for one that gave none). Empty where there are none left, and for whatever else is planned as a whole."""
+    if config.search is None or config.search.method == "random":
+        return ()
+    return _searched(config, next_changes(config.search, config.search_seed, scores))
+
+
+def _searched(config: SweepConfig, every: Sequence[Mapping[str, Any]]) -> tuple[PlannedRun, ...]:
+    return tuple(PlannedRun(run_name(own), own, {**config.base_options, **axis_options(own)}) for own in every)
 
 
 def _combinations(config: SweepConfig, problems: Problems) -> Iterator[dict[str, Any]]:

@@ -165,10 +165,7 @@ class BaseInitOptions(Options):
 class DemoOptions(Options):
     """Options of ``demo``."""
 
-    out: str = Field("demo", description="Folder to make.")
-    train_size: Annotated[int, Field(ge=8)] = Field(2000, description="Questions to train on.")
-    test_size: Annotated[int, Field(ge=2)] = Field(500, description="Questions to test on, half in new phrasings.")
-    epochs: Annotated[int, Field(ge=1)] = Field(5, description="Passes over the training questions.")
+    out: str = Field("demo", description="Folder to make; a demo that was left unfinished there is taken up.")
     replace: bool = Field(False, description="Replace an earlier demo in --out.")
 
 

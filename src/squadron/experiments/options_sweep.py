@@ -1,4 +1,4 @@
-"""Options of ``sweep``: its type, default, limits, unit, and the text of its help, once."""
+"""Options of ``sweep`` and ``reproduce``: each one's type, default, limits, unit, and the text of its help, once."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from squadron.experiments.options import Options, Positive
+from squadron.experiments.options import Count, Options, Positive
+from squadron.reporting.wording import Language
 
 
-class SweepOptions(Options):
-    """Options of ``sweep``."""
+class SweepSettings(Options):
+    """Options that ``sweep`` and ``reproduce`` share."""
 
-    config: str = Field(
-        description="Configuration of the runs: a YAML file, or quick or paper.", json_schema_extra={"argument": True}
-    )
     base: str = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
     dataset: str = Field(
         description="Questions: a folder that `prepare` made; or pocket, squad, a hub id or a file, prepared in --out."
@@ -40,3 +38,25 @@ class SweepOptions(Options):
     seed: Annotated[int, Field(ge=0)] | None = Field(  # type: ignore[assignment]
         None, description="Seed of everything random. Default: the configuration's, else 0."
     )
+    train_size: Count | None = Field(None, description="Questions to train on. Default: the configuration's.")
+    val_size: Count | None = Field(None, description="Questions to validate on. Default: the configuration's.")
+    test_size: Count | None = Field(None, description="Questions to test on. Default: the configuration's.")
+    epochs: Positive | None = Field(
+        None, description="Passes over the training questions. Default: the configuration's."
+    )
+
+
+class SweepOptions(SweepSettings):
+    """Options of ``sweep``."""
+
+    config: str = Field(
+        description="Configuration of the runs: a YAML file, or quick or paper.", json_schema_extra={"argument": True}
+    )
+
+
+class ReproduceOptions(SweepSettings):
+    """Options of ``reproduce``."""
+
+    preset: Literal["quick", "paper"] = Field("quick", description="quick, a small study; or paper, its 75 runs.")
+    languages: tuple[Language, ...] = Field(("en", "fa"), description="Languages of the reports.")
+    formats: tuple[Literal["html", "pdf"], ...] = Field(("html", "pdf"), description="Formats of the reports.")

@@ -15,7 +15,7 @@ from squadron.files import explain_os_errors, read_json, write_json, write_text
 
 SCHEMA = 1
 RECORD = "run.json"
-_LOCK = ".lock"
+LOCK = ".lock"
 
 
 class RunFolder:
@@ -87,7 +87,7 @@ class RunFolder:
     def _take(self) -> None:
         with explain_os_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / _LOCK)
+            lock = FileLock(self.path / LOCK)
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -105,7 +105,7 @@ class RunFolder:
     def _clear(self) -> None:
         # The record goes last: what is left after a kill in the middle is still seen to be a run.
         for entry in sorted(self.path.iterdir(), key=lambda entry: entry.name == self.record_name):
-            if entry.name != _LOCK:
+            if entry.name != LOCK:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def begin(self) -> None:
@@ -137,4 +137,4 @@ class RunFolder:
 
 def _is_leftover(entry: Path) -> bool:
     """Whether a file is no part of a run: the lock, or what a killed write left."""
-    return entry.name == _LOCK or (entry.name.startswith(".") and entry.suffix == ".part")
+    return entry.name == LOCK or (entry.name.startswith(".") and entry.suffix == ".part")

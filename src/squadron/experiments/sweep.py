@@ -48,6 +48,10 @@ def sweep(
     """
     reporter = reporter or Reporter()
     plan = read_plan(options)
+    if join and plan.config.search is not None and plan.config.search.method == "optuna":
+        raise ConfigError(
+            "--join: an Optuna study proposes its runs where it is led; join a search at random, or a grid"
+        )
     folder = open_folder(options, plan, resume=resume, replace=replace, join=join)
     stream = Stream(listeners, note=reporter.note)
     run: SweepRun | None = None

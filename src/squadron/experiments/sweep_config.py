@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,13 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError
-from squadron.experiments.axes import AXES, DATA_OPTIONS, check_option, name_problem, tidy
+from squadron.experiments.axes import AXES, DATA_OPTIONS, axis_value, check_axis, check_option, name_problem
 from squadron.experiments.options import Positive, TrainOptions
+from squadron.experiments.problems import MOST_RUNS, Problems, meant
+from squadron.experiments.search_space import Search, read_search
 from squadron.experiments.yaml_file import read_yaml
 
-MOST_RUNS = 10_000
-_MOST_SHOWN = 30
-"""Problems told of one file; where there are more, their number is told."""
 _FROM_COMMAND = {"base": "--base", "data": "--dataset", "out": "--out"}
 
 
@@ -62,27 +60,14 @@ class SweepConfig(BaseModel):
     evaluate: Evaluation = Evaluation()
     best: Evaluation | None = None
     """How the best adapter is evaluated in the end, beside the others' evaluation."""
+    search: Search | None = None
+    """How runs are searched for, where they are not listed."""
 
-
-class Problems:
-    """All that is wrong with a configuration, collected."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.lines: list[str] = []
-
-    def add(self, key: str, value: Any, text: str) -> None:
-        """Note that ``key`` has the ``value``, and what is wrong with it."""
-        shown = repr(value)
-        self.lines.append(f"{key} {shown if len(shown) <= 60 else shown[:59] + '…'}: {text}")
-
-    def raise_if_any(self) -> None:
-        """Raise one :class:`ConfigError` with all problems, a line each."""
-        lines = list(dict.fromkeys(self.lines))
-        if lines:
-            head = f"{self.source}: {len(lines)} {'problem' if len(lines) == 1 else 'problems'}; nothing was started"
-            more = [f"... and {len(lines) - _MOST_SHOWN:,} more"] if len(lines) > _MOST_SHOWN else []
-            raise ConfigError("\n".join([head, *lines[:_MOST_SHOWN], *more]))
+    @property
+    def search_seed(self) -> int:
+        """The seed of the search: its own, else the shared one."""
+        own = self.search.seed if self.search is not None else None
+        return int(self.base_options.get("seed", 0)) if own is None else own
 
 
 def read_config(path: Path, overrides: Mapping[str, Any], problems: Problems) -> SweepConfig | None:
@@ -98,7 +83,7 @@ def read_config(path: Path, overrides: Mapping[str, Any], problems: Problems) ->
     document = _overridden(document, overrides)
     for key in document:
         if key not in _SECTIONS:
-            problems.add(key, document[key], f"unknown key{_meant(key, _SECTIONS)}; known are {', '.join(_SECTIONS)}")
+            problems.add(key, document[key], f"unknown key{meant(key, _SECTIONS)}; known are {', '.join(_SECTIONS)}")
     base_options, data_options = _base(_typed(document, "base", dict, problems), problems)
     grid = _axes("grid", _typed(document, "grid", dict, problems), problems)
     tied = document.get("tied")
@@ -113,12 +98,19 @@ def read_config(path: Path, overrides: Mapping[str, Any], problems: Problems) ->
         seeds=_seeds(document.get("seeds"), base_options.get("seed", 0), problems),
         evaluate=_evaluation(document, "evaluate", problems) or Evaluation(),
         best=_evaluation(document, "best", problems),
+        search=None if document.get("search") is None else read_search(document["search"], problems),
     )
     _check_axes_once(config, problems)
+    if document.get("search") is not None:
+        for key in ("grid", "tied", "exclude", "runs", "seeds"):
+            if document.get(key) is not None:
+                problems.add(key, document[key], "stands beside search, which makes the runs; keep one of the two")
+        if config.evaluate.split == "test":
+            problems.add("evaluate.split", "test", "a search would choose by the test questions; use validation")
     return config
 
 
-_SECTIONS = ("base", "grid", "tied", "exclude", "runs", "seeds", "evaluate", "best")
+_SECTIONS = ("base", "grid", "tied", "exclude", "runs", "seeds", "evaluate", "best", "search")
 
 
 def _overridden(document: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +143,7 @@ def _base(section: Mapping[str, Any], problems: Problems) -> tuple[dict[str, Any
             problems.add(f"base.{key}", value, f"not set here; give it with {_FROM_COMMAND[key]}")
         elif field not in TrainOptions.model_fields and field not in DATA_OPTIONS:
             known = [*AXES, *TrainOptions.model_fields, *DATA_OPTIONS]
-            problems.add(f"base.{key}", value, f"unknown option{_meant(key, known)}; see squadron train --help")
+            problems.add(f"base.{key}", value, f"unknown option{meant(key, known)}; see squadron train --help")
         else:
             try:
                 (data if field in DATA_OPTIONS else options)[field] = check_option(field, value)
@@ -165,7 +157,7 @@ def _axes(where: str, section: Mapping[str, Any], problems: Problems) -> dict[st
     found: dict[str, tuple[Any, ...]] = {}
     for axis, values in section.items():
         key = f"{where}.{axis}"
-        if not _is_axis(key, axis, values, problems):
+        if not check_axis(key, axis, values, problems):
             continue
         if not isinstance(values, list):
             problems.add(key, values, "no list; write [...], with one value or more")
@@ -174,7 +166,7 @@ def _axes(where: str, section: Mapping[str, Any], problems: Problems) -> dict[st
         elif len(values) > MOST_RUNS:
             problems.add(key, f"{len(values):,} values", f"more than {MOST_RUNS:,}; give fewer")
         else:
-            good = [one for value in values if (one := _value(key, axis, value, problems)) is not None]
+            good = [one for value in values if (one := axis_value(key, axis, value, problems)) is not None]
             found[axis] = _once(key, good, problems) if where == "grid" else tuple(good)
     return {axis: values for axis, values in found.items() if values}
 
@@ -183,24 +175,6 @@ def _once(key: str, values: list[Any], problems: Problems) -> tuple[Any, ...]:
     for twice in dict.fromkeys(value for value in values if values.count(value) > 1):
         problems.add(key, twice, "there more than once; keep one")
     return tuple(dict.fromkeys(values))
-
-
-def _value(key: str, axis: str, value: Any, problems: Problems) -> Any:
-    try:
-        return tidy(axis, value)
-    except ValueError as problem:
-        problems.add(key, value, str(problem))
-        return None
-
-
-def _is_axis(key: str, axis: str, value: Any, problems: Problems) -> bool:
-    if axis in AXES:
-        return True
-    if axis in TrainOptions.model_fields or axis in DATA_OPTIONS:
-        problems.add(key, value, "the same for all runs of a sweep; put it under base")
-    else:
-        problems.add(key, value, f"unknown axis{_meant(axis, AXES)}; known are {', '.join(AXES)}")
-    return False
 
 
 def _tied(groups: list[Any], problems: Problems) -> tuple[dict[str, tuple[Any, ...]], ...]:
@@ -242,8 +216,8 @@ def _assignments(
                     problems.add(inner, value, wrong)
                 else:
                     own[axis] = value
-            elif _is_axis(inner, axis, value, problems):
-                checked = _value(inner, axis, value, problems)
+            elif check_axis(inner, axis, value, problems):
+                checked = axis_value(inner, axis, value, problems)
                 if checked is not None:
                     own[axis] = checked
         if own.keys() == item.keys():
@@ -258,7 +232,7 @@ def _seeds(value: Any, first: int, problems: Problems) -> tuple[int, ...]:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_RUNS:
         return tuple(range(first, first + value))
     if isinstance(value, (list, tuple)) and 1 <= len(value) <= MOST_RUNS:
-        seeds = [seed for one in value if (seed := _value("seeds", "seed", one, problems)) is not None]
+        seeds = [seed for one in value if (seed := axis_value("seeds", "seed", one, problems)) is not None]
         return _once("seeds", seeds, problems)
     problems.add("seeds", value, f"a number from 1 to {MOST_RUNS:,} or a list of seeds is expected")
     return ()
@@ -275,7 +249,7 @@ def _evaluation(document: Mapping[str, Any], key: str, problems: Problems) -> Ev
             name = str(error["loc"][0])
             text = error["msg"].removeprefix("Value error, ")
             if error["type"] == "extra_forbidden":
-                text = f"unknown key{_meant(name, Evaluation.model_fields)}; known are " + ", ".join(
+                text = f"unknown key{meant(name, Evaluation.model_fields)}; known are " + ", ".join(
                     Evaluation.model_fields
                 )
             problems.add(f"{key}.{name}", section.get(name), text[:1].lower() + text[1:])
@@ -300,8 +274,3 @@ def run_count(config: SweepConfig) -> int:
     if not config.grid and not config.tied:
         combined = 0 if config.runs or not config.seeds else 1
     return (combined + len(config.runs)) * max(1, len(config.seeds))
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f", perhaps {close[0]}" if close else ""

@@ -14,7 +14,7 @@ from squadron.experiments.environment import describe_environment
 from squadron.experiments.evaluate import asked, evaluate_fleet, strategy_names
 from squadron.experiments.events import RunScored, Stream
 from squadron.experiments.fleet_plan import plan_fleets
-from squadron.experiments.grid import PlannedRun, SweepPlan
+from squadron.experiments.grid import PlannedRun, SweepPlan, next_runs
 from squadron.experiments.halving import decide
 from squadron.experiments.interrupt import Interruption
 from squadron.experiments.leaderboard import CSV_FILE, compare_settings, rank_runs, write_leaderboard
@@ -47,14 +47,16 @@ class RunSource(Protocol):
 
 
 class WholePlan:
-    """All runs of a plan at once."""
+    """All runs of a plan, then what a search makes of their scores, batch by batch."""
 
     def __init__(self, plan: SweepPlan) -> None:
         self._plan = plan
 
     def ask(self, results: Sequence[Mapping[str, Any]]) -> Sequence[PlannedRun]:
-        """All of them, then none."""
-        return () if results else self._plan.runs
+        """The plan's own runs first."""
+        if not results:
+            return self._plan.runs
+        return next_runs(self._plan.config, {entry["name"]: entry["f1"] for entry in results})
 
 
 class SweepRun:

@@ -27,11 +27,8 @@ WHERE = {"config", "out", "engine", "ray_address", "gpus_per_fleet", "cpus_per_f
 
 def read_plan(options: SweepOptions) -> SweepPlan:
     """The runs, checked together with the base and the other options: one :class:`ConfigError` tells all problems."""
-    overrides: dict[str, Any] = {}
-    if options.seeds is not None:
-        overrides["seeds"] = options.seeds
-    if options.seed is not None:
-        overrides["seed"] = options.seed
+    over = {"seeds", "seed", "train_size", "val_size", "test_size", "epochs"}
+    overrides = options.model_dump(include=over, exclude_none=True)
     problems: list[str] = []
 
     def tried(call: Callable[[], Any]) -> Any:
@@ -49,6 +46,8 @@ def read_plan(options: SweepOptions) -> SweepPlan:
     if plan is not None and config is not None:
         tried(lambda: _check_lengths(plan, config))
     if plan is not None and options.halving is not None:
+        if plan.config.search is not None and plan.config.search.method == "optuna":
+            problems.append(f"--halving {options.halving}: a study learns from whole runs; leave one of the two out")
         tried(lambda: plan_rungs(options, plan))
     if plan is None or problems:
         raise ConfigError("\n".join(problems))

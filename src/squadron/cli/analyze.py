@@ -1,0 +1,166 @@
+"""``squadron analyze``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich.console
+import typer
+from rich.table import Table
+
+from squadron.cli.evaluate import interval
+from squadron.cli.options import verb
+from squadron.cli.output import Console
+from squadron.experiments.options_reporting import AnalyzeOptions
+from squadron.reporting.quoting import clipped
+
+_NAME = 34
+"""Characters of a name: a table then fits 80 columns."""
+_VERDICTS = {"higher": "higher", "lower": "lower", "no_difference": "inside noise", "untested": "not tested"}
+_AXES = {
+    "higher": "larger is better",
+    "lower": "smaller is better",
+    "non_monotone": "best in between",
+    "differs": "the values differ",
+    "no_difference": "no difference beyond noise",
+    "untested": "not tested",
+}
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verb."""
+
+    @verb(app, "analyze", AnalyzeOptions)
+    def analyze(options: AnalyzeOptions, console: Console) -> int:
+        """Say what a study's numbers support, and write it as tables and charts."""
+        from squadron.reporting.analyze import write_analysis
+
+        record = write_analysis(options.results_dir, out=options.out, lang=options.lang)
+        console.result(record, lambda out: _show(out, record))
+        return 0
+
+
+def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
+    found = record["analysis"]
+    for compared in found["models"]:
+        out.print(_models(compared))
+    for effect in found["effects"]:
+        if effect["metric"] == "f1":
+            out.print(_effect(effect))
+    if found["decodings"] is not None:
+        out.print(_decodings(found["decodings"]))
+    if found["mistakes"] is not None and found["mistakes"]["wrong"]:
+        out.print(_mistakes(found["mistakes"]))
+    if found["effects"]:
+        out.print("test: lower than the best at 5 % over all tests together (Holm); intervals are each test's own")
+    for line in _notes(record):
+        out.print(line)
+    out.print(f"tables and charts: {record['out']}", soft_wrap=True)
+
+
+def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=title)
+    table.add_column(first, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _models(compared: dict[str, Any]) -> Table:
+    questions = compared["models"][0]["score"]["questions"]
+    title = f"{compared['split']} split, {compared['decoding']}, {questions:,} questions"
+    table = _table(title, "model", ("EM (95 %)", "F1 (95 %)"))
+    for model in compared["models"]:
+        score, role = model["score"], {"best": "best adapter", "full": "full fine-tuning"}.get(model["role"], "base")
+        table.add_row(
+            f"{role}: {clipped(model['name'], _NAME - len(role) - 2)}",
+            _score(score, "exact_match"),
+            _score(score, "f1"),
+        )
+    return table
+
+
+def _effect(effect: dict[str, Any]) -> Table:
+    title = f"F1 by {effect['axis']}: {_AXES[effect['verdict']]}"
+    table = _table(title, "value", ("F1 (95 %)", "less the best (95 %)", "test"))
+    for level in effect["levels"]:
+        shown = f"{level['mean']:.1f} ({interval(level['interval'])})"
+        table.add_row(clipped(str(level["value"]), 22), shown, *_against_best(effect, level["value"]))
+    return table
+
+
+def _against_best(effect: dict[str, Any], value: Any) -> tuple[str, str]:
+    """How far a value is from the axis' best, and what the test says."""
+    if value == effect["best"]:
+        return "", "best"
+    for one in effect["contrasts"]:
+        if value in (one["first"], one["second"]) and effect["best"] in (one["first"], one["second"]):
+            if one["interval"] is None:
+                return "", "none"
+            sign = 1 if one["second"] == value else -1
+            low, high = sorted(sign * end for end in one["interval"])
+            told = "noise" if one["verdict"] == "no_difference" else "lower"
+            return f"{sign * one['difference']:+.1f} ({low:+.1f} – {high:+.1f})", told
+    raise AssertionError((effect["axis"], value))
+
+
+def _decodings(compared: dict[str, Any]) -> Table:
+    table = _table(
+        f"decoding of the best run, {compared['split']} split", "strategy", ("EM (95 %)", "F1 (95 %)", "F1 difference")
+    )
+    for score in compared["scores"]:
+        test = next(
+            (one for one in compared["contrasts"] if (one["metric"], one["second"]) == ("f1", score["decoding"])), None
+        )
+        told = "" if test is None else f"{test['difference']:+.1f}, {_VERDICTS[test['verdict']]}"
+        table.add_row(score["decoding"], _score(score, "exact_match"), _score(score, "f1"), told)
+    return table
+
+
+def _mistakes(found: dict[str, Any]) -> Table:
+    title = f"kinds of mistake: {found['wrong']:,} of {found['questions']:,} answers are wrong"
+    table = _table(title, "kind", ("answers", "share (95 %)", "base"))
+    for one in (kind for kind in found["kinds"] if kind["questions"]):
+        low, high = (100 * end for end in one["interval"])
+        base = "" if one["base_share"] is None else f"{100 * one['base_share']:.0f} %"
+        table.add_row(one["label"], f"{one['questions']:,}", f"{100 * one['share']:.0f} % ({low:.0f}–{high:.0f})", base)
+    return table
+
+
+def _notes(record: dict[str, Any]) -> list[str]:
+    """What tables do not say, a line each."""
+    found = record["analysis"]
+    notes = []
+    if found["best"] is not None:
+        best = found["best"]
+        notes.append(
+            f"best of {best['compared']} runs: {clipped(best['best'], 60)}; {len(best['names'])} may be the truly best "
+            f"(95 %), and its F1 is some {best['optimism']:.1f} points too high for having been chosen by it"
+        )
+    notes += [
+        f"{one['axes'][0]} matters differently by {one['axes'][1]} (p = {one['adjusted']:.3g})"
+        for one in found["interactions"]
+        if one["metric"] == "f1" and one["verdict"] == "interact"
+    ]
+    if found["seeds"] is not None:
+        seeds = found["seeds"]
+        notes.append(
+            f"seeds alone move F1 by {seeds['deviation']:.1f} points (standard deviation); two single runs less than "
+            f"{seeds['noticeable']:.1f} apart may differ by their seeds alone"
+        )
+    counts = found["fits"]["counts"]
+    if total := sum(counts.values()):
+        notes.append(
+            f"validation loss of {total} run(s): rose after its lowest in {counts['overfit']} (overfit), still fell in "
+            f"{counts['improving']}, settled in {counts['settled']}"
+        )
+    for cost, run in found["frontier"]["cheapest"].items():
+        notes.append(f"least {cost.replace('_', ' ')} among those that may be best: {clipped(run, 60)}")
+    if record["missing"]:
+        told = (f"{one['what']} ({len(one['names'])})" if one["names"] else one["what"] for one in record["missing"])
+        notes.append(f"missing: {', '.join(told).replace('_', ' ')}")
+    return notes
+
+
+def _score(score: dict[str, Any], metric: str) -> str:
+    return f"{score[metric]:.1f} ({interval(score[f'{metric}_interval'])})"

@@ -1,0 +1,26 @@
+"""``squadron report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from squadron.cli.options import verb
+from squadron.cli.output import Console
+from squadron.experiments.options_reporting import ReportOptions
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verb."""
+
+    @verb(app, "report", ReportOptions)
+    def report(options: ReportOptions, console: Console) -> int:
+        """Write a study up as a paper in English or Persian, from its run folders alone."""
+        from squadron.reporting.report import write_report
+
+        out = None if options.out is None else Path(options.out)
+        path = write_report(Path(options.folder), lang=options.lang, format=options.format, out=out)
+        record = {"report": str(path), "lang": options.lang, "format": options.format}
+        console.result(record, lambda shown: shown.print(f"report: {path}", soft_wrap=True))
+        return 0

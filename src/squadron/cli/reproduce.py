@@ -1,0 +1,77 @@
+"""``squadron reproduce`` and ``squadron demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich.console
+import typer
+from rich.table import Table
+
+from squadron.cli.evaluate import interval
+from squadron.cli.options import TRACK, verb
+from squadron.cli.output import Console
+from squadron.cli.sweep_table import SweepTable, clock
+from squadron.experiments.options import DemoOptions
+from squadron.experiments.options_sweep import ReproduceOptions
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verbs."""
+    extra = {"replace": (False, "Replace the study in --out instead of going on with it."), "track": TRACK}
+
+    @verb(app, "reproduce", ReproduceOptions, extra=extra)
+    def reproduce(options: ReproduceOptions, console: Console, replace: bool, track: list[str]) -> int:
+        """Make the whole study, from questions to reports. The same command again goes on with what was stopped."""
+        from squadron.experiments.reproduce import reproduce as run
+        from squadron.experiments.trackers import open_trackers
+
+        table = SweepTable(console.err)
+        listeners = [table, *open_trackers(track, Path(options.out))]
+        record = run(options, replace=replace, reporter=table, listeners=listeners)
+        console.result(record, lambda out: _show(out, record))
+        return _exit_code(record)
+
+    @verb(app, "demo", DemoOptions)
+    def demo(options: DemoOptions, console: Console) -> int:
+        """See the whole study happen on the embedded base and questions: no network, no GPU, a few minutes."""
+        from squadron.experiments.reproduce import demo as run
+
+        table = SweepTable(console.err)
+        record = run(options, reporter=table, listeners=[table])
+        console.result(record, lambda out: _show(out, record))
+        return _exit_code(record)
+
+
+def _exit_code(record: dict[str, Any]) -> int:
+    return 1 if any(run["status"] in ("failed", "diverged") for run in record["runs"]) else 0
+
+
+def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
+    parts = list(record["baseline"]["greedy"].get("parts", {}))
+    asked = record["baseline"]["greedy"]["questions"]
+    table = Table(
+        title=f"{asked:,} {record['split']} questions{'; F1 also by ' + ' and '.join(parts) if parts else ''}"
+    )
+    table.add_column("model", no_wrap=True)
+    for column in ("EM (95 %)", "F1 (95 %)", *parts):
+        table.add_column(column, justify="right", no_wrap=True)
+    for model, decodings in (("base", record["baseline"]), ("LoRA", record["tuned"])):
+        for name, scores in decodings.items():
+            table.add_row(
+                f"{model}, {name}",
+                f"{scores['exact_match']:.1f} ({interval(scores['exact_match_interval'])})",
+                f"{scores['f1']:.1f} ({interval(scores['f1_interval'])})",
+                *(f"{scores['parts'][part]['f1']:.1f}" for part in parts),
+            )
+    out.print(table)
+    for run in record["runs"]:
+        if run["status"] in ("failed", "diverged", "stopped"):
+            out.print(f"{run['name']} {run['status']}: {run.get('reason', 'no reason is known')}", soft_wrap=True)
+    out.print(
+        f"LoRA is {record['best']}, the best of {len(record['runs'])} runs: {record['leaderboard']}", soft_wrap=True
+    )
+    out.print(f"done in {clock(record['seconds'])}; the reports:")
+    for report in record["reports"]:
+        out.print(report["path"], soft_wrap=True)

@@ -1,0 +1,177 @@
+"""``squadron runs``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich.console
+import typer
+from rich.table import Table
+from typer.core import TyperGroup
+
+from squadron.cli.evaluate import interval
+from squadron.cli.options import verb
+from squadron.cli.output import Console, megabytes, two_columns
+from squadron.experiments.options_runs import (
+    RunsCompareOptions,
+    RunsListOptions,
+    RunsPromoteOptions,
+    RunsPruneOptions,
+    RunsShowOptions,
+)
+
+
+class _ListByDefault(TyperGroup):
+    """``squadron runs DIR`` is ``squadron runs list DIR``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verbs on runs."""
+    group = typer.Typer(help="List, compare and look after runs.", no_args_is_help=True, cls=_ListByDefault)
+    app.add_typer(group, name="runs")
+
+    @group.callback()
+    def runs() -> None:
+        """List, compare and look after runs. `squadron runs DIR` lists those in DIR."""
+
+    @verb(group, "list", RunsListOptions)
+    def list_(options: RunsListOptions, console: Console) -> int:
+        """List the runs of a sweep folder, or of any folder of run folders, best first."""
+        from squadron.experiments.runs import list_runs
+
+        record = list_runs(options)
+        if options.promote is not None:
+            from squadron.experiments.upkeep import promote
+
+            chosen = options.model_dump(include={"folder", "split", "decoding", "by"})
+            record["promoted"] = promote(RunsPromoteOptions(**chosen, out=options.promote))
+        console.result(record, lambda out: _show_list(out, record))
+        return 0
+
+    @verb(group, "show", RunsShowOptions)
+    def show(options: RunsShowOptions, console: Console) -> int:
+        """Show what a run was asked, what came of it, and its scores."""
+        from squadron.experiments.runs import show_run
+
+        record = show_run(options)
+        console.result(record, lambda out: _show_run(out, record))
+        return 0
+
+    @verb(group, "compare", RunsCompareOptions)
+    def compare(options: RunsCompareOptions, console: Console) -> int:
+        """Test whether the second run is better than the first, question by question (paired)."""
+        from squadron.experiments.compare import compare_runs
+
+        record = compare_runs(options)
+        console.result(record, lambda out: _show_comparison(out, record))
+        return 0
+
+    @verb(group, "prune", RunsPruneOptions)
+    def prune(options: RunsPruneOptions, console: Console) -> int:
+        """Remove checkpoints, last adapters or losing runs; without --yes, only tell what would go."""
+        from squadron.experiments.upkeep import prune as run
+
+        record = run(options)
+        console.result(record, lambda out: _show_pruned(out, record))
+        return 0
+
+    @verb(group, "promote", RunsPromoteOptions)
+    def promote(options: RunsPromoteOptions, console: Console) -> int:
+        """Copy the best run of a folder, or a run, to a folder of its own, for `evaluate`, `ask` and `export`."""
+        from squadron.experiments.upkeep import promote as run
+
+        record = run(options)
+        console.result(record, lambda out: out.print(f"{record['run']} is now {record['out']}", soft_wrap=True))
+        return 0
+
+
+def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
+    table = Table(title=f"{len(record['runs']):,} runs; {record['split']}, {record['decoding']}")
+    table.add_column("run", overflow="fold")
+    for column in ("status", "EM (95 %)", "F1 (95 %)", "loss", "trainable", "seconds"):
+        table.add_column(column, justify="left" if column == "status" else "right", no_wrap=True)
+    for run in record["runs"]:
+        table.add_row(
+            run["name"],
+            run["status"],
+            _points(run, "exact_match"),
+            _points(run, "f1"),
+            "-" if run["loss"] is None else f"{run['loss']:.4f}",
+            "-" if run["trainable_parameters"] is None else f"{run['trainable_parameters']:,}",
+            "-" if run["seconds"] is None else f"{run['seconds']:,.0f}",
+        )
+    out.print(table)
+    for run in record["runs"]:
+        if "reason" in run:
+            out.print(f"{run['name']}: {run['reason']}", soft_wrap=True)
+    if "promoted" in record:
+        out.print(f"{record['promoted']['run']} is now {record['promoted']['out']}", soft_wrap=True)
+
+
+def _points(scores: dict[str, Any], name: str) -> str:
+    if scores[name] is None:
+        return "-"
+    return f"{scores[name]:.1f} ({interval(scores[f'{name}_interval'])})"
+
+
+def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
+    told = record["record"]
+    rows = [("run", record["folder"]), ("status", told["status"] + (f": {told['reason']}" if "reason" in told else ""))]
+    counts = ("trainable_parameters", "steps", "best_step")
+    rows += [(key.replace("_", " "), f"{told[key]:,}") for key in counts if told.get(key) is not None]
+    rows += [(key.replace("_", " "), f"{told[key]:.4f}") for key in ("loss", "validation_loss") if told.get(key)]
+    if told.get("peak_memory_bytes"):
+        rows.append(("peak memory", megabytes(told["peak_memory_bytes"])))
+    rows += [
+        (key, " ".join(value) if isinstance(value, list) else str(value))
+        for key, value in told["config"].items()
+        if value is not None
+    ]
+    out.print(two_columns(rows))
+    if not record["splits"]:
+        return
+    table = Table(title="scores")
+    for column in ("split", "decoding", "questions", "EM (95 %)", "F1 (95 %)"):
+        table.add_column(column, justify="left" if column in ("split", "decoding") else "right", no_wrap=True)
+    for split, own in record["splits"].items():
+        for decoding, scores in own["decodings"].items():
+            shown = (_points(scores, "exact_match"), _points(scores, "f1"))
+            table.add_row(split, decoding, f"{scores['questions']:,}", *shown)
+    out.print(table)
+
+
+def _show_comparison(out: rich.console.Console, record: dict[str, Any]) -> None:
+    table = Table(title=f"{record['split']}, {record['decoding']}: {record['questions']:,} questions, paired")
+    table.add_column("", no_wrap=True)
+    for column in ("first", "second", "difference (95 %)", "p"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, title in (("exact_match", "EM"), ("f1", "F1")):
+        test = record[name]
+        low, high = test["interval"]
+        table.add_row(
+            title,
+            f"{record['first'][name]:.1f}",
+            f"{record['second'][name]:.1f}",
+            f"{test['difference']:+.1f} ({low:+.1f} – {high:+.1f})",
+            f"{test['p_value']:.3g}",
+        )
+    out.print(table)
+    only = record["mcnemar"]
+    out.print(f"right in the first alone: {only['only_first']}; in the second alone: {only['only_second']}")
+    low, high = record["f1"]["interval"]
+    better = "the second is better" if low > 0 else "the first is better" if high < 0 else "no difference is shown"
+    out.print(f"by F1, {better}")
+
+
+def _show_pruned(out: rich.console.Console, record: dict[str, Any]) -> None:
+    for one in record["paths"]:
+        out.print(f"{one['path']}  {megabytes(one['bytes'])}", soft_wrap=True)
+    for name in record["skipped"]:
+        out.print(f"{name}: in use, or a link; left alone")
+    total = f"{len(record['paths']):,} paths, {megabytes(record['bytes'])}"
+    out.print(f"removed {total}" if record["removed"] else f"would remove {total}; add --yes to do it")

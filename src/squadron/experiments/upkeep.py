@@ -1,0 +1,145 @@
+"""Looking after run folders: removing what is not needed, and copying the best run to where it is used."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from squadron.errors import ConfigError, RunError
+from squadron.experiments.options_runs import RunsPromoteOptions, RunsPruneOptions
+from squadron.experiments.run_folder import LOCK, RECORD
+from squadron.experiments.runs import best_run, read_runs
+from squadron.files import explain_os_errors, read_json, write_json
+
+_CHECKPOINT = "checkpoint.safetensors"
+_ENDED = ("done", "diverged")
+"""Runs that no ``--resume`` will go on with; those of any other status need their checkpoints."""
+_NOT_COPIED = (LOCK, _CHECKPOINT, "last")
+
+
+def prune(options: RunsPruneOptions) -> dict[str, Any]:
+    """Remove what the options name, or with ``yes`` absent only tell it; return the paths with their bytes.
+
+    Nothing else goes: a run that is in use, is not scored or is reached by a link stays, and so does every file that
+    is no part of a run. Raises :class:`ConfigError` where nothing is asked for.
+    """
+    if options.keep is None and not options.checkpoints and not options.last:
+        raise ConfigError("runs prune: say what goes: --keep N, --checkpoints or --last")
+    rows = read_runs(Path(options.folder), split=options.split, decoding=options.decoding, by=options.by)
+    gone: list[dict[str, Any]] = []
+    skipped: list[str] = []
+    for place, row in enumerate(rows):
+        paths = list(_unneeded(place, row, options))
+        if not paths:
+            continue
+        with _hold(Path(row["folder"])) as held:
+            if not held:
+                skipped.append(row["name"])
+                continue
+            for path in paths:
+                gone.append({"path": str(path), "bytes": _size(path)})
+                if options.yes:
+                    _remove(path)
+    return {
+        "removed": options.yes,
+        "paths": gone,
+        "bytes": sum(one["bytes"] for one in gone),
+        "skipped": skipped,
+    }
+
+
+def promote(options: RunsPromoteOptions) -> dict[str, Any]:
+    """Copy a run, or the best of a folder of runs, to a folder of its own; checkpoint and last adapter stay behind.
+
+    The copy is a run folder: ``evaluate``, ``ask`` and ``export`` take it. Raises :class:`RunError` where there is no
+    such run, or ``--out`` exists and may not be replaced.
+    """
+    source, out = Path(options.folder), Path(options.out)
+    if not (source / RECORD).is_file():
+        rows = read_runs(source, split=options.split, decoding=options.decoding, by=options.by)
+        source = best_run(rows, source, split=options.split, decoding=options.decoding)
+    if not (source / "adapter").is_dir():
+        raise RunError(f"{source}: has no adapter to copy yet; train it to its end")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if not options.replace:
+            raise RunError(f"--out {out}: exists already; add --replace, or choose another folder")
+        if not (out / RECORD).is_file():
+            raise RunError(f"--out {out}: no run folder ({RECORD} is missing); choose another")
+        if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
+            raise RunError(f"--out {out}: holds the run that is to be copied; choose another folder")
+    with explain_os_errors(out):
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}.", suffix=".part"))
+        try:
+            fresh.chmod(0o755)  # mkdtemp makes folders private; this one is a result
+            shutil.copytree(source, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+            record = read_json(fresh / RECORD, what="the record of a run", error=RunError)
+            write_json(fresh / RECORD, {**record, "promoted_from": str(source)})
+            # What was there goes only once the copy is whole.
+            old = fresh.with_suffix(".old")
+            if out.is_dir():
+                out.rename(old)
+            fresh.rename(out)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return {"run": str(source), "out": str(out)}
+
+
+def _unneeded(place: int, row: Mapping[str, Any], options: RunsPruneOptions) -> Iterator[Path]:
+    """What of a run goes; ``place`` counts from 0, the best first."""
+    if row["folder"] is None:
+        return
+    folder = Path(row["folder"])
+    if options.keep is not None and place >= options.keep and row[options.by] is not None and _ended(row):
+        yield folder
+        return
+    if row["status"] in _ENDED:
+        for name, asked in ((_CHECKPOINT, options.checkpoints), ("last", options.last)):
+            if asked and (folder / name).exists():
+                yield folder / name
+
+
+def _ended(row: Mapping[str, Any]) -> bool:
+    return row["status"] in (*_ENDED, "stopped")
+
+
+@contextlib.contextmanager
+def _hold(folder: Path) -> Iterator[bool]:
+    """Keep other processes from using a run; False where one does, or the folder is a link to elsewhere."""
+    lock = FileLock(folder / LOCK)
+    try:
+        if folder.is_symlink():
+            yield False
+            return
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _size(path: Path) -> int:
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(os.lstat(Path(root, name)).st_size for root, _, names in os.walk(path) for name in names)
+
+
+def _remove(path: Path) -> None:
+    with explain_os_errors(path):
+        if path.is_dir():
+            # The record goes first: what a kill leaves is then no run, rather than one with half its files.
+            (path / RECORD).unlink(missing_ok=True)
+            shutil.rmtree(path)
+        else:
+            path.unlink()

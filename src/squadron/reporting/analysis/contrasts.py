@@ -1,0 +1,151 @@
+"""Is one level better than another? Differences over pairs of runs and over questions, both of which are samples.
+
+A difference between two levels of an axis is a mean over pairs of runs (which differ in that axis alone) and over
+questions (which come in paragraphs). It would be another with other questions, and another if the runs were trained
+again or at other values of the other axes. Both errors count: the interval joins the one over paragraphs with the one
+over pairs (:func:`joined_ends`), the test adds their variances. What the two share is counted twice, which errs on the
+side of finding nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from squadron.reporting.analysis.findings import Contrast, Verdict
+from squadron.scoring.intervals import FEWEST_CLUSTERS, FEWEST_OUTCOMES, Codes, Floats, cluster_bootstrap
+from squadron.scoring.paired import PairedTest, holm, paired_test
+
+PERMUTATIONS = 4000
+SIGNIFICANCE = 0.05
+_POWER = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A mean difference with its 95 % interval, p-value and standard error, in the unit of the values."""
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+    detectable: float
+    pairs: int
+
+
+def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
+    """The mean of ``values`` [pairs, n], differences of question scores; ``codes`` [n] number the paragraphs.
+
+    The p-value is the larger of two: the t-test's with the variances of paragraphs and of pairs added, Satterthwaite's
+    degrees of freedom; and that of the exact or sampled sign test over paragraphs, which holds for few of them.
+    """
+    assert values.ndim == 2, values.shape
+    # A trend's weights can carry a question's value past 1, where intervals of shares end.
+    scale = max(1.0, float(np.abs(values).max(initial=0.0)))
+    questions = values.mean(axis=0) / scale
+    over_questions = paired_test(np.zeros_like(questions), questions, codes, permutations=PERMUTATIONS, seed=seed)
+    mean = over_questions.difference
+    ends = [_question_ends(questions, codes, over_questions, pairs=len(values), seed=seed)]
+    errors = [(clustered_error(questions, codes), int(codes.max()))]
+    if len(values) > 1:
+        pairs = values.mean(axis=1) / scale
+        error, degrees = float(pairs.std(ddof=1)) / math.sqrt(len(pairs)), len(pairs) - 1
+        reach = error * float(stdtrit(degrees, 1 - SIGNIFICANCE / 2))
+        ends.append((mean - reach, mean + reach))
+        errors.append((error, degrees))
+    low, high = joined_ends(mean, ends)
+    error, degrees_joined = joined_error(errors)
+    p_value = over_questions.p_value
+    detectable = scale
+    if degrees_joined > 0.0:
+        if error > 0.0:
+            p_value = max(p_value, 2.0 * float(stdtr(degrees_joined, -abs(mean) / error)))
+        reach = float(stdtrit(degrees_joined, 1 - SIGNIFICANCE / 2) + stdtrit(degrees_joined, _POWER))
+        # Where nothing differs there is no error to plan with; the interval still has a width.
+        detectable = max(reach * error, (high - low) / 2)
+    return Difference(scale * mean, scale * low, scale * high, p_value, scale * min(1.0, detectable), len(values))
+
+
+def _question_ends(values: Floats, codes: Codes, test: PairedTest, *, pairs: int, seed: int) -> tuple[float, float]:
+    """The ends of the interval over questions.
+
+    The test's own is widened where the differences sum to little, which for one pair means that few questions differ. A
+    mean over many pairs is small without being rare: there it counts how many clusters carry the difference.
+    """
+    sums = np.bincount(codes, weights=values)
+    spread = float(np.sum(sums**2))
+    carrying = float(np.sum(np.abs(sums))) ** 2 / spread if spread > 0.0 else 0.0
+    if pairs == 1 or len(sums) < FEWEST_CLUSTERS or carrying < FEWEST_OUTCOMES:
+        return test.interval.low, test.interval.high
+    means = cluster_bootstrap(values, codes, seed=seed)
+    low, high = np.quantile(means, [SIGNIFICANCE / 2, 1 - SIGNIFICANCE / 2])
+    return float(low), float(high)
+
+
+def clustered_error(values: Floats, codes: Codes) -> float:
+    """The standard error of the mean of ``values`` [n] with whole clusters drawn; 0 with one cluster: it tells none."""
+    clusters = int(codes.max()) + 1
+    if clusters < 2:
+        return 0.0
+    residuals = np.bincount(codes, weights=values - values.mean())
+    return math.sqrt(clusters / (clusters - 1) * float(np.sum(residuals**2))) / len(values)
+
+
+def joined_ends(mean: float, intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """One interval for a mean with several sources of error, each with an interval of its own.
+
+    The distances to the mean add as squares, low and high ends apart (Zou and Donner's MOVER, 2008).
+    """
+    low = mean - math.sqrt(sum((mean - own) ** 2 for own, _ in intervals))
+    high = mean + math.sqrt(sum((own - mean) ** 2 for _, own in intervals))
+    return max(-1.0, low), min(1.0, high)
+
+
+def joined_error(errors: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """The standard error of a sum of independent errors, each with its degrees of freedom; Satterthwaite's for both.
+
+    No error at all has the fewest degrees that any source has.
+    """
+    variance = sum(error**2 for error, _ in errors)
+    if variance == 0.0:
+        return 0.0, float(min(degrees for _, degrees in errors))
+    weights = sum(error**4 / degrees for error, degrees in errors if error > 0.0)
+    return math.sqrt(variance), variance**2 / weights
+
+
+def as_contrast(found: Difference, contrast: Contrast) -> Contrast:
+    """``contrast`` with the numbers of a difference, in points, and no verdict yet."""
+    return replace(
+        contrast,
+        difference=100.0 * found.mean,
+        interval=(100.0 * found.low, 100.0 * found.high),
+        p_value=found.p_value,
+        pairs=found.pairs,
+        covers_training=found.pairs > 1,
+        detectable=100.0 * found.detectable,
+    )
+
+
+def judged(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """Contrasts with verdicts: all that were tested are one family, whose p-values Holm's correction adjusts.
+
+    A verdict other than ``no_difference`` also needs an interval that leaves out 0.
+    """
+    tested = [place for place, one in enumerate(contrasts) if one.p_value is not None]
+    adjusted = dict(zip(tested, holm([contrasts[place].p_value or 0.0 for place in tested]), strict=True))
+    return [
+        replace(one, adjusted=adjusted[place], verdict=_verdict(one, adjusted[place])) if place in adjusted else one
+        for place, one in enumerate(contrasts)
+    ]
+
+
+def _verdict(contrast: Contrast, adjusted: float) -> Verdict:
+    assert contrast.interval is not None, contrast
+    low, high = contrast.interval
+    if adjusted >= SIGNIFICANCE or low <= 0.0 <= high:
+        return "no_difference"
+    return "higher" if low > 0.0 else "lower"

@@ -1,0 +1,43 @@
+"""What kinds of mistake the best run makes, beside the baseline's."""
+
+from __future__ import annotations
+
+from scipy.special import bdtr
+
+from squadron.reporting.analysis.contrasts import SIGNIFICANCE
+from squadron.reporting.analysis.findings import KindShare, Mistakes
+from squadron.reporting.records import Study
+from squadron.scoring.intervals import clopper_pearson
+
+
+def mistakes(study: Study) -> Mistakes | None:
+    """The kinds of the best run's wrong answers; ``None`` without a failure analysis.
+
+    The intervals take wrong answers as independent. The first kind leads where it is more frequent than the second by
+    an exact test of their two counts.
+    """
+    own, base = study.failures, study.baseline_failures
+    if own is None:
+        return None
+    before = {one.kind: one for one in base.kinds} if base is not None else {}
+    kinds = []
+    for one in own.kinds:
+        if one.questions == 0 and (one.kind not in before or before[one.kind].questions == 0):
+            continue
+        low, high = clopper_pearson(one.questions, own.wrong) if own.wrong else (0.0, 1.0)
+        beside = before.get(one.kind)
+        kinds.append(
+            KindShare(
+                one.kind,
+                one.label,
+                one.questions,
+                one.share,
+                (low, high),
+                None if beside is None else beside.questions,
+                None if beside is None else beside.share,
+            )
+        )
+    kinds.sort(key=lambda one: (-one.questions, one.kind))
+    first, second = (kinds[place].questions if place < len(kinds) else 0 for place in (0, 1))
+    p_value = min(1.0, 2.0 * float(bdtr(second, first + second, 0.5))) if first else 1.0
+    return Mistakes(own.wrong, own.questions, tuple(kinds), first > second and p_value < SIGNIFICANCE)

@@ -1,0 +1,146 @@
+"""Models beside each other: baseline, best and full fine-tuning; the best run's strategies; who may be best."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from squadron.data.squad import Dataset
+from squadron.reporting.analysis.contrasts import as_contrast, difference_of, judged
+from squadron.reporting.analysis.findings import (
+    METRICS,
+    BestSet,
+    Contrast,
+    DecodingComparison,
+    Detectable,
+    Metric,
+    ModelComparison,
+    ModelScore,
+    Role,
+)
+from squadron.reporting.analysis.questions import Answered, load_answered, predictions_file
+from squadron.reporting.records import Baseline, Run, Score, Study
+from squadron.scoring.intervals import cluster_bootstrap
+
+_RESAMPLES = 2000
+
+
+def compare_models(study: Study, questions: Mapping[str, Dataset | None]) -> list[ModelComparison]:
+    """Baseline, best adapter and full fine-tuning on the headline split; on the test split, if two have scores."""
+    splits = list(dict.fromkeys([study.split, "test"]))
+    compared = (_models(study, split, questions.get(split)) for split in splits)
+    return [one for one in compared if one is not None]
+
+
+def _models(study: Study, split: str, dataset: Dataset | None) -> ModelComparison | None:
+    adapter = next((run for run in study.scored if run.method == "lora"), None)
+    roles: tuple[tuple[Role, Run | Baseline | None], ...] = (
+        ("baseline", study.baseline),
+        ("best", adapter),
+        ("full", study.full),
+    )
+    models: list[ModelScore] = []
+    files: list[tuple[str, Path]] = []
+    for role, model in roles:
+        score = model.score(split, study.decoding) if model is not None else None
+        if model is not None and score is not None:
+            models.append(ModelScore(role, model.name, score))
+            files.append((role, predictions_file(model.path, split, study.decoding)))
+    if not models or (split != study.split and len(models) < 2):
+        return None
+    scores: dict[str, Score] = {model.role: model.score for model in models}
+    answered = load_answered(dataset, files)
+    pairs = list(itertools.combinations(scores, 2))
+    return ModelComparison(split, study.decoding, tuple(models), tuple(_family(scores, pairs, answered)))
+
+
+def compare_decodings(study: Study, questions: Mapping[str, Dataset | None]) -> DecodingComparison | None:
+    """The best run's strategies on the split where it was evaluated by the most; ``None`` where that is one."""
+    best = study.best
+    if best is None:
+        return None
+    split = max(best.scores, key=lambda name: (len(best.scores[name]), name == "test"))
+    scores = best.scores[split]
+    if len(scores) < 2:
+        return None
+    reference = study.decoding if study.decoding in scores else next(iter(scores))
+    files = [(name, predictions_file(best.path, split, name)) for name in scores]
+    answered = load_answered(questions.get(split), files)
+    pairs = [(reference, name) for name in scores if name != reference]
+    contrasts = _family(scores, pairs, answered)
+    return DecodingComparison(best.name, split, reference, tuple(scores.values()), tuple(contrasts))
+
+
+def _family(scores: Mapping[str, Score], pairs: Sequence[tuple[str, str]], answered: Answered | None) -> list[Contrast]:
+    """Pairs of models compared on both metrics; those of one metric are one family of tests."""
+    found: list[Contrast] = []
+    for metric in METRICS:
+        found += judged([_pair(scores, first, second, metric, answered) for first, second in pairs])
+    return found
+
+
+def _pair(scores: Mapping[str, Score], first: str, second: str, metric: Metric, answered: Answered | None) -> Contrast:
+    tested = answered is not None and answered.has(first, second)
+    contrast = Contrast(
+        metric=metric,
+        first=first,
+        second=second,
+        difference=float(getattr(scores[second], metric) - getattr(scores[first], metric)),
+        interval=None,
+        p_value=None,
+        adjusted=None,
+        verdict="untested",
+        questions=answered.questions if answered is not None else scores[first].questions,
+        clusters=answered.clusters if answered is not None else None,
+        pairs=1,
+        covers_training=False,
+        detectable=None,
+    )
+    if answered is None or not tested:
+        return contrast
+    values = answered.values[metric]
+    return as_contrast(difference_of((values[second] - values[first])[None], answered.codes), contrast)
+
+
+def best_set(runs: Sequence[Run], answered: Answered | None, metric: Metric = "f1") -> BestSet | None:
+    """The runs among which the best one is with 95 % confidence, choosing included; ``runs`` are best first.
+
+    Resampling paragraphs gives each run's deviation from its own mean, all runs on the same draws. A run stays where
+    the lead of the highest over it is not above the 95 % quantile of the largest such lead by chance; as a lead over
+    the truly best run is chance alone, that one stays with 95 % probability.
+    """
+    names = [] if answered is None else [run.name for run in runs if answered.has(run.name)]
+    if answered is None or len(names) < 2:
+        return None
+    values = np.stack([answered.values[metric][name] for name in names], axis=1)  # [n, runs]
+    means = values.mean(axis=0)
+    drawn = cluster_bootstrap(values, answered.codes, resamples=_RESAMPLES, use="best set")  # [resamples, runs]
+    deviations = drawn - means
+    leads = deviations.max(axis=1, keepdims=True) - deviations  # by chance, of the luckiest run over each
+    allowed = np.quantile(leads, 0.95, axis=0)
+    order = np.argsort(-means, kind="stable")
+    kept = tuple(names[place] for place in order if means.max() - means[place] <= allowed[place])
+    optimism = float(np.mean(drawn.max(axis=1) - means[drawn.argmax(axis=1)]))
+    return BestSet(metric, names[int(order[0])], kept, len(names), 100.0 * optimism)
+
+
+def detectable_differences(study: Study, answered: Answered | None) -> list[Detectable]:
+    """What a study of this size can see between two runs: unpaired from the best's score, paired from best and next."""
+    best = study.best
+    score = study.score(best) if best is not None else None
+    if best is None or score is None:
+        return []
+    others = [run.name for run in study.scored if run is not best and answered is not None and answered.has(run.name)]
+    found = []
+    for metric in METRICS:
+        paired = None
+        if answered is not None and answered.has(best.name) and others:
+            values = answered.values[metric]
+            # The middle run stands for any: the last ones may have learnt nothing, the next ones nearly the same.
+            other = others[len(others) // 2]
+            paired = 100.0 * difference_of((values[other] - values[best.name])[None], answered.codes).detectable
+        found.append(Detectable(metric, score.questions, getattr(score, f"{metric}_detectable"), paired))
+    return found

@@ -1,0 +1,94 @@
+"""Question by question: what each model scored on the same questions, from predictions and gold answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from squadron.data.sources import load_data
+from squadron.data.squad import Dataset
+from squadron.errors import DataError
+from squadron.reporting.analysis.findings import Metric
+from squadron.reporting.records import Study
+from squadron.reporting.study import answers_stem, split_file
+from squadron.scoring.intervals import Codes, Floats, cluster_codes
+from squadron.scoring.metrics import answer_scores
+from squadron.scoring.predictions import read_predictions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """Scores (0 to 1) of models on the same n questions; ``codes`` [n] number their paragraphs.
+
+    ``values`` holds, by metric and model, an array [n]. ``left_out`` are models without readable predictions for all of
+    these questions.
+    """
+
+    codes: Codes
+    values: Mapping[Metric, Mapping[str, Floats]]
+    left_out: tuple[str, ...]
+
+    @property
+    def questions(self) -> int:
+        """How many questions."""
+        return len(self.codes)
+
+    @property
+    def clusters(self) -> int:
+        """How many paragraphs they are about."""
+        return int(self.codes.max()) + 1
+
+    def has(self, *models: str) -> bool:
+        """Whether all of these models answered."""
+        return all(model in self.values["f1"] for model in models)
+
+
+def load_questions(study: Study, split: str) -> Dataset | None:
+    """The questions of a split; ``None`` where they are not at hand, or not the ones that were prepared."""
+    path = split_file(study, split)
+    if path is None:
+        return None
+    try:
+        return load_data(path)
+    except DataError:
+        return None
+
+
+def load_answered(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -> Answered | None:
+    """Score the predictions of models, each a name and the file that holds them.
+
+    The questions are those that the first model answered (an evaluation may have been limited to some); models that
+    lack one of them are left out. ``None`` without questions or models.
+    """
+    if dataset is None or not models:
+        return None
+    golds, clusters = dataset.golds(), dataset.clusters()
+    found: dict[str, Mapping[str, str]] = {}
+    for name, path in models:
+        try:
+            found[name] = read_predictions(path)
+        except DataError:
+            continue
+    if not found:
+        return None
+    ids = [one for one in golds if one in next(iter(found.values()))]
+    found = {name: own for name, own in found.items() if all(one in own for one in ids)}
+    if not ids:
+        return None
+    f1: dict[str, Floats] = {}
+    exact: dict[str, Floats] = {}
+    for name, own in found.items():
+        scores = np.array(
+            [answer_scores(own[one], golds[one], version=dataset.version) for one in ids], dtype=np.float64
+        )
+        exact[name], f1[name] = scores[:, 0], scores[:, 1]
+    codes = cluster_codes([clusters[one] for one in ids], len(ids))
+    return Answered(codes, {"f1": f1, "exact_match": exact}, tuple(name for name, _ in models if name not in found))
+
+
+def predictions_file(folder: Path, split: str, decoding: str) -> Path:
+    """Where ``evaluate`` puts the predictions of a split and strategy."""
+    return folder / "predictions" / f"{answers_stem(split, decoding)}.json"

@@ -1,0 +1,42 @@
+"""How far runs move by their seed alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtrit
+
+from squadron.reporting.analysis.effects import comparable, setting
+from squadron.reporting.analysis.findings import Metric, SeedGroup, SeedSpread
+from squadron.reporting.records import Run, Study
+
+
+def seed_spread(study: Study, metric: Metric = "f1") -> SeedSpread | None:
+    """The spread of runs that differ in their seed alone, pooled over all groups of such; ``None`` without any."""
+    axes = [axis for axis in study.axes if axis != "seed"]
+    groups: dict[tuple[Any, ...], list[Run]] = {}
+    for run in comparable(study):
+        groups.setdefault(tuple(setting(run, axis) for axis in axes), []).append(run)
+    found = [_group(study, own, axes, metric) for own in groups.values() if len({run.seed for run in own}) > 1]
+    if not found:
+        return None
+    degrees = sum(len(group.values) - 1 for group in found)
+    squares = sum((len(group.values) - 1) * group.deviation**2 for group in found)
+    deviation = math.sqrt(squares / degrees)
+    noticeable = float(stdtrit(degrees, 0.975)) * math.sqrt(2.0) * deviation
+    return SeedSpread(metric, tuple(found), deviation, degrees, noticeable)
+
+
+def _group(study: Study, runs: Sequence[Run], axes: Sequence[str], metric: Metric) -> SeedGroup:
+    ordered = sorted(runs, key=lambda run: run.seed or 0)
+    values = [getattr(score, metric) for run in ordered if (score := study.score(run)) is not None]
+    return SeedGroup(
+        changes={axis: setting(ordered[0], axis) for axis in axes},
+        seeds=tuple(run.seed or 0 for run in ordered),
+        values=tuple(values),
+        mean=float(np.mean(values)),
+        deviation=float(np.std(values, ddof=1)),
+    )

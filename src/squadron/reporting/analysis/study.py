@@ -1,0 +1,36 @@
+"""From a study to its findings."""
+
+from __future__ import annotations
+
+from squadron.reporting.analysis.cost import fits, frontier
+from squadron.reporting.analysis.effects import main_effects
+from squadron.reporting.analysis.findings import METRICS, Analysis, Metric, VarianceShare
+from squadron.reporting.analysis.interactions import interactions, variance_shares
+from squadron.reporting.analysis.mistakes import mistakes
+from squadron.reporting.analysis.models import best_set, compare_decodings, compare_models, detectable_differences
+from squadron.reporting.analysis.questions import load_answered, load_questions, predictions_file
+from squadron.reporting.analysis.spread import seed_spread
+from squadron.reporting.records import Study
+
+
+def analyze_study(study: Study) -> Analysis:
+    """All that the study's numbers support. Deterministic: what is drawn has fixed seeds."""
+    questions = {split: load_questions(study, split) for split in dict.fromkeys([study.split, "validation", "test"])}
+    files = [(run.name, predictions_file(run.path, study.split, study.decoding)) for run in study.scored]
+    answered = load_answered(questions[study.split], files)
+    shares: dict[Metric, list[VarianceShare]] = {metric: variance_shares(study, metric) for metric in METRICS}
+    best = best_set(study.scored, answered)
+    return Analysis(
+        effects=tuple(main_effects(study, answered)),
+        variance={metric: tuple(own) for metric, own in shares.items()},
+        interactions=tuple(interactions(study, answered, shares)),
+        best=best,
+        models=tuple(compare_models(study, questions)),
+        decodings=compare_decodings(study, questions),
+        seeds=seed_spread(study),
+        fits=fits(study),
+        frontier=frontier(study, best),
+        mistakes=mistakes(study),
+        detectable=tuple(detectable_differences(study, answered)),
+        left_out=answered.left_out if answered is not None else (),
+    )

@@ -1,0 +1,194 @@
+"""Charts of models and strategies beside each other, of their mistakes, of cost and of losses."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import altair as alt
+
+from squadron.reporting.analysis.effects import setting
+from squadron.reporting.analysis.findings import COSTS, Analysis
+from squadron.reporting.charts.parts import Row, finished, inline, score_axis
+from squadron.reporting.charts.theme import WIDTH, theme
+from squadron.reporting.charts.words import ChartWords
+from squadron.reporting.published import PUBLISHED
+from squadron.reporting.records import Study
+
+_BAR = 22
+_COLOURED_BY = ("targets", "lr", "rank")
+_UNIT = {"trainable_parameters": 1e3, "seconds": 1.0, "peak_memory_bytes": 2.0**20}
+"""What an axis of cost counts in: thousands, seconds, MiB."""
+_SHOWN_PUBLISHED = ("zero_shot", "lora", "full", "human", "study_base", "study_greedy")
+
+
+def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
+    """F1 of baseline, best and full fine-tuning as measured; published figures in a panel of their own, as outlines."""
+    if not analysis.models:
+        return None
+    compared = analysis.models[-1]
+    measured = [
+        {
+            "n": words(f"models_{model.role}"),
+            "m": model.score.f1,
+            "low": model.score.f1_interval[0],
+            "high": model.score.f1_interval[1],
+            "t": words.points(model.score.f1),
+        }
+        for model in compared.models
+    ]
+    others = [
+        {"n": words(f"published_{one.key}"), "m": one.f1, "t": words.points(one.f1)}
+        for one in PUBLISHED
+        if one.key in _SHOWN_PUBLISHED
+    ]
+    x = alt.X("m:Q", title=words("f1"), scale=alt.Scale(domain=[0, 100]))
+
+    def panel(rows: list[Row], title: str, *, own: bool) -> Any:
+        y = alt.Y("n:N", title=None, sort=[row["n"] for row in rows]).axis(minExtent=190, ticks=False)
+        base = alt.Chart(inline(rows)).encode(y=y)
+        bars = base.mark_bar(size=13)
+        if not own:
+            bars = base.mark_bar(size=13, filled=False, strokeWidth=1.3, strokeDash=[3, 2], style="second")
+        layers: list[Any] = [bars.encode(x=x)]
+        if own:
+            layers.append(base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q"))
+        # A figure stands beyond its interval, which would strike it through.
+        place = alt.X("high:Q") if own else alt.X("m:Q")
+        layers.append(base.mark_text(align="left", dx=5).encode(x=place, text="t:N"))
+        heading = alt.TitleParams(title, fontSize=11, fontWeight="normal", anchor="start", frame="group")
+        return alt.layer(*layers).properties(width=WIDTH - 230, height=_BAR * len(rows), title=heading)
+
+    chart = alt.vconcat(
+        panel(measured, words("models_measured"), own=True),
+        panel(others, words("models_published"), own=False),
+        spacing=14,
+    )
+    return finished(chart, words("models"), theme(words))
+
+
+def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
+    """EM and F1 of the best run's strategies with intervals."""
+    compared = analysis.decodings
+    if compared is None:
+        return None
+    order = [score.decoding for score in sorted(compared.scores, key=lambda score: -score.f1)]
+    names = {one: words.name("decoding_name", one) for one in order}
+    panels = []
+    for place, metric in enumerate(("f1", "exact_match")):
+        rows = [
+            {
+                "n": names[score.decoding],
+                "m": getattr(score, metric),
+                "low": getattr(score, f"{metric}_interval")[0],
+                "high": getattr(score, f"{metric}_interval")[1],
+                "t": words.points(getattr(score, metric)),
+            }
+            for score in compared.scores
+        ]
+        y = alt.Y("n:N", title=None, sort=list(names.values())).axis(labels=place == 0, ticks=False)
+        base = alt.Chart(inline(rows)).encode(y=y)
+        x = alt.X("m:Q", title=words(metric), scale=alt.Scale(domain=[0, 112])).axis(values=[0, 20, 40, 60, 80, 100])
+        chart = alt.layer(
+            base.mark_bar(size=13).encode(x=x),
+            base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q"),
+            base.mark_text(align="left", dx=5).encode(x=alt.X("high:Q"), text="t:N"),
+        )
+        panels.append(chart.properties(width=(WIDTH - 110) / 2, height=_BAR * len(rows)))
+    return finished(alt.hconcat(*panels, spacing=18), words("decodings"), theme(words))
+
+
+def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
+    """Shares of the kinds of mistake: of the best run with intervals, and of the untouched base."""
+    found = analysis.mistakes
+    if found is None or found.wrong == 0:
+        return None
+    sides = [words("kinds_best"), words("kinds_base")]
+    rows: list[Row] = []
+    for one in found.kinds:
+        name = words.name("kind", one.kind)
+        rows.append({"n": name, "s": one.share, "low": one.interval[0], "high": one.interval[1], "k": sides[0]})
+        if one.base_share is not None:
+            rows.append({"n": name, "s": one.base_share, "k": sides[1]})
+    order = list(dict.fromkeys(row["n"] for row in rows))
+    shown = [side for side in sides if any(row["k"] == side for row in rows)]
+    base = alt.Chart(inline(rows)).encode(
+        y=alt.Y("n:N", title=None, sort=order).axis(ticks=False),
+        yOffset=alt.YOffset("k:N", sort=shown, scale=alt.Scale(paddingOuter=0.1)),
+    )
+    color = alt.Color("k:N", title=None, scale=alt.Scale(domain=shown)).legend(orient="bottom")
+    chart = alt.layer(
+        base.mark_bar(size=9).encode(x=alt.X("s:Q", title=words("kinds_share")).axis(format="%"), color=color),
+        base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q").transform_filter("isValid(datum.low)"),
+    )
+    height = (12 * len(shown) + 8) * len(order)
+    return finished(chart.properties(width=WIDTH - 200, height=height), words("kinds"), theme(words))
+
+
+def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
+    """F1 against each cost; a line joins the runs that no cheaper one reaches, filled points may be the best."""
+    points = analysis.frontier.points
+    if len(points) < 3:
+        return None
+    axis = next((one for one in _COLOURED_BY if one in study.axes), None)
+    runs = {run.name: run for run in study.scored}
+    sides = {True: words("frontier_best"), False: words("frontier_other")}
+    scores = score_axis(words, "f1", [point.f1 for point in points])
+    present = [cost for cost in COSTS if len({point.costs.get(cost) for point in points} - {None}) > 1]
+    panels = []
+    for place, cost in enumerate(present):
+        rows: list[Row] = []
+        for point in points:
+            if cost in point.costs:
+                value = None if axis is None else setting(runs[point.run], axis)
+                rows.append(
+                    {
+                        "c": point.costs[cost] / _UNIT[cost],
+                        "m": point.f1,
+                        "side": sides[point.among_best],
+                        "a": words.data(words.name("method_name", "full")) if value is None else words.value(value),
+                        "ahead": cost in point.frontier,
+                        "run": words.data(point.run),
+                        "t": words.points(point.f1),
+                    }
+                )
+        logarithmic = cost == "trainable_parameters"
+        scale = alt.Scale(type="log" if logarithmic else "linear", zero=False, nice=False, padding=8)
+        x = alt.X("c:Q", title=words(cost), scale=scale).axis(format=",.10~f", tickCount=4)
+        if logarithmic:
+            x = x.axis(format=",.10~f", values=_round_values([row["c"] for row in rows]))
+        y = alt.Y("m:Q", **{**scores, "title": scores["title"] if place == 0 else None}).axis(labels=place == 0)
+        base = alt.Chart(inline(rows)).encode(x=x, y=y)
+        values = [] if axis is None else [words.value(value) for value in study.axes[axis]]
+        encodings: dict[str, Any] = {
+            "shape": alt.Shape(
+                "side:N", title=None, scale=alt.Scale(domain=list(sides.values()), range=["diamond", "circle"])
+            ).legend(orient="bottom"),
+            "opacity": alt.Opacity(
+                "side:N", title=None, scale=alt.Scale(domain=list(sides.values()), range=[1.0, 0.4])
+            ).legend(orient="bottom"),
+            "tooltip": [alt.Tooltip("run:N", title=words("run")), alt.Tooltip("t:N", title=words("f1"))],
+        }
+        if axis is not None:
+            extra = [row["a"] for row in rows if row["a"] not in values]
+            domain = [*values, *dict.fromkeys(extra)]
+            encodings["color"] = alt.Color(
+                "a:N", title=words.name("axis", axis), scale=alt.Scale(domain=domain)
+            ).legend(orient="bottom")
+        line = base.transform_filter("datum.ahead").mark_line(interpolate="step-after", style="second", strokeWidth=1.2)
+        chart = alt.layer(line, base.mark_point(filled=True, size=38).encode(**encodings))
+        panels.append(chart.properties(width=(WIDTH - 60) / len(present) - 18, height=200))
+    if not panels:
+        return None
+    return finished(alt.hconcat(*panels, spacing=16), words("frontier"), theme(words))
+
+
+def _round_values(values: list[float]) -> list[float]:
+    """Powers of ten within these values; with less than two of them, their doubles and fivefolds, too."""
+    low, high = min(values), max(values)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for factors in ((1,), (1, 2, 5)):
+        found = [factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high]
+        if len(found) >= 2:
+            break
+    return found

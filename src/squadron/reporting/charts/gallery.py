@@ -1,0 +1,36 @@
+"""All charts of a study, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from squadron.reporting.analysis.findings import Analysis
+from squadron.reporting.charts.comparisons import decodings, frontier, kinds, models
+from squadron.reporting.charts.learning import losses
+from squadron.reporting.charts.results import differences, heatmap, main_effects, ranking, seeds, train_size
+from squadron.reporting.charts.words import ChartWords
+from squadron.reporting.records import Study
+
+Maker = Callable[[Study, Analysis, ChartWords], dict[str, Any] | None]
+
+CHARTS: dict[str, Maker] = {
+    "models": models,
+    "ranking": ranking,
+    "heatmap": heatmap,
+    "main_effects": main_effects,
+    "differences": differences,
+    "train_size": train_size,
+    "seeds": seeds,
+    "losses": losses,
+    "decodings": decodings,
+    "kinds": kinds,
+    "frontier": frontier,
+}
+"""Each makes a specification, or ``None`` where the study has not what it shows."""
+
+
+def draw_all(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, dict[str, Any]]:
+    """The specifications of all charts that the study has numbers for."""
+    made = {name: maker(study, analysis, words) for name, maker in CHARTS.items()}
+    return {name: spec for name, spec in made.items() if spec is not None}

@@ -1,0 +1,108 @@
+"""Charts of how runs learnt: training and validation loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from squadron.reporting.analysis.effects import setting
+from squadron.reporting.analysis.findings import Analysis
+from squadron.reporting.charts.parts import Row, finished, inline
+from squadron.reporting.charts.theme import WIDTH, theme
+from squadron.reporting.charts.words import ChartWords
+from squadron.reporting.records import Run, Study
+
+_COLOURED_BY = ("lr", "rank", "targets")
+_FEW_RUNS = 3
+_FEW_COLOURS = 3
+_MOST_POINTS = 200
+
+
+def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
+    """The loss of every run by epoch, on training and on validation questions; of few runs by step, smoothed."""
+    runs = [run for run in study.scored if run.curve.steps] or [run for run in study.runs if run.curve.steps]
+    if not runs:
+        return None
+    if len(runs) <= _FEW_RUNS:
+        return _by_step(runs, words)
+    axis = next((one for one in _COLOURED_BY if one in study.axes), None)
+    sides = [words("losses_training"), words("losses_validation")]
+    rows: list[Row] = []
+    best = study.best.name if study.best is not None else None
+    for run in runs:
+        fit = analysis.fits.of(run.name)
+        if fit is None:
+            continue
+        value = None if axis is None else setting(run, axis)
+        about = {
+            "run": words.data(run.name),
+            "a": words.name("method_name", "full") if value is None else words.value(value),
+            "w": 2.6 if run.name == best else 1.0,
+        }
+        for epoch, training, validation in zip(fit.epochs, fit.training, fit.validation, strict=True):
+            rows.append({**about, "e": epoch, "y": training, "side": sides[0]})
+            if validation is not None:
+                rows.append({**about, "e": epoch, "y": validation, "side": sides[1]})
+    if not rows:
+        return None
+    epochs = sorted({row["e"] for row in rows})
+    encodings: dict[str, Any] = {
+        "x": alt.X("e:Q", title=words("epoch"), scale=alt.Scale(nice=False, padding=8)).axis(
+            values=epochs, format="d", grid=False
+        ),
+        "y": alt.Y("y:Q", title=words("loss"), scale=alt.Scale(zero=False)),
+        "detail": "run:N",
+        "strokeWidth": alt.StrokeWidth("w:Q", scale=None),
+        "tooltip": [alt.Tooltip("run:N", title=words("run"))],
+    }
+    if axis is not None:
+        present = {row["a"] for row in rows}
+        domain = [words.value(value) for value in study.axes[axis] if words.value(value) in present]
+        domain += sorted(present - set(domain))
+        # Few steps of a sequence of colours are too alike; a name's colours are not.
+        kind = "O" if axis != "targets" and len(domain) > _FEW_COLOURS else "N"
+        encodings["color"] = alt.Color(
+            f"a:{kind}", title=words.name("axis", axis), sort=domain, scale=alt.Scale(domain=domain)
+        ).legend(orient="bottom", symbolType="stroke", symbolStrokeWidth=3)
+    chart = (
+        alt.Chart()
+        .mark_line(opacity=0.75, point={"size": 14, "filled": True})
+        .encode(**encodings)
+        .properties(width=(WIDTH - 80) / 2, height=210)
+        .facet(column=alt.Column("side:N", title=None, sort=sides), data=inline(rows), spacing=18)
+    )
+    return finished(chart, words("losses"), theme(words))
+
+
+def _by_step(runs: list[Run], words: ChartWords) -> dict[str, Any]:
+    sides = [words("losses_training"), words("losses_validation")]
+    rows: list[Row] = []
+    for run in runs:
+        name = words.data(run.name)
+        rows += [{"run": name, "s": step, "y": loss, "side": sides[0]} for step, loss in _smoothed(run)]
+        rows += [
+            {"run": name, "s": one.step, "y": one.loss, "side": sides[1]}
+            for one in run.curve.validations
+            if one.loss is not None
+        ]
+    encodings: dict[str, Any] = {
+        "x": alt.X("s:Q", title=words("step"), scale=alt.Scale(nice=False, padding=6)).axis(format=",d", grid=False),
+        "y": alt.Y("y:Q", title=words("loss"), scale=alt.Scale(zero=False)),
+        "color": alt.Color("side:N", title=None, scale=alt.Scale(domain=sides)).legend(orient="bottom"),
+    }
+    if len(runs) > 1:
+        encodings["strokeDash"] = alt.StrokeDash("run:N", title=words("run")).legend(orient="bottom")
+    base = alt.Chart(inline(rows)).encode(**encodings)
+    held_out = base.transform_filter(alt.FieldEqualPredicate(field="side", equal=sides[1]))
+    chart = alt.layer(base.mark_line(strokeWidth=1.8), held_out.mark_point(filled=True, size=45, opacity=1))
+    return finished(chart.properties(width=WIDTH - 70, height=230), words("losses"), theme(words))
+
+
+def _smoothed(run: Run) -> list[tuple[int, float]]:
+    """At most some 200 points, each the mean of the steps up to it."""
+    known = [(step, loss) for step, loss in zip(run.curve.steps, run.curve.losses, strict=True) if loss is not None]
+    width = max(1, -(-len(known) // _MOST_POINTS), min(8, len(known) // 20))
+    groups = [known[start : start + width] for start in range(0, len(known), width)]
+    return [(group[-1][0], float(np.mean([loss for _, loss in group]))) for group in groups]

@@ -1,0 +1,76 @@
+"""How charts look: fonts, colours that the colour-blind can tell apart, digits of the language, light and dark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from squadron.reporting.charts.words import ChartWords
+
+FONT = "Vazirmatn"
+WIDTH = 560
+"""Pixels: the width that charts are made for, at letters of 11."""
+
+_PERSIAN = {
+    "decimal": "٫",
+    "thousands": "٬",
+    "grouping": [3],
+    "currency": ["", ""],
+    "numerals": list("۰۱۲۳۴۵۶۷۸۹"),
+    "percent": "٪",
+    "minus": "−",
+}
+_WESTERN = {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""], "minus": "−"}
+# Paul Tol's bright scheme, in the order in which neighbours differ most; lighter where the page is dark.
+_CATEGORY = {
+    False: ["#4477AA", "#CC6677", "#228833", "#AA3377", "#997700", "#3399BB"],
+    True: ["#77AADD", "#EE8866", "#66BB77", "#DD88BB", "#DDCC77", "#99DDEE"],
+}
+_ORDINAL = {
+    False: ["#b8a42a", "#5ea861", "#2a8b8c", "#33628d", "#46246b"],
+    True: ["#46628d", "#3a8fa3", "#47b585", "#9fd45c", "#f2e14c"],
+}
+_INK = {False: ("#1f2328", "#59636e", "#d1d9e0"), True: ("#e6edf3", "#9198a1", "#3d444d")}
+"""Text, secondary text and lines."""
+
+
+def theme(words: ChartWords, *, dark: bool = False) -> dict[str, Any]:
+    """The configuration that every chart carries; the page may put the dark one in its place."""
+    ink, second, line = _INK[dark]
+    return {
+        "font": FONT,
+        "background": "transparent",
+        "locale": {"number": _PERSIAN if words.language == "fa" else _WESTERN},
+        "view": {"stroke": None, "continuousWidth": WIDTH},
+        "title": {"color": ink, "subtitleColor": second, "fontSize": 13, "fontWeight": "bold", "anchor": "middle"},
+        "axis": {
+            "labelColor": ink,
+            "titleColor": ink,
+            "titleFontWeight": "normal",
+            "labelFontSize": 11,
+            "titleFontSize": 11,
+            "gridColor": line,
+            "domainColor": second,
+            "tickColor": second,
+            "labelLimit": 220,
+        },
+        "header": {"labelColor": ink, "titleColor": ink, "labelFontSize": 11, "labelFontWeight": "bold"},
+        "legend": {
+            "labelColor": ink,
+            "titleColor": ink,
+            "titleFontWeight": "normal",
+            "labelFontSize": 11,
+            "titleFontSize": 11,
+            "labelLimit": 240,
+            "symbolBaseFillColor": second,
+            "symbolBaseStrokeColor": second,
+        },
+        "range": {"category": _CATEGORY[dark], "ordinal": _ORDINAL[dark], "heatmap": {"scheme": "viridis"}},
+        "mark": {"color": _CATEGORY[dark][0]},
+        "text": {"color": ink, "fontSize": 11},
+        "rule": {"color": ink, "strokeWidth": 1.3},
+        "tick": {"color": second},
+        "style": {
+            "faint": {"color": second, "opacity": 0.45},
+            "second": {"color": second},
+        },
+    }

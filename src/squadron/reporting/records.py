@@ -1,0 +1,321 @@
+"""What a study is once it is read: runs with scores, curves and cost, the baseline, data and base. Plain frozen values.
+
+Scores and intervals are in points (0 to 100), times in seconds, memory in bytes. A number that the folder does not tell
+is ``None``; what a reader would expect and the folder lacks is listed in :attr:`Study.missing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Ends = tuple[float, float]
+"""The low and the high end of a 95 % interval, in points."""
+
+Lack = Literal[
+    "baseline",  # the untouched base was not scored on the headline split
+    "data",  # the questions are not where the runs say, or were prepared anew: no paired tests
+    "failed",  # runs that failed
+    "diverged",  # runs whose loss was no number
+    "unfinished",  # runs that wait, run or were interrupted
+    "stopped",  # runs dropped early by successive halving
+    "unreadable",  # run folders that cannot be read
+    "unscored",  # runs that ended but have no scores on the headline split
+    "predictions",  # scored runs without predictions on the headline split
+    "test",  # the best run was not evaluated on the test split
+    "decodings",  # the best run was evaluated by one strategy alone
+    "failures",  # no failure analysis of the best run
+    "curves",  # runs without metrics
+    "full_fine_tuning",  # no run of method full
+    "seeds",  # no two runs differ in their seed alone
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something that the folder lacks; ``names`` are the runs that it concerns, none where it concerns the study."""
+
+    what: Lack
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Scores of some of the questions: one half of the pocket test split, ``known`` or ``new`` phrasings."""
+
+    exact_match: float
+    f1: float
+    exact_match_interval: Ends
+    f1_interval: Ends
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one model scored on one split by one decoding strategy. Shares are 0 to 1."""
+
+    split: str
+    decoding: str
+    exact_match: float
+    f1: float
+    exact_match_interval: Ends
+    f1_interval: Ends
+    questions: int
+    clusters: int | None = None
+    eos_rate: float | None = None
+    empty_share: float | None = None
+    in_context_share: float | None = None
+    mean_answer_tokens: float | None = None
+    exact_match_detectable: float | None = None
+    f1_detectable: float | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)
+
+
+Scores = Mapping[str, Mapping[str, Score]]
+"""By split, then by decoding strategy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What was measured at the end of an epoch. ``questions`` is the size of the slice that EM and F1 are of."""
+
+    step: int
+    loss: float | None
+    exact_match: float | None = None
+    f1: float | None = None
+    questions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """How a run learnt: the loss of every step, and what was measured at the end of each epoch."""
+
+    steps: tuple[int, ...] = ()
+    epochs: tuple[int, ...] = ()
+    losses: tuple[float | None, ...] = ()
+    validations: tuple[Validation, ...] = ()
+
+    def epoch_losses(self) -> list[tuple[int, float]]:
+        """Each epoch with the mean of its steps' losses; steps without a finite one are left out."""
+        sums: dict[int, list[float]] = {}
+        for epoch, loss in zip(self.epochs, self.losses, strict=True):
+            if loss is not None:
+                sums.setdefault(epoch, []).append(loss)
+        return [(epoch, sum(own) / len(own)) for epoch, own in sorted(sums.items())]
+
+    def last_steps(self) -> dict[int, int]:
+        """Each epoch with its last step."""
+        return dict(zip(self.epochs, self.steps, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: what it changes, what it scored, how it learnt and what it cost.
+
+    ``status`` is waiting, running, done, interrupted, stopped, diverged or failed; ``reason`` says why for the last
+    four. ``changes`` has the sweep's axes alone, ``config`` every option.
+    """
+
+    name: str
+    path: Path
+    status: str
+    reason: str | None
+    changes: Mapping[str, Any]
+    config: Mapping[str, Any]
+    scores: Scores
+    curve: Curve
+    trainable_parameters: int | None = None
+    trainable_share: float | None = None
+    train_questions: int | None = None
+    loss: float | None = None
+    validation_loss: float | None = None
+    steps: int | None = None
+    best_step: int | None = None
+    seconds: float | None = None
+    examples_per_second: float | None = None
+    peak_memory_bytes: int | None = None
+    precision: str | None = None
+
+    @property
+    def method(self) -> str:
+        """``lora`` or ``full``."""
+        return str(self.config.get("method", "lora"))
+
+    @property
+    def rank(self) -> int | None:
+        """LoRA's rank; none with full fine-tuning."""
+        value = self.config.get("rank")
+        return int(value) if isinstance(value, int) and self.method == "lora" else None
+
+    @property
+    def lr(self) -> float | None:
+        """The learning rate."""
+        value = self.config.get("lr")
+        return float(value) if isinstance(value, (int, float)) else None
+
+    @property
+    def modules(self) -> str | None:
+        """The adapted modules or their preset, joined by ``+``; none with full fine-tuning."""
+        value = self.config.get("target_modules")
+        if self.method != "lora" or not isinstance(value, (list, tuple)):
+            return None
+        return "+".join(str(one) for one in value)
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of everything random in it."""
+        value = self.config.get("seed")
+        return value if isinstance(value, int) else None
+
+    def score(self, split: str, decoding: str) -> Score | None:
+        """Its score on a split by a strategy, where there is one."""
+        return self.scores.get(split, {}).get(decoding)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The untouched base: its name, its folder, its scores."""
+
+    name: str
+    path: Path
+    scores: Scores
+
+    def score(self, split: str, decoding: str) -> Score | None:
+        """Its score on a split by a strategy, where there is one."""
+        return self.scores.get(split, {}).get(decoding)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One wrong answer with what a person needs to judge it; ``context`` is the whole one, of any length."""
+
+    question_id: str
+    kind: str
+    reason: str
+    question: str
+    golds: tuple[str, ...]
+    prediction: str
+    f1: float
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many wrong answers have a kind, and their share of the wrong ones (0 to 1)."""
+
+    kind: str
+    label: str
+    questions: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SliceScore:
+    """Scores of the questions that share a property, e.g. ``question_word`` = ``who``."""
+
+    dimension: str
+    value: str
+    questions: int
+    exact_match: float
+    f1: float
+    exact_match_interval: Ends
+    f1_interval: Ends
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Why a model's answers are wrong. ``kinds`` are in the rules' order, those without an answer included."""
+
+    model: str
+    split: str
+    decoding: str
+    questions: int
+    wrong: int
+    kinds: tuple[KindCount, ...]
+    examples: Mapping[str, tuple[Example, ...]]
+    slices: tuple[SliceScore, ...]
+    calibration_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The base model."""
+
+    name: str
+    sha256: str | None
+    parameters: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitInfo:
+    """A split of the data: its size and the hash of its file."""
+
+    questions: int
+    paragraphs: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The questions: where they came from, their splits, how many rows were set aside, and where they lie."""
+
+    source: str | None
+    version: str | None
+    splits: Mapping[str, SplitInfo]
+    set_aside: int
+    path: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A sweep folder, a demo folder or a single run folder, read.
+
+    ``runs`` are in the leaderboard's order: scored ones best first, then the others. ``split`` and ``decoding`` are
+    those of the headline scores. ``axes`` are what runs differ in, each with its values: numbers by size, others in the
+    sweep's order.
+    """
+
+    path: Path
+    kind: Literal["sweep", "run"]
+    status: str
+    config: Mapping[str, Any]
+    runs: tuple[Run, ...]
+    axes: Mapping[str, tuple[Any, ...]]
+    baseline: Baseline | None
+    split: str
+    decoding: str
+    base: Base
+    data: Data
+    failures: Failures | None
+    baseline_failures: Failures | None
+    environment: Mapping[str, Any]
+    seed: int | None
+    precision: str | None
+    started: str | None
+    seconds: float | None
+    missing: tuple[Missing, ...]
+
+    @property
+    def scored(self) -> tuple[Run, ...]:
+        """The runs that are done and scored on the headline split, best first."""
+        return tuple(run for run in self.runs if run.status == "done" and self.score(run) is not None)
+
+    @property
+    def best(self) -> Run | None:
+        """The best of :attr:`scored`."""
+        return next(iter(self.scored), None)
+
+    @property
+    def full(self) -> Run | None:
+        """The best run of method ``full``."""
+        return next((run for run in self.scored if run.method == "full"), None)
+
+    def score(self, model: Run | Baseline) -> Score | None:
+        """A model's headline score."""
+        return model.score(self.split, self.decoding)
+
+    def lacks(self, what: Lack) -> Missing | None:
+        """The entry of :attr:`missing` about this, where there is one."""
+        return next((one for one in self.missing if one.what == what), None)

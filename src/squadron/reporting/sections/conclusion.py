@@ -1,0 +1,95 @@
+"""What the study does not show, what it lacks, and what remains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from squadron.reporting import phrases
+from squadron.reporting.analysis.findings import Effect
+from squadron.reporting.blocks import Runs
+from squadron.reporting.drafting import Draft, name
+from squadron.reporting.records import Missing
+from squadron.reporting.sections.material import Material
+
+
+def limits(draft: Draft, material: Material) -> None:
+    """What all this does not show, and what the folder lacks."""
+    draft.section("limits")
+    draft.bullets(_limits(draft, material))
+    draft.part("missing")
+    lacking = [_lack(draft, one) for one in material.study.missing]
+    if lacking:
+        draft.bullets(lacking)
+    else:
+        draft.paragraph("missing.none")
+
+
+def _limits(draft: Draft, material: Material) -> Iterator[Runs]:
+    study, analysis, say = material.study, material.analysis, draft.say
+    paired = next((one for one in analysis.detectable if one.metric == "f1" and one.paired is not None), None)
+    if paired is not None:
+        split = phrases.split(draft, study.split)
+        yield say("limits.questions", questions=paired.questions, split=split, paired=paired.paired)
+    if study.lacks("seeds") and len(study.runs) > 1:
+        yield say("limits.one_seed")
+    for effect in analysis.effects:
+        if effect.metric == "f1" and effect.ordered and effect.verdict in ("higher", "lower"):
+            ends = {effect.levels[0].value: "limits.end_low", effect.levels[-1].value: "limits.end_high"}
+            if effect.best in ends:
+                best = phrases.level(draft, effect.axis, effect.best)
+                axis = phrases.axis(draft, effect.axis)
+                yield say("limits.edge", axis=axis, best=best, end=say(ends[effect.best]))
+    yield say("limits.pocket" if material.is_pocket else "limits.not_squad")
+    if study.failures is not None:
+        yield say("limits.rules")
+    if any(run.seconds for run in study.runs):
+        yield say("limits.time")
+    if study.best is not None:
+        yield say("limits.published")
+
+
+def _lack(draft: Draft, one: Missing) -> Runs:
+    """One thing that the study lacks; the runs that it concerns by name."""
+    values = {"count": len(one.names), "names": phrases.names(draft, one.names)} if one.names else {}
+    return draft.say(f"missing.{one.what}", **values)
+
+
+def conclusion(draft: Draft, material: Material) -> None:
+    """What remains, in a few sentences."""
+    study, say = material.study, draft.say
+    draft.section("conclusion")
+    best = study.best
+    score = study.score(best) if best else None
+    if best is None or score is None:
+        draft.paragraph("conclusion.nothing")
+        return
+    f1 = {"f1": score.f1, "f1_interval": say.span(*score.f1_interval)}
+    told = [say("conclusion.best", scored=len(study.scored), questions=score.questions, **f1)]
+    told += verdicts(draft, material)
+    found, frontier = material.analysis.best, material.analysis.frontier
+    if found is not None and len(found.names) > 1 and "trainable_parameters" in frontier.cheapest:
+        cheapest = name(frontier.cheapest["trainable_parameters"])
+        told.append(say("conclusion.cheapest", count=len(found.names), run=cheapest))
+    draft.told(told)
+    draft.paragraph("conclusion.scope", base=phrases.base(draft, study), source=phrases.source(draft, study))
+
+
+def verdicts(draft: Draft, material: Material) -> list[Runs]:
+    """What the tests say, a sentence each: against the base, and of every axis."""
+    analysis, study = material.analysis, material.study
+    told = []
+    comparison = next((one for one in analysis.models if one.split == study.split), None)
+    contrast = comparison.contrast("f1", "baseline", "best") if comparison else None
+    if contrast is not None:
+        told.append(draft.say(f"conclusion.base_{contrast.verdict}"))
+    told += [_axis_verdict(draft, effect) for effect in analysis.effects if effect.metric == "f1"]
+    return told
+
+
+def _axis_verdict(draft: Draft, effect: Effect) -> Runs:
+    return draft.say(
+        f"conclusion.axis_{effect.verdict}",
+        axis=phrases.axis(draft, effect.axis),
+        larger=phrases.larger(draft, effect.axis),
+        best=phrases.level(draft, effect.axis, effect.best),
+    )

@@ -1,0 +1,74 @@
+"""Parameters, time and memory, and what they buy."""
+
+from __future__ import annotations
+
+from squadron.reporting import phrases
+from squadron.reporting.analysis.findings import COSTS
+from squadron.reporting.blocks import Runs
+from squadron.reporting.drafting import Draft, name, text_cell
+from squadron.reporting.sections.material import Material, chart
+
+
+def cost(draft: Draft, material: Material) -> None:
+    """What the runs cost."""
+    draft.section("cost")
+    study = material.study
+    _parameters(draft, material)
+    seconds = [run.seconds for run in study.runs if run.seconds]
+    told: list[tuple[str, dict[str, float]]] = []
+    if len(seconds) == 1:
+        told.append(("cost.run_time", {"low": seconds[0]}))
+    elif seconds:
+        told.append(("cost.runs_time", {"low": min(seconds), "high": max(seconds)}))
+        told.append(("cost.fleet_time", {}))
+        if study.seconds:
+            told.insert(0, ("cost.time", {"runs": len(study.runs), "hours": study.seconds}))
+    memory = [run.peak_memory_bytes for run in study.runs if run.peak_memory_bytes]
+    if memory:
+        told.append(("cost.memory", {"memory": max(memory)}))
+    if not told:
+        draft.missing("cost.none")
+    else:
+        draft.told([draft.say(key, **values) for key, values in told])
+    _frontier(draft, material)
+
+
+def _parameters(draft: Draft, material: Material) -> None:
+    """What each rank and set of modules has to train."""
+    counts = {
+        (run.modules, run.rank): (run.trainable_parameters, run.trainable_share)
+        for run in material.study.runs
+        if run.modules and run.rank and run.trainable_parameters
+    }
+    if not counts:
+        return
+    draft.paragraph("cost.parameters")
+    rows = [
+        [
+            text_cell((phrases.code(str(modules)),)),
+            draft.cell(rank, "plain"),
+            draft.cell(parameters, "count"),
+            draft.cell(share, "percent2"),
+        ]
+        for (modules, rank), (parameters, share) in sorted(counts.items(), key=lambda one: (str(one[0][0]), one[0][1]))
+    ]
+    columns = [draft.column("modules", align="start")]
+    columns += [draft.column(key) for key in ("rank", "parameters", "parameter_share")]
+    draft.table("parameters-table", draft.say("cost.parameters_caption"), columns, rows, long=True)
+
+
+def _frontier(draft: Draft, material: Material) -> None:
+    """Which runs give the most for what they cost."""
+    found = material.analysis.frontier
+    if len(found.points) < 2:
+        return
+    if "frontier" in material.charts:
+        draft.paragraph("cost.frontier")
+        chart(draft, material, "frontier")
+    by_run: dict[str, list[Runs]] = {}
+    for key in COSTS:
+        if key in found.cheapest:
+            by_run.setdefault(found.cheapest[key], []).append(draft.say(f"cost.cheapest_{key}"))
+    told = [draft.say("cost.cheapest", cost=draft.say.join(costs), run=name(run)) for run, costs in by_run.items()]
+    if told:
+        draft.told(told)

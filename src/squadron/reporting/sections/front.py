@@ -1,0 +1,78 @@
+"""Abstract, introduction, related work."""
+
+from __future__ import annotations
+
+from squadron.reporting import phrases
+from squadron.reporting.blocks import Paragraph, Runs
+from squadron.reporting.drafting import Draft, joined, name
+from squadron.reporting.published import PUBLISHED
+from squadron.reporting.sections.conclusion import verdicts
+from squadron.reporting.sections.material import FEW, GRID, Material
+
+_KNOWN = {one.key: one for one in PUBLISHED}
+
+
+def abstract(draft: Draft, material: Material) -> tuple[Paragraph, ...]:
+    """The study in one paragraph: what was asked, done and found."""
+    study, say = material.study, draft.say
+    alone = len(study.runs) == 1
+    about = {"base": phrases.base(draft, study), "source": phrases.source(draft, study)}
+    sentences: list[Runs] = [say("abstract.question_single" if alone else "abstract.question", **about)]
+    best = study.best
+    if best is None:
+        sentences.append(say("missing.no_scores"))
+    else:
+        if not alone:
+            counted = {"planned": len(study.runs), "scored": len(study.scored), "questions": material.questions}
+            sentences.append(say("abstract.runs", split=phrases.split(draft, study.split), **counted))
+        score = study.score(best)
+        assert score is not None, best.name
+        sentences.append(
+            say(
+                "abstract.best",
+                run=name(best.name),
+                f1=score.f1,
+                f1_interval=say.span(*score.f1_interval),
+                em=score.exact_match,
+                em_interval=say.span(*score.exact_match_interval),
+            )
+        )
+        base = study.score(study.baseline) if study.baseline else None
+        if base is None:
+            sentences.append(say("abstract.no_baseline"))
+        else:
+            ends = {"f1_interval": say.span(*base.f1_interval), "em_interval": say.span(*base.exact_match_interval)}
+            sentences.append(say("abstract.baseline", f1=base.f1, em=base.exact_match, **ends))
+        sentences += verdicts(draft, material)
+    sentences.append(say("abstract.honest"))
+    return (Paragraph(joined(sentences), "abstract"),)
+
+
+def introduction(draft: Draft, material: Material) -> None:
+    """What the task is, and what this study asks."""
+    draft.section("introduction")
+    human = _KNOWN["human"]
+    draft.paragraph("introduction.task", human_em=human.exact_match, human_f1=human.f1)
+    draft.paragraph("introduction.decoder")
+    if material.analysis.effects:
+        draft.paragraph("introduction.lora")
+        draft.paragraph("introduction.public", grid=GRID, few=FEW)
+        draft.paragraph("introduction.plan")
+    else:
+        draft.paragraph("introduction.lora_single")
+        draft.paragraph("introduction.plan_single")
+
+
+def related(draft: Draft, _: Material) -> None:
+    """What others did."""
+    draft.section("related")
+    draft.paragraph("related.adapters")
+    figures = {
+        "zero_shot": _KNOWN["zero_shot"].f1,
+        "lora": _KNOWN["lora"].f1,
+        "prefix": _KNOWN["prefix"].f1,
+        "full": _KNOWN["full"].f1,
+        "span": _KNOWN["span_head"].f1,
+    }
+    draft.paragraph("related.squad", **figures)
+    draft.paragraph("related.decoding")

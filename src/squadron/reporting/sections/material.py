@@ -1,0 +1,96 @@
+"""What the sections are written from, and what several of them say in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from squadron.reporting import phrases
+from squadron.reporting.analysis.findings import Analysis, Contrast
+from squadron.reporting.blocks import Cell, Column
+from squadron.reporting.drafting import Draft, name
+from squadron.reporting.records import Run, Score, Study
+
+GRID = 75
+"""Runs of the student study."""
+FEW = 5
+"""Questions on which the student study reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A study, what was found in it, and the charts that could be made, by name."""
+
+    study: Study
+    analysis: Analysis
+    charts: Mapping[str, dict[str, Any]]
+
+    @property
+    def questions(self) -> int:
+        """The most questions that a run was scored on, on the headline split."""
+        return max((score.questions for run in self.study.scored if (score := self.study.score(run))), default=0)
+
+    @property
+    def is_pocket(self) -> bool:
+        """Whether the base is the one that ships with the package."""
+        return self.study.base.name == "pocket"
+
+
+def chart(draft: Draft, material: Material, name: str, **values: Any) -> None:
+    """The chart ``name``, where there is one, with its caption and alternative text; its title would say it twice."""
+    if name in material.charts:
+        spec = {key: value for key, value in material.charts[name].items() if key != "title"}
+        alternative = draft.say.plain(f"chart.{name}_alternative", **values)
+        draft.figure(f"chart-{name}", spec, draft.say(f"chart.{name}", **values), alternative)
+
+
+def score_columns(draft: Draft) -> list[Column]:
+    """Columns of EM and F1, each with its interval."""
+    return [draft.column(key) for key in ("exact_match", "interval", "f1", "interval")]
+
+
+def score_cells(draft: Draft, score: Score | None) -> list[Cell]:
+    """EM and F1, each with its interval; dashes where there is no score."""
+    if score is None:
+        return [draft.cell(None, "points")] * 4
+    return [
+        draft.cell(score.exact_match, "points"),
+        draft.interval(score.exact_match_interval),
+        draft.cell(score.f1, "points"),
+        draft.interval(score.f1_interval),
+    ]
+
+
+def setting_columns(draft: Draft) -> list[Column]:
+    """Columns of rank, learning rate and modules."""
+    return [draft.column("rank"), draft.column("lr"), draft.column("modules", align="start")]
+
+
+def setting_cells(draft: Draft, run: Run) -> list[Cell]:
+    """A run's rank, learning rate and modules."""
+    modules = run.modules
+    named = Cell((phrases.code(modules),), modules) if modules else draft.cell(None, "plain")
+    return [draft.cell(run.rank, "plain"), draft.cell(run.lr, "rate"), named]
+
+
+def name_cell(text: str) -> Cell:
+    """The name of a run."""
+    return Cell((name(text),), text)
+
+
+def tested(draft: Draft, contrast: Contrast) -> dict[str, Any]:
+    """The values of a sentence about a difference that was tested."""
+    assert contrast.interval is not None, contrast
+    low, high = contrast.interval
+    p = contrast.adjusted if contrast.adjusted is not None else contrast.p_value
+    return {
+        "difference": contrast.difference,
+        "interval": draft.say("number.signed_interval", low=low, high=high),
+        "p": p,
+    }
+
+
+def varied(study: Study) -> Sequence[str]:
+    """The axes with several values."""
+    return [key for key in study.axes if key != "method"]

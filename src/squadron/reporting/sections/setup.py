@@ -1,0 +1,98 @@
+"""Base, data, options and machine."""
+
+from __future__ import annotations
+
+from squadron.reporting import phrases
+from squadron.reporting.blocks import Cell
+from squadron.reporting.drafting import Draft, name, text_cell
+from squadron.reporting.sections.material import Material, varied
+
+_OPTIONS = (
+    "rank",
+    "lr",
+    "target_modules",
+    "alpha",
+    "scaling",
+    "dropout",
+    "epochs",
+    "batch_size",
+    "gradient_accumulation",
+    "weight_decay",
+    "schedule",
+    "warmup_steps",
+    "gradient_clipping",
+    "max_length",
+    "loss",
+    "order",
+    "seed",
+)
+_AXIS_OPTIONS = {"targets": "target_modules"}
+
+
+def setup(draft: Draft, material: Material) -> None:
+    """What the study was made with."""
+    study = material.study
+    draft.section("setup")
+    draft.part("base_and_data")
+    named = {"base": phrases.base(draft, study)}
+    if study.base.parameters:
+        precision = (phrases.code(study.precision or "?"),)
+        draft.paragraph("setup.base", **named, parameters=study.base.parameters, precision=precision)
+    else:
+        draft.paragraph("setup.base_unknown", **named)
+    if material.is_pocket:
+        draft.paragraph("setup.pocket")
+    _data(draft, material)
+    draft.part("training")
+    alone = len(study.runs) == 1
+    draft.paragraph("setup.training_single" if alone else "setup.training")
+    _options(draft, material, alone=alone)
+    if not alone:
+        _grid(draft, material)
+    draft.paragraph("setup.best_epoch", *([] if alone else ["setup.fleet"]))
+    device = study.environment.get("device")
+    if isinstance(device, str) and device:
+        draft.paragraph("setup.machine", device=name(device))
+
+
+def _data(draft: Draft, material: Material) -> None:
+    data = material.study.data
+    draft.paragraph("setup.data", source=phrases.source(draft, material.study))
+    rows = [
+        [
+            Cell(phrases.split(draft, key), key),
+            draft.cell(split.questions, "count"),
+            draft.cell(split.paragraphs, "count"),
+        ]
+        for key, split in data.splits.items()
+    ]
+    columns = [draft.column("split", align="start"), draft.column("questions"), draft.column("paragraphs")]
+    draft.table("data-table", draft.say("setup.data_caption"), columns, rows)
+    if data.set_aside:
+        draft.paragraph("setup.set_aside", count=data.set_aside)
+
+
+def _options(draft: Draft, material: Material, *, alone: bool) -> None:
+    """The options that all runs have alike."""
+    study = material.study
+    changed = set() if alone else {_AXIS_OPTIONS.get(axis, axis) for axis in varied(study)}
+    rows: list[list[Cell]] = []
+    for key in _OPTIONS:
+        values = {repr(run.config.get(key)): run.config.get(key) for run in study.runs}
+        if key not in changed and len(values) == 1 and next(iter(values.values())) is not None:
+            value = phrases.level(draft, key, next(iter(values.values())))
+            rows.append([draft.words(f"option.{key}"), text_cell(value)])
+    columns = [draft.column("option", align="start"), draft.column("value", align="start")]
+    caption = draft.say("setup.options_caption_single" if alone else "setup.options_caption")
+    draft.table("options-table", caption, columns, rows)
+
+
+def _grid(draft: Draft, material: Material) -> None:
+    """What the runs differ in."""
+    study = material.study
+    rows = []
+    for axis in study.axes:
+        values = draft.say.join([phrases.level(draft, axis, value) for value in study.axes[axis]])
+        rows.append([text_cell(phrases.axis(draft, axis)), text_cell(values)])
+    columns = [draft.column("option", align="start"), draft.column("value", align="start")]
+    draft.table("grid-table", draft.say("setup.grid_caption", runs=len(study.runs)), columns, rows)

@@ -1,0 +1,305 @@
+"""A study's findings as tables: for spreadsheets (CSV), for pages (Markdown) and for programs (JSON)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from squadron.reporting.analysis.effects import setting
+from squadron.reporting.analysis.findings import Analysis, Contrast
+from squadron.reporting.published import PUBLISHED
+from squadron.reporting.quoting import clipped, visible
+from squadron.reporting.records import Baseline, Run, Study
+
+Cell = str | int | float | bool | None
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the start of a formula."""
+_MARKS = re.compile(r"([\\`*_\[\]|~$])")
+_SCORES = ("exact_match", "exact_match_low", "exact_match_high", "f1", "f1_low", "f1_high", "questions")
+_COSTS = ("trainable_parameters", "seconds", "peak_memory_bytes", "loss", "validation_loss")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of plain values: points, seconds, bytes, shares of 1. ``None`` is what is not known."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            assert len(row) == len(self.columns), (self.name, len(row), len(self.columns))
+
+
+def all_tables(study: Study, analysis: Analysis) -> list[Table]:
+    """Every table that the study has rows for."""
+    made = (
+        _runs(study, analysis),
+        _models(analysis),
+        _levels(analysis),
+        _contrasts(analysis),
+        _variance(analysis),
+        _interactions(analysis),
+        _decodings(analysis),
+        _kinds(analysis),
+        _seeds(analysis),
+        _published(),
+    )
+    return [table for table in made if table.rows]
+
+
+def _runs(study: Study, analysis: Analysis) -> Table:
+    among = set(analysis.best.names) if analysis.best is not None else set()
+    frontiers = {point.run: point.frontier for point in analysis.frontier.points}
+    axes = tuple(study.axes)
+    rows = []
+    for place, run in enumerate(study.runs, 1):
+        fit = analysis.fits.of(run.name)
+        costs = tuple(getattr(run, cost) for cost in _COSTS)
+        more = (fit.verdict if fit else None, fit.best_epoch if fit else None, run.name in among)
+        values = tuple(_plain(setting(run, axis)) for axis in axes)
+        head = (place, run.name, run.status, *values, *_score(study, run))
+        rows.append((*head, *costs, *more, " ".join(frontiers.get(run.name, ())), run.reason))
+    columns = (
+        "place",
+        "run",
+        "status",
+        *axes,
+        *_SCORES,
+        *_COSTS,
+        "fit",
+        "best_epoch",
+        "may_be_best",
+        "frontier",
+        "reason",
+    )
+    return Table("runs", f"All runs, {study.split} split, {study.decoding} decoding", columns, tuple(rows))
+
+
+def _models(analysis: Analysis) -> Table:
+    rows = []
+    for compared in analysis.models:
+        for model in compared.models:
+            test = compared.contrast("f1", "baseline", model.role)
+            score = model.score
+            numbers = (score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, score.questions)
+            rows.append((compared.split, compared.decoding, model.role, model.name, *numbers, *_test(test)))
+    columns = ("split", "decoding", "role", "model", *_SCORES, *_TEST)
+    return Table(
+        "models", "Baseline, best adapter and full fine-tuning; differences from the baseline", columns, tuple(rows)
+    )
+
+
+_TEST = ("difference", "difference_low", "difference_high", "p_value", "adjusted_p_value", "verdict", "detectable")
+
+
+def _test(contrast: Contrast | None) -> tuple[Cell, ...]:
+    if contrast is None:
+        return (None,) * len(_TEST)
+    low, high = contrast.interval or (None, None)
+    return (
+        contrast.difference,
+        low,
+        high,
+        contrast.p_value,
+        contrast.adjusted,
+        contrast.verdict,
+        contrast.detectable,
+    )
+
+
+def _levels(analysis: Analysis) -> Table:
+    rows = [
+        (
+            effect.axis,
+            effect.metric,
+            _plain(level.value),
+            level.runs,
+            level.mean,
+            *level.interval,
+            level.value == effect.best,
+            level.value in effect.as_good,
+            effect.verdict,
+        )
+        for effect in analysis.effects
+        for level in effect.levels
+    ]
+    columns = ("axis", "metric", "value", "runs", "mean", "low", "high", "best", "not_told_from_best", "axis_verdict")
+    return Table(
+        "effects", "Main effects: the mean of each value over runs that are alike in all else", columns, tuple(rows)
+    )
+
+
+def _contrasts(analysis: Analysis) -> Table:
+    rows = [
+        (effect.axis, one.metric, kind, _plain(one.first), _plain(one.second), *_test(one), one.pairs, one.questions)
+        for effect in analysis.effects
+        for kind, found in (("pair", effect.contrasts), ("trend", (effect.trend,)))
+        for one in found
+        if one is not None
+    ]
+    columns = ("axis", "metric", "kind", "first", "second", *_TEST, "pairs_of_runs", "questions")
+    return Table(
+        "contrasts", "Every pair of values: the second less the first, on the same questions", columns, tuple(rows)
+    )
+
+
+def _variance(analysis: Analysis) -> Table:
+    rows = [
+        (metric, " x ".join(one.axes), one.share, one.f, *one.degrees, one.p_value)
+        for metric, shares in analysis.variance.items()
+        for one in shares
+    ]
+    columns = ("metric", "axes", "share", "f", "degrees", "residual_degrees", "p_value")
+    return Table("variance", "What the variance between runs goes with", columns, tuple(rows))
+
+
+def _interactions(analysis: Analysis) -> Table:
+    rows = [
+        (one.metric, *one.axes, _plain(first), _plain(second), mean, one.p_value, one.adjusted, one.verdict)
+        for one in analysis.interactions
+        for (first, second), mean in one.cells.items()
+    ]
+    columns = (
+        "metric",
+        "first_axis",
+        "second_axis",
+        "first",
+        "second",
+        "mean",
+        "p_value",
+        "adjusted_p_value",
+        "verdict",
+    )
+    return Table("interactions", "Means by two axes, and whether they interact", columns, tuple(rows))
+
+
+def _decodings(analysis: Analysis) -> Table:
+    compared = analysis.decodings
+    rows = []
+    for score in compared.scores if compared is not None else ():
+        assert compared is not None, score
+        test = compared.contrast("f1", score.decoding)
+        numbers = (score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, score.questions)
+        rows.append((compared.run, compared.split, score.decoding, *numbers, score.eos_rate, *_test(test)))
+    columns = ("run", "split", "decoding", *_SCORES, "eos_rate", *_TEST)
+    reference = compared.reference if compared is not None else ""
+    return Table(
+        "decodings", f"The best run's decoding strategies; differences in F1 from {reference}", columns, tuple(rows)
+    )
+
+
+def _kinds(analysis: Analysis) -> Table:
+    found = analysis.mistakes
+    rows = [
+        (one.kind, one.label, one.questions, one.share, *one.interval, one.base_questions, one.base_share)
+        for one in (found.kinds if found is not None else ())
+    ]
+    columns = ("kind", "label", "wrong_answers", "share", "share_low", "share_high", "base_wrong_answers", "base_share")
+    return Table("failures", "Kinds of mistake of the best run, beside the untouched base's", columns, tuple(rows))
+
+
+def _seeds(analysis: Analysis) -> Table:
+    spread = analysis.seeds
+    rows = [
+        (
+            ", ".join(f"{axis} {value}" for axis, value in group.changes.items()),
+            len(group.seeds),
+            group.mean,
+            group.deviation,
+            min(group.values),
+            max(group.values),
+        )
+        for group in (spread.groups if spread is not None else ())
+    ]
+    columns = ("runs", "seeds", "f1_mean", "f1_deviation", "f1_lowest", "f1_highest")
+    return Table("seeds", "Runs that differ in their seed alone", columns, tuple(rows))
+
+
+def _published() -> Table:
+    rows = [
+        (one.label, one.exact_match, one.f1, one.deviation, one.questions, one.origin, one.source) for one in PUBLISHED
+    ]
+    columns = ("model", "exact_match", "f1", "f1_deviation", "questions", "measured_on", "source")
+    return Table("published", "Published elsewhere, not measured here", columns, tuple(rows))
+
+
+def _score(study: Study, model: Run | Baseline) -> tuple[Cell, ...]:
+    score = study.score(model)
+    if score is None:
+        return (None,) * len(_SCORES)
+    return (score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, score.questions)
+
+
+def _plain(value: Any) -> Cell:
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)
+
+
+def to_csv(table: Table) -> str:
+    """The table for a spreadsheet: no text in it is taken for a formula, and nothing in it is invisible."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows([_guarded(cell) for cell in row] for row in table.rows)
+    return stream.getvalue()
+
+
+def _guarded(cell: Cell) -> Cell:
+    if not isinstance(cell, str):
+        return "" if cell is None else cell
+    text = visible(cell)
+    return f"'{text}" if cell.startswith(_FORMULA) or text.startswith(_FORMULA) else text
+
+
+def to_markdown(tables: Iterable[Table]) -> str:
+    """Tables as a page of Markdown, in which text from data is text."""
+    lines: list[str] = []
+    for table in tables:
+        lines += [
+            f"## {_escaped(table.title)}",
+            "",
+            _line(_escaped(column.replace("_", " ")) for column in table.columns),
+            _line("---" for _ in table.columns),
+        ]
+        lines += [_line(_shown(cell) for cell in row) for row in table.rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _shown(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, float):
+        return f"{cell:.4g}" if abs(cell) < 1000 else f"{cell:.0f}"
+    return str(cell) if isinstance(cell, int) else _escaped(clipped(cell))
+
+
+def _escaped(text: str) -> str:
+    return _MARKS.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def to_json(value: Any) -> Any:
+    """Findings as plain JSON values; a table by pairs becomes a list of ``{"at": [..], "value": ..}``."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        if any(isinstance(key, tuple) for key in value):
+            return [{"at": to_json(key), "value": to_json(own)} for key, own in value.items()]
+        return {str(key): to_json(own) for key, own in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [to_json(own) for own in value]
+    return str(value) if isinstance(value, Path) else value

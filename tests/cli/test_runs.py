@@ -1,0 +1,243 @@
+"""``squadron runs``: a list from files alone, a paired test, and nothing removed or copied but what was asked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from cli.conftest import Squadron
+from squadron.data.prepared import load_split
+from squadron.experiments import runs
+from squadron.experiments.evaluate import evaluate
+from squadron.experiments.options import EvaluateOptions, TrainOptions, checked
+from squadron.experiments.options_runs import RunsListOptions
+from squadron.experiments.train import train
+from squadron.scoring.predictions import write_predictions
+
+
+def make_run(folder: Path, f1: float | None, *, status: str = "done", **config: Any) -> Path:
+    """A run folder as far as its files are listed."""
+    (folder / "adapter").mkdir(parents=True)
+    (folder / "adapter" / "weights").write_text("x" * 100)
+    (folder / "last").mkdir()
+    (folder / "last" / "weights").write_text("x" * 50)
+    (folder / "checkpoint.safetensors").write_text("x" * 500)
+    settings = {"rank": 4, "lr": 1e-3, "target_modules": ["attention"], "alpha": 32.0, "out": str(folder), **config}
+    record = {"schema": 1, "kind": "train", "status": status, "config": settings, "loss": 0.5, "seconds": 7.0}
+    (folder / "run.json").write_text(json.dumps({**record, "trainable_parameters": 100 * settings["rank"]}))
+    if f1 is not None:
+        own = {"exact_match": f1 / 2, "f1": f1, "exact_match_interval": [0, 9], "f1_interval": [1, 8], "questions": 9}
+        splits = {"validation": {"decodings": {"greedy": own}}, "test": {"decodings": {"span": {**own, "f1": -f1}}}}
+        (folder / "scores.json").write_text(json.dumps({"schema": 1, "splits": splits}))
+    return folder
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Four runs of a sweep, one of which failed before it had a folder."""
+    home = tmp_path / "sweep"
+    make_run(home / "runs" / "r4", 10.0)
+    make_run(home / "runs" / "r8", 30.0, rank=8)
+    make_run(home / "runs" / "r16", 20.0, rank=16)
+    make_run(home / "runs" / "r32", None, rank=32, status="interrupted")
+    planned = [{"name": "r4", "status": "done", "changes": {"rank": 4}}]
+    planned += [{"name": "r64", "status": "failed", "changes": {"rank": 64}, "reason": "out of memory"}]
+    (home / "sweep.json").write_text(json.dumps({"schema": 1, "kind": "sweep", "runs": planned}))
+    return home
+
+
+def names(record: dict[str, Any]) -> list[str]:
+    return [run["name"] for run in record["runs"]]
+
+
+def test_runs_are_listed_best_first_with_what_they_change(squadron: Squadron, sweep: Path) -> None:
+    listed = squadron("runs", sweep, "--json")
+    assert listed == squadron("runs", "list", sweep, "--json")
+    assert names(listed.record) == ["r8", "r16", "r4", "r32", "r64"]
+    first, *_, lost = listed.record["runs"]
+    assert (first["exact_match"], first["f1"], first["status"]) == (15.0, 30.0, "done")
+    assert first["changes"] == {"rank": 8, "lr": 1e-3, "targets": "attention"}
+    assert (lost["status"], lost["reason"], lost["f1"]) == ("failed", "out of memory", None)
+    assert names(squadron("runs", sweep, "--split", "test", "--decoding", "span", "--json").record)[:3] == [
+        "r4",
+        "r16",
+        "r8",
+    ]
+    table = squadron("runs", sweep).out
+    assert "30.0 (1.0–8.0)" in table
+    assert "r64: out of memory" in table
+
+
+def test_any_folder_of_run_folders_is_listed_and_so_is_one_run(squadron: Squadron, sweep: Path) -> None:
+    make_run(sweep / "runs" / "other", 25.0, alpha=64.0)
+    listed = squadron("runs", sweep / "runs", "--json").record
+    assert names(listed) == ["r8", "other", "r16", "r4", "r32"]
+    assert listed["runs"][1]["changes"]["alpha"] == 64.0  # told now that the runs differ in it
+    assert names(squadron("runs", sweep / "runs" / "r4", "--json").record) == ["r4"]
+
+
+def test_equal_scores_are_in_order_of_validation_loss_then_name(squadron: Squadron, tmp_path: Path) -> None:
+    for name, loss in (("a", 0.4), ("b", 0.3), ("c", 0.3), ("d", None)):
+        record = make_run(tmp_path / name, 10.0) / "run.json"
+        record.write_text(json.dumps({**json.loads(record.read_text()), "validation_loss": loss}))
+    make_run(tmp_path / "e", 99.0, status="interrupted")
+    assert names(squadron("runs", tmp_path, "--json").record) == ["b", "c", "a", "d", "e"]
+
+
+def test_a_broken_run_is_listed_with_why(squadron: Squadron, sweep: Path) -> None:
+    (sweep / "runs" / "r4" / "run.json").write_text('{"schema": 1,')
+    (sweep / "runs" / "r8" / "scores.json").write_text("[]")
+    listed = squadron("runs", sweep, "--json").record["runs"]
+    broken = {run["name"]: run["reason"] for run in listed if run["status"] == "unreadable"}
+    assert set(broken) == {"r4", "r8"}
+    assert "not JSON (line 1" in broken["r4"]
+    assert "not the scores of a run" in broken["r8"]
+
+
+def test_what_is_no_folder_of_runs_is_said_so(squadron: Squadron, tmp_path: Path) -> None:
+    for folder, told in ((tmp_path / "none", "no such folder"), (tmp_path, "no runs in it; give a sweep folder")):
+        outcome = squadron("runs", folder)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert told in outcome.err
+
+
+def test_a_thousand_runs_take_two_files_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no model: what takes time is files and imports, so those are counted (``benchmarks/runs.py`` has seconds)."""
+    record = make_run(tmp_path / "pattern", 10.0)
+    for number in range(1000):
+        folder = tmp_path / "many" / f"run{number}"
+        folder.mkdir(parents=True)
+        for name in ("run.json", "scores.json"):
+            (folder / name).write_bytes((record / name).read_bytes())
+    read: list[Path] = []
+    plain = runs.read_json
+    monkeypatch.setattr(runs, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
+    found = runs.list_runs(RunsListOptions(folder=str(tmp_path / "many")))
+    assert len(found["runs"]) == 1000
+    assert len(read) == 2000
+    code = (
+        "import sys; from squadron.cli.main import main\n"
+        f"try: main(['runs', {str(record)!r}])\n"
+        "except SystemExit as ended: print(ended.code, [n for n in ('torch', 'scipy', 'datasets') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_show_tells_options_and_every_score(squadron: Squadron, sweep: Path) -> None:
+    run = sweep / "runs" / "r8"
+    record = squadron("runs", "show", run, "--json").record
+    assert record["record"]["config"]["rank"] == 8
+    assert record["splits"]["test"]["decodings"]["span"]["f1"] == -30.0
+    shown = squadron("runs", "show", run).out
+    for words in ("trainable parameters", "rank", "span", "30.0 (1.0–8.0)"):
+        assert words in shown
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+def test_prune_removes_what_was_asked_for_and_only_with_yes(squadron: Squadron, sweep: Path) -> None:
+    before = files(sweep)
+    assert "say what goes" in squadron("runs", "prune", sweep).err
+    told = squadron("runs", "prune", sweep, "--checkpoints", "--json").record
+    assert (told["removed"], len(told["paths"]), told["bytes"]) == (False, 3, 1500)
+    assert files(sweep) == before
+    done = squadron("runs", "prune", sweep, "--checkpoints", "--last", "--yes", "--json").record
+    assert (done["removed"], len(done["paths"]), done["bytes"]) == (True, 6, 1650)
+    gone = before - files(sweep)
+    # The interrupted run keeps its checkpoint: it can be resumed.
+    assert gone == {
+        f"runs/{name}/{file}" for name in ("r4", "r8", "r16") for file in ("checkpoint.safetensors", "last/weights")
+    }
+    squadron("runs", "prune", sweep, "--keep", 2, "--yes")
+    assert sorted(path.name for path in (sweep / "runs").iterdir()) == ["r16", "r32", "r8"]
+
+
+def test_prune_leaves_alone_what_is_in_use_or_elsewhere(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
+    elsewhere = make_run(tmp_path / "elsewhere", 1.0)
+    (sweep / "runs" / "link").symlink_to(elsewhere)
+    before = files(elsewhere)
+    with FileLock(sweep / "runs" / "r4" / ".lock"):
+        record = squadron("runs", "prune", sweep, "--keep", 1, "--yes", "--json").record
+    assert sorted(record["skipped"]) == ["link", "r4"]
+    assert sorted(path.name for path in (sweep / "runs").iterdir()) == ["link", "r32", "r4", "r8"]
+    assert files(elsewhere) == before
+
+
+def test_promote_copies_the_best_run(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
+    out = tmp_path / "best-model"
+    record = squadron("runs", "promote", sweep, "--out", out, "--json").record
+    assert record == {"run": str(sweep / "runs" / "r8"), "out": str(out)}
+    assert files(out) == {"adapter/weights", "run.json", "scores.json"}
+    assert json.loads((out / "run.json").read_text())["promoted_from"] == record["run"]
+    again = squadron("runs", "promote", sweep / "runs" / "r4", "--out", out)
+    assert again.code == 2
+    assert "exists already; add --replace" in again.err
+    squadron("runs", "promote", sweep / "runs" / "r4", "--out", out, "--replace")
+    assert json.loads((out / "run.json").read_text())["config"]["rank"] == 4
+    listed = squadron("runs", sweep, "--promote", tmp_path / "other", "--json").record
+    assert listed["promoted"]["run"].endswith("r8")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    assert "no run folder" in squadron("runs", "promote", sweep, "--out", tmp_path / "mine", "--replace").err
+    assert "that is to be copied" in squadron("runs", "promote", out, "--out", out, "--replace").err
+    assert files(out)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_without_scores_there_is_no_best(squadron: Squadron, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "r4", None)
+    outcome = squadron("runs", "promote", tmp_path / "runs", "--out", tmp_path / "best")
+    assert "no run has scores on validation by greedy" in outcome.err
+    assert not (tmp_path / "best").exists()
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory, byte_base_dir: Path, small_data: Path) -> Path:
+    """A sweep-like folder: the baseline and one run, both evaluated."""
+    home = tmp_path_factory.mktemp("scored")
+    common = {"base": str(byte_base_dir), "data": str(small_data)}
+    small: dict[str, Any] = {"precision": "fp32", "max_new_tokens": 2}
+    more = {"max_steps": 1, "precision": "fp32", "eval_questions": 0}
+    train(checked(TrainOptions, {**common, "out": str(home / "run"), **more}))
+    evaluate(checked(EvaluateOptions, {"run": str(home / "run"), **small}))
+    evaluate(checked(EvaluateOptions, {**common, "out": str(home / "baseline"), **small}))
+    # The byte base cannot learn to answer: the run is given 7 right answers of 9, the baseline 2.
+    golds = load_split(small_data, "validation").dataset.golds()
+    for name, right in (("run", 7), ("baseline", 2)):
+        predictions = {one: own[0] if n < right else "no" for n, (one, own) in enumerate(golds.items())}
+        write_predictions(home / name / "predictions" / "greedy.json", predictions)
+    return home
+
+
+def test_compare_is_a_paired_test_from_predictions(squadron: Squadron, scored: Path) -> None:
+    record = squadron("runs", "compare", scored / "baseline", scored / "run", "--json").record
+    assert record["questions"] == 9
+    assert (record["first"]["exact_match"], record["second"]["exact_match"]) == (100 * 2 / 9, 100 * 7 / 9)
+    assert record["exact_match"]["difference"] == pytest.approx(100 * 5 / 9)
+    assert (record["mcnemar"]["only_first"], record["mcnemar"]["only_second"]) == (0, 5)
+    turned = squadron("runs", "compare", scored / "run", scored / "baseline", "--json").record
+    assert turned["f1"]["difference"] == -record["f1"]["difference"]
+    assert turned["f1"]["p_value"] == record["f1"]["p_value"]
+    assert "by F1, " in squadron("runs", "compare", scored / "baseline", scored / "run").out
+
+
+def test_runs_that_cannot_be_compared_say_why(squadron: Squadron, scored: Path, tmp_path: Path) -> None:
+    run, baseline = scored / "run", scored / "baseline"
+    assert "has no scores on validation by span" in squadron("runs", "compare", run, baseline, "--decoding", "span").err
+    assert "neither" in squadron("runs", "compare", baseline, baseline).err
+    other = shutil.copytree(run, tmp_path / "other")
+    scores = json.loads((other / "scores.json").read_text())
+    scores["splits"]["validation"]["limit"] = 5
+    (other / "scores.json").write_text(json.dumps(scores))
+    assert "answered other questions than" in squadron("runs", "compare", run, other).err
+    assert squadron("runs", "compare", run, tmp_path / "none").code == 2

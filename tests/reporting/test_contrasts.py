@@ -1,0 +1,133 @@
+"""Differences over questions and over runs: by hand, against SciPy, and how often equals are told apart."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from squadron.reporting.analysis.contrasts import (
+    as_contrast,
+    clustered_error,
+    difference_of,
+    joined_ends,
+    joined_error,
+    judged,
+)
+from squadron.reporting.analysis.findings import Contrast
+from squadron.scoring.intervals import cluster_codes
+from squadron.scoring.paired import paired_test
+
+UNTESTED = Contrast("f1", "a", "b", 0.0, None, None, None, "untested", 0, None, 0, False, None)
+
+
+def test_distances_to_the_mean_add_as_squares() -> None:
+    low, high = joined_ends(0.1, [(-0.2, 0.4), (-0.3, 0.5)])
+    assert (low, high) == pytest.approx((0.1 - 0.5, 0.1 + 0.5))
+    assert joined_ends(0.9, [(0.3, 1.0), (0.1, 1.7)]) == pytest.approx((-0.1, 1.0))
+    assert joined_ends(0.2, [(0.1, 0.4)]) == pytest.approx((0.1, 0.4))
+
+
+def test_the_clustered_error_by_hand() -> None:
+    # Two clusters of two: their residuals sum to +1 and -1; 2/1 * (1 + 1) = 4; its root by four questions is 1/2.
+    assert clustered_error(np.array([1.0, 1.0, 0.0, 0.0]), cluster_codes("aabb", 4)) == pytest.approx(0.5)
+    assert clustered_error(np.array([1.0, 0.0, 1.0, 0.0]), cluster_codes("aabb", 4)) == 0.0
+    values = np.random.default_rng(1).random(53)
+    assert clustered_error(values, cluster_codes(None, 53)) == pytest.approx(stats.sem(values))
+    assert clustered_error(values, cluster_codes([0] * 53, 53)) == 0.0
+
+
+def test_degrees_of_freedom_are_satterthwaites() -> None:
+    assert joined_error([(0.3, 7), (0.3, 7)]) == pytest.approx((0.3 * math.sqrt(2), 14))
+    assert joined_error([(0.3, 7), (0.0, 2)]) == pytest.approx((0.3, 7))
+    assert joined_error([(0.0, 7), (0.0, 2)]) == (0.0, 2.0)
+    # Welch's test is the case of two means.
+    a, b = np.random.default_rng(2).normal(0, 1, 9), np.random.default_rng(3).normal(0, 4, 23)
+    welch = stats.ttest_ind(a, b, equal_var=False)
+    error, degrees = joined_error([(stats.sem(a), 8), (stats.sem(b), 22)])
+    assert degrees == pytest.approx(welch.df)
+    assert (a.mean() - b.mean()) / error == pytest.approx(welch.statistic)
+
+
+def test_few_paragraphs_fall_back_on_the_exact_sign_test() -> None:
+    found = difference_of(np.array([[0.5, 0.6, 0.4]]), cluster_codes("abc", 3))
+    assert (found.mean, found.p_value, found.pairs) == (pytest.approx(0.5), 2 / 8, 1)
+    assert found.low <= 0.0 < found.high  # three questions show nothing
+
+
+def test_where_questions_agree_the_test_is_students_over_pairs() -> None:
+    pairs = np.array([0.04, 0.01, 0.05, -0.01, 0.03, 0.02])
+    found = difference_of(np.repeat(pairs[:, None], 60, axis=1), cluster_codes(None, 60))
+    students = stats.ttest_1samp(pairs, 0.0)
+    assert found.p_value == pytest.approx(students.pvalue)
+    low, high = students.confidence_interval()
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_one_pair_is_tested_over_questions_alone() -> None:
+    draw = np.random.default_rng(4)
+    values = draw.normal(0.1, 0.3, 200).clip(-1, 1)
+    codes = cluster_codes([place // 4 for place in range(200)], 200)
+    found, plain = difference_of(values[None], codes), paired_test(np.zeros(200), values, codes)
+    assert (found.low, found.high) == pytest.approx((plain.interval.low, plain.interval.high))
+    student = 2 * stats.t.sf(abs(values.mean()) / clustered_error(values, codes), 49)
+    assert found.p_value == pytest.approx(max(student, found.p_value))
+    contrast = as_contrast(found, UNTESTED)
+    assert not contrast.covers_training
+    assert contrast.difference == pytest.approx(100 * values.mean())
+
+
+def test_no_difference_at_all_is_none() -> None:
+    found = difference_of(np.zeros((5, 90)), cluster_codes(None, 90))
+    assert (found.mean, found.p_value) == (0.0, 1.0)
+    assert found.low <= 0.0 <= found.high
+    assert found.detectable > 0.0
+
+
+def test_a_trend_may_pass_one() -> None:
+    values = np.full((1, 40), 1.2)
+    found = difference_of(values, cluster_codes(None, 40))
+    assert found.mean == pytest.approx(1.2)
+    assert found.low <= 1.2 <= found.high <= 1.2 + 1e-9
+
+
+def test_equals_are_seldom_told_apart_and_intervals_hold_the_truth() -> None:
+    """Runs differ by training noise alone: a test over questions takes that for a difference, this one does not."""
+    codes = cluster_codes([place // 5 for place in range(200)], 200)
+    sims, truth = 150, 0.03
+    rejected = naive = covered = 0
+    for seed in range(sims):
+        draw = np.random.default_rng(seed)
+        training = draw.normal(0, 0.05, 5)[:, None]
+        paragraphs = np.repeat(draw.normal(0, 0.08, 40), 5)[None]
+        noise = training + paragraphs + draw.normal(0, 0.2, (5, 200))
+        found = difference_of(noise, codes, seed=seed)
+        rejected += found.p_value < 0.05
+        naive += paired_test(np.zeros(200), noise.mean(axis=0), codes, permutations=500, resamples=10).p_value < 0.05
+        moved = difference_of(noise + truth, codes, seed=seed)
+        covered += moved.low <= truth <= moved.high
+    assert naive > 0.15 * sims
+    assert rejected <= 0.07 * sims
+    assert covered >= 0.93 * sims
+
+
+def test_what_is_detectable_is_found_in_eight_of_ten() -> None:
+    codes = cluster_codes([place // 5 for place in range(200)], 200)
+    draws = [np.random.default_rng(seed).normal(0, 0.3, (6, 200)) for seed in range(120)]
+    planned = float(np.median([difference_of(values, codes).detectable for values in draws]))
+    shown = sum(difference_of(values + planned, codes).p_value < 0.05 for values in draws)
+    assert 0.7 * len(draws) <= shown <= 0.95 * len(draws)
+
+
+def test_verdicts_keep_the_level_over_the_family() -> None:
+    def tested(p_value: float, interval: tuple[float, float]) -> Contrast:
+        return Contrast("f1", "a", "b", 1.0, interval, p_value, None, "untested", 9, 9, 2, True, 1.0)
+
+    family = [tested(0.01, (0.5, 2.0)), tested(0.03, (0.1, 2.0)), tested(0.6, (-1.0, 1.0)), UNTESTED]
+    found = judged(family)
+    assert [one.adjusted for one in found] == [pytest.approx(0.03), pytest.approx(0.06), pytest.approx(0.6), None]
+    assert [one.verdict for one in found] == ["higher", "no_difference", "no_difference", "untested"]
+    assert judged([tested(0.01, (-2.0, -0.5))])[0].verdict == "lower"
+    assert judged([tested(0.01, (-0.1, 2.0))])[0].verdict == "no_difference"  # an interval that holds 0 decides

@@ -24,8 +24,8 @@ from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.sweep import sweep
 
 CONFIG = """
-base: {epochs: 4, train_size: 16, val_size: 9, test_size: 5, eval_questions: 4, checkpoint_seconds: 0}
-grid: {rank: [2, 3], lr: [1.0e-2, 5.0e-2], seed: [0, 1]}
+base: {epochs: 4, lr: 0.05, train_size: 16, val_size: 9, test_size: 5, eval_questions: 4, checkpoint_seconds: 0}
+grid: {rank: [2, 3], seed: [0, 1]}
 evaluate: {max_new_tokens: 6}
 best: {split: test, decoding: [greedy, top-k], max_new_tokens: 6}
 """
@@ -65,7 +65,7 @@ def attempt(base: str, data: str, out: Path, last: int | None, *, before: bool) 
         )
         config = out.with_suffix(".yaml")
         options = SweepOptions(
-            config=str(config), base=base, dataset=data, out=str(out), fleet_size=4, halving=2, precision="fp32"
+            config=str(config), base=base, dataset=data, out=str(out), fleet_size=2, halving=2, precision="fp32"
         )
         result = sweep(options, resume=True)
         assert result["status"] == "done", result

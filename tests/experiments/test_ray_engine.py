@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from squadron.errors import DeviceError
@@ -45,7 +46,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     )
     # The workers cannot import this file.
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the workers have: sums round by how they are shared out
     yield ray
+    torch.set_num_threads(threads)
     ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
     ray.shutdown()
 
@@ -110,7 +114,7 @@ def test_a_worker_that_dies_costs_nothing_and_doubles_nothing(
         answers = [(one / "predictions" / "greedy.json").read_bytes() for one in folders]
         assert answers[0] == answers[1]
         a, b = (load_file(one / "last" / "adapter_model.safetensors") for one in folders)
-        assert all((a[name] - b[name]).norm() < 0.01 * b[name].norm() for name in a)
+        assert all(torch.equal(a[name], b[name]) for name in b)
     assert not list((tmp_path / "ray" / "fleets").glob("*.safetensors"))
     with pytest.raises(DeviceError, match=r"--cpus-per-fleet 3, .* the cluster has 2 CPUs"):
         sweep(options("none", engine="ray", cpus_per_fleet=3))

@@ -15,6 +15,7 @@ KILLS = 20
 EXACT = ("*.safetensors", "adapter_config.json", "metrics.jsonl", "scores.json")
 
 
+@pytest.mark.timeout(600)  # two dozen short sweeps, which a busy machine makes long
 @pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")
 def test_a_sweep_killed_at_twenty_moments_ends_as_one_that_was_not(
     byte_base_dir: Path, small_squad: Path, tmp_path: Path
@@ -33,8 +34,8 @@ def test_a_sweep_killed_at_twenty_moments_ends_as_one_that_was_not(
     assert len(set(told["moments"])) > KILLS // 2
     whole = Path(told["whole"])
     names = exact_files(whole)
-    # 8 runs with adapter and last, predictions of those that were kept, the baseline's and the best's.
-    assert sum(name.endswith(".safetensors") for name in names) == 16
+    # 4 runs with adapter and last; of those that were kept, of the base and of the best, predictions and details.
+    assert sum(name.endswith(".safetensors") for name in names) == 8
     assert sum("predictions/" in name for name in names) > 10
     assert {entry["status"] for entry in board(whole)} == {"done", "stopped"}
     for end in told["killed"]:

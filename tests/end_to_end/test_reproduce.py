@@ -35,7 +35,7 @@ def test_the_study_happens_and_is_told(tmp_path: Path) -> None:
     sizes = {"train_size": 64, "val_size": 8, "test_size": 12, "epochs": 2}
     record = reproduce(ReproduceOptions(base="pocket", dataset="pocket", out=str(out), precision="fp32", **sizes))
     assert record["status"] == "done"
-    assert len(record["runs"]) == len(read_sweep("quick").runs) == 8
+    assert len(record["runs"]) == len(read_sweep("quick").runs) == 4
     assert list(record["baseline"]) == list(record["tuned"]) == ["greedy", "span", "top-k", "nucleus", "temperature"]
     greedy = record["tuned"]["greedy"]
     assert {name: part["questions"] for name, part in greedy["parts"].items()} == {"known": 6, "new": 6}
@@ -76,7 +76,7 @@ def test_the_same_command_goes_on_with_what_was_stopped(small: dict[str, Any], t
     with pytest.raises(RunError, match="base_options was"):
         reproduce(ReproduceOptions(**{**small, "epochs": 3}))
     reproduce(ReproduceOptions(**{**small, "epochs": 1}), replace=True, listeners=[nothing])
-    assert nothing.steps == 8
+    assert nothing.steps == 4
 
 
 def test_what_is_no_study_stays(small: dict[str, Any], tmp_path: Path) -> None:

@@ -43,13 +43,13 @@ def test_the_best_comes_first_and_what_failed_last(tmp_path: Path) -> None:
     assert [run["name"] for run in board] == ["tie", "high", "low", "stale", "cut", "new", "broke", "gone"]
     assert [run["rank"] for run in board] == list(range(1, 9))
     by_name = {run["name"]: run for run in board}
-    assert by_name["gone"]["status"], by_name["gone"]["reason"] == ("failed", "the disk is full")
+    assert (by_name["gone"]["status"], by_name["gone"]["reason"]) == ("failed", "the disk is full")
     assert by_name["new"]["status"] == "waiting"
     assert (by_name["cut"]["f1"], by_name["cut"]["f1_interval"]) == (50.0, None)
     assert "reason" not in by_name["stale"]
     write_leaderboard(tmp_path, {"split": "validation", "decoding": "greedy", "runs": board})
     assert json.loads((tmp_path / "leaderboard.json").read_text())["runs"] == board
-    rows = list(csv.DictReader((tmp_path / "leaderboard.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "leaderboard.csv").read_text().splitlines()))
     assert [row["name"] for row in rows] == [run["name"] for run in board]
     assert (rows[0]["rank"], rows[0]["changes.rank"], rows[0]["changes.targets"]) == ("1", "4", "attn.q attn.v")
     assert (rows[0]["f1"], rows[0]["f1_low"], rows[0]["f1_high"]) == ("40.0", "39.0", "41.0")

@@ -44,10 +44,16 @@ def test_a_trial_measures_what_a_run_takes(byte_base_dir: Path, small_data: Path
     numbers = make_trainer(material, [runs["r2048"]]).fleet.values.numel()
     # Values, gradients, two moments and the numbers before the update are five float32 each.
     assert 15 * numbers < trial.bytes_per_run < 80 * numbers
+    again = try_out(material, runs).bytes_per_run  # though memory lies ready from the first trial
+    assert again is not None
+    assert again == pytest.approx(trial.bytes_per_run, rel=0.3)
     assert trial.free_bytes is not None
     assert trial.free_bytes > 2**20
     seconds = training_seconds(material, runs, trial)
     assert seconds > 0
+    assert trial.seconds_per_parameter > 0  # a rank of 2,048 costs more than one of 1
+    one = {"r1": runs["r1"]}
+    assert training_seconds(material, one, trial) < seconds / 2
     twice = {name: run.model_copy(update={"epochs": 2 * run.epochs}) for name, run in runs.items()}
     assert training_seconds(material, twice, trial) == pytest.approx(2 * seconds)
 

@@ -47,7 +47,8 @@ def verb(
             raise typer.Exit(guarded(call, console))
 
         # What is the verb's own comes first; what every verb has, last.
-        own = sorted(options.model_fields.items(), key=lambda item: item[0] in Options.model_fields)
+        fields = options.model_fields.items()
+        own = sorted(fields, key=lambda item: (item[0] in Options.model_fields, not _is_argument(item[1])))
         parameters = [_parameter(key, field) for key, field in own]
         parameters += [_extra(key, default, text) for key, (default, text) in extra.items()]
         parameters += [
@@ -67,10 +68,15 @@ def list_flags(options: type[Options]) -> set[str]:
     return {flag_name(key) for key, field in options.model_fields.items() if _plain(field.annotation)[1]}
 
 
+def _is_argument(field: FieldInfo) -> bool:
+    """Whether a value is given by its place and not by a flag."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("argument"))
+
+
 def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
     kind, many = _plain(field.annotation)
     described = field.description or ""
-    argument = isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("argument")
+    argument = _is_argument(field)
     required = field.is_required()
     default = None if field.default is PydanticUndefined else field.default
     if many:

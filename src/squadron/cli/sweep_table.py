@@ -133,7 +133,10 @@ class SweepTable(Reporter, Listener):
     def _steps(self) -> tuple[int, int]:
         """Steps that are behind the runs, those skipped or dropped included, and all there are."""
         longest = max((row.steps for row in self._rows.values()), default=0)
-        known = sum(row.step if row.status == "running" else row.steps or longest for row in self._rows.values())
+        known = sum(
+            row.step if row.status in ("running", "interrupted") else row.steps or longest
+            for row in self._rows.values()
+        )
         return known, longest * max(self._total, len(self._rows))
 
     def _share(self) -> float:

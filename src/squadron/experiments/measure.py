@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import math
+import ctypes
+import gc
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from squadron.experiments.fleet import make_trainer
 from squadron.experiments.material import Material
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.scores import Subject
+from squadron.model.config import GPT2Config
 from squadron.model.targets import trainable_parameters
 
 _MARGIN = 0.7
 """How much of the free memory fleets may take; the rest is for what else the machine does, and for fragments."""
 _MOST = {"cpu": 16, "cuda": 128}
-"""Runs in a fleet at most. A CPU gains nothing from more: its matrix products are long enough with a few runs, and a
-smaller fleet loses less when it is stopped. A GPU goes on gaining."""
+"""Runs in a fleet at most. A CPU gains little from more: its matrix products are long with a few runs, and a smaller
+fleet loses less when it is stopped. A GPU is busy with few runs only where they are large."""
 _UNKNOWN = 8
 """Runs in a fleet where the system does not tell how much memory is free or used."""
 _TRIAL = (1, 3)
@@ -32,13 +34,17 @@ _TRIAL = (1, 3)
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was measured: bytes of any fleet and of each of its runs on the longest batch there can be, None where the
-    system does not tell; bytes that are free; and seconds that a run takes for a token in training."""
+    """What was measured.
+
+    Bytes of any fleet and of each of its runs on the longest batch there can be, None where the system does not tell;
+    bytes that are free; and seconds that a token takes a run in training: so many, and more for every parameter.
+    """
 
     fixed_bytes: int | None
     bytes_per_run: int | None
     free_bytes: int | None
     seconds_per_token: float
+    seconds_per_parameter: float = 0.0
 
     def fleet_size(self, device: torch.device) -> int:
         """Most runs of a fleet."""
@@ -56,37 +62,29 @@ class Trial:
 
 
 def try_out(material: Material, runs: Mapping[str, TrainOptions]) -> Trial:
-    """Train the largest run, alone and thrice beside itself, for a step of the longest questions."""
+    """Train the largest run, alone and thrice beside itself, and the smallest, on the longest questions."""
     config = material.base.model.config
-    heaviest = max(
-        runs.values(),
-        key=lambda run: (run.batch_size * run.max_length, trainable_parameters(config, run.target_modules, run.rank)),
-    )
-    examples = sorted(material.examples(heaviest.max_length)[0], key=lambda example: -example.length)
-    longest = examples[: heaviest.batch_size]
+    # Length first: it is what the memory of a batch goes by.
+    ordered = sorted(runs.values(), key=lambda run: (run.batch_size * run.max_length, _parameters(run, config)))
+    lightest, heaviest = min(runs.values(), key=lambda run: _parameters(run, config)), ordered[-1]
     free = free_bytes(material.device)
-    peaks: list[int | None] = []
-    seconds = math.inf
-    for size in _TRIAL:
-        with _peak(material.device) as peak:
-            trainer = make_trainer(material, [heaviest] * size, longest)
-            trainer.step()
-        peaks.append(peak.bytes)
-        began = time.perf_counter()
-        result = trainer.step()
-        _synchronize(material.device)
-        seconds = (time.perf_counter() - began) / (size * result.tokens)
-        del trainer
-    if peaks[0] is None or peaks[1] is None:
-        return Trial(None, None, free, seconds)
-    per_run = max(1, (peaks[1] - peaks[0]) // (_TRIAL[1] - _TRIAL[0]))
-    return Trial(max(0, peaks[0] - _TRIAL[0] * per_run), per_run, free, seconds)
+    one, three, light = (
+        _steps(material, run, size)
+        for run, size in ((heaviest, _TRIAL[0]), (heaviest, _TRIAL[1]), (lightest, _TRIAL[1]))
+    )
+    more = _parameters(heaviest, config) - _parameters(lightest, config)
+    slope = max(0.0, (three.seconds_per_token - light.seconds_per_token) / more) if more > 0 else 0.0
+    seconds = max(0.0, three.seconds_per_token - slope * _parameters(heaviest, config))
+    if one.bytes is None or three.bytes is None:
+        return Trial(None, None, free, seconds, slope)
+    per_run = max(1, (three.bytes - one.bytes) // (_TRIAL[1] - _TRIAL[0]))
+    return Trial(max(0, one.bytes - _TRIAL[0] * per_run), per_run, free, seconds, slope)
 
 
 def training_seconds(material: Material, runs: Mapping[str, TrainOptions], trial: Trial) -> float:
     """How long training all runs takes, by what a token takes."""
     tokens: dict[tuple[object, ...], int] = {}
-    total = 0
+    total = 0.0
     for run in runs.values():
         key = (run.max_length, run.batch_size, run.gradient_accumulation, run.order, run.seed)
         if key not in tokens:
@@ -94,8 +92,35 @@ def training_seconds(material: Material, runs: Mapping[str, TrainOptions], trial
             tokens[key] = sum(
                 len(pack.tokens) for step in range(batches.steps_per_epoch) for pack in batches.step(step)
             )
-        total += run.epochs * tokens[key]
-    return total * trial.seconds_per_token
+        parameters = _parameters(run, material.base.model.config)
+        total += run.epochs * tokens[key] * (trial.seconds_per_token + trial.seconds_per_parameter * parameters)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Bytes at the most, None where the system does not tell, and seconds that a token takes each run."""
+
+    bytes: int | None
+    seconds_per_token: float
+
+
+def _steps(material: Material, run: TrainOptions, size: int) -> _Steps:
+    """Two steps of ``size`` times the same run, on the longest questions: the first for the memory, which it takes
+    anew, the second for the time."""
+    examples = sorted(material.examples(run.max_length)[0], key=lambda example: -example.length)
+    with _peak(material.device) as peak:
+        trainer = make_trainer(material, [run] * size, examples[: run.batch_size])
+        trainer.step()
+    _synchronize(material.device)
+    began = time.perf_counter()
+    result = trainer.step()
+    _synchronize(material.device)
+    return _Steps(peak.bytes, (time.perf_counter() - began) / (size * result.tokens))
+
+
+def _parameters(run: TrainOptions, config: GPT2Config) -> int:
+    return trainable_parameters(config, run.target_modules, run.rank)
 
 
 def answering_seconds(material: Material, split: Split, options: EvaluateOptions, max_length: int) -> float:
@@ -138,6 +163,10 @@ def _peak(device: torch.device) -> Iterator[_Peak]:
         yield found
         found.bytes = int(torch.cuda.max_memory_allocated(device)) - allocated
         return
+    # What was freed before must go back to the system: memory that is used again would not be seen.
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
     status = Path("/proc/self/status")
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak starts anew from here

@@ -26,6 +26,8 @@ from squadron.training.precision import precision_name, resolve_device, resolve_
 
 Files = dict[str, bytes]
 """Files by their paths within a folder."""
+_BASE_FILES = (".safetensors", ".json", ".txt")
+"""What a base is made of: weights, configuration and tokenizer."""
 Message = tuple[str, Any]
 """``("event", Event)``, ``("note", text)``, ``("files", Files)`` or ``("failed", why)``."""
 
@@ -51,7 +53,7 @@ class Shipment:
         return cls(
             key=json.dumps(job.material.facts()),
             name=job.material.name,
-            base={path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()},
+            base={path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in _BASE_FILES},
             data={path.name: path.read_bytes() for path in Path(job.material.data).glob("*.json")},
             device=job.evaluation.device,
             precision=precision_name(job.material.base.model.dtype),

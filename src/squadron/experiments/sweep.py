@@ -65,7 +65,7 @@ def sweep(
         done = 0 if run is None else run.note_end("interrupted", leading=not join)
         raise InterruptedRunError(
             f"{folder.path}: stopped with {done} of {len(plan.runs)} runs done; nothing is lost: "
-            f"run the same command with --resume"
+            f"run the same command with --{'join' if join else 'resume'}"
         ) from None
     except Exception:
         if run is not None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from squadron.data.prepared import load_split
 from squadron.experiments.engines import Engine
 from squadron.experiments.environment import describe_environment
-from squadron.experiments.evaluate import evaluate_fleet, strategy_names
+from squadron.experiments.evaluate import asked, evaluate_fleet, strategy_names
 from squadron.experiments.events import RunScored, Stream
 from squadron.experiments.fleet_plan import plan_fleets
 from squadron.experiments.grid import PlannedRun, SweepPlan, next_runs
@@ -25,7 +25,7 @@ from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.scores import Subject, answers_stem, has_scores
 from squadron.experiments.sweep_config import Evaluation
-from squadron.experiments.sweep_folder import SweepFolder
+from squadron.experiments.sweep_folder import FINAL, SweepFolder
 from squadron.experiments.sweep_job import SweepJob
 from squadron.experiments.sweep_start import evaluate_options, plan_rungs, train_options
 from squadron.files import sha256_file
@@ -179,7 +179,7 @@ class SweepRun:
             entries = self._entries()
             if leading:
                 self._write(entries, "running")
-            self.reporter.reach(sum(entry["status"] not in ("waiting", "running") for entry in entries))
+            self.reporter.reach(sum(entry["status"] in FINAL for entry in entries))
 
         for rung in (*self.job.rungs, None):
             self.engine.fly(self.job, fleets, rung, failed=self.failed, after=after)
@@ -218,12 +218,9 @@ class SweepRun:
         if best is not None and self.plan.config.best is not None:
             self._score_base(self.plan.config.best)
             self._score_best(best, self.plan.config.best)
-        dataset = self.job.split.dataset
         stem = answers_stem(self._decoding, self.job.split.name)
-        settings: list[dict[str, Any]] = []
-        winner = None
-        if self.job.evaluation.limit is None:
-            settings, winner = compare_settings(self.folder, entries, dataset, self._decoding, stem)
+        dataset = asked(self.job.split, self.job.evaluation)
+        settings, winner = compare_settings(self.folder, entries, dataset, self._decoding, stem)
         status = "failed" if any(entry["status"] == "failed" for entry in entries) else "done"
         self._write(entries, status, settings=settings, winner=winner, best=best)
         return self._result(entries, status=status, settings=settings, winner=winner, best=best)

@@ -169,6 +169,8 @@ def test_prune_leaves_alone_what_is_in_use_or_elsewhere(squadron: Squadron, swee
     with FileLock(sweep / "runs" / "r4" / ".lock"):
         record = squadron("runs", "prune", sweep, "--keep", 1, "--yes", "--json").record
     assert sorted(record["skipped"]) == ["link", "r4"]
+    with FileLock(sweep / ".lock"):
+        assert "its sweep is under way" in squadron("runs", "prune", sweep, "--keep", 1, "--yes").err
     assert sorted(path.name for path in (sweep / "runs").iterdir()) == ["link", "r32", "r4", "r8"]
     assert files(elsewhere) == before
 

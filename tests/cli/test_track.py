@@ -25,7 +25,7 @@ def test_the_flag_of_train(
     assert "--track paper: unknown; trackers are tensorboard, mlflow, wandb" in unknown.err
     assert not (tmp_path / "run").exists()
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **_more: object) -> None:
         raise OSError("no room")
 
     monkeypatch.setattr(TRACKERS["tensorboard"], "begin", refuse)

@@ -77,6 +77,18 @@ def test_overrides_are_written_over_the_file(tmp_path: Path) -> None:
     assert (found.config.evaluate.split, found.config.evaluate.decoding) == ("test", ("span",))
 
 
+@pytest.mark.skipif("method" not in AXES, reason="full fine-tuning is no part of this version")
+def test_full_fine_tuning_stands_beside_adapters_without_their_options(tmp_path: Path) -> None:
+    text = "base: {rank: 8, alpha: 16, epochs: 2}\ngrid: {lr: [0.1]}\nruns: [{method: full, lr: 5e-5}]"
+    found = plan(tmp_path, text)
+    assert [run.name for run in found.runs] == ["lr1e-1", "lr5e-5-full"]
+    assert found.runs[1].options == {"epochs": 2, "method": "full", "lr": 5e-5}
+    for run in found.runs:
+        checked(TrainOptions, {"base": "b", "data": "d", "out": "o", **run.options})
+    (told, *_) = problems(tmp_path, "grid: {rank: [4], method: [full]}")
+    assert told.startswith("method full of 'r4-full': trains all weights and has no adapter: leave rank out")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -255,13 +267,13 @@ def test_the_papers_75_runs() -> None:
     shared = {"epochs": 5, "batch_size": 4, "gradient_accumulation": 2, "weight_decay": 0.01, "max_length": 256}
     assert all(run.options.items() >= shared.items() for run in found.runs)
     assert found.config.data_options == {"train_size": 2000, "val_size": 200, "test_size": 5}
-    assert len(read_sweep(ROOT / "configs" / "quick.yaml").runs) == 8
+    assert len(read_sweep(ROOT / "configs" / "quick.yaml").runs) == 4
 
 
 def test_the_configurations_are_part_of_an_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert len(read_sweep("paper").runs) == 75
-    assert len(read_sweep("configs/quick.yaml").runs) == 8
+    assert len(read_sweep("configs/quick.yaml").runs) == 4
     built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert built["force-include"] == {"configs": "squadron/configs"}
     (tmp_path / "quick").write_text("seeds: 3")  # a file of the user's goes first

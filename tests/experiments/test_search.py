@@ -69,14 +69,14 @@ def near_three(options: Mapping[str, Any]) -> float | None:
 
 def test_a_study_learns_and_proposes_the_same_again(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
-    found = plan(tmp_path, f"search: {{method: optuna, trials: 60, batch: 7, {SPACE}}}")
+    found = plan(tmp_path, f"search: {{method: optuna, trials: 40, batch: 8, {SPACE}}}")
     batches = study(found, near_three)
-    assert [len(batch) for batch in batches[:2]] == [7, 7]
-    assert sum(map(len, batches)) <= 60
+    assert [len(batch) for batch in batches[:2]] == [8, 8]
+    assert sum(map(len, batches)) <= 40
     assert study(found, near_three) == batches  # killed and resumed: equal scores give equal runs
     assert study(found, lambda options: -options["lr"]) != batches
     rates = [float(name.split("-a")[0].split("lr")[1].partition("-attn")[0]) for batch in batches for name in batch]
-    first, last = rates[:20], rates[-20:]
+    first, last = rates[:16], rates[-16:]
     assert sum(abs(math.log10(rate) + 3) for rate in last) < 0.6 * sum(abs(math.log10(rate) + 3) for rate in first)
 
 

@@ -86,6 +86,6 @@ def test_an_adapters_axis_beside_full_is_told_before_anything_starts(
     byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
     config = "grid: {method: [lora, full], rank: [2, 4]}"
-    with pytest.raises(ConfigError, match=r"run r4-full: method 'full': .*no adapter; leave out rank"):
+    with pytest.raises(ConfigError, match=r"method full of 'r4-full': .*no adapter: leave rank out"):
         sweep(options(tmp_path, byte_base_dir, small_data, config))
     assert not (tmp_path / "sweep").exists()

@@ -114,6 +114,13 @@ def test_runs_of_a_fleet_take_turns_and_scores_come_late(name: str, tmp_path: Pa
     tracker.run_ended(RunEnded("never-began", "failed", {"reason": "no memory"}))
     tracker.close()
     assert not tracker._open  # type: ignore[attr-defined]
+    if name == "tensorboard":  # what was logged before it was opened again is still there
+        assert losses(tmp_path / "tensorboard" / "one") == {1: 1.0, 2: 0.5}
+    if name == "mlflow":
+        client = pytest.importorskip("mlflow.tracking").MlflowClient((tmp_path / "mlruns").as_uri())
+        found = {run.info.run_name: run for run in client.search_runs(["0", tracker._experiment])}  # type: ignore[attr-defined]
+        assert sorted(found) == ["one", "three", "two"]
+        assert found["one"].data.metrics["test/greedy/f1"] == 12.5
 
 
 def test_a_tracker_that_raises_is_dropped_and_the_run_is_the_same(settings: dict[str, Any], tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def verb(
             raise typer.Exit(guarded(call, console))
 
         # What is the verb's own comes first; what every verb has, last.
-        own = sorted(options.model_fields.items(), key=lambda item: item[0] in Options.model_fields)
+        fields = options.model_fields.items()
+        own = sorted(fields, key=lambda item: (item[0] in Options.model_fields, not _is_argument(item[1])))
         parameters = [_parameter(key, field) for key, field in own]
         parameters += [_extra(key, default, text) for key, (default, text) in extra.items()]
         parameters += [
@@ -68,6 +69,11 @@ def list_flags(options: type[Options]) -> set[str]:
     """The flags that take several values."""
     fields = options.model_fields.items()
     return {flag_name(key) for key, field in fields if _plain(field.annotation)[1] and not _is_argument(field)}
+
+
+def _is_argument(field: FieldInfo) -> bool:
+    """Whether a value is given by its place and not by a flag."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("argument"))
 
 
 def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:

@@ -93,7 +93,7 @@ def add(app: typer.Typer) -> None:
 def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
     table = Table(title=f"{len(record['runs']):,} runs; {record['split']}, {record['decoding']}")
     table.add_column("run", overflow="fold")
-    for column in ("status", "EM (95 %)", "F1 (95 %)", "loss", "trainable", "seconds"):
+    for column in ("status", "EM (95 %)", "F1 (95 %)", "trainable"):
         table.add_column(column, justify="left" if column == "status" else "right", no_wrap=True)
     for run in record["runs"]:
         table.add_row(
@@ -101,9 +101,7 @@ def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
             run["status"],
             _points(run, "exact_match"),
             _points(run, "f1"),
-            "-" if run["loss"] is None else f"{run['loss']:.4f}",
             "-" if run["trainable_parameters"] is None else f"{run['trainable_parameters']:,}",
-            "-" if run["seconds"] is None else f"{run['seconds']:,.0f}",
         )
     out.print(table)
     for run in record["runs"]:

@@ -43,6 +43,8 @@ AXES: Mapping[str, str] = {
     if (field := "target_modules" if axis == "targets" else axis) in TrainOptions.model_fields
 }
 """Every axis and the option of ``train`` that it sets."""
+ADAPTER_AXES = ("rank", "alpha", "dropout", "scaling", "targets")
+"""Axes that mean nothing where all weights are trained."""
 DATA_OPTIONS = ("train_size", "val_size", "test_size", "split_by", "hub_split", "strict")
 """Options of ``prepare`` that a configuration may set."""
 

@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from squadron.experiments.axes import axis_options, run_name, same_run
-from squadron.experiments.options import LORA_ALONE
+from squadron.experiments.axes import ADAPTER_AXES, AXES, axis_options, run_name, same_run
 from squadron.experiments.problems import MOST_RUNS, Problems
 from squadron.experiments.search import first_changes, next_changes
 from squadron.experiments.sweep_config import SweepConfig, read_config, run_count
@@ -82,7 +81,8 @@ def find_config(name: Path | str) -> Path:
 
 def _plan(config: SweepConfig, problems: Problems) -> tuple[PlannedRun, ...]:
     if config.search is not None:
-        return () if problems.lines else _searched(config, first_changes(config.search, config.search_seed))
+        first = [] if problems.lines else first_changes(config.search, config.search_seed)
+        return _searched(config, first, problems)
     count = run_count(config)
     if count > MOST_RUNS:
         problems.add("grid", f"{count:,} runs", f"more than {MOST_RUNS:,}; give fewer values, or tie axes")
@@ -98,23 +98,9 @@ def _plan(config: SweepConfig, problems: Problems) -> tuple[PlannedRun, ...]:
             name = changes.get("name", run_name(own))
             if "name" in changes and seed is not None:
                 name += f"-s{seed}"
-            runs.append(PlannedRun(name, own, _options(config, own)))
-    for run in runs:
-        given = [key for key in axis_options(run.changes) if key in LORA_ALONE]
-        if run.options.get("method") == "full" and given:
-            text = f"trains all weights and has no adapter; leave out {', '.join(given)}"
-            problems.add(f"run {run.name}: method", "full", text)
+            runs.append(PlannedRun(name, own, _options(config, name, own, problems)))
     _check_each_once(runs, problems)
     return tuple(runs)
-
-
-def _options(config: SweepConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of ``train`` of one run. What ``base`` says of adapters is not for runs that have none."""
-    options = {**config.base_options, **axis_options(changes)}
-    if options.get("method") == "full":
-        own = axis_options(changes)
-        options = {key: value for key, value in options.items() if key not in LORA_ALONE or key in own}
-    return options
 
 
 def next_runs(config: SweepConfig, scores: Mapping[str, float | None]) -> tuple[PlannedRun, ...]:
@@ -122,11 +108,25 @@ def next_runs(config: SweepConfig, scores: Mapping[str, float | None]) -> tuple[
     (None for one that gave none). Empty where there are none left, and for whatever else is planned as a whole."""
     if config.search is None or config.search.method == "random":
         return ()
-    return _searched(config, next_changes(config.search, config.search_seed, scores))
+    return _searched(config, next_changes(config.search, config.search_seed, scores), Problems("search"))
 
 
-def _searched(config: SweepConfig, every: Sequence[Mapping[str, Any]]) -> tuple[PlannedRun, ...]:
-    return tuple(PlannedRun(run_name(own), own, _options(config, own)) for own in every)
+def _searched(config: SweepConfig, every: Sequence[Mapping[str, Any]], problems: Problems) -> tuple[PlannedRun, ...]:
+    named = [(run_name(own), own) for own in every]
+    return tuple(PlannedRun(name, own, _options(config, name, own, problems)) for name, own in named)
+
+
+def _options(config: SweepConfig, name: str, changes: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    """All options of a run: the shared ones with its changes over them."""
+    options = {**config.base_options, **axis_options(changes)}
+    if options.get("method") != "full":
+        return options
+    given = [axis for axis in ADAPTER_AXES if axis in changes]
+    if given:
+        text = f"trains all weights and has no adapter: leave {', '.join(given)} out, or make it one of runs"
+        problems.add("method full of", name, text)
+    # What the base says of adapters is for the other runs.
+    return {field: value for field, value in options.items() if field not in {AXES[axis] for axis in ADAPTER_AXES}}
 
 
 def _combinations(config: SweepConfig, problems: Problems) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import RunError
+from squadron.errors import InterruptedRunError, RunError
 from squadron.experiments.events import Listener
 from squadron.experiments.grid import read_sweep
 from squadron.experiments.options import DemoOptions
@@ -38,13 +38,18 @@ def reproduce(
     began = time.monotonic()
     reporter = reporter or Reporter()
     settings = options.model_dump(exclude={"preset", "languages", "formats"})
-    swept = sweep(
-        SweepOptions(config=options.preset, **settings),
-        resume=not replace,
-        replace=replace,
-        reporter=reporter,
-        listeners=listeners,
-    )
+    try:
+        swept = sweep(
+            SweepOptions(config=options.preset, **settings),
+            resume=not replace,
+            replace=replace,
+            reporter=reporter,
+            listeners=listeners,
+        )
+    except InterruptedRunError:
+        raise InterruptedRunError(
+            f"{options.out}: the study was stopped; nothing is lost: run the same command again, without --replace"
+        ) from None
     out = Path(options.out)
     if swept["best"] is None:
         raise RunError(

@@ -51,6 +51,7 @@ class Tracker(Listener):
         self._open: dict[str, Any] = {}
         self._known: dict[str, RunStarted] = {}
         self._ended: set[str] = set()
+        self._begun: set[str] = set()
 
     def run_started(self, event: RunStarted) -> None:
         """Open the run, and close those that ended before."""
@@ -88,12 +89,13 @@ class Tracker(Listener):
 
     def _handle(self, run: str) -> Any:
         if run not in self._open:
-            self._open[run] = self.begin(self._known[run])
+            self._open[run] = self.begin(self._known[run], again=run in self._begun)
+            self._begun.add(run)
         return self._open[run]
 
     @abstractmethod
-    def begin(self, event: RunStarted) -> Any:
-        """Open a run, for the first time or again; what is returned stands for it."""
+    def begin(self, event: RunStarted, *, again: bool) -> Any:
+        """Open a run, for the first time in this process or ``again``; what is returned stands for it."""
 
     @abstractmethod
     def log(self, run: Any, step: int, figures: Mapping[str, float]) -> None:
@@ -114,10 +116,11 @@ class TensorBoard(Tracker):
         super().__init__(folder)
         self._writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter
 
-    def begin(self, event: RunStarted) -> Any:
+    def begin(self, event: RunStarted, *, again: bool) -> Any:
         """A writer; what a killed process logged after this step is put aside."""
-        writer = self._writer(str(self.folder / "tensorboard" / event.run), purge_step=event.step + 1)
-        if event.step == 0:
+        purge = None if again else event.step + 1
+        writer = self._writer(str(self.folder / "tensorboard" / event.run), purge_step=purge)
+        if event.step == 0 and not again:
             writer.add_text("config", "\n".join(f"    {name}: {value}" for name, value in event.config.items()))
         return writer
 
@@ -149,6 +152,7 @@ class MLflow(Tracker):
         self._make_client = importlib.import_module("mlflow.tracking").MlflowClient
         self._client: Any = None
         self._experiment = ""
+        self._ids: dict[str, str] = {}
 
     def _connect(self) -> None:
         """Open the store, which makes its folder: only once the run's own folder is there."""
@@ -162,20 +166,33 @@ class MLflow(Tracker):
         found = self._client.get_experiment_by_name(name)
         self._experiment = self._client.create_experiment(name) if found is None else found.experiment_id
 
-    def begin(self, event: RunStarted) -> Any:
+    def begin(self, event: RunStarted, *, again: bool) -> Any:
         """A run's id: of the run that was begun before, where it goes on."""
+        if again:
+            return self._ids[event.run]
         if self._client is None:
             self._connect()
+        self._ids[event.run] = self._found(event) or self._made(event)
+        return self._ids[event.run]
+
+    def _found(self, event: RunStarted) -> str | None:
+        """The run that an earlier process began, where this one goes on with it."""
+        if event.step == 0:
+            return None
         tag = _identity(self.folder, event)
-        if event.step:
-            before = self._client.search_runs([self._experiment], f"tags.`{self._TAG}` = '{tag}'", max_results=1)
-            if before:
-                self._client.set_terminated(before[0].info.run_id, "RUNNING")
-                return before[0].info.run_id
+        before = self._client.search_runs([self._experiment], f"tags.`{self._TAG}` = '{tag}'", max_results=1)
+        if not before:
+            return None
+        self._client.set_terminated(before[0].info.run_id, "RUNNING")
+        return str(before[0].info.run_id)
+
+    def _made(self, event: RunStarted) -> str:
+        """A new run with its options."""
+        tag = _identity(self.folder, event)
         run = self._client.create_run(self._experiment, run_name=event.run, tags={self._TAG: tag}).info.run_id
         parameters = [self._entities.Param(name, str(value)[:500]) for name, value in event.config.items()]
         self._client.log_batch(run, params=parameters)
-        return run
+        return str(run)
 
     def log(self, run: Any, step: int, figures: Mapping[str, float]) -> None:
         """All figures of a step at once."""
@@ -200,7 +217,7 @@ class WeightsAndBiases(Tracker):
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # read when it is imported
         self._wandb = importlib.import_module("wandb")
 
-    def begin(self, event: RunStarted) -> Any:
+    def begin(self, event: RunStarted, *, again: bool) -> Any:  # noqa: ARG002 (its id says it)
         """A run with the same id whenever it is opened, so that its parts come together when they are sent."""
         return self._wandb.init(
             project=self.folder.absolute().name,

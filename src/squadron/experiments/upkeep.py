@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from squadron.errors import ConfigError, RunError
 from squadron.experiments.options_runs import RunsPromoteOptions, RunsPruneOptions
 from squadron.experiments.run_folder import LOCK, RECORD
-from squadron.experiments.runs import best_run, read_runs
+from squadron.experiments.runs import SWEEP, best_run, read_runs
 from squadron.files import explain_os_errors, read_json, write_json
 
 _CHECKPOINT = "checkpoint.safetensors"
@@ -28,31 +28,18 @@ def prune(options: RunsPruneOptions) -> dict[str, Any]:
     """Remove what the options name, or with ``yes`` absent only tell it; return the paths with their bytes.
 
     Nothing else goes: a run that is in use, is not scored or is reached by a link stays, and so does every file that
-    is no part of a run. Raises :class:`ConfigError` where nothing is asked for.
+    is no part of a run. Raises :class:`ConfigError` where nothing is asked for, and :class:`RunError` where the folder
+    is that of a sweep under way.
     """
     if options.keep is None and not options.checkpoints and not options.last:
         raise ConfigError("runs prune: say what goes: --keep N, --checkpoints or --last")
-    rows = read_runs(Path(options.folder), split=options.split, decoding=options.decoding, by=options.by)
-    gone: list[dict[str, Any]] = []
-    skipped: list[str] = []
-    for place, row in enumerate(rows):
-        paths = list(_unneeded(place, row, options))
-        if not paths:
-            continue
-        with _hold(Path(row["folder"])) as held:
-            if not held:
-                skipped.append(row["name"])
-                continue
-            for path in paths:
-                gone.append({"path": str(path), "bytes": _size(path)})
-                if options.yes:
-                    _remove(path)
-    return {
-        "removed": options.yes,
-        "paths": gone,
-        "bytes": sum(one["bytes"] for one in gone),
-        "skipped": skipped,
-    }
+    home = Path(options.folder)
+    if not options.yes or not (home / SWEEP).is_file():
+        return _prune(home, options)
+    with _hold(home) as held:
+        if not held:
+            raise RunError(f"{home}: its sweep is under way; wait for it, or stop it")
+        return _prune(home, options)
 
 
 def promote(options: RunsPromoteOptions) -> dict[str, Any]:
@@ -91,6 +78,30 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     return {"run": str(source), "out": str(out)}
+
+
+def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
+    rows = read_runs(home, split=options.split, decoding=options.decoding, by=options.by)
+    gone: list[dict[str, Any]] = []
+    skipped: list[str] = []
+    for place, row in enumerate(rows):
+        paths = list(_unneeded(place, row, options))
+        if not paths:
+            continue
+        with _hold(Path(row["folder"])) as held:
+            if not held:
+                skipped.append(row["name"])
+                continue
+            for path in paths:
+                gone.append({"path": str(path), "bytes": _size(path)})
+                if options.yes:
+                    _remove(path)
+    return {
+        "removed": options.yes,
+        "paths": gone,
+        "bytes": sum(one["bytes"] for one in gone),
+        "skipped": skipped,
+    }
 
 
 def _unneeded(place: int, row: Mapping[str, Any], options: RunsPruneOptions) -> Iterator[Path]:

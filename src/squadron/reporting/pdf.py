@@ -34,7 +34,7 @@ def to_pdf(report: Report, draw: Callable[[dict[str, Any]], str], *, standards: 
         **{f"{figure.anchor}.svg": draw(figure.spec).encode() for figure in figures},
     }
     with as_file(package.joinpath("fonts")) as fonts:
-        # Its types do not know that the files may be given by name. The machine's own fonts stay out: everybody gets the
+        # Its types do not know that files may come by name. The machine's own fonts stay out: everybody gets the
         # same pages.
         compile_files: Any = typst.compile
         made = compile_files(

@@ -77,6 +77,5 @@ def test_days_follow_each_other_and_leap_years_have_one_more() -> None:
 
 def test_dates_in_words() -> None:
     day = datetime.date(2026, 11, 24)
-    months = tuple(["فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن", "اسفند"])
-    assert PERSIAN.date(day, months) == "۳ آذر ۱۴۰۵"
-    assert ENGLISH.date(day, tuple(["J", "F", "M", "A", "M", "J", "J", "A", "S", "O", "November", "D"])) == "24 November 2026"
+    assert PERSIAN.date(day, (*[""] * 8, "آذر", *[""] * 3)) == "۳ آذر ۱۴۰۵"
+    assert ENGLISH.date(day, (*[""] * 10, "November", "")) == "24 November 2026"

@@ -57,7 +57,7 @@ def test_seventy_five_runs_fill_twelve_pages_and_every_character_has_a_glyph(per
 def test_persian_can_be_read_out_in_logical_order(persian: tuple[Report, bytes]) -> None:
     text = "\n".join(page_texts(persian[1])).replace("\u200c", "")
     words = {word for sentence in re.findall(r"[\u0600-\u06ff\u200c]+", text) for word in sentence.split()}
-    for word in ("چکیده", "پژوهش", "یادگیری", "تطابق", "رتبه", "گرادیان", "اعتبارسنجی"):
+    for word in ("چکیده", "پژوهش", "یادگیری", "تطابق", "رتبه", "ماژول", "اعتبارسنجی"):
         assert word in words, word
         assert word[::-1] not in words, word
 

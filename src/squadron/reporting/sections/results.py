@@ -81,7 +81,10 @@ def _headline(draft: Draft, material: Material) -> None:
     )
     if material.analysis.models:
         shown = material.analysis.models[-1]  # the chart's: the test split, where there is one
-        where = {"questions": shown.models[0].score.questions, "split": phrases.split(draft, shown.split)}
+        where: dict[str, Any] = {
+            "questions": shown.models[0].score.questions,
+            "split": phrases.split(draft, shown.split),
+        }
         chart(draft, material, "models", **where)
     comparison = next((one for one in material.analysis.models if one.split == study.split), None)
     if comparison is not None:

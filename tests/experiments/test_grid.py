@@ -77,7 +77,6 @@ def test_overrides_are_written_over_the_file(tmp_path: Path) -> None:
     assert (found.config.evaluate.split, found.config.evaluate.decoding) == ("test", ("span",))
 
 
-@pytest.mark.skipif("method" not in AXES, reason="full fine-tuning is no part of this version")
 def test_full_fine_tuning_stands_beside_adapters_without_their_options(tmp_path: Path) -> None:
     text = "base: {rank: 8, alpha: 16, epochs: 2}\ngrid: {lr: [0.1]}\nruns: [{method: full, lr: 5e-5}]"
     found = plan(tmp_path, text)

@@ -13,6 +13,7 @@ import pytest
 
 from reporting.made_study import MODULES, RANKS, RATES, STRATEGIES, make_study
 from squadron.errors import RunError
+from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.records import Study
 from squadron.reporting.study import read_study
 
@@ -155,3 +156,34 @@ def test_reading_and_analyzing_load_no_torch() -> None:
         "import squadron.reporting.analyze, sys; assert 'torch' not in sys.modules and 'vl_convert' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+def test_what_train_and_evaluate_write_is_read(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> None:
+    """The made-up folders are made up; these are real."""
+    from squadron.experiments.evaluate import evaluate
+    from squadron.experiments.options import EvaluateOptions, TrainOptions
+    from squadron.experiments.train import train
+
+    common: dict[str, Any] = {"base": str(byte_base_dir), "data": str(small_data), "precision": "fp32"}
+    for rank in (2, 3):
+        out = str(tmp_path / "runs" / f"r{rank}")
+        made = train(TrainOptions(**common, out=out, rank=rank, epochs=2, eval_questions=2))
+        for split in ("validation", "test"):
+            evaluate(EvaluateOptions(run=out, split=split, decoding=("greedy", "span"), max_new_tokens=4))
+    evaluate(EvaluateOptions(**common, out=str(tmp_path / "baseline"), max_new_tokens=4))
+    study = read_study(tmp_path)
+    assert study.axes == {"rank": (2, 3)}
+    assert set(lacks(study)) == {"full_fine_tuning", "seeds"}
+    assert study.data.path == small_data
+    (second,) = (run for run in study.scored if run.rank == 3)
+    assert second.trainable_parameters == made["trainable_parameters"]
+    assert second.validation_loss == made["validation_loss"] == second.curve.validations[-1].loss
+    assert second.train_questions == 20
+    assert set(second.scores) == {"validation", "test"}
+    found = analyze_study(study)
+    effect = found.effect("rank")
+    assert effect is not None
+    assert effect.contrasts[0].questions == 9
+    assert effect.verdict == "no_difference"  # nine questions show nothing
+    assert found.decodings is not None
+    assert [model.role for model in found.models[0].models] == ["baseline", "best"]

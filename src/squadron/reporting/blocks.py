@@ -159,7 +159,7 @@ Block = Heading | Paragraph | Bullets | Code | Formula | Table | Figure | Exampl
 class Report:
     """A whole report. ``day`` is its date, ``words`` what the renderers themselves say: buttons, titles of lists."""
 
-    language: str
+    language: Literal["en", "fa"]
     direction: Literal["ltr", "rtl"]
     title: Runs
     subtitle: Runs

@@ -52,10 +52,6 @@ class Draft:
             return self.say.numerals.digits(str(self.cited.index(name) + 1))
         return self._labels.get((kind, name), "?")
 
-    def has(self, anchor: str) -> bool:
-        """Whether the report has such a table, figure or section (known from the second time on)."""
-        return ("anchor", anchor) in self._labels or not self._labels
-
     # Blocks ----------------------------------------------------------------------------------------------------------
 
     def section(self, name: str, *, numbered: bool = True) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +69,7 @@ def _p(value: float) -> str:
     return f"< {_SMALLEST_P}" if value < _SMALLEST_P else f"{value:.3f}"
 
 
-_WRITERS = {
+_WRITERS: dict[str, Callable[[Any], str]] = {
     "count": lambda value: f"{round(value):,}".replace("-", MINUS),
     "plain": lambda value: f"{value}",
     "points": lambda value: _fixed(value, 1),

@@ -34,8 +34,10 @@ def to_pdf(report: Report, draw: Callable[[dict[str, Any]], str], *, standards: 
         **{f"{figure.anchor}.svg": draw(figure.spec).encode() for figure in figures},
     }
     with as_file(package.joinpath("fonts")) as fonts:
-        # The machine's own fonts stay out: everybody gets the same pages.
-        made = typst.compile(
+        # Its types do not know that files may come by name. The machine's own fonts stay out: everybody gets the
+        # same pages.
+        compile_files: Any = typst.compile
+        made = compile_files(
             content,
             font_paths=[str(fonts)],
             ignore_system_fonts=True,

@@ -105,9 +105,10 @@ def _draft(
     for run in runs:
         groups.setdefault((setting(run, first), setting(run, second)), []).append(run)
     cells = {}
-    for key, own in groups.items():
-        scores = [getattr(score, metric) for run in own if (score := study.score(run)) is not None]
-        cells[key] = float(np.mean(scores))
+    for key in itertools.product(*values):
+        scores = [getattr(score, metric) for run in groups.get(key, ()) if (score := study.score(run)) is not None]
+        if scores:
+            cells[key] = float(np.mean(scores))
     p_value = None
     whole = len(groups) == len(values[0]) * len(values[1])
     if answered is not None and over_runs is not None and whole:

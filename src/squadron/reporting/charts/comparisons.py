@@ -26,7 +26,8 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
     """F1 of baseline, best and full fine-tuning as measured; published figures in a panel of their own, as outlines."""
     if not analysis.models:
         return None
-    compared = analysis.models[-1]
+    # The test split says more than the one that runs were chosen by, unless a model was not tested.
+    compared = max(reversed(analysis.models), key=lambda one: len(one.models))
     measured = [
         {
             "n": words(f"models_{model.role}"),
@@ -153,7 +154,11 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
                     }
                 )
         logarithmic = cost == "trainable_parameters"
-        scale = alt.Scale(type="log" if logarithmic else "linear", zero=False, nice=False, padding=8)
+        scale = (
+            alt.Scale(type="log", nice=False, padding=8)
+            if logarithmic
+            else alt.Scale(zero=False, nice=False, padding=8)
+        )
         x = alt.X("c:Q", title=words(cost), scale=scale).axis(format=",.10~f", tickCount=4)
         if logarithmic:
             x = x.axis(format=",.10~f", values=_round_values([row["c"] for row in rows]))
@@ -165,7 +170,7 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
                 "side:N", title=None, scale=alt.Scale(domain=list(sides.values()), range=["diamond", "circle"])
             ).legend(orient="bottom"),
             "opacity": alt.Opacity(
-                "side:N", title=None, scale=alt.Scale(domain=list(sides.values()), range=[1.0, 0.4])
+                "side:O", title=None, scale=alt.Scale(domain=list(sides.values()), range=[1.0, 0.4])
             ).legend(orient="bottom"),
             "tooltip": [alt.Tooltip("run:N", title=words("run")), alt.Tooltip("t:N", title=words("f1"))],
         }

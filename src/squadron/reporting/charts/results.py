@@ -215,7 +215,7 @@ def seeds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
             y=alt.Y("g:N", title=None, sort=list(dict.fromkeys(row["g"] for row in rows))).axis(grid=True),
             shape=alt.Shape("k:N", title=None, scale=alt.Scale(domain=kinds, range=["circle", "diamond"])),
             color=alt.Color("k:N", title=None, scale=alt.Scale(domain=kinds)).legend(orient="bottom"),
-            size=alt.Size("k:N", title=None, scale=alt.Scale(domain=kinds, range=[35, 75])),
+            size=alt.Size("k:O", title=None, scale=alt.Scale(domain=kinds, range=[35, 75])),
         )
     )
     return finished(chart.properties(width=WIDTH - 190, height=20 * len(groups) + 10), words("seeds"), theme(words))

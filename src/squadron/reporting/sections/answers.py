@@ -76,7 +76,7 @@ def _kinds(draft: Draft, material: Material, mistakes: Mistakes, **where: object
     draft.paragraph("failures.lead", **where)
     kinds = [one for one in mistakes.kinds if one.questions]
     rows = []
-    compared = any(one.base_share is not None for one in kinds)
+    compared = any(one.base_share is not None for one in mistakes.kinds)
     for one in kinds:
         means = draft.words(f"kind_means.{one.kind}") if draft.say.has(f"kind_means.{one.kind}") else text_cell(())
         ends = draft.say("number.share_interval", low=one.interval[0], high=one.interval[1])
@@ -97,7 +97,7 @@ def _kinds(draft: Draft, material: Material, mistakes: Mistakes, **where: object
         draft.paragraph("mistakes.level", kind=commonest, second=second, **share)
     if first.base_share is not None:
         draft.paragraph("mistakes.base", share=first.base_share)
-    chart(draft, material, "kinds")
+    chart(draft, material, "kinds", "" if compared else "kinds_alone")
 
 
 def _example(draft: Draft, example: Example, title: Runs) -> None:

@@ -64,7 +64,8 @@ def conclusion(draft: Draft, material: Material) -> None:
         draft.paragraph("conclusion.nothing")
         return
     f1 = {"f1": score.f1, "f1_interval": say.span(*score.f1_interval)}
-    told = [say("conclusion.best", scored=len(study.scored), questions=score.questions, **f1)]
+    alone = "_single" if len(study.scored) == 1 else ""
+    told = [say(f"conclusion.best{alone}", scored=len(study.scored), questions=score.questions, **f1)]
     told += verdicts(draft, material)
     found, frontier = material.analysis.best, material.analysis.frontier
     if found is not None and len(found.names) > 1 and "trainable_parameters" in frontier.cheapest:

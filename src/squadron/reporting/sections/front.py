@@ -7,7 +7,7 @@ from squadron.reporting.blocks import Paragraph, Runs
 from squadron.reporting.drafting import Draft, joined, name
 from squadron.reporting.published import PUBLISHED
 from squadron.reporting.sections.conclusion import verdicts
-from squadron.reporting.sections.material import FEW, GRID, Material
+from squadron.reporting.sections.material import FEW, GRID, Material, varied
 
 _KNOWN = {one.key: one for one in PUBLISHED}
 
@@ -17,24 +17,28 @@ def abstract(draft: Draft, material: Material) -> tuple[Paragraph, ...]:
     study, say = material.study, draft.say
     alone = len(study.runs) == 1
     about = {"base": phrases.base(draft, study), "source": phrases.source(draft, study)}
-    sentences: list[Runs] = [say("abstract.question_single" if alone else "abstract.question", **about)]
+    axes = [phrases.axis(draft, axis) for axis in varied(study)]
+    sentences: list[Runs] = [
+        say("abstract.question", axes=say.join(axes), **about) if axes else say("abstract.question_single", **about)
+    ]
     best = study.best
     if best is None:
         sentences.append(say("missing.no_scores"))
     else:
+        where = {"questions": material.questions, "split": phrases.split(draft, study.split)}
         if not alone:
-            counted = {"planned": len(study.runs), "scored": len(study.scored), "questions": material.questions}
-            sentences.append(say("abstract.runs", split=phrases.split(draft, study.split), **counted))
+            sentences.append(say("abstract.runs", planned=len(study.runs), scored=len(study.scored), **where))
         score = study.score(best)
         assert score is not None, best.name
         sentences.append(
             say(
-                "abstract.best",
+                "abstract.best_single" if alone else "abstract.best",
                 run=name(best.name),
                 f1=score.f1,
                 f1_interval=say.span(*score.f1_interval),
                 em=score.exact_match,
                 em_interval=say.span(*score.exact_match_interval),
+                **where,
             )
         )
         base = study.score(study.baseline) if study.baseline else None
@@ -63,7 +67,7 @@ def introduction(draft: Draft, material: Material) -> None:
         draft.paragraph("introduction.plan_single")
 
 
-def related(draft: Draft, _: Material) -> None:
+def related(draft: Draft, material: Material) -> None:
     """What others did."""
     draft.section("related")
     draft.paragraph("related.adapters")
@@ -74,5 +78,6 @@ def related(draft: Draft, _: Material) -> None:
         "full": _KNOWN["full"].f1,
         "span": _KNOWN["span_head"].f1,
     }
-    draft.paragraph("related.squad", **figures)
+    apart = ["related.apart"] if material.study.best is not None else []
+    draft.paragraph("related.squad", *apart, **figures)
     draft.paragraph("related.decoding")

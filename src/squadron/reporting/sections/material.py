@@ -37,12 +37,16 @@ class Material:
         return self.study.base.name == "pocket"
 
 
-def chart(draft: Draft, material: Material, name: str, **values: Any) -> None:
-    """The chart ``name``, where there is one, with its caption and alternative text; its title would say it twice."""
+def chart(draft: Draft, material: Material, name: str, sentence: str = "", **values: Any) -> None:
+    """The chart ``name``, where there is one, with its caption and alternative text; its title would say it twice.
+
+    ``sentence`` names the caption where it is not the chart's own.
+    """
     if name in material.charts:
         spec = {key: value for key, value in material.charts[name].items() if key != "title"}
-        alternative = draft.say.plain(f"chart.{name}_alternative", **values)
-        draft.figure(f"chart-{name}", spec, draft.say(f"chart.{name}", **values), alternative)
+        caption = f"chart.{sentence or name}"
+        alternative = draft.say.plain(f"{caption}_alternative", **values)
+        draft.figure(f"chart-{name}", spec, draft.say(caption, **values), alternative)
 
 
 def score_columns(draft: Draft) -> list[Column]:

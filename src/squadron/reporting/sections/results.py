@@ -51,7 +51,9 @@ def _headline(draft: Draft, material: Material) -> None:
     split, decoding = phrases.split(draft, study.split), phrases.decoding(draft, study.decoding)
     if study.lacks("baseline"):
         draft.missing("missing.baseline")
-    draft.paragraph("results.headline", questions=material.questions, split=split, decoding=decoding)
+    beside = study.baseline is not None and study.score(study.baseline) is not None
+    lead = "results.headline" if beside else "results.headline_alone"
+    draft.paragraph(lead, questions=material.questions, split=split, decoding=decoding)
     models: list[tuple[Runs, Any]] = []
     if study.baseline is not None:
         models.append((draft.say("models.base", base=phrases.base(draft, study)), study.score(study.baseline)))
@@ -77,7 +79,13 @@ def _headline(draft: Draft, material: Material) -> None:
         note=draft.say("results.headline_note"),
         published=range(measured, len(rows)),
     )
-    chart(draft, material, "models")
+    if material.analysis.models:
+        shown = material.analysis.models[-1]  # the chart's: the test split, where there is one
+        where: dict[str, Any] = {
+            "questions": shown.models[0].score.questions,
+            "split": phrases.split(draft, shown.split),
+        }
+        chart(draft, material, "models", **where)
     comparison = next((one for one in material.analysis.models if one.split == study.split), None)
     if comparison is not None:
         _compared(draft, comparison)
@@ -176,6 +184,9 @@ def _learning(draft: Draft, material: Material) -> None:
         draft.paragraph("results.learning")
     chart(draft, material, "losses")
     counts: dict[str, int] = {key: fits.counts.get(key, 0) for key in _FITS}
+    if len(fits.runs) == 1:
+        draft.paragraph(f"fit.one_{fits.runs[0].verdict}")
+        return
     draft.paragraph("fit.counts", runs=len(fits.runs), **counts)
     for axis in [key for key in varied(material.study) if key != "seed"]:
         shares = [one for one in fits.by_axis if one.axis == axis]

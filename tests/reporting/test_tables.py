@@ -1,0 +1,92 @@
+"""Tables for spreadsheets, pages and programs: the numbers of the folders, and everything from data as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from reporting.made_study import HOSTILE
+from squadron.reporting.analysis.findings import Analysis
+from squadron.reporting.analysis.study import analyze_study
+from squadron.reporting.records import Study
+from squadron.reporting.study import read_study
+from squadron.reporting.tables import Table, all_tables, to_csv, to_json, to_markdown
+
+
+def cells(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text)))
+
+
+def test_the_runs_table_has_the_scores(paper: Study, paper_analysis: Analysis) -> None:
+    tables = {table.name: table for table in all_tables(paper, paper_analysis)}
+    assert set(tables) == {
+        "runs",
+        "models",
+        "effects",
+        "contrasts",
+        "variance",
+        "interactions",
+        "decodings",
+        "failures",
+        "published",
+    }
+    header, *rows = cells(to_csv(tables["runs"]))
+    assert len(rows) == 75
+    for place, (row, run) in enumerate(zip(rows, paper.runs, strict=True), 1):
+        own = dict(zip(header, row, strict=True))
+        score = paper.score(run)
+        assert score is not None
+        assert (int(own["place"]), own["run"], float(own["f1"])) == (place, run.name, score.f1)
+        assert (float(own["f1_low"]), float(own["f1_high"])) == score.f1_interval
+        assert (int(own["rank"]), own["targets"]) == (run.rank, run.modules)
+    assert len(cells(to_csv(tables["contrasts"]))) == 1 + 2 * (10 + 1 + 10 + 1 + 3)
+
+
+def test_partial_and_single_studies_have_the_tables_that_they_can(varied_folder: Path, run_folder: Path) -> None:
+    varied, single = read_study(varied_folder), read_study(run_folder)
+    assert "seeds" in {table.name for table in all_tables(varied, analyze_study(varied))}
+    names = {table.name for table in all_tables(single, analyze_study(single))}
+    assert names == {"runs", "models", "decodings", "failures", "published"}
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\u202e=1"])
+def test_no_text_is_a_formula(text: str) -> None:
+    ((_,), (cell, number)) = (
+        cells(to_csv(Table("t", "t", ("a",), ())))[0],
+        cells(to_csv(Table("t", "t", ("a", "b"), ((text, -1.5),))))[1],
+    )
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert text.strip("\t\r\u202e") in cell
+    assert number == "-1.5"  # a number is one
+
+
+def test_whatever_data_holds_is_text(hostile_folder: Path) -> None:
+    study = read_study(hostile_folder)
+    assert any(run.reason == HOSTILE[0] for run in study.runs)
+    tables = [
+        *all_tables(study, analyze_study(study)),
+        Table("evil", "evil", ("text",), tuple((one,) for one in HOSTILE)),
+    ]
+    page = to_markdown([*tables, Table("long", "long", ("text",), (("y" * 10_000,), ("a|b\nc",)))])
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "&lt;script>" in page
+    assert "\u202e" not in page
+    assert "a\\|b c" in page
+    assert max(map(len, page.splitlines())) < 2000
+    for table in tables:
+        for row in cells(to_csv(table)):
+            for cell in row:
+                assert "\u202e" not in cell
+                assert not cell.startswith(("=", "@"))
+
+
+def test_findings_become_json(paper_analysis: Analysis) -> None:
+    found = json.loads(json.dumps(to_json(paper_analysis), allow_nan=False))
+    assert found["effects"][0]["axis"] == "rank"
+    assert found["interactions"][0]["cells"][0]["at"] == [4, 7e-5]
+    assert found["best"]["names"] == list(paper_analysis.best.names if paper_analysis.best else ())

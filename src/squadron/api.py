@@ -45,7 +45,7 @@ def train(
     reporter: Reporter | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Train one adapter into a run folder (``squadron train --help``); return the run's summary.
+    """Train an adapter, or all weights, into a run folder (``squadron train --help``); return the run's summary.
 
     ``track`` names trackers that log it: tensorboard, mlflow, wandb.
 
@@ -101,7 +101,7 @@ def ask(**options: Any) -> dict[str, Any]:
 
 
 def export(**options: Any) -> dict[str, Any]:
-    """Write a run's adapter for ``peft`` or merged for ``transformers`` (``squadron export --help``).
+    """Write what a run trained, for ``peft`` or for ``transformers`` (``squadron export --help``).
 
     Raises :class:`squadron.errors.SquadronError` for what a user can cause.
     """

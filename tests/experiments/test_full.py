@@ -79,11 +79,14 @@ def test_export_writes_the_checkpoint_and_has_no_adapter_to_give(
     trained: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     run, _ = trained
-    export(ExportOptions(run=str(run), out=str(tmp_path / "merged"), format="merged"))
-    ours, theirs = (load_file(folder / "model.safetensors") for folder in (run / "model", tmp_path / "merged"))
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert (tmp_path / "merged" / "tokenizer.json").is_file()
+    best, last = (load_file(run / name / "model.safetensors") for name in ("model", "last"))
+    assert not torch.equal(best["wte.weight"], last["wte.weight"])
+    for which, expected in (("adapter", best), ("last", last)):
+        export(ExportOptions(run=str(run), out=str(tmp_path / which), format="merged", which=which))
+        found = load_file(tmp_path / which / "model.safetensors")
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], expected[name]) for name in found)
+        assert (tmp_path / which / "tokenizer.json").is_file()
     with pytest.raises(RunError, match=r"--format peft: .* has no adapter \(--method full\); use --format merged"):
         export(ExportOptions(run=str(run), out=str(tmp_path / "peft")))
     assert not (tmp_path / "peft").exists()

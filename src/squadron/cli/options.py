@@ -114,11 +114,6 @@ def _was_typed(context: typer.Context, key: str) -> bool:
     return source is not None and source.name != "DEFAULT"
 
 
-def _is_argument(field: FieldInfo) -> bool:
-    """Whether a field is given by its place rather than by a flag."""
-    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("argument"))
-
-
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 

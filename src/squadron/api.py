@@ -11,7 +11,6 @@ from squadron.experiments import evaluate as evaluation
 from squadron.experiments import export as exporting
 from squadron.experiments import prepare as preparing
 from squadron.experiments import score as scoring
-from squadron.experiments import sweep as sweeping
 from squadron.experiments import train as training
 from squadron.experiments.events import Listener
 from squadron.experiments.options import (
@@ -26,6 +25,7 @@ from squadron.experiments.options import (
 from squadron.experiments.options_reporting import ReportOptions
 from squadron.experiments.options_sweep import ReproduceOptions, SweepOptions
 from squadron.experiments.progress import Reporter
+from squadron.experiments.sweeps import sweep as sweeping
 from squadron.experiments.trackers import open_trackers
 
 

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from squadron.cli.sweep_table import SweepTable, clock
-from squadron.experiments import sweep as sweeping
 from squadron.experiments.events import EpochEnded, RunEnded, RunScored, RunStarted, Stepped
+from squadron.experiments.sweeps import sweep as sweeping
 from squadron.model.config import read_config
 from squadron.model.targets import trainable_parameters
 
@@ -105,7 +105,7 @@ def test_every_gpu_beyond_the_first_gets_a_process(
         def wait(self) -> None:
             started[-1].append("gone")
 
-    monkeypatch.setattr("squadron.experiments.engines.subprocess.Popen", Helper)
+    monkeypatch.setattr("squadron.experiments.sweeps.engines.subprocess.Popen", Helper)
     found = squadron(*command, "--json")
     assert found.code == 0, found.err
     (line,) = started

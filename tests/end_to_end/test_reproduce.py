@@ -11,10 +11,10 @@ import pytest
 from squadron.errors import InterruptedRunError, RunError
 from squadron.experiments import reproduce as module
 from squadron.experiments.events import Listener, Stepped
-from squadron.experiments.grid import read_sweep
 from squadron.experiments.options import DemoOptions
 from squadron.experiments.options_sweep import ReproduceOptions
 from squadron.experiments.reproduce import demo, reproduce
+from squadron.experiments.sweeps.grid import read_sweep
 
 
 class Counting(Listener):

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from squadron.data.prepared import load_split
 from squadron.experiments.answering import answer_questions
 from squadron.experiments.fleet import make_trainer
-from squadron.experiments.fleet_plan import plan_fleets
 from squadron.experiments.material import Material, open_material
 from squadron.experiments.options import TrainOptions
+from squadron.experiments.sweeps.planning import plan_fleets
 from squadron.model.config import SIZES
 from squadron.training.subset import subset
 

@@ -45,14 +45,14 @@ def add(app: typer.Typer) -> None:
         if len(chosen) > 1:
             raise ConfigError(f"{' and '.join(chosen)}: choose one")
         if dry_run:
-            from squadron.experiments.sweep_preview import preview
+            from squadron.experiments.sweeps.preview import preview
 
             if chosen:
                 raise ConfigError(f"--dry-run and {chosen[0]}: choose one")
             record = preview(options)
             console.result(record, lambda out: _show_preview(out, record))
             return 0
-        from squadron.experiments.sweep import sweep as run
+        from squadron.experiments.sweeps.sweep import sweep as run
         from squadron.experiments.trackers import open_trackers
 
         table = SweepTable(console.err)

@@ -12,12 +12,12 @@ from typing import Any
 
 from squadron.errors import InterruptedRunError, RunError
 from squadron.experiments.events import Listener
-from squadron.experiments.grid import read_sweep
 from squadron.experiments.options import DemoOptions
 from squadron.experiments.options_sweep import ReproduceOptions, SweepOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.scores import SCORES
-from squadron.experiments.sweep import sweep
+from squadron.experiments.sweeps.grid import read_sweep
+from squadron.experiments.sweeps.sweep import sweep
 from squadron.files import read_json
 from squadron.pocket.base import NAME as POCKET
 from squadron.reporting.report import write_report

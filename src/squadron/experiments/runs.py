@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from squadron.errors import RunError, SquadronError
-from squadron.experiments.axes import AXES
 from squadron.experiments.options_runs import By, RunsListOptions, RunsShowOptions
 from squadron.experiments.run_folder import RECORD, SCHEMA
+from squadron.experiments.sweeps.axes import AXES
 from squadron.files import read_json
 
 SWEEP = "sweep.json"

@@ -17,7 +17,7 @@ from filelock import Timeout
 from squadron.errors import InterruptedRunError
 from squadron.experiments.options import flag_name
 from squadron.experiments.options_sweep import SweepOptions
-from squadron.experiments.sweep_job import SweepJob
+from squadron.experiments.sweeps.job import SweepJob
 
 _PAUSE_SECONDS = 0.5
 

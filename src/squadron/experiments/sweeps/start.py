@@ -9,14 +9,14 @@ from typing import Any
 
 from squadron.data.prepared import MANIFEST
 from squadron.errors import ConfigError, RunError, SquadronError
-from squadron.experiments.grid import PlannedRun, SweepPlan, read_sweep
-from squadron.experiments.halving import rungs
 from squadron.experiments.options import EvaluateOptions, PrepareOptions, TrainOptions, checked, flag_name
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.pocket import base_location
 from squadron.experiments.prepare import prepare
-from squadron.experiments.sweep_config import Evaluation
-from squadron.experiments.sweep_folder import SweepFolder, same_config
+from squadron.experiments.sweeps.config import Evaluation
+from squadron.experiments.sweeps.folder import SweepFolder, same_config
+from squadron.experiments.sweeps.grid import PlannedRun, SweepPlan, read_sweep
+from squadron.experiments.sweeps.halving import rungs
 from squadron.model.checkpoint import locate_base, weight_files
 from squadron.model.config import GPT2Config, Precision, read_config
 from squadron.model.tokenizer import load_tokenizer

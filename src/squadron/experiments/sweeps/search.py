@@ -22,8 +22,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from squadron.errors import ConfigError
-from squadron.experiments.axes import run_name
-from squadron.experiments.search_space import Range, Search
+from squadron.experiments.sweeps.axes import run_name
+from squadron.experiments.sweeps.search_space import Range, Search
 from squadron.randomness import numpy_generator
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
-from squadron.experiments import sweep_job
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.fleet import FleetTrainer
 from squadron.experiments.options_sweep import SweepOptions
-from squadron.experiments.sweep import sweep
+from squadron.experiments.sweeps import job as sweep_job
+from squadron.experiments.sweeps.sweep import sweep
 
 CONFIG = """
 base: {epochs: 4, lr: 0.05, train_size: 16, val_size: 9, test_size: 5, eval_questions: 4, checkpoint_seconds: 0}

@@ -15,16 +15,16 @@ import torch
 
 from squadron.data.prepared import load_split
 from squadron.errors import ConfigError, InterruptedRunError
-from squadron.experiments.engines import Engine, LocalEngine, join_command
 from squadron.experiments.events import Listener, Stream
-from squadron.experiments.grid import SweepPlan
 from squadron.experiments.interrupt import graceful_interrupt
 from squadron.experiments.material import Material, open_material
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.progress import Reporter
-from squadron.experiments.sweep_folder import SweepFolder
-from squadron.experiments.sweep_run import RunSource, SweepRun, WholePlan
-from squadron.experiments.sweep_start import is_prepared, open_folder, precision_of, prepare_data, read_plan
+from squadron.experiments.sweeps.engines import Engine, LocalEngine, join_command
+from squadron.experiments.sweeps.folder import SweepFolder
+from squadron.experiments.sweeps.grid import SweepPlan
+from squadron.experiments.sweeps.leading import RunSource, SweepRun, WholePlan
+from squadron.experiments.sweeps.start import is_prepared, open_folder, precision_of, prepare_data, read_plan
 from squadron.experiments.train import check_facts
 from squadron.training.precision import resolve_device, resolve_precision
 
@@ -84,7 +84,7 @@ def _engine(options: SweepOptions, *, join: bool) -> Engine:
     if options.engine == "ray":
         if join:
             raise ConfigError("--join and --engine ray: a process that joins works on this machine; leave --engine out")
-        from squadron.experiments.ray_engine import RayEngine
+        from squadron.experiments.sweeps.ray_engine import RayEngine
 
         return RayEngine(options.ray_address, gpus=options.gpus_per_fleet, cpus=options.cpus_per_fleet or 1)
     others = [] if join or options.device != "auto" else gpus()[1:]

@@ -18,8 +18,8 @@ from squadron.experiments.events import Event, Stream
 from squadron.experiments.material import Material, open_material
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.progress import Reporter
-from squadron.experiments.sweep_folder import SweepFolder
-from squadron.experiments.sweep_job import SweepJob
+from squadron.experiments.sweeps.folder import SweepFolder
+from squadron.experiments.sweeps.job import SweepJob
 from squadron.files import write_bytes
 from squadron.model.config import Precision
 from squadron.training.precision import precision_name, resolve_device, resolve_precision

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from squadron.errors import ConfigError
 from squadron.experiments.options import PrepareOptions, TrainOptions
-from squadron.experiments.problems import Problems, meant
+from squadron.experiments.sweeps.problems import Problems, meant
 from squadron.model.targets import resolve_targets
 
 _NAMED = {

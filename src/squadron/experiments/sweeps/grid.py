@@ -11,7 +11,7 @@
     evaluate: {split: validation, decoding: [greedy]}
     best: {split: test, decoding: [all]}
 
-A ``search`` takes the place of grid, tied, exclude, runs and seeds: see :mod:`squadron.experiments.search`.
+A ``search`` takes the place of grid, tied, exclude, runs and seeds: see :mod:`squadron.experiments.sweeps.search`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from squadron.experiments.axes import ADAPTER_AXES, AXES, axis_options, run_name, same_run
-from squadron.experiments.problems import MOST_RUNS, Problems
-from squadron.experiments.search import first_changes, next_changes
-from squadron.experiments.sweep_config import SweepConfig, read_config, run_count
+from squadron.experiments.sweeps.axes import ADAPTER_AXES, AXES, axis_options, run_name, same_run
+from squadron.experiments.sweeps.config import SweepConfig, read_config, run_count
+from squadron.experiments.sweeps.problems import MOST_RUNS, Problems
+from squadron.experiments.sweeps.search import first_changes, next_changes
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parents[2]
 _CONFIGS = (_PACKAGE / "configs", _PACKAGE.parents[1] / "configs")
 """Where the shipped configurations lie: in an installation, and in a checkout."""
 

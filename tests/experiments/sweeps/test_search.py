@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from squadron.errors import ConfigError
-from squadron.experiments.grid import PlannedRun, SweepPlan, next_runs, read_sweep
 from squadron.experiments.options_sweep import SweepOptions
-from squadron.experiments.sweep import sweep
+from squadron.experiments.sweeps.grid import PlannedRun, SweepPlan, next_runs, read_sweep
+from squadron.experiments.sweeps.sweep import sweep
 
 SPACE = "space: {lr: {low: 1e-5, high: 1, log: true}, rank: {low: 1, high: 64}, targets: [all, [attn.q, attn.v]]}"
 

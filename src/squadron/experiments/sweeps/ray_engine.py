@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 
 from squadron.errors import ConfigError, DeviceError, InterruptedRunError
 from squadron.experiments.events import RunEnded, RunScored
-from squadron.experiments.ray_worker import Files, Order, Shipment, fly_order
-from squadron.experiments.sweep_job import SweepJob
+from squadron.experiments.sweeps.job import SweepJob
+from squadron.experiments.sweeps.ray_worker import Files, Order, Shipment, fly_order
 
 _ATTEMPTS = 4
 """How often a fleet is sent out before its workers' deaths count as its own fault."""
@@ -38,7 +38,7 @@ class _Flight:
 
 
 class RayEngine:
-    """A Ray cluster; see :class:`squadron.experiments.engines.Engine`."""
+    """A Ray cluster; see :class:`squadron.experiments.sweeps.engines.Engine`."""
 
     def __init__(self, address: str | None, *, gpus: float | None, cpus: float) -> None:
         """Join the cluster at ``address``, or start one on this machine. Raises :class:`squadron.errors.SquadronError`
@@ -88,7 +88,7 @@ class RayEngine:
         failed: dict[str, str],
         after: Callable[[], None],
     ) -> None:
-        """See :class:`squadron.experiments.engines.Engine`."""
+        """See :class:`squadron.experiments.sweeps.engines.Engine`."""
         if self._shipment is None:
             self._shipment = self._ray.put(Shipment.of(job))
         waiting = [fleet for fleet in fleets if fleet not in failed]

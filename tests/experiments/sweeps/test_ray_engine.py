@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import load_file
 
 from squadron.errors import DeviceError
-from squadron.experiments import ray_engine
 from squadron.experiments.events import Listener, RunEnded, RunScored, Stepped
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.progress import Reporter
-from squadron.experiments.ray_worker import Message, Order, Shipment, fly_order
-from squadron.experiments.sweep import sweep
+from squadron.experiments.sweeps import ray_engine
+from squadron.experiments.sweeps.ray_worker import Message, Order, Shipment, fly_order
+from squadron.experiments.sweeps.sweep import sweep
 
 CONFIG = """
 base: {epochs: 12, eval_questions: 0, checkpoint_seconds: 0}

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squadron.errors import ConfigError
-from squadron.experiments.axes import AXES, name_problem, run_name
-from squadron.experiments.grid import SweepPlan, read_sweep
 from squadron.experiments.options import TrainOptions, checked
+from squadron.experiments.sweeps.axes import AXES, name_problem, run_name
+from squadron.experiments.sweeps.grid import SweepPlan, read_sweep
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def plan(tmp_path: Path, text: str, **overrides: Any) -> SweepPlan:

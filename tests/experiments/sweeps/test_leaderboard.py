@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from squadron.data.sources import load_data
-from squadron.experiments import leaderboard, sweep_folder
-from squadron.experiments.leaderboard import compare_settings, guard_cell, rank_runs, write_leaderboard
-from squadron.experiments.sweep_folder import SweepFolder
+from squadron.experiments.sweeps import folder as sweep_folder
+from squadron.experiments.sweeps import leaderboard
+from squadron.experiments.sweeps.folder import SweepFolder
+from squadron.experiments.sweeps.leaderboard import compare_settings, guard_cell, rank_runs, write_leaderboard
 from squadron.files import write_json
 
 

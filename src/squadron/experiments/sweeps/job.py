@@ -14,7 +14,6 @@ from squadron.errors import DeviceError, InterruptedRunError, is_out_of_memory
 from squadron.experiments.evaluate import evaluate_fleet, strategy_names
 from squadron.experiments.events import RunScored, Stream
 from squadron.experiments.fleet import FleetJob, Member
-from squadron.experiments.halving import Standing, standing, verdict
 from squadron.experiments.interrupt import Interruption
 from squadron.experiments.material import Material
 from squadron.experiments.opening import OpenRun, kept_weights, open_run
@@ -22,7 +21,8 @@ from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
 from squadron.experiments.scores import Subject, has_scores
-from squadron.experiments.sweep_folder import FINAL, SweepFolder
+from squadron.experiments.sweeps.folder import FINAL, SweepFolder
+from squadron.experiments.sweeps.halving import Standing, standing, verdict
 from squadron.experiments.train import MAY_DIFFER, check_facts, mark
 from squadron.files import sha256_file
 from squadron.model.lora import Fleet

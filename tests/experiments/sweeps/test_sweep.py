@@ -17,16 +17,16 @@ from safetensors.torch import load_file
 
 from squadron.errors import ConfigError, InterruptedRunError, RunError
 from squadron.experiments import fleet as fleets
-from squadron.experiments import sweep_job
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.events import Listener, RunEnded, RunScored, RunStarted, Stepped
 from squadron.experiments.fleet import FleetTrainer
-from squadron.experiments.grid import PlannedRun
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.progress import Reporter
-from squadron.experiments.sweep import sweep
-from squadron.experiments.sweep_folder import SweepFolder
+from squadron.experiments.sweeps import job as sweep_job
+from squadron.experiments.sweeps.folder import SweepFolder
+from squadron.experiments.sweeps.grid import PlannedRun
+from squadron.experiments.sweeps.sweep import sweep
 from squadron.experiments.train import train
 
 GRID = """

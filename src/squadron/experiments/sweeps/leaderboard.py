@@ -19,7 +19,7 @@ import numpy as np
 from squadron.data.squad import Dataset
 from squadron.errors import RunError
 from squadron.experiments.scores import SCORES
-from squadron.experiments.sweep_folder import SweepFolder
+from squadron.experiments.sweeps.folder import SweepFolder
 from squadron.files import read_json, write_json, write_text
 from squadron.scoring.evaluation import score
 from squadron.scoring.intervals import Floats

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.prepared import load_split
-from squadron.experiments.fleet_plan import plan_fleets
 from squadron.experiments.material import Material, open_material
-from squadron.experiments.measure import answering_seconds, training_seconds, try_out
 from squadron.experiments.options import TrainOptions
 from squadron.experiments.options_sweep import SweepOptions
-from squadron.experiments.sweep_start import (
+from squadron.experiments.sweeps.measure import answering_seconds, training_seconds, try_out
+from squadron.experiments.sweeps.planning import plan_fleets
+from squadron.experiments.sweeps.start import (
     evaluate_options,
     is_prepared,
     plan_rungs,

@@ -9,26 +9,26 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from squadron.data.prepared import load_split
-from squadron.experiments.engines import Engine
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.evaluate import asked, evaluate_fleet, strategy_names
 from squadron.experiments.events import RunScored, Stream
-from squadron.experiments.fleet_plan import plan_fleets
-from squadron.experiments.grid import PlannedRun, SweepPlan, next_runs
-from squadron.experiments.halving import decide
 from squadron.experiments.interrupt import Interruption
-from squadron.experiments.leaderboard import CSV_FILE, compare_settings, rank_runs, write_leaderboard
 from squadron.experiments.material import Material, describe_split
-from squadron.experiments.measure import try_out
 from squadron.experiments.opening import OpenRun
 from squadron.experiments.options import EvaluateOptions
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.scores import Subject, answers_stem, has_scores
-from squadron.experiments.sweep_config import Evaluation
-from squadron.experiments.sweep_folder import FINAL, SweepFolder
-from squadron.experiments.sweep_job import SweepJob
-from squadron.experiments.sweep_start import evaluate_options, plan_rungs, train_options
+from squadron.experiments.sweeps.config import Evaluation
+from squadron.experiments.sweeps.engines import Engine
+from squadron.experiments.sweeps.folder import FINAL, SweepFolder
+from squadron.experiments.sweeps.grid import PlannedRun, SweepPlan, next_runs
+from squadron.experiments.sweeps.halving import decide
+from squadron.experiments.sweeps.job import SweepJob
+from squadron.experiments.sweeps.leaderboard import CSV_FILE, compare_settings, rank_runs, write_leaderboard
+from squadron.experiments.sweeps.measure import try_out
+from squadron.experiments.sweeps.planning import plan_fleets
+from squadron.experiments.sweeps.start import evaluate_options, plan_rungs, train_options
 from squadron.files import sha256_file
 from squadron.model.lora import Fleet
 

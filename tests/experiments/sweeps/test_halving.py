@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from squadron.errors import ConfigError
-from squadron.experiments.halving import decide, rungs, standing, verdict
-from squadron.experiments.sweep_folder import SweepFolder
+from squadron.experiments.sweeps.folder import SweepFolder
+from squadron.experiments.sweeps.halving import decide, rungs, standing, verdict
 
 
 @pytest.mark.parametrize(

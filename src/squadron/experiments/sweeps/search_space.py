@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from squadron.experiments.axes import axis_value, check_axis
 from squadron.experiments.options import Count, Positive
-from squadron.experiments.problems import MOST_RUNS, Problems
+from squadron.experiments.sweeps.axes import axis_value, check_axis
+from squadron.experiments.sweeps.problems import MOST_RUNS, Problems
 
 
 class Range(BaseModel):

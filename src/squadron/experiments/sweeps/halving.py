@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from squadron.errors import ConfigError, RunError
-from squadron.experiments.sweep_folder import SweepFolder
+from squadron.experiments.sweeps.folder import SweepFolder
 from squadron.files import read_json, write_json
 
 Standing = tuple[float, float, float]

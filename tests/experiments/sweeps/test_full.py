@@ -13,8 +13,8 @@ from squadron.errors import ConfigError
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.options_sweep import SweepOptions
-from squadron.experiments.sweep import sweep
-from squadron.experiments.sweep_preview import preview
+from squadron.experiments.sweeps.preview import preview
+from squadron.experiments.sweeps.sweep import sweep
 from squadron.experiments.train import train
 
 CONFIG = """

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError
-from squadron.experiments.axes import AXES, DATA_OPTIONS, axis_value, check_axis, check_option, name_problem
 from squadron.experiments.options import Positive, TrainOptions
-from squadron.experiments.problems import MOST_RUNS, Problems, meant
-from squadron.experiments.search_space import Search, read_search
-from squadron.experiments.yaml_file import read_yaml
+from squadron.experiments.sweeps.axes import AXES, DATA_OPTIONS, axis_value, check_axis, check_option, name_problem
+from squadron.experiments.sweeps.problems import MOST_RUNS, Problems, meant
+from squadron.experiments.sweeps.search_space import Search, read_search
+from squadron.experiments.sweeps.yaml_file import read_yaml
 
 _FROM_COMMAND = {"base": "--base", "data": "--dataset", "out": "--out"}
 
@@ -43,7 +43,7 @@ class Evaluation(BaseModel):
 
 
 class SweepConfig(BaseModel):
-    """A checked configuration. Values of axes are as :func:`squadron.experiments.axes.tidy` has them."""
+    """A checked configuration. Values of axes are as :func:`squadron.experiments.sweeps.axes.tidy` has them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from squadron.data.prepared import load_split
-from squadron.experiments import measure
 from squadron.experiments.fleet import make_trainer
 from squadron.experiments.material import open_material
-from squadron.experiments.measure import Trial, training_seconds, try_out
 from squadron.experiments.options import TrainOptions
+from squadron.experiments.sweeps import measure
+from squadron.experiments.sweeps.measure import Trial, training_seconds, try_out
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

@@ -37,7 +37,7 @@ STUDY = ROOT / "runs" / "screenshots"
 MOST_BYTES = 300_000
 """A picture's size: README loads them all."""
 COLOURS = (256, 128, 64, 32)
-COLUMNS = 100
+COLUMNS = 120
 """Width of the terminal, characters."""
 SQUADRON = [sys.executable, "-m", "squadron"]
 CHROMIUM = [
@@ -160,11 +160,19 @@ def terminal(browser: Browser, study: Path) -> None:
     question = paragraph.questions[0].text
     ask = ["ask", question, "--base", "pocket", "--run", best, "--context", "-"]
     _shot(browser, study, "terminal-ask", ask, text=paragraph.context)
-    _shot(browser, study, "terminal-runs", ["runs", "list", "."])
+    _shot(browser, study, "terminal-runs", ["runs", "list", "."], lines=20)
 
 
-def _shot(browser: Browser, study: Path, name: str, arguments: Sequence[str], *, text: str | None = None) -> None:
-    """What a command prints, in the study's folder, as a terminal shows it."""
+def _shot(
+    browser: Browser,
+    study: Path,
+    name: str,
+    arguments: Sequence[str],
+    *,
+    text: str | None = None,
+    lines: int | None = None,
+) -> None:
+    """What a command prints, in the study's folder, as a terminal shows it: ``lines`` of it, or all."""
     environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(COLUMNS), "TERM": "xterm-256color"}
     done = subprocess.run(
         [*SQUADRON, *arguments],
@@ -176,9 +184,14 @@ def _shot(browser: Browser, study: Path, name: str, arguments: Sequence[str], *,
         check=True,
     )
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
-    console.print(Text.from_ansi(done.stdout.rstrip()), soft_wrap=True)
+    shown = "\n".join(done.stdout.rstrip().split("\n")[:lines])
+    console.print(Text.from_ansi(shown), soft_wrap=True)
     output = console.export_html(theme=_TERMINAL_COLOURS, inline_styles=True, code_format="{code}")
-    prompt = f"$ squadron {shlex.join(arguments)}" + (" < context.txt" if text else "")
+    prompt = (
+        f"$ squadron {shlex.join(arguments)}"
+        + (" < context.txt" if text else "")
+        + (f" | head -n {lines}" if lines else "")
+    )
     prompt = " \\\n".join(textwrap.wrap(prompt, COLUMNS - 2, subsequent_indent="    ", break_on_hyphens=False))
     with opened(browser, "about:blank", width=1280, height=200) as page:
         page.set_content(_WINDOW.replace("PROMPT", html.escape(prompt)).replace("OUTPUT", output))

@@ -28,7 +28,7 @@ class Published:
     source: str
 
 
-WEN = "arXiv 2210.12517"
+AWADALLA = "arXiv 2210.12517"
 """GPT-2 fine-tuned on SQuAD v1.1 in several ways, scored on the whole development set."""
 STUDY = "the student study's own table"
 """The study that Squadron reproduces: 5 test questions."""
@@ -38,11 +38,11 @@ DEV_QUESTIONS = 10_570
 """Questions of the SQuAD v1.1 development set."""
 
 PUBLISHED: tuple[Published, ...] = (
-    Published("zero_shot", "GPT-2, zero-shot", None, 16.28, None, DEV_QUESTIONS, "whole_dev_set", WEN),
-    Published("lora", "GPT-2, LoRA", None, 64.64, 0.89, DEV_QUESTIONS, "whole_dev_set", WEN),
-    Published("prefix", "GPT-2, prefix tuning", None, 70.19, None, DEV_QUESTIONS, "whole_dev_set", WEN),
-    Published("full", "GPT-2, full fine-tuning (generative)", None, 74.05, None, DEV_QUESTIONS, "whole_dev_set", WEN),
-    Published("span_head", "GPT-2, span head", 68.40, 78.87, None, DEV_QUESTIONS, "whole_dev_set", WEN),
+    Published("zero_shot", "GPT-2, zero-shot", None, 16.28, None, DEV_QUESTIONS, "whole_dev_set", AWADALLA),
+    Published("lora", "GPT-2, LoRA", None, 64.64, 0.89, DEV_QUESTIONS, "whole_dev_set", AWADALLA),
+    Published("prefix", "GPT-2, prefix tuning", None, 70.19, None, DEV_QUESTIONS, "whole_dev_set", AWADALLA),
+    Published("full", "GPT-2, full fine-tuning (generative)", None, 74.05, None, DEV_QUESTIONS, "whole_dev_set", AWADALLA),
+    Published("span_head", "GPT-2, span head", 68.40, 78.87, None, DEV_QUESTIONS, "whole_dev_set", AWADALLA),
     Published("human", "people", 82.3, 91.2, None, None, "people", PEOPLE),
     Published("study_base", "the study: GPT-2, greedy", 0.0, 16.98, None, 5, "five_questions", STUDY),
     Published("study_greedy", "the study: best LoRA, greedy", 20.0, 65.33, None, 5, "five_questions", STUDY),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer as Backend
@@ -17,6 +20,17 @@ from squadron.model.config import SIZES, GPT2Config
 from squadron.model.tokenizer import EOS, Tokenizer, load_tokenizer
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
+CHROMIUM = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+"""How the browser is started: no window, and no request of its own."""
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -107,3 +121,16 @@ def small_data(tmp_path_factory: pytest.TempPathFactory, small_squad: Path) -> P
     out = tmp_path_factory.mktemp("small-data") / "data"
     prepare(PrepareOptions(dataset=str(small_squad), out=str(out), train_size=20, val_size=9, test_size=5))
     return out
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, the system's own; one for all tests, since Playwright allows one at a time."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("browser tests need Chromium (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=found, args=CHROMIUM)
+        yield opened
+        opened.close()

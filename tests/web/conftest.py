@@ -26,16 +26,6 @@ HOSTILE = (
     "\u202eturned<svg onload=window.harmed=4>",
 )
 """Names of runs. Two more of their kind, for texts: a script element, and very long."""
-CHROMIUM = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def board_row(name: str, **figures: Any) -> dict[str, Any]:
@@ -100,16 +90,3 @@ def served(sweep: Path) -> Iterator[Served]:
             yield Served(record["url"], record["port"], process, sweep / "runs" / RUN)
         finally:
             process.kill()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium, the system's own."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.skip("browser tests need chromium (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=found, args=CHROMIUM)
-        yield opened
-        opened.close()

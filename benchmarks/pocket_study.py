@@ -15,6 +15,7 @@ from typing import Any
 
 import squadron
 from squadron.data.prepared import load_split
+from squadron.errors import RunError
 from squadron.experiments.progress import Reporter
 from squadron.files import read_json, write_json, write_text
 from squadron.scoring.evaluation import score
@@ -48,7 +49,7 @@ def figures(record: dict[str, Any]) -> dict[str, Any]:
 
 def test_figures(folder: Path) -> dict[str, dict[str, Any]]:
     """Those of every strategy that a folder has scores of."""
-    decodings = read_json(folder / "scores.json", what="scores", error=squadron.RunError)["splits"]["test"]["decodings"]
+    decodings = read_json(folder / "scores.json", what="scores", error=RunError)["splits"]["test"]["decodings"]
     return {name: figures(record) for name, record in decodings.items()}
 
 
@@ -106,7 +107,7 @@ def orders(study: Path, base: str, seeds: int) -> dict[str, Any]:
     found: dict[str, list[Any]] = {"question": [], "paragraph": []}
     for entry in sorted(swept["runs"], key=lambda entry: entry["changes"]["seed"]):
         path = out / "runs" / entry["name"] / "predictions" / "greedy.test.json"
-        predictions = read_json(path, what="predictions", error=squadron.RunError)
+        predictions = read_json(path, what="predictions", error=RunError)
         found[entry["changes"]["order"]].append(score(predictions, golds, clusters=clusters))
     record: dict[str, Any] = {"seeds": seeds}
     for name, points in (("f1", "question_f1"), ("exact_match", "question_exact_match")):
@@ -231,7 +232,7 @@ if __name__ == "__main__":
         "grid": grid(arguments.out, arguments.base),
         "orders": orders(arguments.out, arguments.base, arguments.seeds),
     }
-    record = read_json(arguments.out / "grid" / "sweep.json", what="the sweep's record", error=squadron.RunError)
+    record = read_json(arguments.out / "grid" / "sweep.json", what="the sweep's record", error=RunError)
     found.update({name: record[name] for name in ("environment", "precision", "base")})
     write_json(ROOT / "docs" / "pocket.json", found)
     write_text(ROOT / "docs" / "pocket.md", page(found))

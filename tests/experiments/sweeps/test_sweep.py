@@ -395,7 +395,7 @@ def test_runs_may_come_in_batches(options: Options, tmp_path: Path) -> None:
     assert SweepFolder.open(tmp_path / "sweep", kind="sweep").record["fleets"] == ["01", "02"]
 
 
-def test_all_problems_are_told_before_anything_starts(options: Options, tmp_path: Path) -> None:
+def test_all_problems_are_told_before_anything_starts(options: Options, small_squad: Path, tmp_path: Path) -> None:
     bad = options("grid: {rank: [], lr: [1.0e-3, 2]}\nspeed: 3\n", halving=3, ray_address="auto")
     with pytest.raises(ConfigError) as told:
         sweep(bad.model_copy(update={"base": str(tmp_path / "nothing")}))
@@ -407,6 +407,10 @@ def test_all_problems_are_told_before_anything_starts(options: Options, tmp_path
         sweep(options("base: {max_length: 999}\nseeds: 2\n"))
     with pytest.raises(ConfigError, match="eval_questions is 0"):
         sweep(options(halving=2))
+    blind = GRID.replace("eval_questions: 0", "train_size: 9, val_size: 0, test_size: 2") + "best: {split: test}"
+    without = options(blind.replace("max_new", "split: test, max_new"), halving=2)
+    with pytest.raises(ConfigError, match="--halving 2: compares runs on validation questions, and there are none"):
+        sweep(without.model_copy(update={"dataset": str(small_squad)}))
     with pytest.raises(ConfigError, match=r"--train-size 3: .* is prepared already; leave it out"):
         sweep(options(train_size=3))
     assert not (tmp_path / "sweep").exists()

@@ -122,6 +122,11 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
         load_split(source, plan.config.evaluate.split)
         if plan.config.best is not None:
             load_split(source, plan.config.best.split)
+        if options.halving is not None and material.validation is None:
+            raise ConfigError(
+                f"--halving {options.halving}: compares runs on validation questions, and there are none; "
+                f"raise val_size, or leave it out"
+            )
         check_facts(folder, material.facts())
         if not join:  # the record is the leader's, which may have written a newer one by now
             folder.begin()

@@ -125,8 +125,8 @@ class Block(nn.Module):
 
 
 def _embedding(rows: int, width: int) -> nn.Embedding:
-    """An empty table. ``nn.Embedding`` would draw numbers into it, for which torch loads its whole compiler, 800 modules,
-    where the table is on ``meta``."""
+    """An empty table. ``nn.Embedding`` would draw numbers into it; on ``meta`` torch loads its whole compiler to do so,
+    hundreds of modules."""
     return nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False)
 
 

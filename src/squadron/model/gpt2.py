@@ -127,7 +127,8 @@ class Block(nn.Module):
 def _embedding(rows: int, width: int) -> nn.Embedding:
     """An empty table. ``nn.Embedding`` would draw numbers into it; on ``meta`` torch loads its whole compiler to do so,
     hundreds of modules."""
-    return nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False)
+    table: nn.Embedding = nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False)
+    return table
 
 
 class GPT2(nn.Module):

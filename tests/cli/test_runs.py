@@ -108,6 +108,18 @@ def test_what_is_no_folder_of_runs_is_said_so(squadron: Squadron, tmp_path: Path
         assert told in outcome.err
 
 
+def test_a_sweep_is_listed_by_what_it_ranks_by(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
+    (sweep / "leaderboard.json").write_text(json.dumps({"schema": 1, "split": "test", "decoding": "span", "runs": []}))
+    listed = squadron("runs", sweep, "--json").record
+    assert (listed["split"], listed["decoding"]) == ("test", "span")
+    assert names(listed)[:3] == ["r4", "r16", "r8"]  # by the test scores, which are the others turned round
+    assert names(squadron("runs", sweep, "--split", "validation", "--decoding", "greedy", "--json").record)[0] == "r8"
+    promoted = squadron("runs", "promote", sweep, "--out", tmp_path / "best", "--json").record
+    assert promoted["run"].endswith("r4")
+    pruned = squadron("runs", "prune", sweep, "--keep", "2", "--json").record
+    assert [Path(one["path"]).name for one in pruned["paths"]] == ["r8"]
+
+
 def test_a_thousand_runs_take_two_files_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no model: what takes time is files and imports, so those are counted (``benchmarks/runs.py`` has seconds)."""
     record = make_run(tmp_path / "pattern", 10.0)

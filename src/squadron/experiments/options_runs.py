@@ -15,8 +15,10 @@ class RunsListOptions(Options):
     """Options of ``runs list``."""
 
     folder: str = Field(description="Sweep folder, or any folder of run folders.", json_schema_extra={"argument": True})
-    split: str = Field("validation", description="Split whose scores are listed.")
-    decoding: str = Field("greedy", description="Strategy whose scores are listed.")
+    split: str | None = Field(None, description="Split whose scores are listed. Default: the sweep's, else validation.")
+    decoding: str | None = Field(
+        None, description="Strategy whose scores are listed. Default: the sweep's, else greedy."
+    )
     by: By = Field("f1", description="What the best are best by.")
     promote: str | None = Field(None, description="Copy the best run to this folder, as `runs promote` does.")
 
@@ -46,8 +48,12 @@ class RunsPruneOptions(Options):
     keep: Positive | None = Field(None, description="Remove all scored runs but so many of the best.")
     checkpoints: bool = Field(False, description="Remove the checkpoints of runs that are done.")
     last: bool = Field(False, description="Remove the last adapter of runs that are done; the best one stays.")
-    split: str = Field("validation", description="Split by whose scores --keep ranks.")
-    decoding: str = Field("greedy", description="Strategy by whose scores --keep ranks.")
+    split: str | None = Field(
+        None, description="Split by whose scores --keep ranks. Default: the sweep's, else validation."
+    )
+    decoding: str | None = Field(
+        None, description="Strategy by whose scores --keep ranks. Default: the sweep's, else greedy."
+    )
     by: By = Field("f1", description="What the best are best by.")
     yes: bool = Field(False, description="Remove it. Without this, only tell what would go.")
 
@@ -60,7 +66,11 @@ class RunsPromoteOptions(Options):
         json_schema_extra={"argument": True},
     )
     out: str = Field("best-model", description="Folder to make.")
-    split: str = Field("validation", description="Split by whose scores the best is chosen.")
-    decoding: str = Field("greedy", description="Strategy by whose scores the best is chosen.")
+    split: str | None = Field(
+        None, description="Split by whose scores the best is chosen. Default: the sweep's, else validation."
+    )
+    decoding: str | None = Field(
+        None, description="Strategy by whose scores the best is chosen. Default: the sweep's, else greedy."
+    )
     by: By = Field("f1", description="What the best is best by.")
     replace: bool = Field(False, description="Replace the run folder in --out.")

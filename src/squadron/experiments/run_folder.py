@@ -96,7 +96,7 @@ class RunFolder:
                 raise RunError(f"--out {self.path}: in use by another process; {self.when_busy}") from None
         self._lock = lock
         for leftover in self.path.glob(".*.part"):  # of a write that was killed
-            leftover.unlink(missing_ok=True)
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let other processes use the folder."""
@@ -107,7 +107,7 @@ class RunFolder:
     def _clear(self) -> None:
         # The record goes last: what is left after a kill in the middle is still seen to be a run.
         for entry in sorted(self.path.iterdir(), key=lambda entry: entry.name == self.record_name):
-            if entry.name != LOCK:
+            if not _is_leftover(entry):  # questions that were made for the new run are one, for now
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def begin(self) -> None:

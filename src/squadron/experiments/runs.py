@@ -15,6 +15,7 @@ from squadron.files import read_json
 
 SWEEP = "sweep.json"
 SCORES = "scores.json"
+LEADERBOARD = "leaderboard.json"
 _SCORED = ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")
 _TRAINED = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
 _ALWAYS = ("rank", "lr", "targets")
@@ -27,8 +28,19 @@ def list_runs(options: RunsListOptions) -> dict[str, Any]:
     A run whose files cannot be read is listed as ``unreadable`` with the reason. Raises :class:`RunError` where the
     folder has no runs.
     """
-    rows = read_runs(Path(options.folder), split=options.split, decoding=options.decoding, by=options.by)
-    return {"folder": options.folder, "split": options.split, "decoding": options.decoding, "runs": rows}
+    folder = Path(options.folder)
+    split, decoding = ranked_by(folder, options.split, options.decoding)
+    rows = read_runs(folder, split=split, decoding=decoding, by=options.by)
+    return {"folder": options.folder, "split": split, "decoding": decoding, "runs": rows}
+
+
+def ranked_by(folder: Path, split: str | None, decoding: str | None) -> tuple[str, str]:
+    """The split and the strategy whose scores tell: as asked, else those of a sweep's own leaderboard."""
+    board: Any = {}
+    if (split is None or decoding is None) and (folder / LEADERBOARD).is_file():
+        board = read_json(folder / LEADERBOARD, what="the leaderboard of a sweep", error=RunError)
+        board = board if isinstance(board, dict) else {}
+    return split or board.get("split", "validation"), decoding or board.get("decoding", "greedy")
 
 
 def read_runs(folder: Path, *, split: str, decoding: str, by: By) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from squadron.errors import ConfigError, RunError
 from squadron.experiments.options_runs import RunsPromoteOptions, RunsPruneOptions
 from squadron.experiments.run_folder import LOCK, RECORD
-from squadron.experiments.runs import SWEEP, best_run, read_runs
+from squadron.experiments.runs import SWEEP, best_run, ranked_by, read_runs
 from squadron.files import explain_os_errors, read_json, write_json
 
 _CHECKPOINT = "checkpoint.safetensors"
@@ -50,8 +50,9 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
     """
     source, out = Path(options.folder), Path(options.out)
     if not (source / RECORD).is_file():
-        rows = read_runs(source, split=options.split, decoding=options.decoding, by=options.by)
-        source = best_run(rows, source, split=options.split, decoding=options.decoding)
+        split, decoding = ranked_by(source, options.split, options.decoding)
+        rows = read_runs(source, split=split, decoding=decoding, by=options.by)
+        source = best_run(rows, source, split=split, decoding=decoding)
     if not any((source / kept).is_dir() for kept in ("adapter", "model")):
         raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -81,7 +82,8 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
 
 
 def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
-    rows = read_runs(home, split=options.split, decoding=options.decoding, by=options.by)
+    split, decoding = ranked_by(home, options.split, options.decoding)
+    rows = read_runs(home, split=split, decoding=decoding, by=options.by)
     gone: list[dict[str, Any]] = []
     skipped: list[str] = []
     for place, row in enumerate(rows):

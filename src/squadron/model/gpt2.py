@@ -124,14 +124,20 @@ class Block(nn.Module):
         return out
 
 
+def _embedding(rows: int, width: int) -> nn.Embedding:
+    """An empty table. ``nn.Embedding`` would draw numbers into it; on ``meta`` torch loads its whole compiler to do so,
+    hundreds of modules."""
+    table: nn.Embedding = nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False)
+    return table
+
+
 class GPT2(nn.Module):
     """GPT-2 of any size. Made empty; :mod:`squadron.model.checkpoint` fills it."""
 
     def __init__(self, config: GPT2Config) -> None:
         super().__init__()
         self.config = config
-        self.wte = nn.Embedding(config.vocab_size, config.n_embd)
-        self.wpe = nn.Embedding(config.n_positions, config.n_embd)
+        self.wte, self.wpe = _embedding(config.vocab_size, config.n_embd), _embedding(config.n_positions, config.n_embd)
         self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.ln_f = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
 

@@ -124,6 +124,10 @@ def test_full_fine_tuning_stands_beside_adapters_without_their_options(tmp_path:
         ("base: {rank: 4}", "grid {}: no runs"),
         ("evaluate: {split: dev}\nseeds: 1", "evaluate.split 'dev': input should be"),
         ("evaluate: {decoding: [gredy]}\nseeds: 1", "evaluate.decoding ['gredy']: no strategy 'gredy'"),
+        ("evaluate: {limit: true}\nseeds: 1", "evaluate.limit True: input should be a valid integer"),
+        ("evaluate: {max_new_tokens: '8'}\nseeds: 1", "evaluate.max_new_tokens '8': input should be a valid integer"),
+        ("base: {device: cpu}\nseeds: 1", "base.device 'cpu': not set here; give it with --device"),
+        ("base: {offline: true}\nseeds: 1", "base.offline True: not set here; give it with --offline"),
         ("best: {spilt: test}\nseeds: 1", "best.spilt 'test': unknown key, perhaps split"),
         ("[1]", "the file [1]: no mapping"),
         ("", "the file None: no mapping"),
@@ -275,5 +279,8 @@ def test_the_configurations_are_part_of_an_installation(tmp_path: Path, monkeypa
     assert len(read_sweep("configs/quick.yaml").runs) == 4
     built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert built["force-include"] == {"configs": "squadron/configs"}
+    (tmp_path / "quick").mkdir()  # such as a sweep's own --out
+    assert len(read_sweep("quick").runs) == 4
+    (tmp_path / "quick").rmdir()
     (tmp_path / "quick").write_text("seeds: 3")  # a file of the user's goes first
     assert len(read_sweep("quick").runs) == 3

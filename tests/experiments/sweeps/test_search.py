@@ -31,7 +31,7 @@ def names(runs: tuple[PlannedRun, ...]) -> list[str]:
 def test_a_random_search_depends_on_its_seed_alone_and_stays_within_the_space(tmp_path: Path) -> None:
     text = f"base: {{epochs: 2}}\nsearch: {{method: random, trials: 200, {SPACE}}}"
     found = plan(tmp_path, text)
-    assert len(set(names(found.runs))) == 200
+    assert len(set(names(found.runs))) == found.total == 200
     assert names(plan(tmp_path, text).runs) == names(found.runs)
     assert names(plan(tmp_path, text, seed=1).runs) != names(found.runs)
     rates = [run.options["lr"] for run in found.runs]
@@ -70,6 +70,7 @@ def near_three(options: Mapping[str, Any]) -> float | None:
 def test_a_study_learns_and_proposes_the_same_again(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     found = plan(tmp_path, f"search: {{method: optuna, trials: 40, batch: 8, {SPACE}}}")
+    assert (len(found.runs), found.total) == (8, 40)  # progress is told against all of them
     batches = study(found, near_three)
     assert [len(batch) for batch in batches[:2]] == [8, 8]
     assert sum(map(len, batches)) <= 40

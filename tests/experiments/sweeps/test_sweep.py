@@ -241,6 +241,54 @@ def test_one_process_leads_and_others_may_join(
     assert json.loads((tmp_path / "sweep" / "sweep.json").read_text())["status"] == "done"
 
 
+def test_joining_leaves_the_record_to_the_leader_and_waits_no_longer_than_asked(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2]}\n"
+    sweep(options(small))
+    place = tmp_path / "sweep" / "sweep.json"
+    done = place.read_bytes()
+    assert sweep(options(small), join=True)["status"] == "joined"
+    assert place.read_bytes() == done
+    # A leader that was killed before it planned: whoever joined waits, until a person has enough.
+    place.write_text(json.dumps({**json.loads(done), "status": "running", "fleets": []}))
+    asked: list[float] = []
+
+    def pause(seconds: float) -> None:
+        assert not asked, "went on waiting"
+        asked.append(seconds)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("squadron.experiments.sweeps.leading.time.sleep", pause)
+    with pytest.raises(InterruptedRunError, match="run the same command with --join"):
+        sweep(options(small), join=True)
+    assert asked
+
+
+def test_questions_are_prepared_within_the_folder_wherever_that_is(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "room" / "here"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    small = (
+        "base: {epochs: 1, eval_questions: 0, max_length: 512, train_size: 4, val_size: 2, test_size: 1}\nseeds: 1\n"
+    )
+    pocket = options(small).model_copy(update={"dataset": "pocket", "out": "."})
+    assert set(statuses(sweep(pocket)).values()) == {"done"}
+    assert (here / "data" / "data.json").is_file()
+    more = pocket.model_copy(update={"train_size": 6})
+    with pytest.raises(RunError, match=r"data_options was .* and is now"):
+        sweep(more, resume=True)
+    # What a killed process left is made anew; the old questions go only once the new ones are there.
+    (here / ".data.part").mkdir()
+    (here / ".data.part" / "train.json").write_text("{")
+    sweep(more, replace=True)
+    assert json.loads((here / "data" / "data.json").read_text())["settings"]["train_size"] == 6
+    assert [path.name for path in here.glob(".*.part")] == []
+    assert [path.name for path in here.parent.iterdir()] == ["here"]  # that may be another disk, or not ours
+
+
 def test_halving_drops_the_worst_after_few_epochs(options: Options, tmp_path: Path) -> None:
     config = SMALL.replace("epochs: 2, eval_questions: 0", "epochs: 4, eval_questions: 9")
     result = sweep(options(config, halving=3))
@@ -347,7 +395,7 @@ def test_runs_may_come_in_batches(options: Options, tmp_path: Path) -> None:
     assert SweepFolder.open(tmp_path / "sweep", kind="sweep").record["fleets"] == ["01", "02"]
 
 
-def test_all_problems_are_told_before_anything_starts(options: Options, tmp_path: Path) -> None:
+def test_all_problems_are_told_before_anything_starts(options: Options, small_squad: Path, tmp_path: Path) -> None:
     bad = options("grid: {rank: [], lr: [1.0e-3, 2]}\nspeed: 3\n", halving=3, ray_address="auto")
     with pytest.raises(ConfigError) as told:
         sweep(bad.model_copy(update={"base": str(tmp_path / "nothing")}))
@@ -359,6 +407,12 @@ def test_all_problems_are_told_before_anything_starts(options: Options, tmp_path
         sweep(options("base: {max_length: 999}\nseeds: 2\n"))
     with pytest.raises(ConfigError, match="eval_questions is 0"):
         sweep(options(halving=2))
+    blind = GRID.replace("eval_questions: 0", "train_size: 9, val_size: 0, test_size: 2") + "best: {split: test}"
+    without = options(blind.replace("max_new", "split: test, max_new"), halving=2)
+    with pytest.raises(ConfigError, match="--halving 2: compares runs on validation questions, and there are none"):
+        sweep(without.model_copy(update={"dataset": str(small_squad)}))
+    with pytest.raises(ConfigError, match=r"--train-size 3: .* is prepared already; leave it out"):
+        sweep(options(train_size=3))
     assert not (tmp_path / "sweep").exists()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -17,7 +17,13 @@ from squadron.experiments.sweeps.problems import MOST_RUNS, Problems, meant
 from squadron.experiments.sweeps.search_space import Search, read_search
 from squadron.experiments.sweeps.yaml_file import read_yaml
 
-_FROM_COMMAND = {"base": "--base", "data": "--dataset", "out": "--out"}
+_FROM_COMMAND = {
+    "base": "--base",
+    "data": "--dataset",
+    "out": "--out",
+    "device": "--device",
+    "offline": "--offline",
+}
 
 
 class Evaluation(BaseModel):
@@ -27,8 +33,8 @@ class Evaluation(BaseModel):
 
     split: Literal["train", "validation", "test"] = "validation"
     decoding: tuple[str, ...] = ("greedy",)
-    max_new_tokens: Positive = 32
-    limit: Positive | None = None
+    max_new_tokens: Annotated[Positive, Field(strict=True)] = 32
+    limit: Annotated[Positive, Field(strict=True)] | None = None
 
     @field_validator("decoding", mode="before")
     @classmethod

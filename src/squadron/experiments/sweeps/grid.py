@@ -48,6 +48,12 @@ class SweepPlan:
     runs: tuple[PlannedRun, ...]
     config: SweepConfig
 
+    @property
+    def total(self) -> int:
+        """How many runs there will be; a study, which proposes them batch by batch, has at most so many."""
+        search = self.config.search
+        return search.trials if search is not None and search.method == "optuna" else len(self.runs)
+
 
 def read_sweep(path: Path | str, overrides: Mapping[str, Any] | None = None) -> SweepPlan:
     """Read a configuration and plan its runs.
@@ -71,7 +77,7 @@ def find_config(name: Path | str) -> Path:
     """Where a configuration lies: a file of the user's, else a shipped one by its name (``quick``, ``paper``, or as in
     a checkout ``configs/paper.yaml``), which an installation has too."""
     path = Path(name)
-    if path.exists():
+    if path.exists() and not path.is_dir():  # `--out quick` makes a folder of the name of a shipped one
         return path
     if path == Path("configs", path.name):
         path = Path(path.stem)

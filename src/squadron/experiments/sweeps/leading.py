@@ -111,7 +111,7 @@ class SweepRun:
             runs=self.folder.record.get("runs", []),
         )
         self._score_base(self.plan.config.evaluate)
-        self.reporter.start("sweep", len(self.plan.runs), "run")
+        self.reporter.start("sweep", self.plan.total, "run")
         try:
             results: list[dict[str, Any]] = []
             while batch := source.ask(results):
@@ -136,6 +136,7 @@ class SweepRun:
             elif flown or record["status"] != "running":
                 break
             else:  # it is about to be planned
+                self.job.check_interruption(0)
                 time.sleep(_PAUSE_SECONDS)
         return self._result(self._entries(), status="joined")
 

@@ -43,6 +43,12 @@ def read_plan(options: SweepOptions) -> SweepPlan:
     if options.engine != "ray":
         given = options.model_dump(include={"ray_address", "gpus_per_fleet", "cpus_per_fleet"}, exclude_none=True)
         problems += [f"{flag_name(name)} {value}: for --engine ray alone" for name, value in given.items()]
+    if is_prepared(options.dataset):
+        sizes = options.model_dump(include={"train_size", "val_size", "test_size"}, exclude_none=True)
+        problems += [
+            f"{flag_name(name)} {value}: {options.dataset} is prepared already; leave it out, or prepare another"
+            for name, value in sizes.items()
+        ]
     if plan is not None and config is not None:
         tried(lambda: _check_lengths(plan, config))
     if plan is not None and options.halving is not None:
@@ -127,8 +133,7 @@ def precision_of(options: SweepOptions, plan: SweepPlan) -> Precision:
 
 
 def _where(options: SweepOptions, plan: SweepPlan) -> dict[str, Any]:
-    device = plan.config.base_options.get("device", "auto") if options.device == "auto" else options.device
-    return {"device": device, "precision": precision_of(options, plan), "offline": options.offline}
+    return {"device": options.device, "precision": precision_of(options, plan), "offline": options.offline}
 
 
 def _check_base(options: SweepOptions) -> GPT2Config:

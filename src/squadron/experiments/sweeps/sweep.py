@@ -64,7 +64,7 @@ def sweep(
     except (InterruptedRunError, KeyboardInterrupt):
         done = 0 if run is None else run.note_end("interrupted", leading=not join)
         raise InterruptedRunError(
-            f"{folder.path}: stopped with {done} of {len(plan.runs)} runs done; nothing is lost: "
+            f"{folder.path}: stopped with {done} of {plan.total} runs done; nothing is lost: "
             f"run the same command with --{'join' if join else 'resume'}"
         ) from None
     except Exception:
@@ -104,11 +104,13 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
         asked = folder.record.get("precision", asked)  # a sweep keeps to the numbers it began with
     dtype = resolve_precision(asked, device)
     data = options.dataset if is_prepared(options.dataset) else str(folder.path / "data")
-    fresh = folder.path.with_name(f".{folder.path.name}.data.part")
-    if data != options.dataset and not join and (folder.replaces or not is_prepared(data)):
+    # Within the folder: what is beside it may be another disk, or not ours to write.
+    fresh = folder.path / ".data.part"
+    making = data != options.dataset and not join and (folder.replaces or not is_prepared(data))
+    if making:
         prepare_data(options, plan, fresh)
     try:
-        source = str(fresh) if fresh.is_dir() else data
+        source = str(fresh) if making else data
         material = open_material(
             options.base,
             source,
@@ -120,11 +122,18 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
         load_split(source, plan.config.evaluate.split)
         if plan.config.best is not None:
             load_split(source, plan.config.best.split)
+        if options.halving is not None and material.validation is None:
+            raise ConfigError(
+                f"--halving {options.halving}: compares runs on validation questions, and there are none; "
+                f"raise val_size, or leave it out"
+            )
         check_facts(folder, material.facts())
-        folder.begin()
-        folder.update(status="running")  # first: a folder without its record would be taken for a stranger's
-        if fresh.is_dir():
+        if not join:  # the record is the leader's, which may have written a newer one by now
+            folder.begin()
+            folder.update(status="running")  # first: a folder without its record would be taken for a stranger's
+        if making:
             fresh.rename(data)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        if making:
+            shutil.rmtree(fresh, ignore_errors=True)
     return dataclasses.replace(material, data=data), data

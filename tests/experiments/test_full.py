@@ -75,6 +75,18 @@ def test_ask_compares_a_full_run_with_its_base(
     assert base["answer"] != full["answer"]
 
 
+def test_a_run_without_a_model_yet_is_told_from_a_base(
+    trained: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``run/model`` looks like the name of a base on the hub, which must not be asked for it."""
+    monkeypatch.chdir(tmp_path)
+    Path("run").mkdir()
+    Path("run/run.json").write_bytes((trained[0] / "run.json").read_bytes())
+    Path("context.txt").write_text("Town00 lies on the River00.")
+    with pytest.raises(RunError, match=r"^run: has no model yet \(status: done\); train it to its end$"):
+        ask(AskOptions(question="When?", context="context.txt", run="run"))
+
+
 def test_export_writes_the_checkpoint_and_has_no_adapter_to_give(
     trained: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

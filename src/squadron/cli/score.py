@@ -34,6 +34,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         ("questions", f"{record['questions']:,}"),
         ("without prediction", f"{record['missing']:,}"),
         ("predictions of no question", f"{record['unknown']:,}"),
+        ("bad rows set aside", _listed(record["set_aside"])),
         ("smallest difference seen", f"EM {smallest[0]:.1f}, F1 {smallest[1]:.1f} (unpaired, 80 % power)"),
     ]
     for name, title in (("exact_match", "EM"), ("f1", "F1")):
@@ -43,3 +44,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
             told = f"{test['difference']:+.2f} ({low:+.1f} – {high:+.1f}), p = {test['p_value']:.3g}"
             rows.append((f"{title} against the other", told))
     out.print(two_columns(rows))
+
+
+def _listed(findings: list[str]) -> str:
+    return f"{len(findings):,}; the first: {findings[0]}" if findings else "none"

@@ -21,6 +21,8 @@ def test_linear_gelu_is_gelu_of_linear(dtype: torch.dtype) -> None:
     assert found.dtype == dtype
     tolerance = {torch.float32: 1e-4, torch.float64: 1e-12, torch.bfloat16: 0.15}[dtype]
     torch.testing.assert_close(found.double(), exact, rtol=0.02 if dtype == torch.bfloat16 else 1e-5, atol=tolerance)
+    if dtype != torch.bfloat16:  # in place or not, the same to the bit
+        assert torch.equal(found, linear_gelu(x, weight, bias))
     x.requires_grad_()
     linear_gelu(x, weight, bias).sum().backward()
     assert x.grad is not None

@@ -86,3 +86,9 @@ def test_version_two_gets_thresholds_from_the_answers_probability(
     # The answer to the first question is wrong and the second has none: best is to say nothing to both.
     assert scores["has_answer"]["f1"] == 0
     assert (scores["best_f1"], scores["best_f1_thresh"]) == (50, 0)
+    shown = squadron("evaluate", "--base", byte_base_dir, "--data", source, "--max-new-tokens", 3)
+    assert "greedy: F1 0.00 on 1 with an answer, F1 0.00 on 1 without; at best 50.00, answering up to 0" in shown.out
+    (tmp_path / "predictions.json").write_text('{"a": "Rome", "b": "big"}')
+    alone = squadron("score", tmp_path / "predictions.json", source)
+    assert "EM 100.00, F1 100.00 (1 questions)" in alone.out
+    assert "EM 0.00, F1 0.00 (1 questions)" in alone.out

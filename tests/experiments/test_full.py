@@ -91,6 +91,9 @@ def test_a_promoted_copy_is_the_run(trained: tuple[Path, dict[str, Any]], tmp_pa
     export(ExportOptions(run=str(copy), out=str(tmp_path / "merged"), format="merged"))
     found, expected = (load_file(place / "model.safetensors") for place in (tmp_path / "merged", run / "model"))
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+    with pytest.raises(RunError, match=r"inside: lies within the run that is to be copied; choose another folder"):
+        promote(RunsPromoteOptions(folder=str(copy), out=str(copy / "inside")))
+    assert not (copy / "inside").exists()
 
 
 def test_a_run_without_a_model_yet_is_told_from_a_base(

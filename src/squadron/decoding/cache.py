@@ -67,7 +67,7 @@ class Reader:
     def _spread(self, x: Tensor) -> Tensor:
         """``[K, R, H, c]`` to ``[K, G, H, B, c]``, zeros where a group has fewer rows."""
         if self.aligned:
-            return x.unflatten(1, (-1, self.width)).transpose(2, 3)
+            return x.view(len(x), -1, self.width, *x.shape[2:]).transpose(2, 3)
         fleet, _, heads, channels = x.shape
         grid = x.new_zeros(fleet, len(self.memory.index) * self.width, heads, channels)
         grid[:, self.cell] = x

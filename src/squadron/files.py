@@ -76,6 +76,8 @@ def read_json(path: Path | str, *, what: str, error: type[SquadronError]) -> Any
         raise error(
             f"{path}: not JSON (line {problem.lineno}, column {problem.colno}: {problem.msg}); expected {what}"
         ) from None
+    except ValueError as problem:  # a number of thousands of digits
+        raise error(f"{path}: cannot be read ({str(problem).partition(';')[0]}); expected {what}") from None
     except RecursionError:
         raise error(f"{path}: JSON nested too deeply; expected {what}") from None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from squadron.bench.generate import PEER, SIDES, bench_generation
-from squadron.errors import ConfigError
+from squadron.bench.generate import PEER, SIDES, bench_generation, run_generation_side, spread_batches
+from squadron.errors import ConfigError, DataError
 from squadron.experiments.options import BenchGenerateOptions
 
 
@@ -16,7 +18,8 @@ def test_all_sides_answer(byte_base_dir: Path, small_squad: Path) -> None:
         BenchGenerateOptions(
             base=str(byte_base_dir),
             data=str(small_squad),
-            peer_questions=8,
+            questions=30,
+            peer_questions=64,
             rounds=1,
             batch_size=4,
             max_new_tokens=3,
@@ -25,7 +28,12 @@ def test_all_sides_answer(byte_base_dir: Path, small_squad: Path) -> None:
     )
     sides = record["sides"]
     assert set(sides) == {*SIDES, PEER}
-    assert [sides[side]["questions"] for side in (*SIDES, PEER)] == [36, 36, 36, 8]
+    assert [sides[side]["questions"] for side in (*SIDES, PEER)] == [
+        30,
+        30,
+        30,
+        30,
+    ]  # the peer answers all, where there are no more
     rates = {side: figures["questions_per_second"] for side, figures in sides.items()}
     assert record["ratio"] == pytest.approx(rates["squadron: greedy"] / rates[PEER])
     assert record["span_cost"] == pytest.approx(rates["squadron: greedy"] / rates["squadron: span"])
@@ -35,3 +43,34 @@ def test_prompts_and_answers_must_fit(byte_base_dir: Path, small_squad: Path) ->
     options = BenchGenerateOptions(base=str(byte_base_dir), data=str(small_squad), max_length=512)
     with pytest.raises(ConfigError, match="--max-length 512: with the answer over 512 positions"):
         bench_generation(options)
+
+
+def test_the_peers_batches_are_those_of_all_questions_evenly_spread() -> None:
+    lengths = [(7 * i) % 101 for i in range(101)]  # 0 to 100, in disorder
+    whole = spread_batches(lengths, size=8, wanted=1000, seed=1, number=0)
+    assert [lengths[place] for batch in whole for place in batch] == list(range(101))
+    drawn = [spread_batches(lengths, size=8, wanted=30, seed=1, number=number) for number in range(40)]
+    for batches in drawn:
+        assert all(batch in whole for batch in batches)
+        places = [whole.index(batch) for batch in batches]
+        assert len(places) == 4
+        assert all(later - earlier in (3, 4) for earlier, later in itertools.pairwise(places))
+    assert {whole.index(batch) for batches in drawn for batch in batches} == set(range(len(whole)))
+
+
+def test_a_file_of_fewer_questions_than_the_peer_is_to_answer_is_answered_whole() -> None:
+    assert [len(batch) for batch in spread_batches([5] * 11, size=4, wanted=64, seed=0, number=0)] == [4, 4, 3]
+
+
+def test_offline_is_kept_by_every_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+
+    def loaded(source: str, *, offline: bool = False) -> Any:
+        told.append(offline)
+        raise DataError(f"{source}: not in the cache")
+
+    monkeypatch.setattr("squadron.bench.generate.load_data", loaded)
+    for side in (*SIDES, PEER):
+        with pytest.raises(DataError):
+            run_generation_side(side, {"data": "owner/name", "offline": True})
+    assert told == [True] * 4

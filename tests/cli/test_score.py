@@ -36,6 +36,39 @@ def test_bad_predictions_are_named(squadron: Any, small_squad: Path, tmp_path: P
     assert "question '0.0.0': the prediction is the number 7, not text" in outcome.err
 
 
+def test_rows_of_the_data_that_do_not_count_are_told(
+    squadron: Any, small_squad: Path, byte_base_dir: Path, tmp_path: Path
+) -> None:
+    content = json.loads(small_squad.read_text())
+    content["data"][0]["paragraphs"][0]["qas"][1]["answers"][0]["text"] = "nowhere"
+    (tmp_path / "data.json").write_text(json.dumps(content))
+    predictions = {name: answers[0] for name, answers in load_data(small_squad).golds().items()}
+    (tmp_path / "predictions.json").write_text(json.dumps(predictions))
+    arguments = ("score", tmp_path / "predictions.json", tmp_path / "data.json")
+    record = squadron(*arguments, "--json").record
+    assert (record["questions"], record["exact_match"], record["unknown"]) == (35, 100, 1)
+    (finding,) = record["set_aside"]
+    assert "'0.0.1'" in finding
+    assert "'nowhere' is not in the context" in finding
+    assert "1; the first: " in squadron(*arguments).out
+    source = ("--data", tmp_path / "data.json", "--max-new-tokens", 1)
+    evaluated = squadron("evaluate", "--base", byte_base_dir, *source, "--out", tmp_path / "out")
+    assert "bad rows set aside and not asked: 1; the first: " in evaluated.err
+
+
+def test_predictions_that_are_missing_or_of_no_question_are_counted(
+    squadron: Any, small_squad: Path, tmp_path: Path
+) -> None:
+    predictions = {name: answers[0] for name, answers in load_data(small_squad).golds().items()}
+    del predictions["0.0.0"], predictions["1.2.1"], predictions["3.2.2"]
+    (tmp_path / "predictions.json").write_text(json.dumps({**predictions, "stranger": "Town00"}))
+    arguments = ("score", tmp_path / "predictions.json", small_squad)
+    record = squadron(*arguments, "--json").record
+    assert (record["questions"], record["missing"], record["unknown"]) == (36, 3, 1)
+    assert record["exact_match"] == record["f1"] == 100 * 33 / 36  # as the official script: a missing one is wrong
+    assert record["set_aside"] == []
+
+
 def test_version_two_gets_thresholds_from_the_answers_probability(
     squadron: Any, byte_base_dir: Path, tmp_path: Path
 ) -> None:
@@ -53,3 +86,9 @@ def test_version_two_gets_thresholds_from_the_answers_probability(
     # The answer to the first question is wrong and the second has none: best is to say nothing to both.
     assert scores["has_answer"]["f1"] == 0
     assert (scores["best_f1"], scores["best_f1_thresh"]) == (50, 0)
+    shown = squadron("evaluate", "--base", byte_base_dir, "--data", source, "--max-new-tokens", 3)
+    assert "greedy: F1 0.00 on 1 with an answer, F1 0.00 on 1 without; at best 50.00, answering up to 0" in shown.out
+    (tmp_path / "predictions.json").write_text('{"a": "Rome", "b": "big"}')
+    alone = squadron("score", tmp_path / "predictions.json", source)
+    assert "EM 100.00, F1 100.00 (1 questions)" in alone.out
+    assert "EM 0.00, F1 0.00 (1 questions)" in alone.out

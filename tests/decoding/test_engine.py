@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from decoding.drawn import draw_contexts, each_prompt, reference_answer
 from helpers import TINY, liven, logits, reference_model
 from squadron.data.encoding import EncodedContext, Prompt
 from squadron.decoding.engine import Generation, generate
+from squadron.decoding.prefill import Prefilled, PromptTree, prefill
 from squadron.decoding.strategies import STRATEGIES, Strategy
 from squadron.errors import ConfigError
 from squadron.model.adapters import merge
@@ -222,6 +225,26 @@ def test_progress_counts_questions(model: GPT2, contexts: list[EncodedContext]) 
     assert told == sorted(set(told))
     assert len(told) > 3
     assert told[-1] == total
+
+
+def test_one_batch_is_held_at_a_time_however_many_questions_there_are(
+    model: GPT2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states: list[weakref.ref[torch.Tensor]] = []
+    sizes: list[int] = []
+
+    def watched(model: GPT2, fleet: Fleet | None, trees: Sequence[PromptTree]) -> Prefilled:
+        assert all(state() is None for state in states), "an earlier batch is still held"
+        state = prefill(model, fleet, trees)
+        states.append(weakref.ref(state.contexts.layers[0][0]))
+        sizes.append(state.contexts.index.numel())
+        return state
+
+    monkeypatch.setattr("squadron.decoding.engine.prefill", watched)
+    contexts = draw_contexts(TINY.vocab_size, seed=8, paragraphs=90)
+    generate(model, contexts, strategies=[*FOUR, STRATEGIES["beam"]], max_new_tokens=2, eos_id=1, batch_tokens=400)
+    assert len(states) > 10
+    assert max(sizes) <= 400
 
 
 def test_nothing_to_do(model: GPT2) -> None:

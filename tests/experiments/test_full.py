@@ -16,8 +16,10 @@ from squadron.experiments.ask import ask
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.export import export
 from squadron.experiments.options import AskOptions, EvaluateOptions, ExportOptions, TrainOptions, checked
+from squadron.experiments.options_runs import RunsPromoteOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.train import train
+from squadron.experiments.upkeep import promote
 from squadron.model.checkpoint import load_base
 
 SETTINGS = {"method": "full", "lr": 3e-3, "precision": "fp32", "epochs": 60, "order": "paragraph", "eval_questions": 9}
@@ -73,6 +75,37 @@ def test_ask_compares_a_full_run_with_its_base(
     base, full = found["answers"]
     assert (base["model"], full["model"]) == (str(byte_base_dir), str(run))
     assert base["answer"] != full["answer"]
+
+
+def test_a_promoted_copy_is_the_run(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    run, copy = trained[0], tmp_path / "best"
+    promote(RunsPromoteOptions(folder=str(run), out=str(copy)))
+    assert {path.name for path in copy.iterdir() if path.is_dir()} >= {"model"}
+    assert not (copy / "last").exists()
+    answers = []
+    for place in (run, copy):
+        out = tmp_path / f"{place.name}-answers"
+        evaluate(EvaluateOptions(run=str(place), split="train", precision="fp32", out=str(out), limit=5))
+        answers.append((out / "predictions" / "greedy.train.json").read_text())
+    assert answers[0] == answers[1]
+    export(ExportOptions(run=str(copy), out=str(tmp_path / "merged"), format="merged"))
+    found, expected = (load_file(place / "model.safetensors") for place in (tmp_path / "merged", run / "model"))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    with pytest.raises(RunError, match=r"inside: lies within the run that is to be copied; choose another folder"):
+        promote(RunsPromoteOptions(folder=str(copy), out=str(copy / "inside")))
+    assert not (copy / "inside").exists()
+
+
+def test_a_run_without_a_model_yet_is_told_from_a_base(
+    trained: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``run/model`` looks like the name of a base on the hub, which must not be asked for it."""
+    monkeypatch.chdir(tmp_path)
+    Path("run").mkdir()
+    Path("run/run.json").write_bytes((trained[0] / "run.json").read_bytes())
+    Path("context.txt").write_text("Town00 lies on the River00.")
+    with pytest.raises(RunError, match=r"^run: has no model yet \(status: done\); train it to its end$"):
+        ask(AskOptions(question="When?", context="context.txt", run="run"))
 
 
 def test_export_writes_the_checkpoint_and_has_no_adapter_to_give(

@@ -122,6 +122,12 @@ def test_an_option_of_sampling_changes_the_answers(name: str, plain: tuple[Path,
     assert answered(plain[0], tmp_path / "after", decoding=(strategy,), **{name: value}) != before
 
 
+def test_samples_that_nobody_draws_are_refused(plain: tuple[Path, Any], tmp_path: Path) -> None:
+    options = {"run": str(plain[0]), "out": str(tmp_path / "out"), "decoding": ("greedy", "span"), "samples": 3}
+    with pytest.raises(ConfigError, match="--samples 3: no chosen strategy samples; add --decoding top-k or nucleus"):
+        evaluate(EvaluateOptions(**options))
+
+
 @pytest.mark.parametrize("name", PREPARE)
 def test_an_option_of_prepare_changes_the_splits(name: str, small_squad: Path, tmp_path: Path) -> None:
     found = []

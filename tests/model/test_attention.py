@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from torch import Tensor
@@ -47,3 +49,26 @@ def test_the_backward_pass_is_the_derivative() -> None:
     layout = TreeAttention(SHAPES, H, dtype=torch.float64, device="cpu", rows=rows)
     assert q is not None
     torch.autograd.gradcheck(lambda a, b: layout(0, a, b), (qkv.requires_grad_(), q.requires_grad_()), fast_mode=True)
+
+
+def test_weights_are_kept_only_for_a_backward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    qkv, _, _ = _inputs(trimmed=False)
+    layout = TreeAttention(SHAPES, H, dtype=torch.float64, device="cpu")
+    made: list[weakref.ref[Tensor]] = []
+    alive: list[int] = []
+    softmax = torch.softmax
+
+    def watched(scores: Tensor, dim: int) -> Tensor:
+        alive.append(sum(one() is not None for one in made))
+        weights = softmax(scores, dim)
+        made.append(weakref.ref(weights))
+        return weights
+
+    monkeypatch.setattr(torch, "softmax", watched)
+    trained = layout(0, qkv.clone().requires_grad_(), None)
+    assert alive == [0, 1, 2, 3, 4, 5]  # two adapters, three trees
+    del trained
+    alive.clear()
+    made.clear()
+    layout(0, qkv, None)
+    assert max(alive) == 1  # the one before

@@ -55,6 +55,9 @@ def test_a_file_that_is_absent_or_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "torn.json").write_text('{"q1": "ca')
     with pytest.raises(DataError, match=r"torn\.json: not JSON.*expected predictions"):
         read_predictions(tmp_path / "torn.json")
+    (tmp_path / "digits.json").write_text('{"q1": ' + "7" * 5000 + "}")
+    with pytest.raises(DataError, match=r"digits\.json: cannot be read \(Exceeds the limit .*expected predictions"):
+        read_predictions(tmp_path / "digits.json")
 
 
 @pytest.mark.parametrize("bad", [None, b"cat", "half \ud800"])

@@ -115,12 +115,16 @@ def test_an_adapter_in_a_fleet_equals_the_same_adapter_alone(
         assert moved > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("order", "loss", "dropout"), [("question", "answer", 0.0), ("question", "full", 0.2), ("paragraph", "full", 0.2)]
+)
 def test_one_adapter_that_blows_up_leaves_its_neighbours_as_they_are_to_the_bit(
-    tiny_base_dir: Path, examples: list[Example]
+    tiny_base_dir: Path, examples: list[Example], order: Order, loss: Loss, dropout: float
 ) -> None:
     model = load_base(str(tiny_base_dir)).model
+    specs = tuple(LoraSpec(s.rank, s.alpha, dropout, s.targets, s.scaling, s.seed) for s in SPECS)
     rates = (3e-3, 1e30, 5e-3)
-    wild, tame = (trainer_of(model, examples, rates=r, precise=False) for r in (rates, RATES))
+    wild, tame = (trainer_of(model, examples, specs, r, precise=False, order=order, loss=loss) for r in (rates, RATES))
     results = [wild.step() for _ in range(4)]
     for _ in range(4):
         tame.step()

@@ -1,15 +1,18 @@
 """``squadron bench generate``: answering questions with Squadron and with ``transformers`` generate + ``peft``.
 
 Every answer gets the same number of tokens (EOS is suppressed on both sides), so that all do the same work. Squadron
-answers whole paragraphs, as an evaluation does; the peer answers a sample of the same questions, sorted by length, in
-batches: its rate does not depend on how many there are, and it is slow.
+answers whole paragraphs, as an evaluation does, and its clock runs while it encodes questions and spells answers, too.
+The peer is slow: it is given token ids, and of all questions, sorted by length and cut into batches, it answers batches
+evenly spread over the lengths, so that it pads as little as if it answered all.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +50,9 @@ def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None
     reporter = reporter or Reporter()
     device = resolve_device(options.device)
     precision = precision_name(resolve_precision(options.precision, device))
-    base = base_location(options.base)
-    config = read_config(locate_base(base, offline=options.offline) / "config.json")
+    folder_of_base = locate_base(base_location(options.base), offline=options.offline)
+    base = str(folder_of_base)  # so that no side asks the hub
+    config = read_config(folder_of_base / "config.json")
     if options.max_new_tokens + options.max_length > config.n_positions:
         raise ConfigError(f"--max-length {options.max_length}: with the answer over {config.n_positions} positions")
     sides = [*SIDES, PEER]
@@ -94,15 +98,23 @@ def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None
 
 
 def run_generation_side(side: str, plan: dict[str, Any]) -> dict[str, Any]:
-    """One side in a worker process: questions a second, loading and encoding of the data set apart on neither side."""
-    data = load_data(plan["data"])
-    if side != PEER:
-        if plan["questions"] is not None:
-            data = first_questions(data, plan["questions"])
-        return _answer_with_squadron(plan, data, resolve_strategies(SIDES[side]))
-    pairs = list(data.questions())
-    drawn = numpy_generator(plan["seed"], "bench", plan["round"]).choice(len(pairs), plan["peer_questions"], False)
-    return _answer_with_transformers(plan, [pairs[int(i)] for i in drawn])
+    """One side in a worker process: questions a second, the loading of model and data apart."""
+    data = load_data(plan["data"], offline=plan["offline"])
+    if plan["questions"] is not None:
+        data = first_questions(data, plan["questions"])
+    if side == PEER:
+        return _answer_with_transformers(plan, data)
+    return _answer_with_squadron(plan, data, resolve_strategies(SIDES[side]))
+
+
+def spread_batches(lengths: Sequence[int], *, size: int, wanted: int, seed: int, number: int) -> list[list[int]]:
+    """Batches of ``size`` questions of like length, as places in ``lengths`` (tokens): those of all questions sorted by
+    length, or, where that is more than the ``wanted`` questions, every so many-th of them from a drawn one on."""
+    ordered = sorted(range(len(lengths)), key=lengths.__getitem__)
+    batches = [ordered[start : start + size] for start in range(0, len(ordered), size)]
+    count = min(len(batches), math.ceil(wanted / size))
+    first = numpy_generator(seed, "bench", number).random()
+    return [batches[int((first + i) * len(batches) / count)] for i in range(count)]
 
 
 def _answer_with_squadron(plan: dict[str, Any], data: Dataset, strategies: tuple[Strategy, ...]) -> dict[str, Any]:
@@ -131,7 +143,7 @@ def _answer_with_squadron(plan: dict[str, Any], data: Dataset, strategies: tuple
     return {"rate": len(data) / answer(data), "questions": len(data)}
 
 
-def _answer_with_transformers(plan: dict[str, Any], pairs: list[Any]) -> dict[str, Any]:
+def _answer_with_transformers(plan: dict[str, Any], data: Dataset) -> dict[str, Any]:
     from peft import PeftModel
     from transformers import GPT2LMHeadModel
 
@@ -142,10 +154,19 @@ def _answer_with_transformers(plan: dict[str, Any], pairs: list[Any]) -> dict[st
     plain: Any = GPT2LMHeadModel.from_pretrained(plan["base"], dtype=dtype)
     model: Any = PeftModel.from_pretrained(plain.to(device), plan["adapter"]).eval()
     tokenizer = load_tokenizer(locate_base(plan["base"]))
-    encoded = tokenizer.encode_batch([prompt_text(paragraph.context, question.text) for paragraph, question in pairs])
+    encoded = tokenizer.encode_batch(
+        [prompt_text(paragraph.context, question.text) for paragraph, question in data.questions()]
+    )
     prompts = [ids[-plan["max_length"] :] for ids in encoded]
-    prompts.sort(key=len)
-    size, count = plan["batch_size"], plan["max_new_tokens"]
+    places = spread_batches(
+        [len(ids) for ids in prompts],
+        size=plan["batch_size"],
+        wanted=plan["peer_questions"],
+        seed=plan["seed"],
+        number=plan["round"],
+    )
+    batches = [[prompts[place] for place in batch] for batch in places]
+    count = plan["max_new_tokens"]
 
     def answer(batch: list[list[int]]) -> None:
         longest = max(map(len, batch))
@@ -161,8 +182,9 @@ def _answer_with_transformers(plan: dict[str, Any], pairs: list[Any]) -> dict[st
                 pad_token_id=tokenizer.eos_id,
             )
 
-    answer(prompts[:size])
+    answer(batches[0])
     began = time.perf_counter()
-    for start in range(0, len(prompts), size):
-        answer(prompts[start : start + size])
-    return {"rate": len(prompts) / (time.perf_counter() - began), "questions": len(prompts)}
+    for batch in batches:
+        answer(batch)
+    questions = sum(map(len, batches))
+    return {"rate": questions / (time.perf_counter() - began), "questions": questions}

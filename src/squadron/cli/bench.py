@@ -87,6 +87,8 @@ def _show_generation(out: rich.console.Console, record: dict[str, Any]) -> None:
             megabytes(figures["peak_memory_bytes"]),
         )
     out.print(table)
+    sampled = record["sides"]["transformers+peft"]["questions"]
+    out.print(f"the peer's rate is that of {sampled:,} questions a round, spread over all lengths", soft_wrap=True)
     out.print(f"ratio of greedy to the peer: {record['ratio']:.2f}")
     out.print(f"all four strategies cost {record['four_strategies_cost']:.2f} times greedy alone")
     out.print(f"span search costs {record['span_cost']:.2f} times greedy")

@@ -40,6 +40,15 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
             "-" if scores["in_context_share"] is None else f"{100 * scores['in_context_share']:.0f} %",
         )
     out.print(table)
+    for name, scores in record["decodings"].items():
+        if "best_f1" in scores:  # v2.0
+            halves = [
+                f"F1 {own['f1']:.2f} on {own['questions']:,} {which}"
+                for which, half in (("with an answer", "has_answer"), ("without", "no_answer"))
+                if (own := scores.get(half))
+            ]
+            best = f"at best {scores['best_f1']:.2f}, answering up to {scores['best_f1_thresh']:.3g} of doubt (-ln p)"
+            out.print(f"{name}: {', '.join(halves)}; {best}", soft_wrap=True)
     out.print(f"{record['questions_per_second']:.2f} questions/s")
     if record["out"]:
         out.print(f"predictions and scores: {record['out']}", soft_wrap=True)

@@ -34,8 +34,12 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         ("questions", f"{record['questions']:,}"),
         ("without prediction", f"{record['missing']:,}"),
         ("predictions of no question", f"{record['unknown']:,}"),
+        ("bad rows set aside", _listed(record["set_aside"])),
         ("smallest difference seen", f"EM {smallest[0]:.1f}, F1 {smallest[1]:.1f} (unpaired, 80 % power)"),
     ]
+    for half, title in (("has_answer", "with an answer"), ("no_answer", "without an answer")):
+        if own := record.get(half):  # v2.0
+            rows.append((title, f"EM {own['exact_match']:.2f}, F1 {own['f1']:.2f} ({own['questions']:,} questions)"))
     for name, title in (("exact_match", "EM"), ("f1", "F1")):
         if "against" in record:
             test = record["against"][name]
@@ -43,3 +47,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
             told = f"{test['difference']:+.2f} ({low:+.1f} – {high:+.1f}), p = {test['p_value']:.3g}"
             rows.append((f"{title} against the other", told))
     out.print(two_columns(rows))
+
+
+def _listed(findings: list[str]) -> str:
+    return f"{len(findings):,}; the first: {findings[0]}" if findings else "none"

@@ -60,9 +60,14 @@ class Reader:
         slot = torch.empty_like(group)
         slot[order] = torch.arange(len(group), device=group.device) - (counts.cumsum(0) - counts)[group[order]]
         self.cell = group * self.width + slot  # [R], a row's place in the grid of groups
+        # Groups of one size, in order: the rows are the grid as they lie, and nothing is moved to and fro.
+        whole = len(group) == groups * self.width
+        self.aligned = whole and bool((self.cell == torch.arange(len(group), device=group.device)).all())
 
     def _spread(self, x: Tensor) -> Tensor:
         """``[K, R, H, c]`` to ``[K, G, H, B, c]``, zeros where a group has fewer rows."""
+        if self.aligned:
+            return x.view(len(x), -1, self.width, *x.shape[2:]).transpose(2, 3)
         fleet, _, heads, channels = x.shape
         grid = x.new_zeros(fleet, len(self.memory.index) * self.width, heads, channels)
         grid[:, self.cell] = x
@@ -70,7 +75,8 @@ class Reader:
 
     def _collect(self, grid: Tensor) -> Tensor:
         """``[K, G, H, B, c]`` back to ``[K, R, H, c]``."""
-        return grid.transpose(2, 3).flatten(1, 2)[:, self.cell]
+        rows = grid.transpose(2, 3).flatten(1, 2)
+        return rows if self.aligned else rows[:, self.cell]
 
     def scores(self, layer: int, query: Tensor) -> Tensor:
         """Scaled ``query`` ``[K, R, H, d]`` against the keys: ``[K, R, H, L]``, -inf on padding."""

@@ -109,6 +109,7 @@ def generate(
                 )
                 _merge(answers, {strategy.name: beams})
             done += len(state.prompts)
+            del state  # one cache at a time: the next batch is prefilled only once this one's is gone
             if progress:
                 progress(done)
     return answers

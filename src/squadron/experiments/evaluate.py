@@ -73,6 +73,8 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
     finally:
         reporter.finish()
     seconds = time.perf_counter() - began
+    if set_aside := subject.split.dataset.set_aside:
+        reporter.note(f"bad rows set aside and not asked: {len(set_aside):,}; the first: {set_aside[0]}")
     for name, record in decodings.items():
         if record["nan_answers"]:
             reporter.note(f"{name}: {record['nan_answers']:,} answers ended at a logit that is no number")
@@ -148,15 +150,16 @@ def strategy_names(options: EvaluateOptions) -> list[str]:
 
 
 def _strategies(options: EvaluateOptions) -> tuple[Strategy, ...]:
-    return tuple(
-        resolve_strategies(
-            options.decoding,
-            top_k=options.top_k,
-            top_p=options.top_p,
-            temperature=options.temperature,
-            beams=options.beams,
-        )
+    strategies = resolve_strategies(
+        options.decoding,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        temperature=options.temperature,
+        beams=options.beams,
     )
+    if options.samples > 1 and not any(strategy.sample for strategy in strategies):
+        raise ConfigError(f"--samples {options.samples}: no chosen strategy samples; add --decoding top-k or nucleus")
+    return strategies
 
 
 def _open(options: EvaluateOptions, device: torch.device, dtype: torch.dtype) -> _Opened:

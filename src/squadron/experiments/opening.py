@@ -45,9 +45,20 @@ def kept_weights(folder: RunFolder, which: str = "adapter") -> Path:
 
 
 def run_base(path: Path) -> str:
-    """The base that a run's adapter belongs on: the one it was trained on; of a full run, its own checkpoint."""
+    """The base that a run's adapter belongs on: the one it was trained on; of a full run, its own checkpoint.
+
+    Raises :class:`RunError` where a full run has none yet: nobody may take its path for the name of a base.
+    """
     folder = RunFolder.open(path)
-    return str(kept_at(folder)) if is_full(folder) else str(folder.record["config"]["base"])
+    return str(_require_kept(folder)) if is_full(folder) else str(folder.record["config"]["base"])
+
+
+def _require_kept(folder: RunFolder, which: str = "adapter") -> Path:
+    kept = kept_at(folder, which)
+    if not kept.is_dir():
+        status = folder.record["status"]
+        raise RunError(f"{folder.path}: has no {kept.name} yet (status: {status}); train it to its end")
+    return kept
 
 
 def open_run(
@@ -64,10 +75,7 @@ def open_run(
     Raises :class:`RunError` where the run has no adapter yet, and where the base is not the one it was trained on.
     """
     folder = RunFolder.open(path)
-    kept = kept_at(folder, which)
-    if not kept.is_dir():
-        status = folder.record["status"]
-        raise RunError(f"{folder.path}: has no {kept.name} yet (status: {status}); train it to its end")
+    kept = _require_kept(folder, which)
     if is_full(folder):
         if base is None:
             base = load_base(str(kept), dtype=dtype, device=device)

@@ -261,8 +261,8 @@ class BenchGenerateOptions(Options):
 
     base: str = Field(description="Base model: a checkpoint folder or a hub id.")
     data: str = Field(description="SQuAD file to take questions from.")
-    questions: Positive | None = Field(None, description="How many questions Squadron answers. Default: all.")
-    peer_questions: Positive = Field(64, description="How many the peer answers in each round.")
+    questions: Positive | None = Field(None, description="Only the first so many questions. Default: all.")
+    peer_questions: Positive = Field(64, description="How many of them the peer answers a round, in whole batches.")
     rounds: Positive = Field(2, description="How often the sides alternate.")
     batch_size: Positive = Field(8, description="The peer's batch, questions.")
     max_new_tokens: Positive = Field(16, description="Tokens of every answer.")

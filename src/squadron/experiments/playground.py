@@ -61,7 +61,7 @@ class Playground:
         self._bases: dict[str, Base] = {}
         self._busy = threading.Lock()
         for run in self._runs:
-            run_base(run)  # says at once which folder is none
+            RunFolder.open(run)  # says at once which folder is none
         self.board()
         first = self.choices()[0]
         self._base(first.base)  # and which base is not there

@@ -16,6 +16,7 @@ from squadron.scoring.results import Scores
 def score(options: ScoreOptions) -> dict[str, Any]:
     """Score a file of predictions, and test it against another where one is given.
 
+    ``set_aside`` names the bad rows of the data, whose questions do not count; the official script would count them.
     Raises :class:`squadron.errors.DataError` for a file that is not what it should be.
     """
     data = load_data(options.data, offline=options.offline)
@@ -26,7 +27,7 @@ def score(options: ScoreOptions) -> dict[str, Any]:
         return score_predictions(predictions, golds, version=data.version, clusters=clusters, seed=options.seed)
 
     scores = scored(options.predictions)
-    record = scores.to_json()
+    record = {**scores.to_json(), "set_aside": [str(finding) for finding in data.set_aside]}
     if options.against is not None:
         record["against"] = compare(scored(options.against), scores, seed=options.seed).to_json()
     return record

@@ -55,6 +55,8 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
         source = best_run(rows, source, split=split, decoding=decoding)
     if not any((source / kept).is_dir() for kept in ("adapter", "model")):
         raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
+    if source.resolve() in out.resolve().parents:
+        raise RunError(f"--out {out}: lies within the run that is to be copied; choose another folder")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not options.replace:
             raise RunError(f"--out {out}: exists already; add --replace, or choose another folder")

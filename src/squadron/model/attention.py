@@ -93,6 +93,7 @@ class _PackedAttention(torch.autograd.Function):
         out = torch.empty_like(queries, memory_format=torch.contiguous_format)
         scale = (queries.shape[-1] // layout.n_head) ** -0.5
         weights = []
+        wanted = any(ctx.needs_input_grad[:2])  # else a layer's weights need never lie side by side
         for k in range(qkv.shape[0]):
             for tree in layout.trees:
                 if q is not None and tree.first_row == tree.end_row:
@@ -103,7 +104,8 @@ class _PackedAttention(torch.autograd.Function):
                 p = torch.softmax(scores, -1)  # [H, rows, L]
                 part = out[k, _rows(tree, q is not None)]
                 part.view(len(part), layout.n_head, -1).transpose(0, 1).copy_(torch.bmm(p, head_v))
-                weights.append(p)
+                if wanted:
+                    weights.append(p)
         ctx.layout = layout
         ctx.save_for_backward(qkv, q, *weights)
         return out

@@ -41,7 +41,9 @@ PUBLISHED: tuple[Published, ...] = (
     Published("zero_shot", "GPT-2, zero-shot", None, 16.28, None, DEV_QUESTIONS, "whole_dev_set", AWADALLA),
     Published("lora", "GPT-2, LoRA", None, 64.64, 0.89, DEV_QUESTIONS, "whole_dev_set", AWADALLA),
     Published("prefix", "GPT-2, prefix tuning", None, 70.19, None, DEV_QUESTIONS, "whole_dev_set", AWADALLA),
-    Published("full", "GPT-2, full fine-tuning (generative)", None, 74.05, None, DEV_QUESTIONS, "whole_dev_set", AWADALLA),
+    Published(
+        "full", "GPT-2, full fine-tuning (generative)", None, 74.05, None, DEV_QUESTIONS, "whole_dev_set", AWADALLA
+    ),
     Published("span_head", "GPT-2, span head", 68.40, 78.87, None, DEV_QUESTIONS, "whole_dev_set", AWADALLA),
     Published("human", "people", 82.3, 91.2, None, None, "people", PEOPLE),
     Published("study_base", "the study: GPT-2, greedy", 0.0, 16.98, None, 5, "five_questions", STUDY),

@@ -275,6 +275,10 @@ class _Answering:
         ]
 
 
+_ADAPTER = ("rank", "alpha", "dropout", "target_modules")
+"""Options that a run of full fine-tuning does not have."""
+
+
 def _skill(options: Mapping[str, Any], effects: Effects, draw: np.random.Generator) -> float:
     noise = float(draw.normal(0, effects.training_noise))
     if options.get("method") == "full":
@@ -335,8 +339,9 @@ def _run(
         "order": "question",
         "loss": "answer",
         "seed": options["seed"],
-        **({"method": "full"} if full else {}),
     }
+    if full:
+        config = {"method": "full", **{key: value for key, value in config.items() if key not in _ADAPTER}}
     width = _WIDTH * _LAYERS
     trainable = _BASE["parameters"] if full else options["rank"] * width * _SHAPES[options["targets"]]
     skill = _skill(options, effects, draw)

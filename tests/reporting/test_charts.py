@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from reporting.made_study import make_study
 from squadron.reporting import charts
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
@@ -29,6 +30,7 @@ NAMES = re.compile(r"\b(?:[A-Za-z][\w+.-]*-?\d[\w-]*)")
 """Latin names with digits in them: F1, GPT-2, r4-lr1e-3."""
 NUMBER = re.compile(r"[−-]?[\d.,]+%?")
 EMBED = "\u202b"
+MODULES = ("attention", "attention+mlp")
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +108,21 @@ def test_charts_fetch_nothing(english: Specs) -> None:
         text = json.dumps({key: value for key, value in spec.items() if key != "$schema"}, allow_nan=False)
         assert "http" not in text, name
         assert '"url"' not in text, name
+
+
+def test_a_run_of_full_fine_tuning_has_its_name_in_persian(tmp_path: Path) -> None:
+    """It has no modules, by which the others are coloured."""
+    study = read_study(make_study(tmp_path / "s", ranks=(4,), rates=(1e-4,), modules=MODULES, full=True))
+    found = draw_all(study, analyze_study(study), chart_words("fa"))
+    texts = written(to_svg(found["frontier"]))
+    assert f"{EMBED}کامل" in texts
+    assert not [text for text in texts if "[U+" in text]
+
+
+def test_places_start_with_the_first(english: Specs) -> None:
+    texts = written(to_svg(english["ranking"]))
+    assert "20" in texts
+    assert "0" not in texts[: texts.index("20")]
 
 
 def test_a_picture_is_a_picture(english: Specs) -> None:

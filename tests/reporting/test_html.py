@@ -83,6 +83,12 @@ def test_the_page_is_valid_html_of_its_language(pages: dict[str, Path], language
     assert not [one for one in document.iter() if one.get("src") or (one.tag == "link" and one.get("href"))]
 
 
+def test_the_sign_of_a_percentage_follows_its_figure_in_persian(pages: dict[str, Path]) -> None:
+    text = pages["fa"].read_text("utf-8")
+    assert '<bdi dir="ltr">۶۵</bdi>٪' in text
+    assert "٪</bdi>" not in text
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_policy_names_the_scripts_that_there_are(pages: dict[str, Path], language: Language) -> None:
     text = pages[language].read_text("utf-8")

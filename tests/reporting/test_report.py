@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,10 @@ from reporting.made_study import make_study
 from squadron.errors import RunError
 from squadron.reporting.analysis.findings import Analysis, AxisVerdict, Effect
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.blocks import Block, Example, Heading, Paragraph, Report, Run, Table, plain, texts
+from squadron.reporting.blocks import Block, Example, Figure, Heading, Paragraph, Report, Run, Table, plain, texts
+from squadron.reporting.charts.comparisons import shown_models
 from squadron.reporting.numerals import western
-from squadron.reporting.records import Study
+from squadron.reporting.records import Part, Study
 from squadron.reporting.report import build_report, write_report
 from squadron.reporting.study import read_study
 from squadron.reporting.wording import LANGUAGES
@@ -200,6 +202,83 @@ def test_seeds_sizes_and_full_fine_tuning(varied_folder: Path) -> None:
     assert {"seeds", "seeds-table", "train_size", "means-train_size"} <= set(anchors)
     assert "Full fine-tuning" in all_text(english)
     assert "no run trains all weights" not in all_text(english)
+
+
+def paragraph_with(report: Report, words: str) -> str:
+    (found,) = [
+        plain(block.runs) for block in report.blocks if isinstance(block, Paragraph) and words in plain(block.runs)
+    ]
+    return found
+
+
+def test_a_base_that_some_runs_train_is_not_called_frozen_in_all(english: Report, varied_folder: Path) -> None:
+    assert "frozen in fp32 during all runs" in paragraph_with(english, "The base model is")
+    varied, persian = both(varied_folder)
+    assert "but those of full fine-tuning" in paragraph_with(varied, "The base model is")
+    assert "جز در تنظیم کامل" in all_text(persian)
+
+
+def test_a_chart_s_caption_names_the_split_that_it_shows(varied_folder: Path) -> None:
+    """Full fine-tuning is not scored on the test split, so the chart stays with the split that all were scored on."""
+    study = read_study(varied_folder)
+    analysis = analyze_study(study)
+    shown = shown_models(analysis)
+    assert {one.split for one in analysis.models} == {"validation", "test"}
+    assert shown.split == "validation"
+    report = build_report(study, analysis, "en")
+    (figure,) = [block for block in report.blocks if isinstance(block, Figure) and block.anchor == "chart-models"]
+    assert f"{shown.models[0].score.questions} questions of the validation split" in plain(figure.caption)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"), [((5.0, 7.04), "5.0 seconds to 7.0 seconds"), ((80.0, 240.0), "80.0 seconds to 4.0 minutes")]
+)
+def test_times_are_told_in_the_unit_that_fits(
+    paper: Study, paper_analysis: Analysis, seconds: Any, wanted: str
+) -> None:
+    runs = tuple(replace(run, seconds=seconds[place % 2]) for place, run in enumerate(paper.runs))
+    study = replace(paper, runs=runs, seconds=36_000.0)
+    assert f"Training a run took {wanted}." in all_text(build_report(study, paper_analysis, "en"))
+    alike = replace(study, runs=tuple(replace(run, seconds=7.01) for run in runs))
+    text = all_text(build_report(alike, paper_analysis, "en"))
+    assert "The 75 runs took 10.0 hours in all. Training a run took 7.0 seconds." in text
+
+
+def test_accepted_answers_are_parted_by_what_no_language_owns(paper: Study, paper_analysis: Analysis) -> None:
+    """A Persian comma between them would turn the order of "11 March 1780"."""
+    assert paper.failures is not None
+    examples = {
+        kind: tuple(replace(one, golds=("1780", "11 March 1780", "1780")) for one in those)
+        for kind, those in paper.failures.examples.items()
+    }
+    study = replace(paper, failures=replace(paper.failures, examples=examples))
+    report = build_report(study, paper_analysis, "fa")
+    shown = [block.lines[-1][1] for block in report.blocks if isinstance(block, Example)]
+    assert shown
+    assert {plain(runs) for runs in shown} == {"1780 | 11 March 1780"}
+    assert {run.kind for runs in shown for run in runs} == {"data"}
+
+
+def test_halves_of_the_test_split_are_told_apart(paper: Study, paper_analysis: Analysis) -> None:
+    assert "phrasings that it never has" not in all_text(build_report(paper, paper_analysis, "en"))
+    assert paper.best is not None
+    score = paper.best.score("test", paper.decoding)
+    assert score is not None
+    half = Part(40.0, 45.5, (23.1, 65.3), (24.6, 67.8), 30)
+    split = replace(score, parts={"known": half, "new": replace(half, f1=33.3)})
+    best = replace(paper.best, scores={**paper.best.scores, "test": {paper.decoding: split}})
+    study = replace(paper, runs=tuple(best if run.name == best.name else run for run in paper.runs))
+    text = all_text(build_report(study, paper_analysis, "en"))
+    assert "30 are put in phrasings of the kind that training has (F1 45.5; 24.6 – 67.8) and 30" in text
+
+
+def test_one_epoch_tells_nothing_of_fit(paper: Study, paper_analysis: Analysis) -> None:
+    count = len(paper_analysis.fits.runs)
+    runs = tuple(replace(one, verdict="unknown") for one in paper_analysis.fits.runs)
+    fits = replace(paper_analysis.fits, runs=runs, counts={"unknown": count})
+    text = all_text(build_report(paper, replace(paper_analysis, fits=fits), "en"))
+    assert f"Of none of the {count} runs" in text
+    assert "0 had settled" not in text
 
 
 def test_the_files_have_their_names_and_refusals_are_one_line(run_folder: Path, tmp_path: Path) -> None:

@@ -178,3 +178,21 @@ def test_curves_are_the_run_s_metrics(sweep: Path, tmp_path: Path) -> None:
     assert thinned.loss[-1][0] == 1_000
     assert sum(value for _, value in thinned.loss) / 200 == pytest.approx(0.5)
     assert read_curves(tmp_path / "none").problem == "it has no metrics yet"
+
+
+def test_runs_outside_a_sweep_stand_by_the_same_split(tmp_path: Path) -> None:
+    """One was evaluated on the test split last, the other never: their scores must not stand beside each other."""
+
+    def score(f1: float) -> dict[str, Any]:
+        return {"greedy": {"exact_match": 1.0, "f1": f1, "questions": 60}}
+
+    splits = [{"validation": {"decodings": score(57.6)}}, {"validation": {"decodings": score(18.9)}}]
+    splits[0]["test"] = {"decodings": {**score(39.4), "span": score(43.3)["greedy"]}}
+    for name, held in zip(("tested", "untested"), splits, strict=True):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(json.dumps({"status": "done", "config": {"lr": 0.001}}))
+        scores = {"split": list(held)[-1], "decoding": "greedy", "splits": held}
+        (tmp_path / name / "scores.json").write_text(json.dumps(scores))
+    rows = read_board(None, [tmp_path / "tested", tmp_path / "untested"]).rows
+    assert [row.figures["f1"] for row in rows] == [57.6, 18.9]
+    assert {row.figures["changes"]["scored on"] for row in rows} == {"validation, greedy"}

@@ -152,7 +152,7 @@ def _notes(record: dict[str, Any]) -> list[str]:
     if total := sum(counts.values()):
         notes.append(
             f"validation loss of {total} run(s): rose after its lowest in {counts['overfit']} (overfit), still fell in "
-            f"{counts['improving']}, settled in {counts['settled']}"
+            f"{counts['improving']}, settled in {counts['settled']}, does not tell in {counts['unknown']}"
         )
     for cost, run in found["frontier"]["cheapest"].items():
         notes.append(f"least {cost.replace('_', ' ')} among those that may be best: {clipped(run, 60)}")

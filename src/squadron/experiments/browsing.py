@@ -150,8 +150,12 @@ def _own_figures(path: Path) -> dict[str, Any]:
     if (path / "scores.json").is_file():
         scores = read_json(path / "scores.json", what="the scores of a run", error=RunError)
         try:
-            own = scores["splits"][scores["split"]]["decodings"][scores["decoding"]]
-            figures |= {key: own.get(key) for key in _SUMMARY}
+            # What was evaluated last may be another split than its neighbours': validation compares like with like.
+            split = "validation" if "validation" in scores["splits"] else scores["split"]
+            decodings = scores["splits"][split]["decodings"]
+            decoding = "greedy" if "greedy" in decodings else scores["decoding"]
+            figures |= {key: decodings[decoding].get(key) for key in _SUMMARY}
+            figures["changes"]["scored on"] = f"{split}, {decoding}"
         except (KeyError, TypeError, AttributeError):
             raise RunError(f"{path / 'scores.json'}: not the scores of a run; evaluate it again") from None
     return figures

@@ -27,11 +27,13 @@ class Numerals:
 
         ``count`` 1,639; ``plain`` 1639 (years, names); ``points`` 51.2; ``points2`` 51.24; ``signed`` +3.2;
         ``percent`` 18 % and ``percent2`` 0.18 %, of shares; ``decimal`` 0.123; ``rate`` 0.0001; ``reach`` ±3.1;
-        ``p`` 0.012, a p-value, and ``p_is`` p = 0.012; ``megabytes`` of bytes; ``minutes`` and ``hours`` of seconds.
+        ``p`` 0.012, a p-value, and ``p_is`` p = 0.012; ``megabytes`` of bytes; ``seconds``, ``minutes`` and
+        ``hours`` of seconds.
         """
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return "–"
-        return self.digits(_WRITERS[style](value))
+        written = _WRITERS[style](value)
+        return self.digits(written) if self.persian else written.replace("%", " %")
 
     def digits(self, text: str) -> str:
         """Text with its digits and signs as the language has them."""
@@ -47,7 +49,7 @@ class Numerals:
 
 def western(text: str) -> str:
     """Text with Western digits and signs, to compare two languages' figures."""
-    return text.translate(_WESTERN)
+    return text.translate(_WESTERN).replace(" %", "%")
 
 
 def _signed(value: float, places: int = 1) -> str:
@@ -83,6 +85,7 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "p_is": lambda value: f"p {_p(value)}" if value < _SMALLEST_P else f"p = {_p(value)}",
     "reach": lambda value: f"±{_fixed(value, 1)}",
     "megabytes": lambda value: f"{value / 2**20:,.0f}",
+    "seconds": lambda value: f"{value:,.1f}",
     "minutes": lambda value: f"{value / 60:,.1f}",
     "hours": lambda value: f"{value / 3600:,.1f}",
 }

@@ -44,10 +44,10 @@ def frontier(study: Study, best: BestSet | None) -> Frontier:
         score = study.score(run)
         assert score is not None, run.name
         points.append(CostPoint(run.name, f1, score.f1_interval, costs, ahead, run.name in among))
-    cheapest = {}
+    cheapest = {}  # of a cost that is the same for all, no run is
     for cost in COSTS:
         candidates = [point for point in points if point.among_best and cost in point.costs]
-        if candidates:
+        if len({point.costs[cost] for point in candidates}) > 1:
             cheapest[cost] = min(candidates, key=lambda point: (point.costs[cost], -point.f1)).run
     return Frontier(tuple(points), cheapest)
 

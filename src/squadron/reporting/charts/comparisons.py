@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from squadron.reporting.analysis.effects import setting
-from squadron.reporting.analysis.findings import COSTS, Analysis
+from squadron.reporting.analysis.findings import COSTS, Analysis, ModelComparison
 from squadron.reporting.charts.parts import Row, finished, inline, score_axis
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
@@ -22,12 +22,15 @@ _UNIT = {"trainable_parameters": 1e3, "seconds": 1.0, "peak_memory_bytes": 2.0**
 _SHOWN_PUBLISHED = ("zero_shot", "lora", "full", "human", "study_base", "study_greedy")
 
 
+def shown_models(analysis: Analysis) -> ModelComparison:
+    """Which of the comparisons is drawn: the test split's, which nothing was chosen by, unless it lacks a model."""
+    return max(reversed(analysis.models), key=lambda one: len(one.models))
+
+
 def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
     """F1 of baseline, best and full fine-tuning as measured; published figures in a panel of their own, as outlines."""
     if not analysis.models:
         return None
-    # The test split says more than the one that runs were chosen by, unless a model was not tested.
-    compared = max(reversed(analysis.models), key=lambda one: len(one.models))
     measured = [
         {
             "n": words(f"models_{model.role}"),
@@ -36,7 +39,7 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
             "high": model.score.f1_interval[1],
             "t": words.points(model.score.f1),
         }
-        for model in compared.models
+        for model in shown_models(analysis).models
     ]
     others = [
         {"n": words(f"published_{one.key}"), "m": one.f1, "t": words.points(one.f1)}
@@ -147,7 +150,7 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
                         "c": point.costs[cost] / _UNIT[cost],
                         "m": point.f1,
                         "side": sides[point.among_best],
-                        "a": words.data(words.name("method_name", "full")) if value is None else words.value(value),
+                        "a": words.name("method_name", "full") if value is None else words.value(value),
                         "ahead": cost in point.frontier,
                         "run": words.data(point.run),
                         "t": words.points(point.f1),

@@ -248,8 +248,8 @@ def ranking(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
     color = alt.Color("side:N", title=None, scale=alt.Scale(domain=list(sides.values())))
     color = color.legend(orient="bottom") if among else color.legend(None)
     base = alt.Chart(inline(rows)).encode(
-        x=alt.X("p:Q", title=words("ranking_place"), scale=alt.Scale(nice=False, padding=6)).axis(
-            grid=False, format="d"
+        x=alt.X("p:Q", title=words("ranking_place"), scale=alt.Scale(domain=[0.5, len(rows) + 0.5], nice=False)).axis(
+            grid=False, format="d", tickMinStep=1
         ),
         color=color,
         tooltip=[

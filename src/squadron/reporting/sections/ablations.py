@@ -168,7 +168,10 @@ def _seeds(draft: Draft, material: Material, seeds: SeedSpread) -> None:
     draft.paragraph("seeds.spread", **spread)
     rows = []
     for group in seeds.groups:
-        changes = [phrases.level(draft, axis, value) for axis, value in group.changes.items()]
+        changes = [
+            draft.say("seeds.change", axis=phrases.axis(draft, axis), value=phrases.level(draft, axis, value))
+            for axis, value in group.changes.items()
+        ]
         own = [
             draft.cell(len(group.values), "count"),
             draft.cell(group.mean, "points"),

@@ -105,7 +105,12 @@ def _example(draft: Draft, example: Example, title: Runs) -> None:
     gold = next((one for one in example.golds if one), "")
     before, middle, after = around(example.context, gold)
     context = [Run(before, "data"), *([Run(middle, "marked")] if middle else []), Run(after, "data")]
-    accepted = draft.say.join([(quote(one),) for one in dict.fromkeys(example.golds)])
+    # A language's own comma and "and" would read as parts of the answers, and turn the order of those with figures.
+    accepted = tuple(
+        run
+        for place, one in enumerate(dict.fromkeys(example.golds))
+        for run in (*((Run(" | ", "data"),) if place else ()), quote(one))
+    )
     answered = (quote(example.prediction),) if example.prediction.strip() else draft.say("failures.nothing")
     draft.example(
         title,

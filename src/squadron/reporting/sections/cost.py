@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from squadron.reporting import phrases
 from squadron.reporting.analysis.findings import COSTS
 from squadron.reporting.blocks import Runs
 from squadron.reporting.drafting import Draft, name, text_cell
 from squadron.reporting.sections.material import Material, chart
+
+_SECONDS_UP_TO, _MINUTES_UP_TO = 100.0, 90 * 60.0
+"""Times below these, in seconds, are told in seconds and in minutes; longer ones in hours."""
 
 
 def cost(draft: Draft, material: Material) -> None:
@@ -15,14 +20,15 @@ def cost(draft: Draft, material: Material) -> None:
     study = material.study
     _parameters(draft, material)
     seconds = [run.seconds for run in study.runs if run.seconds]
-    told: list[tuple[str, dict[str, float]]] = []
+    told: list[tuple[str, dict[str, Any]]] = []
     if len(seconds) == 1:
-        told.append(("cost.run_time", {"low": seconds[0]}))
+        told.append(("cost.run_time", {"time": _duration(draft, seconds[0])}))
     elif seconds:
-        told.append(("cost.runs_time", {"low": min(seconds), "high": max(seconds)}))
+        low, high = (_duration(draft, one) for one in (min(seconds), max(seconds)))
+        told.append(("cost.run_time", {"time": low}) if low == high else ("cost.runs_time", {"low": low, "high": high}))
         told.append(("cost.fleet_time", {}))
         if study.seconds:
-            told.insert(0, ("cost.time", {"runs": len(study.runs), "hours": study.seconds}))
+            told.insert(0, ("cost.time", {"runs": len(study.runs), "time": _duration(draft, study.seconds)}))
     memory = [run.peak_memory_bytes for run in study.runs if run.peak_memory_bytes]
     if memory:
         told.append(("cost.memory", {"memory": max(memory)}))
@@ -31,6 +37,12 @@ def cost(draft: Draft, material: Material) -> None:
     else:
         draft.told([draft.say(key, **values) for key, values in told])
     _frontier(draft, material)
+
+
+def _duration(draft: Draft, seconds: float) -> Runs:
+    """A time in the unit that says most with one decimal."""
+    unit = "seconds" if seconds < _SECONDS_UP_TO else "minutes" if seconds < _MINUTES_UP_TO else "hours"
+    return draft.say(f"cost.{unit}", time=seconds)
 
 
 def _parameters(draft: Draft, material: Material) -> None:

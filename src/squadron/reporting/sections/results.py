@@ -7,6 +7,7 @@ from typing import Any
 from squadron.reporting import phrases
 from squadron.reporting.analysis.findings import FitVerdict, ModelComparison
 from squadron.reporting.blocks import Cell, Column, Runs
+from squadron.reporting.charts.comparisons import shown_models
 from squadron.reporting.drafting import Draft, name, text_cell
 from squadron.reporting.published import PUBLISHED, Published
 from squadron.reporting.sections.material import (
@@ -80,7 +81,7 @@ def _headline(draft: Draft, material: Material) -> None:
         published=range(measured, len(rows)),
     )
     if material.analysis.models:
-        shown = material.analysis.models[-1]  # the chart's: the test split, where there is one
+        shown = shown_models(material.analysis)
         where: dict[str, Any] = {
             "questions": shown.models[0].score.questions,
             "split": phrases.split(draft, shown.split),
@@ -103,6 +104,17 @@ def _headline(draft: Draft, material: Material) -> None:
             em=test.exact_match,
             em_interval=draft.say.span(*test.exact_match_interval),
         )
+        if {"known", "new"} <= set(test.parts):
+            known, new = test.parts["known"], test.parts["new"]
+            draft.paragraph(
+                "results.parts",
+                known=known.questions,
+                known_f1=known.f1,
+                known_interval=draft.say.span(*known.f1_interval),
+                new=new.questions,
+                new_f1=new.f1,
+                new_interval=draft.say.span(*new.f1_interval),
+            )
     elif test is None:
         draft.missing("missing.test")
 
@@ -144,7 +156,10 @@ def _leaders(draft: Draft, material: Material) -> None:
     """The best runs, and how far their order can be believed."""
     study, found = material.study, material.analysis.best
     leaders = study.scored[:LEADERS]
-    draft.paragraph("results.leaders", count=len(leaders), scored=len(study.scored))
+    if len(leaders) < len(study.scored):
+        draft.paragraph("results.leaders", count=len(leaders), scored=len(study.scored))
+    else:
+        draft.paragraph("results.leaders_all", scored=len(study.scored))
     rows = [
         [
             draft.cell(place, "count"),
@@ -186,6 +201,9 @@ def _learning(draft: Draft, material: Material) -> None:
     counts: dict[str, int] = {key: fits.counts.get(key, 0) for key in _FITS}
     if len(fits.runs) == 1:
         draft.paragraph(f"fit.one_{fits.runs[0].verdict}")
+        return
+    if counts["unknown"] == len(fits.runs):
+        draft.paragraph("fit.all_unknown", runs=len(fits.runs))
         return
     draft.paragraph("fit.counts", runs=len(fits.runs), **counts)
     for axis in [key for key in varied(material.study) if key != "seed"]:

@@ -37,7 +37,8 @@ def setup(draft: Draft, material: Material) -> None:
     named = {"base": phrases.base(draft, study)}
     if study.base.parameters:
         precision = (phrases.code(study.precision or "?"),)
-        draft.paragraph("setup.base", **named, parameters=study.base.parameters, precision=precision)
+        frozen = "setup.base" if study.full is None else "setup.base_and_full"
+        draft.paragraph(frozen, **named, parameters=study.base.parameters, precision=precision)
     else:
         draft.paragraph("setup.base_unknown", **named)
     if material.is_pocket:

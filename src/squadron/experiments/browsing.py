@@ -146,7 +146,8 @@ def _own_figures(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
         raise RunError(f"{path / 'run.json'}: not the record of a run")
     figures = {key: record.get(key) for key in (*_COST, "status", "reason")}
-    figures["changes"] = {key: record["config"][key] for key in _STUDIED if key in record["config"]}
+    changes = {key: record["config"][key] for key in _STUDIED if key in record["config"]}
+    figures["changes"] = changes
     if (path / "scores.json").is_file():
         scores = read_json(path / "scores.json", what="the scores of a run", error=RunError)
         try:
@@ -155,7 +156,7 @@ def _own_figures(path: Path) -> dict[str, Any]:
             decodings = scores["splits"][split]["decodings"]
             decoding = "greedy" if "greedy" in decodings else scores["decoding"]
             figures |= {key: decodings[decoding].get(key) for key in _SUMMARY}
-            figures["changes"]["scored on"] = f"{split}, {decoding}"
+            changes["scored on"] = f"{split}, {decoding}"
         except (KeyError, TypeError, AttributeError):
             raise RunError(f"{path / 'scores.json'}: not the scores of a run; evaluate it again") from None
     return figures

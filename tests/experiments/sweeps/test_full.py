@@ -51,6 +51,15 @@ def test_full_runs_fly_alone_and_end_as_they_would_outside(
     assert trainable["all"] == trainable["all-fast"] > trainable["larger"] == 2 * trainable["small"]
 
     result = sweep(chosen)
+    tested = {
+        run["name"]
+        for run in result["runs"]
+        if "test" in json.loads((tmp_path / "sweep" / "runs" / run["name"] / "scores.json").read_text())["splits"]
+    }
+    first = {"lora": None, "full": None}
+    for run in reversed(result["runs"]):
+        first["full" if run["name"].startswith("all") else "lora"] = run["name"]
+    assert tested == set(first.values())  # the best adapter and the best of full fine-tuning, asked the same questions
     assert {run["name"]: run["status"] for run in result["runs"]} == dict.fromkeys(trainable, "done")
     assert {run["name"]: run["trainable_parameters"] for run in result["runs"]} == trainable
     for name in ("all", "all-fast"):

@@ -214,11 +214,15 @@ class SweepRun:
         self.folder.update(status=status, runs=runs, seconds=seconds, **more)
 
     def _finish(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
-        """Evaluate the best run as the configuration says, compare the settings, and write all down."""
-        best = next((entry["name"] for entry in entries if entry["status"] == "done" and entry["f1"] is not None), None)
+        """Evaluate the best run of each method as the configuration says, compare the settings, and write all down."""
+        ranked = [entry["name"] for entry in entries if entry["status"] == "done" and entry["f1"] is not None]
+        best = next(iter(ranked), None)
         if best is not None and self.plan.config.best is not None:
             self._score_base(self.plan.config.best)
-            self._score_best(best, self.plan.config.best)
+            # Adapters and full fine-tuning are compared by their best, so each is asked the same questions.
+            firsts = {self.job.runs[name].method: name for name in reversed(ranked)}
+            for name in firsts.values():
+                self._score_best(name, self.plan.config.best)
         stem = answers_stem(self._decoding, self.job.split.name)
         dataset = asked(self.job.split, self.job.evaluation)
         settings, winner = compare_settings(self.folder, entries, dataset, self._decoding, stem)

@@ -59,6 +59,9 @@ def sweep(
         engine = engine or _engine(options, join=join)
         with graceful_interrupt() as interruption:
             material, data = _material(options, plan, folder, join=join)
+            if data == options.dataset and plan.config.data_options:
+                names = ", ".join(plan.config.data_options)
+                reporter.note(f"--dataset {data}: prepared already; {names} of the configuration change nothing")
             run = SweepRun(options, plan, folder, material, data, stream, reporter, interruption, engine)
             return run.join() if join else run.lead(source or WholePlan(plan))
     except (InterruptedRunError, KeyboardInterrupt):

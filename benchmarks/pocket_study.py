@@ -60,8 +60,10 @@ def tuned(study: Path, base: str) -> dict[str, Any]:
         squadron.prepare(dataset="pocket", out=str(data), train_size=2000, val_size=200, test_size=500)
     trained = squadron.train(base=base, data=str(data), out=str(run), resume=run.is_dir(), reporter=Printer())
     about = {"split": "test", "decoding": STRATEGIES, "reporter": Printer()}
-    squadron.evaluate(base=base, data=str(data), out=str(study / "baseline"), **about)
-    squadron.evaluate(run=str(run), **about)
+    if not (study / "baseline" / "scores.json").is_file():
+        squadron.evaluate(base=base, data=str(data), out=str(study / "baseline"), **about)
+    if not (run / "scores.json").is_file():
+        squadron.evaluate(run=str(run), **about)
     return {
         "base": test_figures(study / "baseline"),
         "tuned": test_figures(run),
@@ -132,8 +134,7 @@ def page(found: dict[str, Any]) -> str:
             "",
             *_grid_lines(found["grid"], found["environment"], found["precision"]),
             "",
-            *_order_lines(found["orders"]),
-            "",
+            *([*_order_lines(found["orders"]), ""] if "orders" in found else []),
             "## What this says about GPT-2, and what it does not",
             "",
             "The pocket base shows that the pipeline learns, and which way rank, learning rate and modules push at",
@@ -224,14 +225,15 @@ if __name__ == "__main__":
     parser.add_argument(
         "--out", type=Path, default=Path("pocket-study"), help="Folder of the study; reports can be made of it."
     )
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="Seeds of the comparison of both orders; 0 for none.")
     arguments = parser.parse_args()
     arguments.out.mkdir(exist_ok=True)
     found = {
         "tuned": tuned(arguments.out, arguments.base),
         "grid": grid(arguments.out, arguments.base),
-        "orders": orders(arguments.out, arguments.base, arguments.seeds),
     }
+    if arguments.seeds:
+        found["orders"] = orders(arguments.out, arguments.base, arguments.seeds)
     record = read_json(arguments.out / "grid" / "sweep.json", what="the sweep's record", error=RunError)
     found.update({name: record[name] for name in ("environment", "precision", "base")})
     write_json(ROOT / "docs" / "pocket.json", found)

@@ -68,7 +68,7 @@ def test_base_and_adapters_of_a_sweep_answer_as_each_does_alone(over_sweep: Play
         ({"context": "x" * 100_001}, "100,001 characters; at most 100,000"),
         ({"question": "\n"}, "the question is empty"),
         ({"question": "y" * 2_001}, "2,001 characters; at most 2,000"),
-        ({"question": "why " * 400}, "does not fit the model; shorten it"),
+        ({"question": "ŵ" * 1_900}, "does not fit the model; shorten it"),
         ({"models": ["run:/nowhere"]}, "no model is chosen"),
         ({"decoding": []}, "no decoding strategy is chosen"),
         ({"decoding": ["best"]}, "no strategy 'best'"),

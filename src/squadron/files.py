@@ -45,6 +45,27 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling folder to fill; on success it takes the place of ``path``, else it vanishes.
+
+    What was at ``path`` goes only once the new folder stands there. Raises :class:`DeviceError` as :func:`atomic_path`.
+    """
+    with explain_os_errors(path):
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part"))
+        try:
+            fresh.chmod(0o755)  # mkdtemp makes folders private; this one is a result
+            yield fresh
+            old = fresh.with_suffix(".old")
+            if path.is_dir():
+                path.rename(old)
+            fresh.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
 def write_bytes(path: Path | str, data: bytes) -> None:
     """Write ``data`` to ``path``, whole or not at all."""
     with atomic_path(path) as temporary:

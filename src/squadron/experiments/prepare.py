@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from squadron.data.splits import SPLITS, split_dataset
 from squadron.data.squad import Dataset
 from squadron.errors import DataError
 from squadron.experiments.options import PrepareOptions
-from squadron.files import explain_os_errors
+from squadron.files import atomic_folder
 from squadron.pocket.base import NAME as POCKET
 from squadron.pocket.world import make_splits
 
@@ -57,20 +55,8 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
             raise DataError(f"--out {out}: not just what `prepare` made (it has {found}); choose another folder")
     source, splits = _drawn(options)
     settings = options.model_dump(mode="json", exclude={"out", "replace", "offline", "strict", "device", "precision"})
-    with explain_os_errors(out):
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}.", suffix=".part"))
-        try:
-            write_prepared(fresh, splits, source, settings)
-            fresh.chmod(0o755)  # mkdtemp makes folders private; this one is a result
-            # The old folder goes only once the new one stands in its place.
-            old = fresh.with_suffix(".old")
-            if out.is_dir():
-                out.rename(old)
-            fresh.rename(out)
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+    with atomic_folder(out) as fresh:
+        write_prepared(fresh, splits, source, settings)
     return {
         "data": str(out),
         "source": source.source,

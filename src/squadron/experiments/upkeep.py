@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from squadron.errors import ConfigError, RunError
 from squadron.experiments.options_runs import RunsPromoteOptions, RunsPruneOptions
 from squadron.experiments.run_folder import LOCK, RECORD
 from squadron.experiments.runs import SWEEP, best_run, ranked_by, read_runs
-from squadron.files import explain_os_errors, read_json, write_json
+from squadron.files import atomic_folder, explain_os_errors, read_json, write_json
 
 _CHECKPOINT = "checkpoint.safetensors"
 _ENDED = ("done", "diverged")
@@ -64,22 +63,10 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
             raise RunError(f"--out {out}: no run folder ({RECORD} is missing); choose another")
         if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
             raise RunError(f"--out {out}: holds the run that is to be copied; choose another folder")
-    with explain_os_errors(out):
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}.", suffix=".part"))
-        try:
-            fresh.chmod(0o755)  # mkdtemp makes folders private; this one is a result
-            shutil.copytree(source, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
-            record = read_json(fresh / RECORD, what="the record of a run", error=RunError)
-            write_json(fresh / RECORD, {**record, "promoted_from": str(source)})
-            # What was there goes only once the copy is whole.
-            old = fresh.with_suffix(".old")
-            if out.is_dir():
-                out.rename(old)
-            fresh.rename(out)
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+    with atomic_folder(out) as fresh:
+        shutil.copytree(source, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+        record = read_json(fresh / RECORD, what="the record of a run", error=RunError)
+        write_json(fresh / RECORD, {**record, "promoted_from": str(source)})
     return {"run": str(source), "out": str(out)}
 
 

@@ -59,20 +59,25 @@ def shared_options(options: TrainOptions) -> dict[str, Any]:
     return options.model_dump(mode="json", exclude=OWN)
 
 
+def make_batches(material: Material, run: TrainOptions, examples: Sequence[Example] | None = None) -> Schedule:
+    """The batches that a run trains on: of all examples, unless some are given."""
+    return Schedule(
+        material.examples(run.max_length)[0] if examples is None else examples,
+        batch_size=run.batch_size,
+        accumulation=run.gradient_accumulation,
+        order=run.order,
+        loss=run.loss,
+        seed=run.seed,
+    )
+
+
 def make_trainer(
     material: Material, runs: Sequence[TrainOptions], examples: Sequence[Example] | None = None
 ) -> FleetTrainer:
     """An untrained fleet of these runs, which are alike but for :data:`OWN`; on all examples unless some are given."""
     first = runs[0]
     assert all(shared_options(run) == shared_options(first) for run in runs), [run.out for run in runs]
-    batches = Schedule(
-        material.examples(first.max_length)[0] if examples is None else examples,
-        batch_size=first.batch_size,
-        accumulation=first.gradient_accumulation,
-        order=first.order,
-        loss=first.loss,
-        seed=first.seed,
-    )
+    batches = make_batches(material, first, examples)
     model, fleet = make_fleet(runs, material.base)
     return FleetTrainer(
         model,

@@ -14,7 +14,7 @@ import torch
 
 from squadron.data.prepared import Split
 from squadron.experiments.evaluate import evaluate_fleet
-from squadron.experiments.fleet import make_trainer
+from squadron.experiments.fleet import make_batches, make_trainer
 from squadron.experiments.material import Material
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.scores import Subject
@@ -97,7 +97,7 @@ def training_seconds(material: Material, runs: Mapping[str, TrainOptions], trial
     for run in runs.values():
         key = (run.max_length, run.batch_size, run.gradient_accumulation, run.order, run.seed)
         if key not in tokens:
-            batches = make_trainer(material, [run]).batches
+            batches = make_batches(material, run)
             tokens[key] = sum(
                 len(pack.tokens) for step in range(batches.steps_per_epoch) for pack in batches.step(step)
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -31,10 +30,8 @@ def build(out: Path, recipe: Recipe, *, progress: Callable[[int, float], None] |
         raise ModelError(f"--out {out}: holds a finished base; choose another folder")
     if out.exists() and not {entry.name for entry in out.iterdir() if entry.suffix != ".part"} <= _OWN:
         raise ModelError(f"--out {out}: not empty; choose another folder")
-    began = time.monotonic()
     tokenizer = train_tokenizer(vocabulary=recipe.vocabulary, seed=recipe.seed)
-    model, loss = pretrain(recipe, tokenizer, out / _CHECKPOINT, progress=progress)
-    seconds = time.monotonic() - began
+    model, loss, seconds = pretrain(recipe, tokenizer, out / _CHECKPOINT, progress=progress)
     tokenizer.save(out)
     save_model(model.to(torch.float16), out)
     record = {

@@ -36,17 +36,19 @@ def pretrain(
     checkpoint: Path,
     *,
     progress: Callable[[int, float], None] | None = None,
-) -> tuple[GPT2, float]:
-    """Train a base by ``recipe``; return it with its last loss (nats a token, smoothed over 100 steps).
+) -> tuple[GPT2, float, float]:
+    """Train a base by ``recipe``; return it with its last loss (nats a token, smoothed over 100 steps) and the seconds
+    that it took, those before a stop included.
 
     Goes on from ``checkpoint`` where that file exists. ``progress`` is told the steps done and the smoothed loss.
     """
     model = random_model(recipe.config, seed=recipe.seed)
     optimizers = _optimizers(model, recipe)
-    step, smoothed = 0, math.log(recipe.vocabulary)
+    step, smoothed, seconds = 0, math.log(recipe.vocabulary), 0.0
     if checkpoint.is_file():
-        step, smoothed = _restore(model, optimizers, checkpoint, recipe)
+        step, smoothed, seconds = _restore(model, optimizers, checkpoint, recipe)
     saved = time.monotonic()
+    began = saved - seconds
     batches = document_batches(
         tokenizer, tokens=recipe.batch_tokens, longest=recipe.n_positions, seed=recipe.seed, skip=step
     )
@@ -67,9 +69,10 @@ def pretrain(
         if progress:
             progress(step, smoothed)
         if time.monotonic() - saved > _CHECKPOINT_SECONDS or step == recipe.steps:
-            _save(model, optimizers, checkpoint, recipe, step, smoothed)
             saved = time.monotonic()
-    return model, smoothed
+            seconds = saved - began
+            _save(model, optimizers, checkpoint, recipe, step, smoothed, seconds)
+    return model, smoothed, seconds
 
 
 def _loss(model: GPT2, documents: Sequence[Sequence[int]], *, bf16: bool) -> Tensor:
@@ -120,6 +123,7 @@ def _save(
     recipe: Recipe,
     step: int,
     smoothed: float,
+    seconds: float,
 ) -> None:
     tensors = {}
     states = {parameter: state for optimizer in optimizers for parameter, state in optimizer.state.items()}
@@ -128,10 +132,12 @@ def _save(
         for key, moment in states[value].items():
             if key != "step":
                 tensors[f"{name}/{key}"] = moment
-    save_checkpoint(path, tensors, {"step": step, "smoothed": smoothed, "recipe": asdict(recipe)})
+    save_checkpoint(path, tensors, {"step": step, "smoothed": smoothed, "seconds": seconds, "recipe": asdict(recipe)})
 
 
-def _restore(model: GPT2, optimizers: Sequence[torch.optim.Optimizer], path: Path, recipe: Recipe) -> tuple[int, float]:
+def _restore(
+    model: GPT2, optimizers: Sequence[torch.optim.Optimizer], path: Path, recipe: Recipe
+) -> tuple[int, float, float]:
     """Put a checkpoint back. Raises :class:`ModelError` where it is one of another recipe."""
     tensors, state = load_checkpoint(path)
     if state["recipe"] != asdict(recipe):
@@ -148,4 +154,4 @@ def _restore(model: GPT2, optimizers: Sequence[torch.optim.Optimizer], path: Pat
     for key, tensor in tensors.items():
         name, _, moment = key.rpartition("/")
         owner[parameters[name]].state[parameters[name]][moment] = tensor
-    return int(state["step"]), float(state["smoothed"])
+    return int(state["step"]), float(state["smoothed"]), float(state["seconds"])

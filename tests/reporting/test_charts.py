@@ -29,7 +29,8 @@ Specs = dict[str, dict[str, Any]]
 NAMES = re.compile(r"\b(?:[A-Za-z][\w+.-]*-?\d[\w-]*)")
 """Latin names with digits in them: F1, GPT-2, r4-lr1e-3."""
 NUMBER = re.compile(r"[−-]?[\d.,]+%?")
-EMBED = "\u202b"
+EMBED, MARK = "\u202b", "\u200f"
+"""Right-to-left embedding and right-to-left mark: they are not seen."""
 MODULES = ("attention", "attention+mlp")
 
 
@@ -70,14 +71,14 @@ def test_studies_with_little_have_few_charts(run_folder: Path, hostile_folder: P
 @pytest.mark.parametrize("name", sorted(set(CHARTS) - {"seeds", "train_size"}))
 def test_the_two_languages_tell_the_same_figures(english: Specs, persian: Specs, name: str) -> None:
     svgs = [to_svg(specs[name]) for specs in (english, persian)]
-    texts = [written(svg) for svg in svgs]
+    texts = [[text.replace(EMBED, "").replace(MARK, "") for text in written(svg)] for svg in svgs]
     assert len(texts[0]) == len(texts[1]) > 5
     # Words may hold a figure in one language and not in the other; marks on axes and points may not.
     numbers = [sorted(one for one in map(western, own) if NUMBER.fullmatch(one)) for own in texts]
     assert numbers[0] == numbers[1]
     assert len(numbers[0]) > 3
     for text in texts[1]:
-        own = NAMES.sub("", text.replace(EMBED, ""))
+        own = NAMES.sub("", text)
         assert not re.search(r"[0-9]", own), (name, text)
 
 
@@ -90,7 +91,7 @@ def test_texts_in_persian_that_mix_directions_are_embedded(persian: Specs) -> No
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_the_font_has_every_character(english: Specs, persian: Specs, language: str) -> None:
     specs = english if language == "en" else persian
-    shown = {one for spec in specs.values() for text in _texts(spec) for one in text} - {EMBED}
+    shown = {one for spec in specs.values() for text in _texts(spec) for one in text} - {EMBED, MARK}
     assert len(shown) > 40
     assert not [one for one in shown if not is_drawn(one)]
 
@@ -117,6 +118,26 @@ def test_a_run_of_full_fine_tuning_has_its_name_in_persian(tmp_path: Path) -> No
     texts = written(to_svg(found["frontier"]))
     assert f"{EMBED}کامل" in texts
     assert not [text for text in texts if "[U+" in text]
+
+
+def test_the_persian_percent_sign_stands_left_of_its_figure(english: Specs, persian: Specs) -> None:
+    """As in the report's text: the label looks as if the sign had come first, though it is read last."""
+    signs = [text for text in written(to_svg(persian["kinds"])) if "٪" in text]
+    assert len(signs) > 3
+    for text in signs:
+        bare = text.replace(EMBED, "").replace(MARK, "")
+        assert bare.endswith("٪")
+        assert picture(text) == picture("٪" + bare[:-1]) != picture(bare)
+    assert any(re.fullmatch(r"\d+%", text) for text in written(to_svg(english["kinds"])))
+
+
+def picture(text: str) -> bytes:
+    """A line of text as it is seen."""
+    import vl_convert
+
+    place = 'x="40" y="20" text-anchor="middle" font-family="Vazirmatn"'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="80" height="30"><text {place}>{text}</text></svg>'
+    return bytes(vl_convert.svg_to_png(svg))
 
 
 def test_places_start_with_the_first(english: Specs) -> None:

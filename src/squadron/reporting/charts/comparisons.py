@@ -121,8 +121,9 @@ def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
         yOffset=alt.YOffset("k:N", sort=shown, scale=alt.Scale(paddingOuter=0.1)),
     )
     color = alt.Color("k:N", title=None, scale=alt.Scale(domain=shown)).legend(orient="bottom")
+    x = alt.X("s:Q", title=words("kinds_share")).axis(format="%", labelExpr=words.percent_label)
     chart = alt.layer(
-        base.mark_bar(size=9).encode(x=alt.X("s:Q", title=words("kinds_share")).axis(format="%"), color=color),
+        base.mark_bar(size=9).encode(x=x, color=color),
         base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q").transform_filter("isValid(datum.low)"),
     )
     height = (12 * len(shown) + 8) * len(order)

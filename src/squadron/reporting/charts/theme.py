@@ -16,7 +16,9 @@ _PERSIAN = {
     "grouping": [3],
     "currency": ["", ""],
     "numerals": list("۰۱۲۳۴۵۶۷۸۹"),
-    "percent": "٪",
+    # In Persian the sign stands to the left of the figure, as it does in the report's sentences. The right-to-left mark
+    # parts the two; without it they are one number, which is laid out from left to right wherever it stands.
+    "percent": "\u200f٪",
     "minus": "−",
 }
 _WESTERN = {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""], "minus": "−"}

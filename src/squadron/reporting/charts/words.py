@@ -61,6 +61,11 @@ class ChartWords:
         """An interval of scores."""
         return f"{self.points(low)} – {self.points(high)}"
 
+    @property
+    def percent_label(self) -> str:
+        """The Vega expression of an axis' label in percent: its figure, laid out in the direction of the language."""
+        return f"'{_EMBED}' + datum.label" if self.language == "fa" else "datum.label"
+
     def _set(self, text: str) -> str:
         mixed = self.language == "fa" and (direction(text) == "rtl" or any("\u0600" <= one <= "\u06ff" for one in text))
         return _EMBED + text if mixed else text

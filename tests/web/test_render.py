@@ -21,7 +21,7 @@ HOSTILE = [
 ]
 
 OURS = {"section", "p", "bdi", "div", "mark", "span", "table", "caption", "thead", "tbody", "tr", "th", "td"}
-OURS |= {"strong", "button", "h2", "dl", "dt", "dd"}
+OURS |= {"strong", "button", "h2", "dl", "dt", "dd", "wbr"}
 """Elements that the templates have; none of them does anything by itself."""
 
 
@@ -40,7 +40,8 @@ class Seen(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes |= {name for name, _ in attributes}
-        self.open.append(tag)
+        if tag != "wbr":  # it has no content and no end
+            self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -66,6 +67,16 @@ def test_answers_and_boards_show_data_as_text(text: str) -> None:
         assert not any(name.startswith("on") for name in seen.attributes)
         assert text in seen.text
     assert " ".join(text.split()) in Seen(render.problem(text)).text
+
+
+def test_the_path_of_a_run_may_break_after_its_slashes() -> None:
+    name = "studies/spring & summer/runs/r4-lr1e-3"
+    shown = "<bdi>studies/<wbr>spring &amp; summer/<wbr>runs/<wbr>r4-lr1e-3</bdi>"
+    row, found = Listed(name, Path(name), {}), record("text")
+    found["models"][0]["label"] = name
+    for page in (render.answers(found), render.leaderboard(Board((row,))), render.run_facts(row, "")):
+        assert shown in page
+        assert name in Seen(page).text
 
 
 def test_an_answer_is_marked_in_its_place_with_its_probability() -> None:

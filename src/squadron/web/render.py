@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from squadron.experiments.browsing import Board, Listed
 from squadron.experiments.playground import MOST_MODELS
@@ -69,6 +70,11 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _path(text: str) -> Markup:
+    """A run's name, often a path: escaped as all that comes from data, and free to break after its slashes."""
+    return Markup("/<wbr>").join(text.split("/"))
+
+
 def _number(value: Any, shape: str) -> str:
     """A figure, or a dash where there is none: it may be missing, and what a file holds may be anything."""
     return format(value, shape) if _is_figure(value) else "–"
@@ -110,6 +116,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "path": _path,
         "number": _number,
         "interval": _interval,
         "probability": _probability,

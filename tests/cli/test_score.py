@@ -56,6 +56,29 @@ def test_rows_of_the_data_that_do_not_count_are_told(
     assert "bad rows set aside and not asked: 1; the first: " in evaluated.err
 
 
+def test_golds_in_another_unicode_form_than_their_context_are_told(
+    squadron: Any, small_squad: Path, tmp_path: Path
+) -> None:
+    content = json.loads(small_squad.read_text())
+    paragraph = content["data"][0]["paragraphs"][0]
+    paragraph["context"] += " Caf\u00e9."
+    decomposed = {"text": "Cafe\u0301", "answer_start": len(paragraph["context"]) - 5}
+    paragraph["qas"][1]["answers"] = [decomposed]
+    paragraph["qas"][2]["answers"][0]["answer_start"] += 1  # put right as well, but its text stays
+    (tmp_path / "data.json").write_text(json.dumps(content))
+    golds = load_data(tmp_path / "data.json").golds()
+    predictions = {name: answers[0] for name, answers in golds.items()} | {"0.0.1": "Cafe\u0301"}
+    (tmp_path / "predictions.json").write_text(json.dumps(predictions))
+    arguments = ("score", tmp_path / "predictions.json", tmp_path / "data.json")
+    record = squadron(*arguments, "--json").record
+    assert (record["questions"], record["exact_match"], record["set_aside"]) == (36, 100 * 35 / 36, [])
+    (finding,) = record["rewritten"]
+    assert "'0.0.1'" in finding
+    assert "written as the context has it" in finding
+    (line,) = [line for line in squadron(*arguments).out.splitlines() if "Unicode" in line]
+    assert "1; the first: " in line
+
+
 def test_predictions_that_are_missing_or_of_no_question_are_counted(
     squadron: Any, small_squad: Path, tmp_path: Path
 ) -> None:
@@ -66,7 +89,7 @@ def test_predictions_that_are_missing_or_of_no_question_are_counted(
     record = squadron(*arguments, "--json").record
     assert (record["questions"], record["missing"], record["unknown"]) == (36, 3, 1)
     assert record["exact_match"] == record["f1"] == 100 * 33 / 36  # as the official script: a missing one is wrong
-    assert record["set_aside"] == []
+    assert record["set_aside"] == record["rewritten"] == []
 
 
 def test_version_two_gets_thresholds_from_the_answers_probability(

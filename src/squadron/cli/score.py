@@ -35,6 +35,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         ("without prediction", f"{record['missing']:,}"),
         ("predictions of no question", f"{record['unknown']:,}"),
         ("bad rows set aside", _listed(record["set_aside"])),
+        ("golds in their context's Unicode form", _listed(record["rewritten"])),
         ("smallest difference seen", f"EM {smallest[0]:.1f}, F1 {smallest[1]:.1f} (unpaired, 80 % power)"),
     ]
     for half, title in (("has_answer", "with an answer"), ("no_answer", "without an answer")):

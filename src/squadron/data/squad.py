@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 SquadVersion = Literal["1.1", "2.0"]
+REWRITTEN = "written as the context has it"
+"""What was put right where a gold answer had another Unicode form, or other line ends, than its context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class Dataset:
     source: str
     set_aside: tuple[Finding, ...] = ()
     repaired: tuple[Finding, ...] = ()
+
+    @property
+    def rewritten(self) -> tuple[Finding, ...]:
+        """Those of ``repaired`` whose gold answer is no longer the file's, character for character."""
+        return tuple(finding for finding in self.repaired if finding.problem == REWRITTEN)
 
     def __len__(self) -> int:
         """The number of questions."""

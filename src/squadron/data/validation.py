@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from squadron.data.squad import Answer, Dataset, Finding, Paragraph, Question, SquadVersion, regroup
+from squadron.data.squad import REWRITTEN, Answer, Dataset, Finding, Paragraph, Question, SquadVersion, regroup
 from squadron.errors import DataError
 
 LONGEST_CONTEXT = 100_000
@@ -158,7 +158,7 @@ def _answer(entry: Any, field: str, context: str) -> tuple[Answer, str]:
     for candidate in _spellings(text):
         found = _nearest(context, candidate, start)
         if found is not None:
-            how = f"starts at {found}, not {start}" if candidate == text else "written as the context has it"
+            how = f"starts at {found}, not {start}" if candidate == text else REWRITTEN
             return Answer(candidate, found), how
     raise _BadRowError(f"{field}.text", f"{_shown(text)} is not in the context; correct the answer or the context")
 

@@ -17,6 +17,8 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     """Score a file of predictions, and test it against another where one is given.
 
     ``set_aside`` names the bad rows of the data, whose questions do not count; the official script would count them.
+    ``rewritten`` names the golds that count in their context's Unicode form and line ends, not in the file's: the
+    official script would hold predictions against the file's.
     Raises :class:`squadron.errors.DataError` for a file that is not what it should be.
     """
     data = load_data(options.data, offline=options.offline)
@@ -27,7 +29,11 @@ def score(options: ScoreOptions) -> dict[str, Any]:
         return score_predictions(predictions, golds, version=data.version, clusters=clusters, seed=options.seed)
 
     scores = scored(options.predictions)
-    record = {**scores.to_json(), "set_aside": [str(finding) for finding in data.set_aside]}
+    record = {
+        **scores.to_json(),
+        "set_aside": [str(finding) for finding in data.set_aside],
+        "rewritten": [str(finding) for finding in data.rewritten],
+    }
     if options.against is not None:
         record["against"] = compare(scored(options.against), scores, seed=options.seed).to_json()
     return record

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers.trainer_pt_utils import get_parameter_names
 
 from helpers import random_examples, reference_model
 from squadron.data.batches import Order, Schedule
@@ -53,6 +54,17 @@ def by_our_names(reference: Any) -> dict[str, torch.nn.Parameter]:
     return {name.removeprefix("transformer."): value for name, value in reference.named_parameters()}
 
 
+def adamw(reference: Any, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW over the groups of weights that ``transformers``' Trainer makes: biases and LayerNorms do not decay."""
+    decayed = set(get_parameter_names(reference, [torch.nn.LayerNorm], ["bias"]))
+    groups: list[list[torch.nn.Parameter]] = [[], []]
+    for name, value in reference.named_parameters():
+        groups[name in decayed].append(value)
+    assert all(groups), [len(group) for group in groups]
+    settings = [{"params": groups[0], "weight_decay": 0.0}, {"params": groups[1], "weight_decay": weight_decay}]
+    return torch.optim.AdamW(settings, lr=1e-3, foreach=False)
+
+
 def transposed(name: str, value: torch.Tensor) -> torch.Tensor:
     """A tensor of ``transformers`` in our orientation: its Conv1D weights are ``[in, out]``."""
     return value.T if name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")) else value
@@ -81,7 +93,7 @@ def test_weights_train_as_transformers_and_adamw_do(tiny_base_dir: Path, loss: L
     reference = reference_model(tiny_base_dir).double()
     theirs = by_our_names(reference)
     assert theirs.keys() == start.keys()  # the output projection is wte, and is there once
-    optimizer = torch.optim.AdamW(reference.parameters(), lr=1e-3, weight_decay=0.1)
+    optimizer = adamw(reference, 0.1)
     norms = []
     for step in range(7):
         result = trainer.step()
@@ -110,7 +122,7 @@ def test_weights_train_as_transformers_and_adamw_do_at_gpt2s_shape(gpt2_shape_di
     result = trainer.step()
     expected = reference_step(reference, batches.step(0), "full")
     assert result.losses[0] == pytest.approx(expected, rel=1e-5)
-    torch.optim.AdamW(reference.parameters(), lr=1e-3, weight_decay=0.01, foreach=False).step()
+    adamw(reference, 0.01).step()
     theirs = by_our_names(reference)
     ours = dict(model.named_parameters())
     for name, slope in weights._slopes.items():

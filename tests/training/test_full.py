@@ -50,6 +50,18 @@ def test_every_weight_moves_and_counts_once(tiny_base_dir: Path, examples: list[
     assert trainer.model.wte.weight.data_ptr() == trainer.fleet.values.data_ptr()
 
 
+def test_biases_and_norms_do_not_decay(tiny_base_dir: Path, examples: list[Example]) -> None:
+    """Gradients are the same at the first step, so that decay, a share of the weight, is all that differs."""
+    plain, decayed = (trainer_of(tiny_base_dir, examples, weight_decay=[decay]) for decay in (0.0, 0.5))
+    start = {name: value.clone() for name, value in plain.model.state_dict().items()}
+    plain.step()
+    decayed.step()
+    after = decayed.model.state_dict()
+    for name, value in plain.model.state_dict().items():
+        shrunk = 1e-3 * 0.5 * start[name] if value.ndim == 2 else torch.zeros_like(value)
+        torch.testing.assert_close(value - after[name], shrunk, rtol=1e-3, atol=1e-7)
+
+
 def test_bf16_computes_on_copies_and_keeps_small_updates(tiny_base_dir: Path, examples: list[Example]) -> None:
     trainer = trainer_of(tiny_base_dir, examples, dtype=torch.bfloat16, rate=1e-5)
     exact = load_base(str(tiny_base_dir)).model

@@ -72,7 +72,9 @@ class TrainOptions(Options):
         ("attention",), description="Modules to adapt, by name (attn.c_attn ...) or preset (attention, all ...)."
     )
     lr: Annotated[float, Field(gt=0, le=1)] = Field(1e-3, description="Learning rate of AdamW.")
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.01, description="Weight decay of AdamW.")
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.01, description="Weight decay of AdamW; biases and LayerNorms have none."
+    )
     schedule: Schedule = Field("constant", description="How the learning rate moves after the warm-up.")
     warmup_steps: Count = Field(0, description="Steps over which the learning rate rises from 0.")
     gradient_clipping: Annotated[float, Field(ge=0)] = Field(

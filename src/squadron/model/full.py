@@ -45,6 +45,11 @@ class FullWeights(Fleet):
         assert k == 0, k
         return self.values.shape[1]
 
+    def decayed(self, k: int) -> list[Tensor]:
+        """Embeddings and matrices. Biases and LayerNorms keep their size, as under ``transformers``' Trainer."""
+        assert k == 0, k
+        return [numbers for numbers in self._numbers.values() if numbers.ndim > 1]
+
     def gradient_norms(self) -> Tensor:
         """The length of the whole gradient, ``[1]``; weight by weight, as ``torch.nn.utils.clip_grad_norm_``."""
         whole: Tensor = torch.stack([slope.norm() for slope in self._slopes.values()]).norm()

@@ -216,6 +216,10 @@ class Fleet:
         """How many numbers adapter ``k`` trains, counted from what it really has."""
         return int(self.owned[k].sum())
 
+    def decayed(self, k: int) -> list[Tensor]:
+        """Views of what weight decay shrinks of adapter ``k``: all its numbers, as A and B are matrices."""
+        return [self.values[k]]
+
     def start_pass(self, step_seeds: Sequence[int] | None) -> None:
         """Set dropout for the next pass: a seed an adapter in training, None in evaluation."""
         probabilities = tuple(spec.dropout for spec in self.specs)

@@ -1,7 +1,7 @@
 """AdamW for a whole fleet at once: its numbers lie in one matrix ``[K, P]``, a row an adapter.
 
 The arithmetic is that of ``torch.optim.AdamW`` (Loshchilov and Hutter, 2019); every adapter has its own learning rate,
-weight decay and step count.
+weight decay and step count. What decays, the fleet says: of adapters all, of a whole model not its biases and norms.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ class FleetAdamW:
                 continue
             rate = learning_rates[k]
             correction = (1 - _BETA2 ** self.steps[k]) ** 0.5
+            for part in self.fleet.decayed(k):
+                part.mul_(1 - rate * self.weight_decay[k])
             # Piece by piece, which stays in the cache and needs no temporary of a whole model's size.
             pieces = (row.split(_AT_ONCE) for row in (values[k], gradients[k], self.mean[k], self.square[k]))
             for value, gradient, mean, square in zip(*pieces, strict=True):
-                value.mul_(1 - rate * self.weight_decay[k])
                 mean.lerp_(gradient, 1 - _BETA1)
                 square.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
                 spread = (square.sqrt() / correction).add_(_EPSILON)

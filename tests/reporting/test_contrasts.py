@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from squadron.reporting.analysis.contrasts import (
+    PERMUTATIONS,
     as_contrast,
     clustered_error,
     difference_of,
@@ -17,7 +18,7 @@ from squadron.reporting.analysis.contrasts import (
     judged,
 )
 from squadron.reporting.analysis.findings import Contrast
-from squadron.scoring.intervals import cluster_codes
+from squadron.scoring.intervals import Codes, Floats, cluster_codes
 from squadron.scoring.paired import paired_test
 
 UNTESTED = Contrast("f1", "a", "b", 0.0, None, None, None, "untested", 0, None, 0, False, None)
@@ -64,6 +65,55 @@ def test_where_questions_agree_the_test_is_students_over_pairs() -> None:
     assert found.p_value == pytest.approx(students.pvalue)
     low, high = students.confidence_interval()
     assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def old_p_value(values: Floats, codes: Codes) -> float:
+    """Of one pair of runs: the larger of the t-test's and the sign test's, whatever the interval says."""
+    student = 2 * stats.t.sf(abs(values.mean()) / clustered_error(values, codes), codes.max())
+    return float(max(student, paired_test(np.zeros(len(values)), values, codes, permutations=PERMUTATIONS).p_value))
+
+
+def test_few_paragraphs_that_carry_a_difference_widen_its_p_value_as_its_interval() -> None:
+    # Six of 200 questions are gained: a sign test says 2 / 2^6, but the widened interval holds 0.
+    gained, codes = np.repeat([1.0, 0.0], [6, 194]), cluster_codes(None, 200)
+    assert old_p_value(gained, codes) < 0.05
+    found = difference_of(gained[None], codes)
+    assert found.low < 0.0 < found.mean
+    error = (found.mean - found.low) / stats.t.ppf(0.975, 199)  # what the interval's reach towards 0 implies
+    assert found.p_value == pytest.approx(2 * stats.t.sf(found.mean / error, 199))
+    assert difference_of(-gained[None], codes).p_value == pytest.approx(found.p_value)
+
+
+def test_an_interval_of_few_paragraphs_holds_0_where_the_test_does_not_reject_it() -> None:
+    # Five paragraphs cannot be below 2 / 2^5, however many questions they have.
+    values, codes = np.full((1, 100), 0.9), cluster_codes([place // 20 for place in range(100)], 100)
+    assert paired_test(np.zeros(100), values[0], codes).interval.low > 0.0
+    found = difference_of(values, codes)
+    assert found.p_value == 2 / 32
+    assert found.low == 0.0
+    assert difference_of(-values, codes).high == 0.0
+
+
+@pytest.mark.parametrize("pairs", [1, 3])
+def test_p_value_and_interval_agree_where_few_paragraphs_carry_a_difference(pairs: int) -> None:
+    seen = set()
+    for seed in range(60):
+        draw = np.random.default_rng(seed)
+        clusters = int(draw.integers(6, 29))
+        codes = cluster_codes([place // 4 for place in range(4 * clusters)], 4 * clusters)
+        means = draw.uniform(0, 0.3) + np.repeat(draw.normal(0, 0.15, clusters), 4)
+        found = difference_of(draw.normal(means, 0.3, (pairs, 4 * clusters)).clip(-1, 1), codes, seed=seed)
+        rejected = found.p_value < 0.05
+        assert rejected == (not found.low <= 0.0 <= found.high), (seed, found)
+        seen.add(rejected)
+    assert seen == {True, False}
+
+
+def test_many_paragraphs_keep_the_p_value_of_the_tests() -> None:
+    codes = cluster_codes([place // 4 for place in range(200)], 200)
+    for seed in range(20):
+        values = np.random.default_rng(seed).normal(0.04, 0.3, 200).clip(-1, 1)
+        assert difference_of(values[None], codes).p_value == pytest.approx(old_p_value(values, codes))
 
 
 def test_one_pair_is_tested_over_questions_alone() -> None:

@@ -18,7 +18,7 @@ from scipy.special import stdtr, stdtrit
 
 from squadron.reporting.analysis.findings import Contrast, Verdict
 from squadron.scoring.intervals import FEWEST_CLUSTERS, FEWEST_OUTCOMES, Codes, Floats, cluster_bootstrap
-from squadron.scoring.paired import PairedTest, holm, paired_test
+from squadron.scoring.paired import holm, paired_test
 
 PERMUTATIONS = 4000
 SIGNIFICANCE = 0.05
@@ -42,6 +42,12 @@ def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
 
     The p-value is the larger of two: the t-test's with the variances of paragraphs and of pairs added, Satterthwaite's
     degrees of freedom; and that of the exact or sampled sign test over paragraphs, which holds for few of them.
+
+    Where few paragraphs carry the difference (:func:`_few_carry`), the interval over questions is the paired test's,
+    which is widened, and p-value and interval are made to agree: p is below 0.05 if and only if the interval leaves out
+    0. The t-test's error is then no less than what the interval's reach towards 0 implies, as a standard error is read
+    off an interval (Altman and Bland, 2011). And where p is not below 0.05, as the sign test alone may say, 0 is not
+    rejected, so the interval is drawn out to it. Neither is done where many paragraphs carry the difference.
     """
     assert values.ndim == 2, values.shape
     # A trend's weights can carry a question's value past 1, where intervals of shares end.
@@ -49,7 +55,12 @@ def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
     questions = values.mean(axis=0) / scale
     over_questions = paired_test(np.zeros_like(questions), questions, codes, permutations=PERMUTATIONS, seed=seed)
     mean = over_questions.difference
-    ends = [_question_ends(questions, codes, over_questions, pairs=len(values), seed=seed)]
+    few = _few_carry(questions, codes, pairs=len(values))
+    if few or len(values) == 1:
+        ends = [(over_questions.interval.low, over_questions.interval.high)]
+    else:
+        means = cluster_bootstrap(questions, codes, seed=seed)
+        ends = [(float(np.quantile(means, SIGNIFICANCE / 2)), float(np.quantile(means, 1 - SIGNIFICANCE / 2)))]
     errors = [(clustered_error(questions, codes), int(codes.max()))]
     if len(values) > 1:
         pairs = values.mean(axis=1) / scale
@@ -62,28 +73,30 @@ def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
     p_value = over_questions.p_value
     detectable = scale
     if degrees_joined > 0.0:
+        quantile = float(stdtrit(degrees_joined, 1 - SIGNIFICANCE / 2))
+        if few:
+            error = max(error, (mean - low if mean > 0.0 else high - mean) / quantile)
         if error > 0.0:
             p_value = max(p_value, 2.0 * float(stdtr(degrees_joined, -abs(mean) / error)))
-        reach = float(stdtrit(degrees_joined, 1 - SIGNIFICANCE / 2) + stdtrit(degrees_joined, _POWER))
-        # Where nothing differs there is no error to plan with; the interval still has a width.
-        detectable = max(reach * error, (high - low) / 2)
+        # Two or three pairs of runs make the interval wider than their joined error tells.
+        detectable = max((quantile + float(stdtrit(degrees_joined, _POWER))) * error, (high - low) / 2)
+    if few and p_value >= SIGNIFICANCE:
+        low, high = min(low, 0.0), max(high, 0.0)
     return Difference(scale * mean, scale * low, scale * high, p_value, scale * min(1.0, detectable), len(values))
 
 
-def _question_ends(values: Floats, codes: Codes, test: PairedTest, *, pairs: int, seed: int) -> tuple[float, float]:
-    """The ends of the interval over questions.
+def _few_carry(values: Floats, codes: Codes, *, pairs: int) -> bool:
+    """Whether the mean of ``values`` [n] rests on so little that resampling paragraphs cannot tell its error.
 
-    The test's own is widened where the differences sum to little, which for one pair means that few questions differ. A
-    mean over many pairs is small without being rare: there it counts how many clusters carry the difference.
+    For one pair of runs that is a small sum: few questions differ. A mean over many pairs is small without being rare:
+    there it counts how many clusters carry the difference.
     """
     sums = np.bincount(codes, weights=values)
-    spread = float(np.sum(sums**2))
-    carrying = float(np.sum(np.abs(sums))) ** 2 / spread if spread > 0.0 else 0.0
-    if pairs == 1 or len(sums) < FEWEST_CLUSTERS or carrying < FEWEST_OUTCOMES:
-        return test.interval.low, test.interval.high
-    means = cluster_bootstrap(values, codes, seed=seed)
-    low, high = np.quantile(means, [SIGNIFICANCE / 2, 1 - SIGNIFICANCE / 2])
-    return float(low), float(high)
+    carrying = float(np.abs(values).sum())
+    if pairs > 1:
+        spread = float(np.sum(sums**2))
+        carrying = float(np.sum(np.abs(sums))) ** 2 / spread if spread > 0.0 else 0.0
+    return len(sums) < FEWEST_CLUSTERS or carrying < FEWEST_OUTCOMES
 
 
 def clustered_error(values: Floats, codes: Codes) -> float:

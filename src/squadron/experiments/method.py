@@ -15,6 +15,7 @@ from squadron.model.config import Precision
 from squadron.model.full import FullWeights
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.targets import trainable_parameters
 from squadron.model.tokenizer import Tokenizer
 
 
@@ -30,6 +31,14 @@ def adapter_spec(options: TrainOptions) -> LoraSpec | None:
         scaling=options.scaling,
         seed=options.seed,
     )
+
+
+def run_parameters(options: TrainOptions, model: GPT2) -> int:
+    """How many numbers a run trains on this base."""
+    spec = adapter_spec(options)
+    if spec is None:
+        return model.parameter_count
+    return trainable_parameters(model.config, spec.targets, spec.rank)
 
 
 def make_fleet(runs: Sequence[TrainOptions], base: Base) -> tuple[GPT2, Fleet]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from squadron.data.prepared import load_split
 from squadron.experiments.fleet import make_trainer
-from squadron.experiments.material import open_material
+from squadron.experiments.material import Material, open_material
 from squadron.experiments.options import TrainOptions
 from squadron.experiments.sweeps import measure
 from squadron.experiments.sweeps.measure import Trial, training_seconds, try_out
@@ -27,18 +28,29 @@ def test_the_size_fills_a_part_of_what_is_free() -> None:
     assert Trial(None, None, 1000, 1.0).fleet_size(CPU) == 8
 
 
+@pytest.fixture(scope="module")
+def material(byte_base_dir: Path, small_data: Path) -> Material:
+    training = load_split(small_data, "train")
+    where = {"dtype": torch.float32, "device": CPU, "offline": True}
+    return open_material(str(byte_base_dir), str(small_data), training=training, **where)  # type: ignore[arg-type]
+
+
+def run_options(**own: Any) -> TrainOptions:
+    return TrainOptions(**{"base": "b", "data": "d", "out": "o", **own})
+
+
+def test_time_goes_by_the_numbers_that_a_run_trains(material: Material) -> None:
+    by_token, by_parameter = Trial(None, None, None, 1.0), Trial(None, None, None, 0.0, 1.0)
+    for own in ({"rank": 3}, {"rank": 5, "target_modules": ("all",)}, {"method": "full"}):
+        run = run_options(**own)
+        trained = make_trainer(material, [run]).fleet.trainable_parameters(0)
+        tokens = training_seconds(material, {"one": run}, by_token)
+        assert training_seconds(material, {"one": run}, by_parameter) == pytest.approx(trained * tokens), own
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the memory of a process")
-def test_a_trial_measures_what_a_run_takes(byte_base_dir: Path, small_data: Path) -> None:
-    material = open_material(
-        str(byte_base_dir),
-        str(small_data),
-        training=load_split(small_data, "train"),
-        offline=True,
-        dtype=torch.float32,
-        device=CPU,
-    )
-    common = {"base": "b", "data": "d", "out": "o", "target_modules": ("all",)}
-    runs = {f"r{rank}": TrainOptions(**common, rank=rank) for rank in (1, 2048)}
+def test_a_trial_measures_what_a_run_takes(material: Material) -> None:
+    runs = {f"r{rank}": run_options(target_modules=("all",), rank=rank) for rank in (1, 2048)}
     trial = try_out(material, runs)
     assert trial.bytes_per_run is not None
     numbers = make_trainer(material, [runs["r2048"]]).fleet.values.numel()

@@ -16,10 +16,9 @@ from squadron.data.prepared import Split
 from squadron.experiments.evaluate import evaluate_fleet
 from squadron.experiments.fleet import make_batches, make_trainer
 from squadron.experiments.material import Material
+from squadron.experiments.method import run_parameters
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.scores import Subject
-from squadron.model.config import GPT2Config
-from squadron.model.targets import trainable_parameters
 
 _MARGIN = 0.7
 """How much of the free memory fleets may take; the rest is for what else the machine does, and for fragments."""
@@ -66,7 +65,7 @@ def try_out(material: Material, runs: Mapping[str, TrainOptions]) -> Trial:
 
     One that trains all of the base's weights flies alone, and is tried only where all runs do.
     """
-    config = material.base.model.config
+    model = material.base.model
     adapters = [run for run in runs.values() if run.method == "lora"]
     if not adapters:
         longest = max(runs.values(), key=lambda run: run.batch_size * run.max_length)
@@ -74,16 +73,16 @@ def try_out(material: Material, runs: Mapping[str, TrainOptions]) -> Trial:
         alone = _steps(material, longest, 1)
         return Trial(0, alone.bytes, free, alone.seconds_per_token)
     # Length first: it is what the memory of a batch goes by.
-    ordered = sorted(adapters, key=lambda run: (run.batch_size * run.max_length, _parameters(run, config)))
-    lightest, heaviest = min(adapters, key=lambda run: _parameters(run, config)), ordered[-1]
+    ordered = sorted(adapters, key=lambda run: (run.batch_size * run.max_length, run_parameters(run, model)))
+    lightest, heaviest = min(adapters, key=lambda run: run_parameters(run, model)), ordered[-1]
     free = free_bytes(material.device)
     one, three, light = (
         _steps(material, run, size)
         for run, size in ((heaviest, _TRIAL[0]), (heaviest, _TRIAL[1]), (lightest, _TRIAL[1]))
     )
-    more = _parameters(heaviest, config) - _parameters(lightest, config)
+    more = run_parameters(heaviest, model) - run_parameters(lightest, model)
     slope = max(0.0, (three.seconds_per_token - light.seconds_per_token) / more) if more > 0 else 0.0
-    seconds = max(0.0, three.seconds_per_token - slope * _parameters(heaviest, config))
+    seconds = max(0.0, three.seconds_per_token - slope * run_parameters(heaviest, model))
     if one.bytes is None or three.bytes is None:
         return Trial(None, None, free, seconds, slope)
     per_run = max(1, (three.bytes - one.bytes) // (_TRIAL[1] - _TRIAL[0]))
@@ -101,7 +100,7 @@ def training_seconds(material: Material, runs: Mapping[str, TrainOptions], trial
             tokens[key] = sum(
                 len(pack.tokens) for step in range(batches.steps_per_epoch) for pack in batches.step(step)
             )
-        parameters = _parameters(run, material.base.model.config)
+        parameters = run_parameters(run, material.base.model)
         total += run.epochs * tokens[key] * (trial.seconds_per_token + trial.seconds_per_parameter * parameters)
     return total
 
@@ -126,10 +125,6 @@ def _steps(material: Material, run: TrainOptions, size: int) -> _Steps:
     result = trainer.step()
     _synchronize(material.device)
     return _Steps(peak.bytes, (time.perf_counter() - began) / (size * result.tokens))
-
-
-def _parameters(run: TrainOptions, config: GPT2Config) -> int:
-    return trainable_parameters(config, run.target_modules, run.rank)
 
 
 def answering_seconds(material: Material, split: Split, options: EvaluateOptions, max_length: int) -> float:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.prepared import load_split
-from squadron.experiments.material import Material, open_material
-from squadron.experiments.options import TrainOptions
+from squadron.experiments.material import open_material
+from squadron.experiments.method import run_parameters
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.sweeps.measure import answering_seconds, training_seconds, try_out
 from squadron.experiments.sweeps.planning import plan_fleets
@@ -21,7 +21,6 @@ from squadron.experiments.sweeps.start import (
     read_plan,
     train_options,
 )
-from squadron.model.targets import trainable_parameters
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 
 
@@ -45,10 +44,10 @@ def preview(options: SweepOptions) -> dict[str, Any]:
             run.name: train_options(options, plan, run, data=data, out=Path(options.out) / "runs" / run.name)
             for run in plan.runs
         }
-        config = material.base.model.config
+        model = material.base.model
         trial = try_out(material, runs)
         size = options.fleet_size or trial.fleet_size(device)
-        fleets = plan_fleets(runs, config, size=size)
+        fleets = plan_fleets(runs, model, size=size)
         trials = {"lora": trial}
         training = 0.0
         for method in ("lora", "full"):
@@ -67,7 +66,7 @@ def preview(options: SweepOptions) -> dict[str, Any]:
                 "name": run.name,
                 "status": "planned",
                 "changes": dict(run.changes),
-                "trainable_parameters": _trainable(runs[run.name], material),
+                "trainable_parameters": run_parameters(runs[run.name], model),
             }
             for run in plan.runs
         ],
@@ -81,10 +80,3 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         "answering_seconds": answering,
         "seconds": training + answering,
     }
-
-
-def _trainable(run: TrainOptions, material: Material) -> int:
-    """How many numbers a run trains."""
-    if run.method == "full":
-        return material.base.model.parameter_count
-    return trainable_parameters(material.base.model.config, run.target_modules, run.rank)

@@ -42,7 +42,12 @@ def test_the_verb_from_preview_to_leaderboard(
     }
     assert [fleet["runs"] for fleet in preview.record["fleets"]] == [["r2-lr1e-2", "r3-lr1e-2"]]
     assert preview.record["seconds"] > 0
-    assert "training   about" in squadron(*command, "--dry-run").out
+    shown = squadron(*command, "--dry-run").out
+    assert "training   about" in shown
+    assert "as `best:` says" not in shown
+    with (tmp_path / "grid.yaml").open("a") as file:
+        file.write("best: {split: test, max_new_tokens: 4}\n")
+    assert "for the best runs and the base as `best:` says" in squadron(*command, "--dry-run").out
     assert not (tmp_path / "sweep").exists()
 
     made = squadron(*command, "--json")

@@ -127,4 +127,6 @@ def _show_preview(out: rich.console.Console, record: dict[str, Any]) -> None:
         ("training", f"about {clock(record['training_seconds'])} on this machine, {record['precision']}"),
         ("answering", f"about {clock(record['answering_seconds'])}, the untouched base included"),
     ]
+    if record["best_seconds"]:
+        rows.append(("best", f"about {clock(record['best_seconds'])}, for the best runs and the base as `best:` says"))
     out.print(two_columns(rows))

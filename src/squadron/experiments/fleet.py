@@ -71,6 +71,12 @@ def make_batches(material: Material, run: TrainOptions, examples: Sequence[Examp
     )
 
 
+def last_step(run: TrainOptions, batches: Schedule) -> int:
+    """The step after which a run's training ends: that of its last epoch, or an earlier one that was asked for."""
+    total = run.epochs * batches.steps_per_epoch
+    return min(total, run.max_steps or total)
+
+
 def make_trainer(
     material: Material, runs: Sequence[TrainOptions], examples: Sequence[Example] | None = None
 ) -> FleetTrainer:
@@ -121,7 +127,7 @@ class FleetJob:
     @property
     def last_step(self) -> int:
         """The step after which training ends."""
-        return min(self.trainer.total_steps, self.options.max_steps or self.trainer.total_steps)
+        return last_step(self.options, self.trainer.batches)
 
     @property
     def steps_per_epoch(self) -> int:

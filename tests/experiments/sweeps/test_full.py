@@ -13,6 +13,7 @@ from squadron.errors import ConfigError
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.options_sweep import SweepOptions
+from squadron.experiments.sweeps import preview as previewing
 from squadron.experiments.sweeps.preview import preview
 from squadron.experiments.sweeps.sweep import sweep
 from squadron.experiments.train import train
@@ -80,6 +81,17 @@ def test_full_runs_fly_alone_and_end_as_they_would_outside(
         load_file(tmp_path / "sweep" / "runs" / name / "model" / "model.safetensors") for name in ("all", "all-fast")
     )
     assert any(not torch.equal(one[key], two[key]) for key in one)  # each began from the base, and went its own way
+
+
+def test_a_preview_counts_what_the_best_run_of_each_method_and_the_base_are_asked(
+    byte_base_dir: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = {"validation": 1.0, "test": 100.0}
+    monkeypatch.setattr(previewing, "answering_seconds", lambda _material, split, *_: seconds[split.name])
+    monkeypatch.setattr(previewing, "training_seconds", lambda *_: 0.0)
+    for config, best in ((CONFIG, 300.0), (CONFIG.partition("best:")[0], 0.0)):  # an adapter, a full run, the base
+        planned = preview(options(tmp_path, byte_base_dir, small_data, config))
+        assert (planned["answering_seconds"], planned["best_seconds"], planned["seconds"]) == (5, best, 5 + best)
 
 
 def test_the_best_may_be_a_full_run(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ def test_time_goes_by_the_numbers_that_a_run_trains(material: Material) -> None:
         assert training_seconds(material, {"one": run}, by_parameter) == pytest.approx(trained * tokens), own
 
 
+def test_time_goes_by_the_steps_that_are_made(material: Material) -> None:
+    trial = Trial(None, None, None, 1.0)
+    whole = training_seconds(material, {"whole": run_options(epochs=4)}, trial)  # 4 epochs of 3 steps
+    for steps, share in ((3, 1 / 4), (6, 1 / 2), (12, 1), (99, 1)):
+        cut = {"cut": run_options(epochs=4, max_steps=steps)}
+        assert training_seconds(material, cut, trial) == pytest.approx(share * whole), steps
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the memory of a process")
 def test_a_trial_measures_what_a_run_takes(material: Material) -> None:
     runs = {f"r{rank}": run_options(target_modules=("all",), rank=rank) for rank in (1, 2048)}

@@ -14,7 +14,7 @@ import torch
 
 from squadron.data.prepared import Split
 from squadron.experiments.evaluate import evaluate_fleet
-from squadron.experiments.fleet import make_batches, make_trainer
+from squadron.experiments.fleet import last_step, make_batches, make_trainer
 from squadron.experiments.material import Material
 from squadron.experiments.method import run_parameters
 from squadron.experiments.options import EvaluateOptions, TrainOptions
@@ -95,13 +95,14 @@ def training_seconds(material: Material, runs: Mapping[str, TrainOptions], trial
     total = 0.0
     for run in runs.values():
         key = (run.max_length, run.batch_size, run.gradient_accumulation, run.order, run.seed)
+        batches = make_batches(material, run)
         if key not in tokens:
-            batches = make_batches(material, run)
             tokens[key] = sum(
                 len(pack.tokens) for step in range(batches.steps_per_epoch) for pack in batches.step(step)
             )
         parameters = run_parameters(run, material.base.model)
-        total += run.epochs * tokens[key] * (trial.seconds_per_token + trial.seconds_per_parameter * parameters)
+        epochs = last_step(run, batches) / batches.steps_per_epoch
+        total += epochs * tokens[key] * (trial.seconds_per_token + trial.seconds_per_parameter * parameters)
     return total
 
 

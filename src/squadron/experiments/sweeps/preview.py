@@ -60,6 +60,11 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         split = load_split(data, evaluation.split)
         longest = max(run.max_length for run in runs.values())
         answering = (len(runs) + 1) * answering_seconds(material, split, evaluation, longest)
+        best = 0.0
+        if plan.config.best is not None:
+            final = evaluate_options(options, plan, plan.config.best)
+            methods = {run.method for run in runs.values()}  # the best run of each answers, and so does the base
+            best = (len(methods) + 1) * answering_seconds(material, load_split(data, final.split), final, longest)
     return {
         "runs": [
             {
@@ -78,5 +83,6 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         # Without what halving saves: that is known only once runs are dropped.
         "training_seconds": training,
         "answering_seconds": answering,
-        "seconds": training + answering,
+        "best_seconds": best,
+        "seconds": training + answering + best,
     }

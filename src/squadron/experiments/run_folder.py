@@ -89,14 +89,20 @@ class RunFolder:
     def _take(self) -> None:
         with explain_os_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / LOCK)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                raise RunError(f"--out {self.path}: in use by another process; {self.when_busy}") from None
+            if not self.try_take():
+                raise RunError(f"--out {self.path}: in use by another process; {self.when_busy}")
+
+    def try_take(self) -> bool:
+        """Lock the folder, which exists, for this process; False where another one has it."""
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return False
         self._lock = lock
         for leftover in self.path.glob(".*.part"):  # of a write that was killed
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+        return True
 
     def release(self) -> None:
         """Let other processes use the folder."""

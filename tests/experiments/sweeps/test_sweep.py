@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file
 
 from squadron.errors import ConfigError, InterruptedRunError, RunError
@@ -23,7 +25,9 @@ from squadron.experiments.fleet import FleetTrainer
 from squadron.experiments.options import EvaluateOptions, TrainOptions
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.progress import Reporter
+from squadron.experiments.run_folder import RunFolder
 from squadron.experiments.sweeps import job as sweep_job
+from squadron.experiments.sweeps import leading
 from squadron.experiments.sweeps.folder import SweepFolder
 from squadron.experiments.sweeps.grid import PlannedRun
 from squadron.experiments.sweeps.sweep import sweep
@@ -250,7 +254,7 @@ def test_joining_leaves_the_record_to_the_leader_and_waits_no_longer_than_asked(
     done = place.read_bytes()
     assert sweep(options(small), join=True)["status"] == "joined"
     assert place.read_bytes() == done
-    # A leader that was killed before it planned: whoever joined waits, until a person has enough.
+    # A leader that has yet to plan: whoever joined waits, until a person has enough.
     place.write_text(json.dumps({**json.loads(done), "status": "running", "fleets": []}))
     asked: list[float] = []
 
@@ -260,9 +264,84 @@ def test_joining_leaves_the_record_to_the_leader_and_waits_no_longer_than_asked(
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("squadron.experiments.sweeps.leading.time.sleep", pause)
-    with pytest.raises(InterruptedRunError, match="run the same command with --join"):
+    with (
+        FileLock(tmp_path / "sweep" / ".lock"),
+        pytest.raises(InterruptedRunError, match="run the same command with --join"),
+    ):
         sweep(options(small), join=True)
     assert asked
+
+
+def test_one_of_those_that_joined_leads_where_the_leader_was_killed_before_it_planned(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\nevaluate: {max_new_tokens: 5}\n"
+    chosen = options(small, fleet_size=1)
+
+    class Killed(BaseException):
+        """No handler of the sweep's runs, as none does when a process is killed."""
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leading, "plan_fleets", killed)
+        with pytest.raises(Killed):
+            sweep(chosen)
+    place = tmp_path / "sweep" / "sweep.json"
+    left = json.loads(place.read_text())
+    assert (left["status"], left["fleets"]) == ("running", [])
+    both, ended, notes = threading.Barrier(2), [], []
+    take, results = RunFolder.try_take, {}
+
+    def together(self: RunFolder) -> bool:
+        if isinstance(self, SweepFolder) and not both.broken:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(60)  # both see at the same time that nobody leads
+            both.abort()
+        return take(self)
+
+    class Ends(Listener):
+        def run_ended(self, event: RunEnded) -> None:
+            ended.append(event.run)
+
+    class Notes(Reporter):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    def join(name: str) -> None:
+        results[name] = sweep(chosen, join=True, listeners=[Ends()], reporter=Notes())
+
+    monkeypatch.setattr(RunFolder, "try_take", together)
+    helpers = [threading.Thread(target=join, args=(name,)) for name in "ab"]
+    for helper in helpers:
+        helper.start()
+    for helper in helpers:
+        helper.join()
+    assert sorted(result["status"] for result in results.values()) == ["done", "joined"]
+    assert [note for note in notes if "leader is gone" in note] == [
+        f"{tmp_path / 'sweep'}: its leader is gone and had planned nothing; this process leads now"
+    ]
+    record = json.loads(place.read_text())
+    assert (record["status"], len(record["fleets"])) == ("done", 2)
+    assert sorted(ended) == sorted(run["name"] for run in record["runs"])
+
+
+def test_a_person_who_stops_the_one_that_took_over_is_told_to_resume(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2]}\n"
+    sweep(options(small))
+    place = tmp_path / "sweep" / "sweep.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), "status": "running", "fleets": []}))
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(leading, "plan_fleets", stop)
+    with pytest.raises(InterruptedRunError, match="run the same command with --resume"):
+        sweep(options(small), join=True)
+    assert json.loads(place.read_text())["status"] == "interrupted"
 
 
 def test_questions_are_prepared_within_the_folder_wherever_that_is(
@@ -287,6 +366,9 @@ def test_questions_are_prepared_within_the_folder_wherever_that_is(
     assert json.loads((here / "data" / "data.json").read_text())["settings"]["train_size"] == 6
     assert [path.name for path in here.glob(".*.part")] == []
     assert [path.name for path in here.parent.iterdir()] == ["here"]  # that may be another disk, or not ours
+    (here / "data").rename(here / "elsewhere")  # as where the leader was killed before it moved them there
+    with pytest.raises(RunError, match=r"--join \.: its questions are not there; .* --resume in place of --join"):
+        sweep(more, join=True)
 
 
 def test_halving_drops_the_worst_after_few_epochs(options: Options, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from squadron.experiments.sweeps.leaderboard import CSV_FILE, compare_settings, 
 from squadron.experiments.sweeps.measure import try_out
 from squadron.experiments.sweeps.planning import plan_fleets
 from squadron.experiments.sweeps.start import evaluate_options, plan_rungs, train_options
+from squadron.experiments.train import check_facts
 from squadron.files import sha256_file
 from squadron.model.lora import Fleet
 
@@ -89,11 +90,13 @@ class SweepRun:
         )
         self.changes: dict[str, Mapping[str, Any]] = {}
         self.failed: dict[str, str] = {}
+        self.leads = False
         self._began = time.monotonic()
         self._seconds_before = float(folder.record.get("seconds", 0.0))
 
     def lead(self, source: RunSource) -> dict[str, Any]:
         """Bring the sweep to its end."""
+        self.leads = True
         facts = self.job.material.facts()
         if self.plan.config.best is not None:
             facts["data"] = {
@@ -122,8 +125,11 @@ class SweepRun:
             self.reporter.finish()
         return self._finish(results)
 
-    def join(self) -> dict[str, Any]:
-        """Work on the fleets of a sweep that another process leads, until nothing is left of them."""
+    def join(self, source: RunSource) -> dict[str, Any]:
+        """Work on the fleets of a sweep that another process leads, until nothing is left of them.
+
+        Where that one was killed before it planned any, this process leads in its place.
+        """
         for run in self.plan.runs:
             self._know(run)
         flown: list[str] = []
@@ -131,20 +137,36 @@ class SweepRun:
             record = SweepFolder.open(self.folder.path, kind="sweep").record
             fleets = [fleet for fleet in record.get("fleets", []) if fleet not in flown]
             if fleets:
-                self._fly(fleets, leading=False)
+                self._fly(fleets)
                 flown += fleets
             elif flown or record["status"] != "running":
                 break
+            elif self._take_over():
+                return self.lead(source)
             else:  # it is about to be planned
                 self.job.check_interruption(0)
                 time.sleep(_PAUSE_SECONDS)
         return self._result(self._entries(), status="joined")
 
-    def note_end(self, status: str, *, leading: bool) -> int:
+    def _take_over(self) -> bool:
+        """Whether the leader is gone and left nothing to fly, and the folder is now locked for this process. Only one
+        of those that joined can have the lock; the others find the fleets that it plans."""
+        if not self.folder.try_take():
+            return False
+        # It may have planned or ended in the meantime.
+        self.folder.record = SweepFolder.open(self.folder.path, kind="sweep").record
+        if self.folder.record["status"] != "running" or self.folder.record.get("fleets"):
+            self.folder.release()
+            return False
+        check_facts(self.folder, self.job.material.facts())
+        self.reporter.note(f"{self.folder.path}: its leader is gone and had planned nothing; this process leads now")
+        return True
+
+    def note_end(self, status: str) -> int:
         """Write down how it ended, as far as that can be; returns how many runs are done."""
         try:
             entries = self._entries()
-            if leading:
+            if self.leads:
                 self._write(entries, status)
             return sum(entry["status"] in ("done", "stopped") for entry in entries)
         except Exception as problem:  # the error under way matters more
@@ -175,10 +197,10 @@ class SweepRun:
         names = {run.name for run in batch}
         return [fleet for fleet in self.folder.record["fleets"] if names & set(self.folder.runs_of(fleet))]
 
-    def _fly(self, fleets: Sequence[str], *, leading: bool = True) -> None:
+    def _fly(self, fleets: Sequence[str]) -> None:
         def after() -> None:
             entries = self._entries()
-            if leading:
+            if self.leads:
                 self._write(entries, "running")
             self.reporter.reach(sum(entry["status"] in FINAL for entry in entries))
 

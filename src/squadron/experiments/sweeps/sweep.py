@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from squadron.data.prepared import load_split
-from squadron.errors import ConfigError, InterruptedRunError
+from squadron.errors import ConfigError, InterruptedRunError, RunError
 from squadron.experiments.events import Listener, Stream
 from squadron.experiments.interrupt import graceful_interrupt
 from squadron.experiments.material import Material, open_material
@@ -42,9 +42,10 @@ def sweep(
 ) -> dict[str, Any]:
     """Train and score all runs of a configuration; return the leaderboard and what else came of it.
 
-    ``join`` works on the fleets of a sweep that another process leads. ``engine`` is what ``options.engine`` names
-    unless it is given, and ``source`` the whole plan. Raises a :class:`squadron.errors.SquadronError` for what a user
-    can cause; runs that fail or diverge are told in the result, with why.
+    ``join`` works on the fleets of a sweep that another process leads, and leads it where that one was killed before it
+    planned them. ``engine`` is what ``options.engine`` names unless it is given, and ``source`` the whole plan. Raises
+    a :class:`squadron.errors.SquadronError` for what a user can cause; runs that fail or diverge are told in the
+    result, with why.
     """
     reporter = reporter or Reporter()
     plan = read_plan(options)
@@ -63,16 +64,18 @@ def sweep(
                 names = ", ".join(plan.config.data_options)
                 reporter.note(f"--dataset {data}: prepared already; {names} of the configuration change nothing")
             run = SweepRun(options, plan, folder, material, data, stream, reporter, interruption, engine)
-            return run.join() if join else run.lead(source or WholePlan(plan))
+            source = source or WholePlan(plan)
+            return run.join(source) if join else run.lead(source)
     except (InterruptedRunError, KeyboardInterrupt):
-        done = 0 if run is None else run.note_end("interrupted", leading=not join)
+        done = 0 if run is None else run.note_end("interrupted")
+        helps = join and not (run is not None and run.leads)
         raise InterruptedRunError(
             f"{folder.path}: stopped with {done} of {plan.total} runs done; nothing is lost: "
-            f"run the same command with --{'join' if join else 'resume'}"
+            f"run the same command with --{'join' if helps else 'resume'}"
         ) from None
     except Exception:
         if run is not None:
-            run.note_end("failed", leading=not join)
+            run.note_end("failed")
         elif folder.is_new:
             folder.discard()  # nothing was made, so the same command can be given again, put right
         raise
@@ -109,6 +112,11 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
     data = options.dataset if is_prepared(options.dataset) else str(folder.path / "data")
     # Within the folder: what is beside it may be another disk, or not ours to write.
     fresh = folder.path / ".data.part"
+    if join and data != options.dataset and not is_prepared(data):
+        raise RunError(
+            f"--join {folder.path}: its questions are not there; try again, or, where its leader was killed, "
+            f"give --resume in place of --join"
+        )
     making = data != options.dataset and not join and (folder.replaces or not is_prepared(data))
     if making:
         prepare_data(options, plan, fresh)

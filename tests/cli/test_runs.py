@@ -14,10 +14,10 @@ from filelock import FileLock
 
 from cli.conftest import Squadron
 from squadron.data.prepared import load_split
-from squadron.experiments import runs
+from squadron.experiments import runs, upkeep
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.options import EvaluateOptions, TrainOptions, checked
-from squadron.experiments.options_runs import RunsListOptions
+from squadron.experiments.options_runs import RunsListOptions, RunsPruneOptions
 from squadron.experiments.train import train
 from squadron.scoring.predictions import write_predictions
 
@@ -117,7 +117,7 @@ def test_a_sweep_is_listed_by_what_it_ranks_by(squadron: Squadron, sweep: Path, 
     promoted = squadron("runs", "promote", sweep, "--out", tmp_path / "best", "--json").record
     assert promoted["run"].endswith("r4")
     pruned = squadron("runs", "prune", sweep, "--keep", "2", "--json").record
-    assert [Path(one["path"]).name for one in pruned["paths"]] == ["r8"]
+    assert pruned["pruned"] == ["r8"]
 
 
 def test_a_thousand_runs_take_two_files_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,8 +170,52 @@ def test_prune_removes_what_was_asked_for_and_only_with_yes(squadron: Squadron, 
     assert gone == {
         f"runs/{name}/{file}" for name in ("r4", "r8", "r16") for file in ("checkpoint.safetensors", "last/weights")
     }
+
+
+def test_prune_keeps_what_is_known_of_the_losing_runs(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
+    before, listed = files(sweep), squadron("runs", sweep, "--json").record["runs"]
+    told = squadron("runs", "prune", sweep, "--keep", 2)
+    assert "r4/adapter" in told.out
+    assert "runs pruned: 1; record, scores and answers stay; to train a pruned run again, remove its folder" in told.out
+    assert files(sweep) == before
+    done = squadron("runs", "prune", sweep, "--keep", 2, "--yes", "--json").record
+    assert (done["pruned"], done["bytes"]) == (["r4"], 650)
+    weights = ("adapter/weights", "last/weights", "checkpoint.safetensors")
+    assert before - files(sweep) == {f"runs/r4/{file}" for file in weights}
+    assert squadron("runs", sweep, "--json").record["runs"] == [
+        {**row, "pruned": True} if row["name"] == "r4" else row for row in listed
+    ]
+    assert "done, pruned" in squadron("runs", sweep).out
+    assert "done, pruned" in squadron("runs", "show", sweep / "runs" / "r4").out
+    again = squadron("runs", "prune", sweep, "--keep", 2, "--yes", "--json").record
+    assert (again["pruned"], again["paths"]) == ([], [])
+    refused = squadron("runs", "promote", sweep / "runs" / "r4", "--out", tmp_path / "best")
+    assert (refused.code, "its weights were pruned; to train a pruned run again" in refused.err) == (2, True)
+    # By the test scores r4 is the best. It counts neither as one of those to keep, nor as one to promote.
+    by_test = ("--split", "test", "--decoding", "span")
+    assert squadron("runs", "prune", sweep, "--keep", 1, *by_test, "--json").record["pruned"] == ["r8"]
+    promoted = squadron("runs", "promote", sweep, *by_test, "--out", tmp_path / "best", "--json").record
+    assert promoted["run"].endswith("r16")
+
+
+def test_a_prune_that_was_killed_is_finished_by_the_next(
+    squadron: Squadron, sweep: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """No handler runs, as none does when a process is killed."""
+
+    def killed(_: Path) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upkeep.shutil, "rmtree", killed)
+        with pytest.raises(Killed):
+            upkeep.prune(RunsPruneOptions(folder=str(sweep), keep=2, yes=True))
+    assert not (sweep / "runs" / "r4" / "checkpoint.safetensors").exists()
+    assert (sweep / "runs" / "r4" / "adapter").exists()
+    assert json.loads((sweep / "runs" / "r4" / "run.json").read_text())["pruned"]  # nobody takes it for a whole one
     squadron("runs", "prune", sweep, "--keep", 2, "--yes")
-    assert sorted(path.name for path in (sweep / "runs").iterdir()) == ["r16", "r32", "r8"]
+    assert not (sweep / "runs" / "r4" / "adapter").exists()
 
 
 def test_prune_leaves_alone_what_is_in_use_or_elsewhere(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
@@ -181,9 +225,11 @@ def test_prune_leaves_alone_what_is_in_use_or_elsewhere(squadron: Squadron, swee
     with FileLock(sweep / "runs" / "r4" / ".lock"):
         record = squadron("runs", "prune", sweep, "--keep", 1, "--yes", "--json").record
     assert sorted(record["skipped"]) == ["link", "r4"]
+    assert record["pruned"] == ["r16"]
     with FileLock(sweep / ".lock"):
         assert "its sweep is under way" in squadron("runs", "prune", sweep, "--keep", 1, "--yes").err
-    assert sorted(path.name for path in (sweep / "runs").iterdir()) == ["link", "r32", "r4", "r8"]
+    with_weights = [path.name for path in (sweep / "runs").iterdir() if (path / "adapter").is_dir()]
+    assert sorted(with_weights) == ["link", "r32", "r4", "r8"]
     assert files(elsewhere) == before
 
 

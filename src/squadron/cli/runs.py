@@ -19,6 +19,7 @@ from squadron.experiments.options_runs import (
     RunsPruneOptions,
     RunsShowOptions,
 )
+from squadron.experiments.run_folder import TRAIN_AGAIN
 
 
 class _ListByDefault(TyperGroup):
@@ -73,7 +74,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(group, "prune", RunsPruneOptions)
     def prune(options: RunsPruneOptions, console: Console) -> int:
-        """Remove checkpoints, last adapters or losing runs; without --yes, only tell what would go."""
+        """Remove checkpoints, last adapters or the weights of losing runs; without --yes, only tell what would go."""
         from squadron.experiments.upkeep import prune as run
 
         record = run(options)
@@ -98,7 +99,7 @@ def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
     for run in record["runs"]:
         table.add_row(
             run["name"],
-            run["status"],
+            _status(run),
             _points(run, "exact_match"),
             _points(run, "f1"),
             "-" if run["trainable_parameters"] is None else f"{run['trainable_parameters']:,}",
@@ -111,6 +112,10 @@ def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
         out.print(f"{record['promoted']['run']} is now {record['promoted']['out']}", soft_wrap=True)
 
 
+def _status(run: dict[str, Any]) -> str:
+    return f"{run['status']}, pruned" if run.get("pruned") else str(run["status"])
+
+
 def _points(scores: dict[str, Any], name: str) -> str:
     if scores[name] is None:
         return "-"
@@ -119,7 +124,7 @@ def _points(scores: dict[str, Any], name: str) -> str:
 
 def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
     told = record["record"]
-    rows = [("run", record["folder"]), ("status", told["status"] + (f": {told['reason']}" if "reason" in told else ""))]
+    rows = [("run", record["folder"]), ("status", _status(told) + (f": {told['reason']}" if "reason" in told else ""))]
     counts = ("trainable_parameters", "steps", "best_step")
     rows += [(key.replace("_", " "), f"{told[key]:,}") for key in counts if told.get(key) is not None]
     rows += [(key.replace("_", " "), f"{told[key]:.4f}") for key in ("loss", "validation_loss") if told.get(key)]
@@ -171,5 +176,9 @@ def _show_pruned(out: rich.console.Console, record: dict[str, Any]) -> None:
         out.print(f"{one['path']}  {megabytes(one['bytes'])}", soft_wrap=True)
     for name in record["skipped"]:
         out.print(f"{name}: in use, or a link; left alone")
+    if record["pruned"]:
+        out.print(
+            f"runs pruned: {len(record['pruned']):,}; record, scores and answers stay; {TRAIN_AGAIN}", soft_wrap=True
+        )
     total = f"{len(record['paths']):,} paths, {megabytes(record['bytes'])}"
     out.print(f"removed {total}" if record["removed"] else f"would remove {total}; add --yes to do it")

@@ -15,6 +15,7 @@ from squadron.cli.output import Console, megabytes, two_columns
 from squadron.cli.sweep_table import SweepTable, clock
 from squadron.errors import ConfigError
 from squadron.experiments.options_sweep import SweepOptions
+from squadron.experiments.run_folder import TRAIN_AGAIN
 
 _SHOWN = 12
 """Runs on the leaderboard that is printed; the file has all."""
@@ -98,6 +99,8 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     for run in runs:
         if run["status"] in ("failed", "diverged", "stopped"):
             out.print(f"{run['name']} {run['status']}: {run.get('reason', 'no reason is known')}", soft_wrap=True)
+    if pruned := sum(run.get("pruned", False) for run in runs):
+        out.print(f"runs pruned: {pruned:,}; record, scores and answers stay; {TRAIN_AGAIN}", soft_wrap=True)
     out.print(f"{clock(record['seconds'])}; all runs: {record['leaderboard']}", soft_wrap=True)
 
 

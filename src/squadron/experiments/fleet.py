@@ -160,6 +160,7 @@ class FleetJob:
         truncation = self.material.examples(self.options.max_length)[1].to_json()
         for k, member in enumerate(self.members):
             trainable = self.trainer.fleet.trainable_parameters(k)
+            member.folder.record.pop("pruned", None)
             member.folder.update(
                 status="running",
                 seed=self.options.seed,

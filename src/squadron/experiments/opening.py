@@ -12,7 +12,7 @@ import torch
 
 from squadron.errors import RunError
 from squadron.experiments.pocket import base_location
-from squadron.experiments.run_folder import RunFolder
+from squadron.experiments.run_folder import TRAIN_AGAIN, RunFolder
 from squadron.model.adapters import WEIGHTS, load_adapter
 from squadron.model.checkpoint import WEIGHTS as MODEL_WEIGHTS
 from squadron.model.checkpoint import Base, load_base
@@ -55,6 +55,8 @@ def run_base(path: Path) -> str:
 
 def _require_kept(folder: RunFolder, which: str = "adapter") -> Path:
     kept = kept_at(folder, which)
+    if folder.record.get("pruned"):
+        raise RunError(f"{folder.path}: its weights were pruned; {TRAIN_AGAIN}")
     if not kept.is_dir():
         status = folder.record["status"]
         raise RunError(f"{folder.path}: has no {kept.name} yet (status: {status}); train it to its end")
@@ -72,7 +74,8 @@ def open_run(
 ) -> OpenRun:
     """Open a run's best adapter (or its ``last``) on its base, which is loaded unless it is given.
 
-    Raises :class:`RunError` where the run has no adapter yet, and where the base is not the one it was trained on.
+    Raises :class:`RunError` where the run has no adapter yet, or none any more, and where the base is not the one it
+    was trained on.
     """
     folder = RunFolder.open(path)
     kept = _require_kept(folder, which)

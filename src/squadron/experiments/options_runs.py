@@ -45,7 +45,9 @@ class RunsPruneOptions(Options):
     """Options of ``runs prune``."""
 
     folder: str = Field(description="Sweep folder, or any folder of run folders.", json_schema_extra={"argument": True})
-    keep: Positive | None = Field(None, description="Remove all scored runs but so many of the best.")
+    keep: Positive | None = Field(
+        None, description="Remove the weights of all scored runs but so many of the best; scores and answers stay."
+    )
     checkpoints: bool = Field(False, description="Remove the checkpoints of runs that are done.")
     last: bool = Field(False, description="Remove the last adapter of runs that are done; the best one stays.")
     split: str | None = Field(

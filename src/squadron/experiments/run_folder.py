@@ -16,6 +16,8 @@ from squadron.files import explain_os_errors, read_json, write_json, write_text
 SCHEMA = 1
 RECORD = "run.json"
 LOCK = ".lock"
+TRAIN_AGAIN = "to train a pruned run again, remove its folder and give the command that made it, with --resume"
+"""What to do about a run whose record says ``pruned``: its weights are gone, all else is there."""
 
 
 class RunFolder:

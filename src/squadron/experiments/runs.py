@@ -71,13 +71,17 @@ def find_runs(folder: Path) -> list[Path]:
 
 
 def best_run(rows: Sequence[Mapping[str, Any]], folder: Path, *, split: str, decoding: str) -> Path:
-    """The folder of the best run among :func:`read_runs`' records. Raises :class:`RunError` where none has scores."""
-    if rows[0]["f1"] is None:
+    """The folder of the best run among :func:`read_runs`' records that was not pruned.
+
+    Raises :class:`RunError` where none has scores.
+    """
+    best = next((row for row in rows if row["f1"] is not None and not row.get("pruned")), None)
+    if best is None:
         raise RunError(
             f"{folder}: no run has scores on {split} by {decoding}; make them with: squadron evaluate RUN "
             f"--split {split} --decoding {decoding}"
         )
-    return Path(rows[0]["folder"])
+    return Path(best["folder"])
 
 
 def show_run(options: RunsShowOptions) -> dict[str, Any]:
@@ -117,8 +121,7 @@ def _row(path: Path, split: str, decoding: str) -> dict[str, Any]:
         record = _record(path)
         row |= {"status": record.get("status"), "config": record["config"]}
         row |= {key: record.get(key) for key in _TRAINED}
-        if "reason" in record:
-            row["reason"] = record["reason"]
+        row |= {key: record[key] for key in ("reason", "pruned") if key in record}
         found = _scores(path).get("splits", {}).get(split, {}).get("decodings", {}).get(decoding, {})
         row |= {key: found.get(key) for key in _SCORED}
     except SquadronError as problem:

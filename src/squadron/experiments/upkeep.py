@@ -13,18 +13,22 @@ from filelock import FileLock, Timeout
 
 from squadron.errors import ConfigError, RunError
 from squadron.experiments.options_runs import RunsPromoteOptions, RunsPruneOptions
-from squadron.experiments.run_folder import LOCK, RECORD
+from squadron.experiments.run_folder import LOCK, RECORD, TRAIN_AGAIN
 from squadron.experiments.runs import SWEEP, best_run, ranked_by, read_runs
 from squadron.files import atomic_folder, explain_os_errors, read_json, write_json
 
 _CHECKPOINT = "checkpoint.safetensors"
 _ENDED = ("done", "diverged")
 """Runs that no ``--resume`` will go on with; those of any other status need their checkpoints."""
+_WEIGHTS = (_CHECKPOINT, "last", "adapter", "model")
+"""What goes of a run that is pruned. Record, scores, answers and curves stay: a sweep that is resumed leaves it alone,
+and leaderboards and reports tell of it as before."""
 _NOT_COPIED = (LOCK, _CHECKPOINT, "last")
 
 
 def prune(options: RunsPruneOptions) -> dict[str, Any]:
-    """Remove what the options name, or with ``yes`` absent only tell it; return the paths with their bytes.
+    """Remove what the options name, or with ``yes`` absent only tell it; return the paths with their bytes, and the
+    names of the runs whose weights go (``pruned``).
 
     Nothing else goes: a run that is in use, is not scored or is reached by a link stays, and so does every file that
     is no part of a run. Raises :class:`ConfigError` where nothing is asked for, and :class:`RunError` where the folder
@@ -52,6 +56,9 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
         split, decoding = ranked_by(source, options.split, options.decoding)
         rows = read_runs(source, split=split, decoding=decoding, by=options.by)
         source = best_run(rows, source, split=split, decoding=decoding)
+    record = read_json(source / RECORD, what="the record of a run", error=RunError)
+    if record.get("pruned"):
+        raise RunError(f"{source}: its weights were pruned; {TRAIN_AGAIN}")
     if not any((source / kept).is_dir() for kept in ("adapter", "model")):
         raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
     if source.resolve() in out.resolve().parents:
@@ -65,7 +72,6 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
             raise RunError(f"--out {out}: holds the run that is to be copied; choose another folder")
     with atomic_folder(out) as fresh:
         shutil.copytree(source, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
-        record = read_json(fresh / RECORD, what="the record of a run", error=RunError)
         write_json(fresh / RECORD, {**record, "promoted_from": str(source)})
     return {"run": str(source), "out": str(out)}
 
@@ -73,16 +79,23 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
 def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
     split, decoding = ranked_by(home, options.split, options.decoding)
     rows = read_runs(home, split=split, decoding=decoding, by=options.by)
+    rows.sort(key=lambda row: row.get("pruned", False))  # those are not among the best that stay
     gone: list[dict[str, Any]] = []
+    pruned: list[str] = []
     skipped: list[str] = []
     for place, row in enumerate(rows):
-        paths = list(_unneeded(place, row, options))
+        loses = _loses(place, row, options)
+        paths = list(_unneeded(row, options, loses=loses))
         if not paths:
             continue
         with _hold(Path(row["folder"])) as held:
             if not held:
                 skipped.append(row["name"])
                 continue
+            if loses:
+                pruned.append(row["name"])
+                if options.yes:  # first: what a kill leaves is then a pruned run, rather than one with half its files
+                    _mark_pruned(Path(row["folder"]) / RECORD)
             for path in paths:
                 gone.append({"path": str(path), "bytes": _size(path)})
                 if options.yes:
@@ -91,26 +104,29 @@ def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
         "removed": options.yes,
         "paths": gone,
         "bytes": sum(one["bytes"] for one in gone),
+        "pruned": pruned,
         "skipped": skipped,
     }
 
 
-def _unneeded(place: int, row: Mapping[str, Any], options: RunsPruneOptions) -> Iterator[Path]:
-    """What of a run goes; ``place`` counts from 0, the best first."""
-    if row["folder"] is None:
-        return
-    folder = Path(row["folder"])
-    if options.keep is not None and place >= options.keep and row[options.by] is not None and _ended(row):
-        yield folder
-        return
+def _loses(place: int, row: Mapping[str, Any], options: RunsPruneOptions) -> bool:
+    """Whether a run is to be pruned; ``place`` counts from 0, the best first."""
+    ended = row["status"] in (*_ENDED, "stopped")
+    return options.keep is not None and place >= options.keep and row[options.by] is not None and ended
+
+
+def _unneeded(row: Mapping[str, Any], options: RunsPruneOptions, *, loses: bool) -> Iterator[Path]:
+    """What of a run goes."""
+    asked: set[str] = set()
     if row["status"] in _ENDED:
-        for name, asked in ((_CHECKPOINT, options.checkpoints), ("last", options.last)):
-            if asked and (folder / name).exists():
-                yield folder / name
+        asked = {name for name, gone in ((_CHECKPOINT, options.checkpoints), ("last", options.last)) if gone}
+    for name in _WEIGHTS:
+        if (loses or name in asked) and row["folder"] is not None and (Path(row["folder"]) / name).exists():
+            yield Path(row["folder"]) / name
 
 
-def _ended(row: Mapping[str, Any]) -> bool:
-    return row["status"] in (*_ENDED, "stopped")
+def _mark_pruned(path: Path) -> None:
+    write_json(path, {**read_json(path, what="the record of a run", error=RunError), "pruned": True})
 
 
 @contextlib.contextmanager
@@ -140,8 +156,6 @@ def _size(path: Path) -> int:
 def _remove(path: Path) -> None:
     with explain_os_errors(path):
         if path.is_dir():
-            # The record goes first: what a kill leaves is then no run, rather than one with half its files.
-            (path / RECORD).unlink(missing_ok=True)
             shutil.rmtree(path)
         else:
             path.unlink()

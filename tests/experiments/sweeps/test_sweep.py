@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from squadron.experiments.evaluate import evaluate
 from squadron.experiments.events import Listener, RunEnded, RunScored, RunStarted, Stepped
 from squadron.experiments.fleet import FleetTrainer
 from squadron.experiments.options import EvaluateOptions, TrainOptions
+from squadron.experiments.options_runs import RunsPruneOptions
 from squadron.experiments.options_sweep import SweepOptions
 from squadron.experiments.progress import Reporter
 from squadron.experiments.run_folder import RunFolder
@@ -32,6 +34,8 @@ from squadron.experiments.sweeps.folder import SweepFolder
 from squadron.experiments.sweeps.grid import PlannedRun
 from squadron.experiments.sweeps.sweep import sweep
 from squadron.experiments.train import train
+from squadron.experiments.upkeep import prune
+from squadron.reporting.study import read_study
 
 GRID = """
 base: {epochs: 2, eval_questions: 0}
@@ -421,6 +425,53 @@ def test_the_best_run_and_the_base_are_scored_as_the_configuration_says(options:
             "test": ["greedy", "top-k"],
         }
     assert result["best"] == result["runs"][0]["name"]
+
+
+def test_a_resumed_sweep_leaves_pruned_runs_alone(options: Options, tmp_path: Path) -> None:
+    config = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3, 5]}\nevaluate: {max_new_tokens: 5}\n"
+    before = sweep(options(config))
+    best, *losers = [run["name"] for run in before["runs"]]
+    lacked = read_study(tmp_path / "sweep").missing
+    prune(RunsPruneOptions(folder=str(tmp_path / "sweep"), keep=1, yes=True))
+    started: list[str] = []
+
+    class Starts(Listener):
+        def run_started(self, event: RunStarted) -> None:
+            started.append(event.run)
+
+    after = sweep(options(config), resume=True, listeners=[Starts()])
+    assert started == []
+    assert after["best"] == best
+    assert after["runs"] == [run if run["name"] == best else {**run, "pruned": True} for run in before["runs"]]
+    assert (after["settings"], after["winner"]) == (before["settings"], before["winner"])
+    assert read_study(tmp_path / "sweep").missing == lacked
+    with pytest.raises(RunError, match="its weights were pruned; to train a pruned run again, remove its folder"):
+        evaluate(EvaluateOptions(run=str(tmp_path / "sweep" / "runs" / losers[0])))
+    # A pruned run may be trained again, as a part of the sweep or alone.
+    shutil.rmtree(tmp_path / "sweep" / "runs" / losers[0])
+    again = sweep(options(config), resume=True, listeners=[Starts()])
+    assert started == [losers[0]]
+    assert {run["name"]: run["f1"] for run in again["runs"]} == {run["name"]: run["f1"] for run in before["runs"]}
+    assert [run["name"] for run in again["runs"] if run.get("pruned")] == losers[1:]
+    path = tmp_path / "sweep" / "runs" / losers[1]
+    train(TrainOptions(**json.loads((path / "run.json").read_text())["config"]), resume=True)
+    assert "pruned" not in json.loads((path / "run.json").read_text())
+
+
+def test_the_best_of_a_resumed_sweep_is_one_that_has_its_weights(options: Options, tmp_path: Path) -> None:
+    config = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\nevaluate: {max_new_tokens: 5}\n"
+    first, second = [run["name"] for run in sweep(options(config))["runs"]]
+    record = tmp_path / "sweep" / "runs" / first / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "pruned": True}))  # as where another metric chose
+    shutil.rmtree(record.parent / "adapter")
+    config += "best: {split: test, max_new_tokens: 4}\n"
+    place = tmp_path / "sweep" / "sweep.json"
+    left = json.loads(place.read_text())
+    final = {"split": "test", "decoding": ["greedy"], "max_new_tokens": 4, "limit": None}
+    place.write_text(json.dumps({**left, "config": {**left["config"], "best": final}}))
+    after = sweep(options(config), resume=True)
+    assert [run["name"] for run in after["runs"]] == [first, second]
+    assert after["best"] == second
 
 
 def test_events_come_in_order_and_each_end_once(options: Options) -> None:

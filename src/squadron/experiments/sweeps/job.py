@@ -185,8 +185,9 @@ class SweepJob:
 
     def _evaluate(self, names: Sequence[str]) -> None:
         """Score the fleet's finished runs in one pass, all of them if one has no scores yet: what a run's answers are
-        must not depend on when the others were scored."""
-        done = [name for name in names if self.folder.run_record(name).get("status") == "done"]
+        must not depend on when the others were scored. Those that were pruned keep the scores that they have."""
+        records = {name: self.folder.run_record(name) for name in names}
+        done = [name for name, own in records.items() if own.get("status") == "done" and not own.get("pruned")]
         outs = [self.folder.run_path(name) for name in done]
         subjects = [self._subject(name) for name in done]
         strategies = strategy_names(self.evaluation)

@@ -101,6 +101,8 @@ def _entry(
         entry["status"], reason = "failed", failure
     if reason is not None and entry["status"] != "done":
         entry["reason"] = reason
+    if record.get("pruned"):
+        entry["pruned"] = True
     return entry
 
 

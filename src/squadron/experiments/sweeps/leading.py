@@ -237,7 +237,8 @@ class SweepRun:
 
     def _finish(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
         """Evaluate the best run of each method as the configuration says, compare the settings, and write all down."""
-        ranked = [entry["name"] for entry in entries if entry["status"] == "done" and entry["f1"] is not None]
+        done = [entry for entry in entries if entry["status"] == "done" and not entry.get("pruned")]
+        ranked = [entry["name"] for entry in done if entry["f1"] is not None]
         best = next(iter(ranked), None)
         if best is not None and self.plan.config.best is not None:
             self._score_base(self.plan.config.best)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from squadron.model.kernels import _CACHED, linear_gelu, log_totals
+from squadron.model.kernels import _CACHED, _PIECE, gelu, linear_gelu, log_totals
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -27,6 +27,43 @@ def test_linear_gelu_is_gelu_of_linear(dtype: torch.dtype) -> None:
     linear_gelu(x, weight, bias).sum().backward()
     assert x.grad is not None
     assert x.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_gelu_and_its_slope(dtype: torch.dtype) -> None:
+    """Against PyTorch's own in twice the precision; over several pieces, and at the ends where its parts cancel."""
+    ends = torch.tensor([0.0, -0.0, 1e-30, -1e-6, 5.0, -5.0, 12.0, -12.0, 1e4, -1e4])
+    drawn = 3 * torch.randn(4 * _PIECE * torch.get_num_threads() + 7, generator=torch.Generator().manual_seed(2))
+    x = torch.cat([ends, drawn]).to(dtype)
+    wide = torch.promote_types(dtype, torch.float64)
+    exact = x.to(wide, copy=True).requires_grad_()
+    upward = torch.randn(len(x), generator=torch.Generator().manual_seed(3)).to(dtype)
+    expected = torch.nn.functional.gelu(exact, approximate="tanh")
+    expected.backward(upward.to(wide))
+    assert exact.grad is not None
+    given = x.clone().requires_grad_()
+    found = gelu(given.clone())  # a leaf's memory is not to be taken
+    found.backward(upward)
+    assert given.grad is not None
+    tolerance = {torch.float32: 2e-6, torch.float64: 2e-14, torch.bfloat16: 0.03}[dtype]
+    for mine, theirs in ((found, expected), (given.grad, exact.grad)):
+        torch.testing.assert_close(mine.to(wide), theirs, rtol=tolerance, atol=tolerance)
+    with torch.inference_mode():
+        assert torch.equal(gelu(x.clone()), found)
+
+
+def test_gelu_does_not_depend_on_what_lies_beside() -> None:
+    """An adapter's numbers are the same to the bit wherever its rows lie in a fleet."""
+    rows = torch.randn(3, 1001, 131, generator=torch.Generator().manual_seed(5))
+    alone = rows[1:2].clone().requires_grad_()
+    fleet = rows.clone().requires_grad_()
+    for x in (alone, fleet):
+        gelu(x * 1).sum().backward()
+    assert alone.grad is not None
+    assert fleet.grad is not None
+    assert fleet.grad.numel() > 2 * _PIECE
+    assert torch.equal(alone.grad[0], fleet.grad[1])
+    assert torch.equal(gelu(rows[1].clone()), gelu(rows.clone())[1])
 
 
 @pytest.mark.parametrize("shape", [(11, 70_001), (3, 5, 70_001), (2, 7)])

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from squadron.model.config import GPT2Config
-from squadron.model.kernels import linear_gelu
+from squadron.model.kernels import gelu, linear_gelu
 from squadron.model.lora import Fleet, Site, lora_linear
 
 
@@ -98,10 +98,7 @@ class MLP(nn.Module):
     def forward(self, x: Tensor, layer: int, fleet: Fleet | None) -> Tensor:
         """``[K, T, D]`` to ``[K, T, D]``."""
         site = fleet.site(layer, "mlp.c_fc") if fleet else None
-        if site is None:
-            x = linear_gelu(x, self.c_fc.weight, self.c_fc.bias)
-        else:
-            x = F.gelu(self.c_fc(x, site), approximate="tanh")
+        x = linear_gelu(x, self.c_fc.weight, self.c_fc.bias) if site is None else gelu(self.c_fc(x, site))
         out: Tensor = self.c_proj(x, fleet.site(layer, "mlp.c_proj") if fleet else None)
         return out
 

@@ -87,7 +87,7 @@ def answer(
 def test_a_thousand_random_contexts(tokenizer: Tokenizer, respelled: bool) -> None:
     rng = random.Random(31)
     contexts = encode([random_text(rng) for _ in range(1000)], tokenizer, max_prompt=90)
-    stopped = cut = repeated = truncated = unspaced = 0
+    stopped = cut = repeated = truncated = unspaced = small = 0
     encoder = tokenizer if respelled else None
     for context, ours in answer(contexts, tokenizer, seed=1, steps=8, encoder=encoder):
         assert ours.span is not None
@@ -101,6 +101,11 @@ def test_a_thousand_random_contexts(tokenizer: Tokenizer, respelled: bool) -> No
         if not respelled:
             unspaced += emitted[:1] not in ("", " ")
             emitted = emitted if emitted[:1] in ("", " ") else f" {emitted}"
+        elif text and emitted[1:2] != text[0]:  # a sentence's first word, begun with a small letter
+            assert emitted[1] == text[0].lower()
+            assert context.text[:start].rstrip(" \"'“‘«([")[-1:] in ("", ".", "!", "?", "\n")
+            emitted = f" {text[0]}{emitted[2:]}"
+            small += 1
         if ours.stopped:
             assert emitted == (f" {text}" if text else "")
             assert text or not context.text[: max(sees, 0)].strip()
@@ -114,6 +119,7 @@ def test_a_thousand_random_contexts(tokenizer: Tokenizer, respelled: bool) -> No
     assert stopped + cut == 1000
     assert min(stopped, cut, repeated, truncated) > 50, (stopped, cut, repeated, truncated)
     assert respelled == (unspaced == 0)
+    assert (small > 0) == respelled, small
 
 
 def test_the_index_allows_what_a_scan_finds(gpt2_tokenizer_dir: Path) -> None:
@@ -126,7 +132,7 @@ def test_the_index_allows_what_a_scan_finds(gpt2_tokenizer_dir: Path) -> None:
         (context,) = encode([text], tokenizer)
         inside = list(context.tokens[2:])
         spaced = [text[max(start, 0)] == " " or start < 0 for start, _ in context.offsets[2:]]
-        path, emitted = SpanPath(SpanIndex(context, len(context.tokens), tokenizer)), list[int]()
+        path, emitted = SpanPath(SpanIndex(context, len(context.tokens))), list[int]()
         while True:
             runs = [i for i in range(len(inside)) if spaced[i] and inside[i : i + len(emitted)] == emitted]
             behind = {inside[i + len(emitted)] for i in runs if i + len(emitted) < len(inside)}
@@ -174,6 +180,25 @@ def test_words_without_a_space_before_them(tokenizer: Tokenizer) -> None:
     for absent in ("amlet", "Hamlet again", "ASA", "Macbeth", "Bob Ann", "again In"):
         assert find(respelled, absent) is None
     assert follow(respelled, tokenizer.encode(" Hamlet"), tokenizer.eos_id) == (4, 10)  # the first of the two
+
+
+def test_the_first_word_of_a_sentence_may_begin_small(tokenizer: Tokenizer) -> None:
+    text = 'Dark oak. "Old Tom" came. The Dark Tower? He said so.\nÉcole'
+    (context,) = encode([text], tokenizer)
+    index = SpanIndex(context, len(context.tokens), tokenizer)
+
+    def find(answer: str) -> str | None:
+        place = follow(index, tokenizer.encode(f" {answer}"), tokenizer.eos_id)
+        return None if place is None else text[slice(*place)]
+
+    for answer, place in (("dark oak", "Dark oak"), ("Dark", "Dark"), ("old Tom", "Old Tom"), ("the Dark", "The Dark")):
+        assert find(answer) == place
+    for answer in ("he said", "école"):
+        assert find(answer) == answer.capitalize()
+    for absent in ("tom", "dark Tower", "tower", "old tom", "ark oak"):
+        assert find(absent) is None
+    bare = SpanIndex(context, len(context.tokens))
+    assert follow(bare, tokenizer.encode(" dark"), tokenizer.eos_id) is None
 
 
 def test_answers_stay_within_what_the_prompt_sees(tokenizer: Tokenizer) -> None:

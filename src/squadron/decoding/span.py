@@ -8,8 +8,9 @@ nodes cost, not a scan of the context.
 An answer follows ``Answer:`` and so begins with a space. Most words of a context have one too, and their tokens fit as
 they lie. A word behind a quote, a bracket or a line break has none: ``(NASA)`` holds the tokens of ``NASA``, the
 answer is spelled `` NASA``, and those are other tokens. Where an encoder is at hand, such a word gets a second
-spelling: the tokens of a space and the text up to the next blank, which then lead back to the context's own. Without
-an encoder it can only be begun as it lies. Words are not begun in their middle.
+spelling: the tokens of a space and the text up to the next blank, which then lead back to the context's own. So does a
+word that begins a sentence, with a small letter: its capital is the sentence's, and a model that answers ``dark oak``
+means ``Dark oak``. Without an encoder words can only be begun as they lie. They are not begun in their middle.
 
 A row takes the likeliest of the allowed tokens; EOS is allowed wherever a path may end. Everything lies within the
 part of the context that the prompt sees.
@@ -29,6 +30,9 @@ from squadron.data.encoding import EncodedContext, Encoder
 
 Ints = npt.NDArray[np.int64]
 Place = tuple[int, int]
+_ENDS = ".!?\n"
+_BETWEEN = " \"'“‘«(["
+"""What may stand between the end of a sentence and the next one's first word."""
 
 
 class SpanIndex:
@@ -63,18 +67,24 @@ class SpanIndex:
         node_at = {start: i for i, (start, _) in enumerate(places[:count]) if i == 0 or places[i - 1][1] <= start}
         limit = stops[-1] if stops else 0
         for start, node in node_at.items():
+            word = start
             if self._spaced(start):
-                self._starts.append((node, start + 1))
-            elif self._begins_word(start) and not (start - 1 in node_at and self._spaced(start - 1)):
-                if encoder is None:
-                    self._starts.append((node, start))
-                else:
-                    self._respell(start, limit, node_at, encoder)
+                word = start + 1
+                self._starts.append((node, word))
+            elif not self._begins_word(start) or (start - 1 in node_at and self._spaced(start - 1)):
+                continue
+            elif encoder is None:
+                self._starts.append((node, word))
+            else:
+                self._respell(word, self._text[word], limit, node_at, encoder)
+            small = self._text[word].lower()
+            if encoder is not None and small != self._text[word] and len(small) == 1 and self._opens_sentence(word):
+                self._respell(word, small, limit, node_at, encoder)
 
-    def _respell(self, start: int, limit: int, node_at: dict[int, int], encoder: Encoder) -> None:
-        """A way in for the word at ``start``, spelled with a space before it."""
+    def _respell(self, start: int, letter: str, limit: int, node_at: dict[int, int], encoder: Encoder) -> None:
+        """A way in for the word at ``start``, spelled with a space before it and ``letter`` for its first character."""
         blank = next((i for i in range(start, limit) if self._text[i].isspace()), limit)
-        tokens, offsets = encoder.encode_with_offsets(" " + self._text[start:blank])
+        tokens, offsets = encoder.encode_with_offsets(f" {letter}{self._text[start + 1 : blank]}")
         places = [(low + start - 1, high + start - 1) for low, high in _with_blanks(offsets, begin=0)]
         first = len(self._tokens)
         self._tokens += tokens
@@ -94,6 +104,13 @@ class SpanIndex:
         """Is there one space at this character, the prompt's own before the context included, and a word behind it?"""
         text = self._text
         return (at == -1 or text[at] == " ") and at + 1 < len(text) and not text[at + 1].isspace()
+
+    def _opens_sentence(self, at: int) -> bool:
+        """Is the character at ``at`` the first of a sentence or of a line?"""
+        before = at - 1
+        while before >= 0 and self._text[before] in _BETWEEN:
+            before -= 1
+        return before < 0 or self._text[before] in _ENDS
 
     def _begins_word(self, at: int) -> bool:
         if at < 0 or self._text[at].isspace():

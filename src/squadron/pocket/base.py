@@ -24,7 +24,7 @@ class Recipe:
     n_head: int = 8
     n_positions: int = 512
     batch_tokens: int = 6144
-    tokens: int = 14_000_000
+    tokens: int = 26_000_000
     learning_rate: float = 3e-3
     matrix_rate: float = 1e-2
     warmup_steps: int = 100

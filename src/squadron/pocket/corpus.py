@@ -18,7 +18,7 @@ from squadron.pocket.relations import open_kind
 from squadron.pocket.telling import Claim, Entity, ask, capitalized, make_entity, state
 from squadron.pocket.values import Source
 
-TOLD_AGAIN = 70
+TOLD_AGAIN = 85
 """Per cent of documents that tell a paragraph's facts again and ask about them."""
 OPEN = 50
 """Per cent of these that are about open relations (:mod:`squadron.pocket.relations`) rather than the tables' facts."""

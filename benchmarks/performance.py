@@ -8,6 +8,7 @@ cost some eight minutes; `--no-scale`, `--precisions`, `--steps`, `--rounds` and
 from __future__ import annotations
 
 import argparse
+import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import torch
 from squadron.bench.generate import bench_generation
 from squadron.bench.scale import bench_scaling
 from squadron.bench.train import bench_training
+from squadron.errors import DataError
 from squadron.experiments.bases import init_base
 from squadron.experiments.options import (
     BaseInitOptions,
@@ -27,7 +29,7 @@ from squadron.experiments.options import (
     checked,
 )
 from squadron.experiments.progress import Reporter
-from squadron.files import write_json, write_text
+from squadron.files import read_json, write_json, write_text
 from squadron.training.precision import cpu_rates, precision_name, product_rates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,6 +77,7 @@ def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, s
     if scale:
         print("scale", flush=True)
         found["scale"] = bench_scaling(BenchScaleOptions(), reporter=Printer())
+    found["orders"] = read_json(ROOT / "docs" / "pocket.json", what="the pocket study", error=DataError)["orders"]
     return found
 
 
@@ -89,7 +92,7 @@ def _rates() -> dict[str, float]:
 
 def page(found: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    sections = {name: record for name, record in found.items() if name != "rates"}
+    sections = {name: record for name, record in found.items() if name not in ("rates", "orders")}
     environment = next(iter(sections.values()))["environment"]
     rates = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in found["rates"].items())
     lines = [
@@ -109,6 +112,8 @@ def page(found: dict[str, Any]) -> str:
         lines += [f"## {name[0].upper()}{name[1:]}", ""]
         lines += _generation(record) if "four_strategies_cost" in record else _training(record)
         lines.append("")
+    if "orders" in found:
+        lines += ["## What by paragraph costs in answers", "", *_orders(found["orders"]), ""]
     return "\n".join(lines)
 
 
@@ -144,6 +149,22 @@ def _generation(record: dict[str, Any]) -> list[str]:
         f"- all four strategies together cost {record['four_strategies_cost']:.2f} times greedy alone",
         f"- span search costs {record['span_cost']:.2f} times greedy",
     ]
+
+
+def _orders(record: dict[str, Any]) -> list[str]:
+    lines = [
+        f"On the pocket base, which learns: means over {record['seeds']} seeds of both orders, made by `make pocket`;",
+        "the seeds one by one are in [pocket.md](pocket.md).",
+        "",
+        "| | by question | by paragraph | difference (95 %) |",
+        "|---|---|---|---|",
+    ]
+    for name, label in (("f1", "F1"), ("exact_match", "EM")):
+        own = record[name]
+        low, high = own["interval"]
+        means = " | ".join(f"{statistics.fmean(own[order]):.1f}" for order in ("question", "paragraph"))
+        lines.append(f"| {label} | {means} | {own['difference']:+.1f} ({low:+.1f} to {high:+.1f}) |")
+    return lines
 
 
 def _scaling(record: dict[str, Any]) -> list[str]:

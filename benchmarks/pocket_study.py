@@ -18,6 +18,9 @@ from squadron.data.prepared import load_split
 from squadron.errors import RunError
 from squadron.experiments.progress import Reporter
 from squadron.files import read_json, write_json, write_text
+from squadron.reporting.analysis.findings import Contrast
+from squadron.reporting.analysis.study import analyze_study
+from squadron.reporting.study import read_study
 from squadron.scoring.evaluation import score
 from squadron.scoring.paired import difference_interval
 
@@ -28,7 +31,7 @@ MODULES = ("attention", "attention+mlp", "query-value+attention")
 STRATEGIES = ("greedy", "span", "beam", "top-k", "nucleus", "temperature")
 FIGURES = ("exact_match", "f1", "f1_interval")
 ORDERS = """\
-base: {train_size: 500, val_size: 200, test_size: 500, epochs: 3, eval_questions: 0}
+base: {train_size: 500, val_size: 200, test_size: 1000, epochs: 3, eval_questions: 0}
 grid: {order: [question, paragraph]}
 evaluate: {split: test, decoding: [greedy]}
 """
@@ -57,7 +60,7 @@ def tuned(study: Path, base: str) -> dict[str, Any]:
     """The study's own settings on 2,000 questions (rank 4, attention, 1e-3, 5 epochs, by question), all strategies."""
     data, run = study / "data", study / "tuned"
     if not (data / "data.json").is_file():
-        squadron.prepare(dataset="pocket", out=str(data), train_size=2000, val_size=200, test_size=500)
+        squadron.prepare(dataset="pocket", out=str(data), train_size=2000, val_size=200, test_size=1000)
     trained = squadron.train(base=base, data=str(data), out=str(run), resume=run.is_dir(), reporter=Printer())
     about = {"split": "test", "decoding": STRATEGIES, "reporter": Printer()}
     if not (study / "baseline" / "scores.json").is_file():
@@ -73,7 +76,7 @@ def tuned(study: Path, base: str) -> dict[str, Any]:
 
 
 def grid(study: Path, base: str) -> dict[str, Any]:
-    """The 75 runs: for each what it changes and its figures; and the seconds that all took."""
+    """The 75 runs: what each changes and its figures; the seconds that all took; what the report makes of them."""
     out = study / "grid"
     swept = squadron.sweep(
         config=str(ROOT / "configs" / "pocket.yaml"),
@@ -87,7 +90,33 @@ def grid(study: Path, base: str) -> dict[str, Any]:
         {**entry["changes"], "status": entry["status"], **test_figures(out / "runs" / entry["name"])["greedy"]}
         for entry in swept["runs"]
     ]
-    return {"runs": runs, "seconds": swept["seconds"]}
+    return {"runs": runs, "seconds": swept["seconds"], **findings(out)}
+
+
+def findings(folder: Path) -> dict[str, Any]:
+    """The effects of the axes on F1 and of the best run's strategies, as the study's own report tests them."""
+    analysis = analyze_study(read_study(folder))
+    effects = [
+        {
+            "axis": effect.axis,
+            "means": [[level.value, level.mean] for level in effect.levels],
+            "pairs": [_tested(one) for one in effect.contrasts],
+            "trend": None if effect.trend is None else _tested(effect.trend),
+        }
+        for effect in analysis.effects
+        if effect.metric == "f1"
+    ]
+    decodings = () if analysis.decodings is None else analysis.decodings.contrasts
+    return {
+        "questions": analysis.effects[0].contrasts[0].questions,
+        "effects": effects,
+        "strategies": [_tested(one) for one in decodings if one.metric == "f1"],
+    }
+
+
+def _tested(one: Contrast) -> dict[str, Any]:
+    names = ("first", "second", "difference", "interval", "p_value", "adjusted", "verdict")
+    return {name: getattr(one, name) for name in names}
 
 
 def orders(study: Path, base: str, seeds: int) -> dict[str, Any]:
@@ -134,6 +163,8 @@ def page(found: dict[str, Any]) -> str:
             "",
             *_grid_lines(found["grid"], found["environment"], found["precision"]),
             "",
+            *_effect_lines(found["grid"]),
+            "",
             *([*_order_lines(found["orders"]), ""] if "orders" in found else []),
             "## What this says about GPT-2, and what it does not",
             "",
@@ -149,8 +180,8 @@ def page(found: dict[str, Any]) -> str:
 def _tuned_lines(tuned: dict[str, Any]) -> list[str]:
     lines = [
         "Made by `make pocket`; the raw figures are in `pocket.json`. F1 in points with 95 % intervals that resample",
-        "paragraphs; 500 test questions whose entities occur in no training text: 250 phrased as training is",
-        "(*known*), 250 in words that never occur there (*new*).",
+        "paragraphs; 1,000 test questions whose entities occur in no training text: 500 phrased as training is",
+        "(*known*), 500 in words that never occur there (*new*).",
         "",
         "## Untouched and tuned",
         "",
@@ -174,7 +205,7 @@ def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: st
         f"paragraph: {grid['seconds'] / 60:.1f} minutes for all, training and answering "
         f"({environment['threads']} threads, {precision}).",
         "",
-        "F1 on the 500 test questions:",
+        f"F1 on {grid['questions']:,} test questions:",
         "",
     ]
     for modules in MODULES:
@@ -190,6 +221,43 @@ def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: st
 def _cell(runs: Sequence[dict[str, Any]], rank: int, rate: float, modules: str) -> str:
     (own,) = [run for run in runs if (run["rank"], run["lr"], run["targets"]) == (rank, rate, modules)]
     return f"{own['all']['f1']:.1f}" if own["status"] == "done" else own["status"]
+
+
+def _effect_lines(grid: dict[str, Any]) -> list[str]:
+    lines = [
+        "## What can be seen",
+        "",
+        "Mean F1 of all runs with a value, and differences with intervals that count both samples, the questions and",
+        "the runs. The first p is that of a comparison by itself, for who asks of one pair named beforehand, such as",
+        "the lowest and the highest rate; the second is after Holm's correction over all pairs and trends, as the",
+        "report has it. A line is the rise of the straight line through an axis' means (over the logarithm).",
+        "",
+        "| axis | mean F1 | step | points of F1 (95 %) | p alone | p, Holm | report |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for effect in grid["effects"]:
+        means = ", ".join(f"{value}: {mean:.1f}" for value, mean in effect["means"])
+        pairs = effect["pairs"]
+        if effect["trend"] is not None:
+            ends = (effect["means"][0][0], effect["means"][-1][0])
+            pairs = [effect["trend"], *(one for one in pairs if (one["first"], one["second"]) == ends)]
+        for place, one in enumerate(pairs):
+            line = effect["trend"] is not None and place == 0
+            head = (effect["axis"], means) if place == 0 else ("", "")
+            lines.append(_effect_row(head, one, f"line, {_step(one)}" if line else _step(one)))
+    return [*lines, *(_effect_row(("strategy of the best run", ""), one, _step(one)) for one in grid["strategies"])]
+
+
+def _step(one: dict[str, Any]) -> str:
+    return f"{one['first']} to {one['second']}"
+
+
+def _effect_row(head: tuple[str, str], one: dict[str, Any], step: str) -> str:
+    low, high = one["interval"]
+    shown = "shown" if one["verdict"] in ("higher", "lower") else "not shown"
+    chances = " | ".join("< 0.001" if p < 0.001 else f"{p:.3f}" for p in (one["p_value"], one["adjusted"]))
+    points = f"{one['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
+    return f"| {head[0]} | {head[1]} | {step} | {points} | {chances} | {shown} |"
 
 
 def _order_lines(orders: dict[str, Any]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,21 @@ from squadron.model.config import GPT2Config
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet
 
+ROOT = Path(__file__).resolve().parents[1]
 Shapes = Sequence[tuple[int, Sequence[int]]]
 
 TINY = GPT2Config(vocab_size=211, n_positions=79, n_embd=33, n_layer=3, n_head=3, n_inner=47)
 """Distinct sizes, so that a mixed-up axis cannot pass unseen."""
+
+
+def load_script(name: str) -> ModuleType:
+    """A script of benchmarks/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def shake(model: GPT2, *, seed: int, size: float) -> GPT2:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
@@ -10,17 +9,12 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "performance.py"
+from helpers import load_script
 
 
 @pytest.fixture(scope="module")
 def performance() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("performance", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("performance")
 
 
 def point(value: object, seconds: float, adapters: int = 1) -> dict[str, Any]:
@@ -64,6 +58,11 @@ FOUND = {
     "train by question, fp32": TRAINING,
     "train by question, bf16": TRAINING,
     "scale": SCALE,
+    "orders": {
+        "seeds": 2,
+        "f1": {"question": [80.0, 81.0], "paragraph": [79.0, 81.0], "difference": -0.5, "interval": [-1.25, 0.5]},
+        "exact_match": {"question": [70.0, 72.0], "paragraph": [71.0, 72.0], "difference": 0.5, "interval": [-1, 2]},
+    },
 }
 
 
@@ -73,6 +72,7 @@ def test_the_page_shows_the_figures_of_every_section(performance: ModuleType) ->
         "Train by question, fp32",
         "Train by question, bf16",
         "How cost grows",
+        "What by paragraph costs in answers",
     ]
     assert "matrix products, GFLOP/s: fp32 320, bf16 167." in text
     # Both number formats tell the share of the machine's rate and how far the losses are apart.
@@ -80,6 +80,7 @@ def test_the_page_shows_the_figures_of_every_section(performance: ModuleType) ->
     assert text.count("largest difference of the loss over all steps: transformers+peft 0.0012") == 2
     assert "| adapters in the fleet | 5 | 2.00 | 10.00 | 640 | 5,120 MiB |" in text
     assert "| adapters in the fleet | 75 | not measured: it would take some 99 GiB | | | |" in text
+    assert "| F1 | 80.5 | 80.0 | -0.5 (-1.2 to +0.5) |" in text
     assert "a fleet of 5 trains **1.25 times** as many questions a second as 1, in 5.0 times the memory" in text
     assert all(len(line) <= 120 or line.startswith(("|", "!")) for line in text.splitlines())
 

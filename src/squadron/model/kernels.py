@@ -59,7 +59,8 @@ class _Gelu(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (slope,) = ctx.saved_tensors
-        return gradients[0] * slope
+        result: Tensor = gradients[0] * slope
+        return result
 
 
 def _gelu_(x: Tensor, out: Tensor, *, slope: bool) -> None:

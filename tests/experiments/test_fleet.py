@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,15 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squadron.data.prepared import load_split
 from squadron.experiments.answering import answer_questions
 from squadron.experiments.fleet import make_trainer
-from squadron.experiments.material import Material, open_material
+from squadron.experiments.material import Material
 from squadron.experiments.method import run_parameters
 from squadron.experiments.options import TrainOptions
 from squadron.experiments.sweeps.planning import plan_fleets
 from squadron.model.config import SIZES
-from squadron.model.gpt2 import GPT2
 from squadron.training.subset import subset
 
 RUNS: tuple[dict[str, Any], ...] = (
@@ -27,15 +24,6 @@ RUNS: tuple[dict[str, Any], ...] = (
     {"rank": 5, "target_modules": ("all",), "lr": 0.01, "dropout": 0.2, "weight_decay": 0.1},
     {"rank": 3, "target_modules": ("query-value",), "alpha": 8.0, "lr": 0.05, "gradient_clipping": 0.5},
 )
-with torch.device("meta"):
-    STUDY_BASE = GPT2(SIZES["gpt2"])
-
-
-@pytest.fixture(scope="module")
-def material(byte_base_dir: Path, small_data: Path) -> Material:
-    training = load_split(small_data, "train")
-    where = {"dtype": torch.float32, "device": torch.device("cpu"), "offline": True}
-    return open_material(str(byte_base_dir), str(small_data), training=training, **where)  # type: ignore[arg-type]
 
 
 def run_options(**own: Any) -> TrainOptions:
@@ -103,7 +91,7 @@ def test_every_run_flies_once_among_its_like(ranks: list[int], seeds: int, size:
         f"{number}": run_options(rank=rank, seed=number % seeds, lr=1e-3 / (1 + number))
         for number, rank in enumerate(ranks)
     }
-    fleets = plan_fleets(runs, STUDY_BASE, size=size, at_least=at_least)
+    fleets = plan_fleets(runs, SIZES["gpt2"], size=size, at_least=at_least)
     assert sorted(name for fleet in fleets for name in fleet) == sorted(runs)
     assert all(1 <= len(fleet) <= size for fleet in fleets)
     assert len(fleets) >= min(at_least, len(runs))
@@ -123,7 +111,7 @@ def test_the_study_flies_in_fleets_of_like_rank() -> None:
         for rate in (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)
         for targets in modules
     }
-    fleets = plan_fleets(runs, STUDY_BASE, size=16)
+    fleets = plan_fleets(runs, SIZES["gpt2"], size=16)
     assert [len(fleet) for fleet in fleets] == [15] * 5
     # query-value+attention has three parts in c_attn, so that its rank counts three times there.
     tops = [{runs[name].rank * (3 if "query" in name else 1) for name in fleet} for fleet in fleets]

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from squadron.data.prepared import load_split
 from squadron.experiments.fleet import make_trainer
-from squadron.experiments.material import Material, open_material
+from squadron.experiments.material import Material
 from squadron.experiments.options import TrainOptions
 from squadron.experiments.sweeps import measure
 from squadron.experiments.sweeps.measure import Trial, training_seconds, try_out
@@ -26,13 +25,6 @@ def test_the_size_fills_a_part_of_what_is_free() -> None:
     assert Trial(100, 1, 10_000, 1.0).fleet_size(GPU) == 128
     assert Trial(100, 50, 120, 1.0).fleet_size(CPU) == 1  # it may still fit, and is halved no further
     assert Trial(None, None, 1000, 1.0).fleet_size(CPU) == 8
-
-
-@pytest.fixture(scope="module")
-def material(byte_base_dir: Path, small_data: Path) -> Material:
-    training = load_split(small_data, "train")
-    where = {"dtype": torch.float32, "device": CPU, "offline": True}
-    return open_material(str(byte_base_dir), str(small_data), training=training, **where)  # type: ignore[arg-type]
 
 
 def run_options(**own: Any) -> TrainOptions:

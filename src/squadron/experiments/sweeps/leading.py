@@ -188,7 +188,7 @@ class SweepRun:
             return
         material = self.job.material
         size = self.options.fleet_size or try_out(material, fresh).fleet_size(material.device)
-        fleets = plan_fleets(fresh, material.base.model, size=size, at_least=self.engine.workers)
+        fleets = plan_fleets(fresh, material.base.model.config, size=size, at_least=self.engine.workers)
         names = self.folder.add_fleets(fleets)
         # Runs in the configuration's order; fleets only once their files are there.
         self._write(self._entries(), "running", fleets=[*self.folder.record["fleets"], *names])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from squadron.data.batches import Schedule
 from squadron.data.prepared import Split
 from squadron.experiments.evaluate import evaluate_fleet
 from squadron.experiments.fleet import last_step, make_batches, make_trainer
@@ -91,18 +92,18 @@ def try_out(material: Material, runs: Mapping[str, TrainOptions]) -> Trial:
 
 def training_seconds(material: Material, runs: Mapping[str, TrainOptions], trial: Trial) -> float:
     """How long training all runs takes, by what a token takes."""
-    tokens: dict[tuple[object, ...], int] = {}
+    known: dict[tuple[object, ...], tuple[Schedule, int]] = {}
     total = 0.0
     for run in runs.values():
         key = (run.max_length, run.batch_size, run.gradient_accumulation, run.order, run.seed)
-        batches = make_batches(material, run)
-        if key not in tokens:
-            tokens[key] = sum(
-                len(pack.tokens) for step in range(batches.steps_per_epoch) for pack in batches.step(step)
-            )
+        if key not in known:
+            batches = make_batches(material, run)
+            packs = (pack for step in range(batches.steps_per_epoch) for pack in batches.step(step))
+            known[key] = batches, sum(len(pack.tokens) for pack in packs)
+        batches, tokens = known[key]
         parameters = run_parameters(run, material.base.model)
         epochs = last_step(run, batches) / batches.steps_per_epoch
-        total += epochs * tokens[key] * (trial.seconds_per_token + trial.seconds_per_parameter * parameters)
+        total += epochs * tokens * (trial.seconds_per_token + trial.seconds_per_parameter * parameters)
     return total
 
 

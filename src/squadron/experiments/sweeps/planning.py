@@ -7,14 +7,16 @@ import math
 from collections.abc import Mapping
 
 from squadron.experiments.fleet import shared_options
-from squadron.experiments.method import adapter_spec, run_parameters
+from squadron.experiments.method import adapter_spec
 from squadron.experiments.options import TrainOptions
-from squadron.model.gpt2 import GPT2
-from squadron.model.targets import describe_targets
+from squadron.model.config import GPT2Config
+from squadron.model.targets import describe_targets, trainable_parameters
 
 
-def plan_fleets(runs: Mapping[str, TrainOptions], model: GPT2, *, size: int, at_least: int = 1) -> list[list[str]]:
-    """Fleets of at most ``size`` runs on the base ``model``; at least ``at_least`` in all, where there are so many.
+def plan_fleets(
+    runs: Mapping[str, TrainOptions], config: GPT2Config, *, size: int, at_least: int = 1
+) -> list[list[str]]:
+    """Fleets of at most ``size`` runs; at least ``at_least`` in all, where there are so many runs.
 
     Runs of a fleet are alike in all options but those that each has for itself. A fleet pads its adapters to the
     largest rank of each layer, so runs are put beside others of like rank, then of like size. A run that trains all of
@@ -28,7 +30,7 @@ def plan_fleets(runs: Mapping[str, TrainOptions], model: GPT2, *, size: int, at_
         if runs[names[0]].method == "full":
             fleets += [[name] for name in names]
             continue
-        names.sort(key=lambda name: (*_weight(runs[name], model), name))
+        names.sort(key=lambda name: (*_weight(runs[name], config), name))
         wanted = math.ceil(at_least * len(names) / len(runs))
         count = min(len(names), max(math.ceil(len(names) / size), wanted))
         # As even as can be: a last fleet of one run would cost nearly as much as a whole one.
@@ -37,12 +39,12 @@ def plan_fleets(runs: Mapping[str, TrainOptions], model: GPT2, *, size: int, at_
     return fleets
 
 
-def _weight(options: TrainOptions, model: GPT2) -> tuple[int, int]:
+def _weight(options: TrainOptions, config: GPT2Config) -> tuple[int, int]:
     """The largest rank that an adapter has in one layer, and how many numbers it trains."""
     spec = adapter_spec(options)
     assert spec is not None, options
     by_site: dict[str, int] = {}
     for name in spec.targets:
-        site = describe_targets(model.config, name).site
+        site = describe_targets(config, name).site
         by_site[site] = by_site.get(site, 0) + spec.rank
-    return max(by_site.values()), run_parameters(options, model)
+    return max(by_site.values()), trainable_parameters(config, spec.targets, spec.rank)

@@ -47,7 +47,7 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         model = material.base.model
         trial = try_out(material, runs)
         size = options.fleet_size or trial.fleet_size(device)
-        fleets = plan_fleets(runs, model, size=size)
+        fleets = plan_fleets(runs, model.config, size=size)
         trials = {"lora": trial}
         training = 0.0
         for method in ("lora", "full"):

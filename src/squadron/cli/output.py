@@ -22,6 +22,7 @@ from rich.table import Table
 
 from squadron.errors import ConfigError, InterruptedRunError, SquadronError, is_out_of_memory
 from squadron.experiments.progress import Reporter
+from squadron.experiments.run_folder import TRAIN_AGAIN
 from squadron.files import disk_is_full
 
 
@@ -125,6 +126,11 @@ def two_columns(rows: list[tuple[str, str]]) -> Table:
     for name, value in rows:
         table.add_row(name, value)
     return table
+
+
+def pruned_line(count: int) -> str:
+    """What is told where ``count`` runs were pruned, or would be."""
+    return f"runs pruned: {count:,}; record, scores and answers stay; {TRAIN_AGAIN}"
 
 
 def megabytes(count: int) -> str:

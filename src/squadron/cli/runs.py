@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
-from squadron.cli.output import Console, megabytes, two_columns
+from squadron.cli.output import Console, megabytes, pruned_line, two_columns
 from squadron.experiments.options_runs import (
     RunsCompareOptions,
     RunsListOptions,
@@ -19,7 +19,6 @@ from squadron.experiments.options_runs import (
     RunsPruneOptions,
     RunsShowOptions,
 )
-from squadron.experiments.run_folder import TRAIN_AGAIN
 
 
 class _ListByDefault(TyperGroup):
@@ -177,8 +176,6 @@ def _show_pruned(out: rich.console.Console, record: dict[str, Any]) -> None:
     for name in record["skipped"]:
         out.print(f"{name}: in use, or a link; left alone")
     if record["pruned"]:
-        out.print(
-            f"runs pruned: {len(record['pruned']):,}; record, scores and answers stay; {TRAIN_AGAIN}", soft_wrap=True
-        )
+        out.print(pruned_line(len(record["pruned"])), soft_wrap=True)
     total = f"{len(record['paths']):,} paths, {megabytes(record['bytes'])}"
     out.print(f"removed {total}" if record["removed"] else f"would remove {total}; add --yes to do it")

@@ -11,11 +11,10 @@ from rich.table import Table
 
 from squadron.cli.evaluate import interval
 from squadron.cli.options import TRACK, verb
-from squadron.cli.output import Console, megabytes, two_columns
+from squadron.cli.output import Console, megabytes, pruned_line, two_columns
 from squadron.cli.sweep_table import SweepTable, clock
 from squadron.errors import ConfigError
 from squadron.experiments.options_sweep import SweepOptions
-from squadron.experiments.run_folder import TRAIN_AGAIN
 
 _SHOWN = 12
 """Runs on the leaderboard that is printed; the file has all."""
@@ -100,7 +99,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         if run["status"] in ("failed", "diverged", "stopped"):
             out.print(f"{run['name']} {run['status']}: {run.get('reason', 'no reason is known')}", soft_wrap=True)
     if pruned := sum(run.get("pruned", False) for run in runs):
-        out.print(f"runs pruned: {pruned:,}; record, scores and answers stay; {TRAIN_AGAIN}", soft_wrap=True)
+        out.print(pruned_line(pruned), soft_wrap=True)
     out.print(f"{clock(record['seconds'])}; all runs: {record['leaderboard']}", soft_wrap=True)
 
 

@@ -12,7 +12,7 @@ import torch
 
 from squadron.errors import RunError
 from squadron.experiments.pocket import base_location
-from squadron.experiments.run_folder import TRAIN_AGAIN, RunFolder
+from squadron.experiments.run_folder import RunFolder, require_weights
 from squadron.model.adapters import WEIGHTS, load_adapter
 from squadron.model.checkpoint import WEIGHTS as MODEL_WEIGHTS
 from squadron.model.checkpoint import Base, load_base
@@ -55,8 +55,7 @@ def run_base(path: Path) -> str:
 
 def _require_kept(folder: RunFolder, which: str = "adapter") -> Path:
     kept = kept_at(folder, which)
-    if folder.record.get("pruned"):
-        raise RunError(f"{folder.path}: its weights were pruned; {TRAIN_AGAIN}")
+    require_weights(folder.path, folder.record)
     if not kept.is_dir():
         status = folder.record["status"]
         raise RunError(f"{folder.path}: has no {kept.name} yet (status: {status}); train it to its end")

@@ -20,6 +20,12 @@ TRAIN_AGAIN = "to train a pruned run again, remove its folder and give the comma
 """What to do about a run whose record says ``pruned``: its weights are gone, all else is there."""
 
 
+def require_weights(path: Path, record: Mapping[str, Any]) -> None:
+    """Raise :class:`RunError` where the run at ``path``, with this record, was pruned."""
+    if record.get("pruned"):
+        raise RunError(f"{path}: its weights were pruned; {TRAIN_AGAIN}")
+
+
 class RunFolder:
     """The folder of one run. ``record`` is what ``run.json`` holds."""
 

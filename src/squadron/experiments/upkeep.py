@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from squadron.errors import ConfigError, RunError
 from squadron.experiments.options_runs import RunsPromoteOptions, RunsPruneOptions
-from squadron.experiments.run_folder import LOCK, RECORD, TRAIN_AGAIN
+from squadron.experiments.run_folder import LOCK, RECORD, require_weights
 from squadron.experiments.runs import SWEEP, best_run, ranked_by, read_runs
 from squadron.files import atomic_folder, explain_os_errors, read_json, write_json
 
@@ -57,8 +57,7 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
         rows = read_runs(source, split=split, decoding=decoding, by=options.by)
         source = best_run(rows, source, split=split, decoding=decoding)
     record = read_json(source / RECORD, what="the record of a run", error=RunError)
-    if record.get("pruned"):
-        raise RunError(f"{source}: its weights were pruned; {TRAIN_AGAIN}")
+    require_weights(source, record)
     if not any((source / kept).is_dir() for kept in ("adapter", "model")):
         raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
     if source.resolve() in out.resolve().parents:

@@ -56,6 +56,9 @@ def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, s
     """All figures, by name."""
     data = str(SHARED / "squad" / "squad-v1.1-dev-38.json.xz")
     found: dict[str, Any] = {"rates": _rates()}
+    study = read_json(ROOT / "docs" / "pocket.json", what="the pocket study", error=DataError)
+    if "orders" in study:
+        found["orders"] = study["orders"]
     with tempfile.TemporaryDirectory() as folder:
         base = str(Path(folder) / "gpt2")
         init_base(checked(BaseInitOptions, {"tokenizer": str(SHARED / "gpt2-tokenizer"), "out": base}))
@@ -70,14 +73,13 @@ def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, s
             print(name, flush=True)
             options = {**common, "precision": precision, "questions": questions}
             found[name] = bench_generation(checked(BenchGenerateOptions, options), reporter=Printer())
-    for name, record in found.items():
-        if name != "rates":
+    for record in found.values():
+        if "options" in record:
             for key in ("base", "data"):  # places on this machine say nothing to others
                 record["options"].pop(key)
     if scale:
         print("scale", flush=True)
         found["scale"] = bench_scaling(BenchScaleOptions(), reporter=Printer())
-    found["orders"] = read_json(ROOT / "docs" / "pocket.json", what="the pocket study", error=DataError)["orders"]
     return found
 
 
@@ -92,7 +94,7 @@ def _rates() -> dict[str, float]:
 
 def page(found: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    sections = {name: record for name, record in found.items() if name not in ("rates", "orders")}
+    sections = {name: record for name, record in found.items() if "environment" in record}
     environment = next(iter(sections.values()))["environment"]
     rates = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in found["rates"].items())
     lines = [

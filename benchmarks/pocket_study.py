@@ -30,10 +30,12 @@ RATES = (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)
 MODULES = ("attention", "attention+mlp", "query-value+attention")
 STRATEGIES = ("greedy", "span", "beam", "top-k", "nucleus", "temperature")
 FIGURES = ("exact_match", "f1", "f1_interval")
-ORDERS = """\
-base: {train_size: 500, val_size: 200, test_size: 1000, epochs: 3, eval_questions: 0}
-grid: {order: [question, paragraph]}
-evaluate: {split: test, decoding: [greedy]}
+QUESTIONS = 1000
+"""Test questions of the study's adapter and of both orders, half of them in known phrasings."""
+ORDERS = f"""\
+base: {{train_size: 500, val_size: 200, test_size: {QUESTIONS}, epochs: 3, eval_questions: 0}}
+grid: {{order: [question, paragraph]}}
+evaluate: {{split: test, decoding: [greedy]}}
 """
 
 
@@ -60,7 +62,7 @@ def tuned(study: Path, base: str) -> dict[str, Any]:
     """The study's own settings on 2,000 questions (rank 4, attention, 1e-3, 5 epochs, by question), all strategies."""
     data, run = study / "data", study / "tuned"
     if not (data / "data.json").is_file():
-        squadron.prepare(dataset="pocket", out=str(data), train_size=2000, val_size=200, test_size=1000)
+        squadron.prepare(dataset="pocket", out=str(data), train_size=2000, val_size=200, test_size=QUESTIONS)
     trained = squadron.train(base=base, data=str(data), out=str(run), resume=run.is_dir(), reporter=Printer())
     about = {"split": "test", "decoding": STRATEGIES, "reporter": Printer()}
     if not (study / "baseline" / "scores.json").is_file():
@@ -178,10 +180,11 @@ def page(found: dict[str, Any]) -> str:
 
 
 def _tuned_lines(tuned: dict[str, Any]) -> list[str]:
+    count, half = f"{QUESTIONS:,}", QUESTIONS // 2
     lines = [
         "Made by `make pocket`; the raw figures are in `pocket.json`. F1 in points with 95 % intervals that resample",
-        "paragraphs; 1,000 test questions whose entities occur in no training text: 500 phrased as training is",
-        "(*known*), 500 in words that never occur there (*new*).",
+        f"paragraphs; {count} test questions whose entities occur in no training text: {half} phrased as training is",
+        f"(*known*), {half} in words that never occur there (*new*).",
         "",
         "## Untouched and tuned",
         "",

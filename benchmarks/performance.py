@@ -21,15 +21,15 @@ from squadron.bench.scale import bench_scaling
 from squadron.bench.train import bench_training
 from squadron.errors import DataError
 from squadron.experiments.bases import init_base
-from squadron.experiments.options import (
+from squadron.files import read_json, write_json, write_text
+from squadron.options.core import (
     BaseInitOptions,
     BenchGenerateOptions,
     BenchScaleOptions,
     BenchTrainOptions,
     checked,
 )
-from squadron.experiments.progress import Reporter
-from squadron.files import read_json, write_json, write_text
+from squadron.tracking.progress import Reporter
 from squadron.training.precision import cpu_rates, precision_name, product_rates
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,13 +16,13 @@ from typing import Any
 import squadron
 from squadron.data.prepared import load_split
 from squadron.errors import RunError
-from squadron.experiments.progress import Reporter
 from squadron.files import read_json, write_json, write_text
 from squadron.reporting.analysis.findings import Contrast
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.study import read_study
+from squadron.runs.study import read_study
 from squadron.scoring.evaluation import score
 from squadron.scoring.paired import difference_interval
+from squadron.tracking.progress import Reporter
 
 ROOT = Path(__file__).resolve().parents[1]
 RANKS = (4, 8, 16, 32, 64)

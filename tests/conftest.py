@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers
 
 from helpers import TINY, shake
-from squadron.experiments.options import PrepareOptions
+from squadron.data.prepared import load_split
+from squadron.experiments.inputs import Material, open_material
 from squadron.experiments.prepare import prepare
 from squadron.model.checkpoint import random_model, save_model
 from squadron.model.config import SIZES, GPT2Config
 from squadron.model.tokenizer import EOS, Tokenizer, load_tokenizer
+from squadron.options.core import PrepareOptions
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 CHROMIUM = [
@@ -31,6 +34,8 @@ CHROMIUM = [
     "--disable-sync",
 ]
 """How the browser is started: no window, and no request of its own."""
+pytest_plugins = ["study_fixtures"]
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -134,3 +139,11 @@ def browser() -> Iterator[Any]:
         opened = driver.chromium.launch(executable_path=found, args=CHROMIUM)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def material(byte_base_dir: Path, small_data: Path) -> Material:
+    """What a small run trains on, opened once a module."""
+    training = load_split(small_data, "train")
+    where = {"dtype": torch.float32, "device": torch.device("cpu"), "offline": True}
+    return open_material(str(byte_base_dir), str(small_data), training=training, **where)  # type: ignore[arg-type]

@@ -11,20 +11,27 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "squadron"
+ENGINE = {"training", "decoding", "scoring", "data", "model"}
+BELOW_EXPERIMENTS = {"runs", "options", "tracking", "pocket", *ENGINE}
 MAY_USE = {
+    "tracking": set(),
     "model": set(),
     "data": set(),
     "scoring": set(),
     "training": {"model", "data", "scoring"},
     "decoding": {"model", "data"},
     "pocket": {"data", "model", "training"},
-    "reporting": {"scoring", "data"},
-    "experiments": {"reporting", "training", "decoding", "scoring", "model", "data", "pocket"},
-    "bench": {"experiments", "training", "decoding", "model", "data"},
-    "web": {"experiments", "decoding"},
-    "cli": {"web", "bench", "experiments", "reporting", "data", "scoring", "model"},
+    "options": {"pocket", "tracking", *ENGINE},
+    "runs": {"options", "tracking", "scoring", "data", "model"},
+    "reporting": {"runs", "options", "scoring", "data"},
+    "experiments": BELOW_EXPERIMENTS,
+    "sweeps": {"experiments", "reporting", *BELOW_EXPERIMENTS},
+    "bench": {"sweeps", "experiments", *BELOW_EXPERIMENTS},
+    "web": {"sweeps", "experiments", "reporting", *BELOW_EXPERIMENTS},
+    "cli": {"web", "bench", "sweeps", "experiments", "reporting", *BELOW_EXPERIMENTS},
 }
-"""What each room may import, beside itself and the files that stand in no room."""
+"""What each room may import, beside itself and the files that stand in no room. Read upwards: what stands lower knows
+nothing of what stands higher, and `reporting` knows run folders through `runs` alone."""
 
 
 def modules() -> list[Path]:

@@ -12,8 +12,7 @@ from squadron.experiments import export as exporting
 from squadron.experiments import prepare as preparing
 from squadron.experiments import score as scoring
 from squadron.experiments import train as training
-from squadron.experiments.events import Listener
-from squadron.experiments.options import (
+from squadron.options.core import (
     AskOptions,
     EvaluateOptions,
     ExportOptions,
@@ -22,11 +21,12 @@ from squadron.experiments.options import (
     TrainOptions,
     checked,
 )
-from squadron.experiments.options_reporting import ReportOptions
-from squadron.experiments.options_sweep import ReproduceOptions, SweepOptions
-from squadron.experiments.progress import Reporter
-from squadron.experiments.sweeps import sweep as sweeping
-from squadron.experiments.trackers import open_trackers
+from squadron.options.reporting import ReportOptions
+from squadron.options.sweep import ReproduceOptions, SweepOptions
+from squadron.sweeps import sweep as sweeping
+from squadron.tracking.events import Listener
+from squadron.tracking.progress import Reporter
+from squadron.tracking.trackers import open_trackers
 
 
 def prepare(**options: Any) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def sweep(
 ) -> dict[str, Any]:
     """Train, score and rank the runs of a configuration (``squadron sweep --help``); return the leaderboard.
 
-    ``listeners`` hear every event of every run (:mod:`squadron.experiments.events`), and so do the trackers that
+    ``listeners`` hear every event of every run (:mod:`squadron.tracking.events`), and so do the trackers that
     ``track`` names. Raises :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays
     for ``resume``.
     """
@@ -116,7 +116,7 @@ def reproduce(
     The same call again goes on with what was stopped. Raises :class:`squadron.errors.SquadronError` for what a user can
     cause.
     """
-    from squadron.experiments.reproduce import reproduce as run  # charts are slow to import
+    from squadron.sweeps.reproduce import reproduce as run  # charts are slow to import
 
     chosen = checked(ReproduceOptions, options)
     listeners = open_trackers(track, Path(chosen.out))

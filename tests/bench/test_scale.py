@@ -12,9 +12,9 @@ from squadron.bench import scale
 from squadron.bench.scale import Point, bench_scaling
 from squadron.data.trees import grow_trees, pack
 from squadron.errors import ConfigError, DeviceError
-from squadron.experiments.options import BenchScaleOptions, checked
 from squadron.files import read_json
 from squadron.model.config import GPT2Config
+from squadron.options.core import BenchScaleOptions, checked
 from squadron.training.steps import FleetTrainer
 
 SMALL = GPT2Config(vocab_size=101, n_positions=256, n_embd=16, n_layer=2, n_head=2, n_inner=24)

@@ -9,7 +9,7 @@ import html5lib
 import pytest
 
 from cli.conftest import Squadron
-from reporting.made_study import HOSTILE, make_run, make_study
+from made_study import HOSTILE, make_run, make_study
 
 
 @pytest.fixture(scope="module")

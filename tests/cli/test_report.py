@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cli.conftest import Squadron
-from reporting.made_study import make_run
+from made_study import make_run
 
 
 def test_a_report_is_written_and_named(squadron: Squadron, tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from filelock import FileLock
 
 from cli.conftest import Squadron
 from squadron.data.prepared import load_split
-from squadron.experiments import runs, upkeep
 from squadron.experiments.evaluate import evaluate
-from squadron.experiments.options import EvaluateOptions, TrainOptions, checked
-from squadron.experiments.options_runs import RunsListOptions, RunsPruneOptions
 from squadron.experiments.train import train
+from squadron.options.core import EvaluateOptions, TrainOptions, checked
+from squadron.options.runs import RunsListOptions, RunsPruneOptions
+from squadron.runs import listing, maintenance
 from squadron.scoring.predictions import write_predictions
 
 
@@ -129,9 +129,9 @@ def test_a_thousand_runs_take_two_files_each(tmp_path: Path, monkeypatch: pytest
         for name in ("run.json", "scores.json"):
             (folder / name).write_bytes((record / name).read_bytes())
     read: list[Path] = []
-    plain = runs.read_json
-    monkeypatch.setattr(runs, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
-    found = runs.list_runs(RunsListOptions(folder=str(tmp_path / "many")))
+    plain = listing.read_json
+    monkeypatch.setattr(listing, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
+    found = listing.list_runs(RunsListOptions(folder=str(tmp_path / "many")))
     assert len(found["runs"]) == 1000
     assert len(read) == 2000
     code = (
@@ -208,9 +208,9 @@ def test_a_prune_that_was_killed_is_finished_by_the_next(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(upkeep.shutil, "rmtree", killed)
+        patch.setattr(maintenance.shutil, "rmtree", killed)
         with pytest.raises(Killed):
-            upkeep.prune(RunsPruneOptions(folder=str(sweep), keep=2, yes=True))
+            maintenance.prune(RunsPruneOptions(folder=str(sweep), keep=2, yes=True))
     assert not (sweep / "runs" / "r4" / "checkpoint.safetensors").exists()
     assert (sweep / "runs" / "r4" / "adapter").exists()
     assert json.loads((sweep / "runs" / "r4" / "run.json").read_text())["pruned"]  # nobody takes it for a whole one

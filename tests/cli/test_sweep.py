@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from squadron.cli.sweep_table import SweepTable, clock
-from squadron.experiments.events import EpochEnded, RunEnded, RunScored, RunStarted, Stepped
-from squadron.experiments.sweeps import sweep as sweeping
 from squadron.model.config import read_config
 from squadron.model.targets import trainable_parameters
+from squadron.sweeps import sweep as sweeping
+from squadron.tracking.events import EpochEnded, RunEnded, RunScored, RunStarted, Stepped
 
 CONFIG = """
 base: {epochs: 1, eval_questions: 0}
@@ -82,12 +82,12 @@ def test_what_cannot_be_is_told(squadron: Any, command: list[Any], tmp_path: Pat
 def test_a_run_that_failed_is_told_by_name_and_exit_code(
     squadron: Any, command: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from squadron.experiments import fleet
+    from squadron.experiments import training_job
 
     def broken(_material: Any, runs: Any, *_rest: Any) -> Any:
         raise RuntimeError(f"no fleet of {len(runs)}")
 
-    monkeypatch.setattr(fleet, "make_trainer", broken)
+    monkeypatch.setattr(training_job, "make_trainer", broken)
     found = squadron(*command, "--fleet-size", 1)
     assert found.code == 1
     for rank in (2, 3):
@@ -110,7 +110,7 @@ def test_every_gpu_beyond_the_first_gets_a_process(
         def wait(self) -> None:
             started[-1].append("gone")
 
-    monkeypatch.setattr("squadron.experiments.sweeps.engines.subprocess.Popen", Helper)
+    monkeypatch.setattr("squadron.sweeps.engines.subprocess.Popen", Helper)
     found = squadron(*command, "--json")
     assert found.code == 0, found.err
     (line,) = started

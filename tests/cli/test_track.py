@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Squadron
-from squadron.experiments.trackers import TRACKERS
+from squadron.tracking.trackers import TRACKERS
 
 
 def test_the_flag_of_train(

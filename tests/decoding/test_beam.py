@@ -10,8 +10,8 @@ import torch
 
 from decoding.drawn import draw_contexts, each_prompt, reference_answer
 from helpers import TINY, liven, reference_model
-from squadron.decoding.engine import generate
-from squadron.decoding.generation import Generation
+from squadron.decoding.generate import generate
+from squadron.decoding.result import Generation
 from squadron.decoding.strategies import STRATEGIES, Strategy
 from squadron.errors import ConfigError
 from squadron.model.adapters import merge

@@ -15,7 +15,7 @@ from torch import Tensor
 from decoding.drawn import draw_contexts, each_prompt
 from helpers import TINY, liven, logits
 from squadron.data.encoding import EncodedContext, Prompt
-from squadron.decoding.engine import generate
+from squadron.decoding.generate import generate
 from squadron.decoding.sampling import draw, filter_logits, row_uniforms
 from squadron.decoding.strategies import STRATEGIES, Strategy, resolve_strategies
 from squadron.model.checkpoint import load_base

@@ -17,7 +17,7 @@ from tokenizers import decoders, models, pre_tokenizers
 from helpers import shake
 from squadron.data.encoding import EncodedContext, Encoder, Prompt, encode_evaluation
 from squadron.data.squad import Dataset, Paragraph, Question
-from squadron.decoding.engine import Generation, generate
+from squadron.decoding.generate import Generation, generate
 from squadron.decoding.span import SpanIndex, SpanPath, likeliest_allowed
 from squadron.decoding.strategies import STRATEGIES
 from squadron.model.checkpoint import random_model

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from squadron.errors import InterruptedRunError, RunError
-from squadron.experiments import reproduce as module
-from squadron.experiments.events import Listener, Stepped
-from squadron.experiments.options import DemoOptions
-from squadron.experiments.options_sweep import ReproduceOptions
-from squadron.experiments.reproduce import demo, reproduce
-from squadron.experiments.sweeps.grid import read_sweep
+from squadron.options.core import DemoOptions
+from squadron.options.sweep import ReproduceOptions
+from squadron.sweeps import reproduce as module
+from squadron.sweeps.grid import read_sweep
+from squadron.sweeps.reproduce import demo, reproduce
+from squadron.tracking.events import Listener, Stepped
 
 
 class Counting(Listener):

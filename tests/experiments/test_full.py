@@ -15,12 +15,12 @@ from squadron.errors import ConfigError, RunError
 from squadron.experiments.ask import ask
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.export import export
-from squadron.experiments.options import AskOptions, EvaluateOptions, ExportOptions, TrainOptions, checked
-from squadron.experiments.options_runs import RunsPromoteOptions
-from squadron.experiments.progress import Reporter
 from squadron.experiments.train import train
-from squadron.experiments.upkeep import promote
 from squadron.model.checkpoint import load_base
+from squadron.options.core import AskOptions, EvaluateOptions, ExportOptions, TrainOptions, checked
+from squadron.options.runs import RunsPromoteOptions
+from squadron.runs.maintenance import promote
+from squadron.tracking.progress import Reporter
 
 SETTINGS = {"method": "full", "lr": 3e-3, "precision": "fp32", "epochs": 60, "order": "paragraph", "eval_questions": 9}
 

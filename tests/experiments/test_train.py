@@ -14,15 +14,15 @@ from squadron.data.encoding import encode_training
 from squadron.data.prepared import load_split
 from squadron.data.trees import grow_trees, pack
 from squadron.errors import ConfigError, RunError
-from squadron.experiments import fleet
+from squadron.experiments import training_job
 from squadron.experiments.evaluate import evaluate
-from squadron.experiments.options import EvaluateOptions, TrainOptions
-from squadron.experiments.progress import Reporter
 from squadron.experiments.train import train
 from squadron.model.adapters import load_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import load_tokenizer
+from squadron.options.core import EvaluateOptions, TrainOptions
+from squadron.tracking.progress import Reporter
 from squadron.training import precision
 from squadron.training.steps import mean_losses
 
@@ -47,7 +47,7 @@ def test_the_adapter_of_the_lowest_validation_loss_is_kept(
 ) -> None:
     told = iter([[3.0], [1.0], [2.0]])
     with monkeypatch.context() as patch:
-        patch.setattr(fleet, "mean_losses", lambda *_: next(told))
+        patch.setattr(training_job, "mean_losses", lambda *_: next(told))
         assert train(TrainOptions(**options, epochs=3))["best_step"] == 6
     train(TrainOptions(**{**options, "out": str(tmp_path / "short")}, epochs=3, max_steps=6))
 

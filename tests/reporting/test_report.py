@@ -12,17 +12,28 @@ from typing import Any
 import pytest
 
 import squadron
-from reporting.made_study import make_study
+from made_study import make_study
 from squadron.errors import RunError
+from squadron.languages import LANGUAGES
 from squadron.reporting.analysis.findings import Analysis, AxisVerdict, Effect
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.blocks import Block, Example, Figure, Heading, Paragraph, Report, Run, Table, plain, texts
 from squadron.reporting.charts.comparisons import shown_models
-from squadron.reporting.numerals import western
-from squadron.reporting.records import Part, Study
+from squadron.reporting.document.blocks import (
+    Block,
+    Example,
+    Figure,
+    Heading,
+    Paragraph,
+    Report,
+    Run,
+    Table,
+    plain,
+    texts,
+)
+from squadron.reporting.localization.numbers import western
 from squadron.reporting.report import build_report, write_report
-from squadron.reporting.study import read_study
-from squadron.reporting.wording import LANGUAGES
+from squadron.runs.records import Part, Study
+from squadron.runs.study import read_study
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +163,7 @@ def test_another_finding_is_another_sentence(paper: Study, paper_analysis: Analy
 
 def test_a_made_up_effect_is_reported_as_it_is(tmp_path: Path) -> None:
     """Nothing is put into the findings by hand here: the files say that there is no effect of rank at all."""
-    from reporting.made_study import plain_effects
+    from made_study import plain_effects
 
     folder = make_study(
         tmp_path / "s", ranks=(4, 64), rates=(1e-4, 1e-3), modules=("attention",), effects=plain_effects()

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from reporting.made_study import HOSTILE
+from made_study import HOSTILE
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.records import Study
-from squadron.reporting.study import read_study
 from squadron.reporting.tables import Table, all_tables, to_csv, to_json, to_markdown
+from squadron.runs.records import Study
+from squadron.runs.study import read_study
 
 
 def cells(text: str) -> list[list[str]]:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from squadron.experiments.evaluate import evaluate
-from squadron.experiments.options import EvaluateOptions, PrepareOptions, TrainOptions, checked
 from squadron.experiments.prepare import prepare
 from squadron.experiments.train import train
+from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked
 
 RUN = "r4-lr1e-3-attention"
 HOSTILE = (

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from squadron.errors import ConfigError, DataError, RunError
-from squadron.experiments.browsing import Winner, read_board, read_curves
-from squadron.experiments.options import PlaygroundOptions, checked
 from squadron.experiments.playground import MOST_MODELS, Playground
+from squadron.options.core import PlaygroundOptions, checked
+from squadron.runs.board import Winner, read_board, read_curves
 
 from .conftest import HOSTILE, RUN, board_row
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from squadron.experiments.browsing import Board, Listed, Winner
+from squadron.runs.board import Board, Listed, Winner
 from squadron.web import render
 
 HOSTILE = [

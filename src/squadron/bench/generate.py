@@ -23,18 +23,18 @@ from squadron.data.sources import load_data
 from squadron.data.squad import Dataset
 from squadron.decoding.strategies import Strategy, resolve_strategies
 from squadron.errors import ConfigError
-from squadron.experiments.answering import answer_questions, first_questions
 from squadron.experiments.environment import describe_environment
-from squadron.experiments.options import BenchGenerateOptions
 from squadron.experiments.pocket import base_location
-from squadron.experiments.progress import Reporter
+from squadron.experiments.predict import answer_questions, first_questions
 from squadron.files import write_json
 from squadron.model.adapters import load_adapter, save_adapter
 from squadron.model.checkpoint import load_base, locate_base
 from squadron.model.config import read_config
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.model.tokenizer import load_tokenizer
+from squadron.options.core import BenchGenerateOptions
 from squadron.randomness import numpy_generator
+from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 
 SIDES = {

@@ -24,14 +24,14 @@ from squadron.data.encoding import Branch, Example
 from squadron.errors import ConfigError, SquadronError
 from squadron.experiments.doctor import memory_bytes
 from squadron.experiments.environment import describe_environment
-from squadron.experiments.options import BenchScaleOptions, Method
-from squadron.experiments.progress import Reporter
 from squadron.files import write_json
 from squadron.model.config import SIZES, GPT2Config, Precision
 from squadron.model.full import FullWeights
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet, LoraSpec
+from squadron.options.core import BenchScaleOptions, Method
 from squadron.randomness import numpy_generator
+from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 from squadron.training.steps import FleetTrainer
 

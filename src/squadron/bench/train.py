@@ -11,10 +11,10 @@ from squadron.bench.plan import plan_training
 from squadron.bench.processes import run_worker
 from squadron.errors import ConfigError
 from squadron.experiments.environment import describe_environment
-from squadron.experiments.options import BenchTrainOptions
 from squadron.experiments.pocket import base_location
-from squadron.experiments.progress import Reporter
 from squadron.model.targets import resolve_targets
+from squadron.options.core import BenchTrainOptions
+from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 
 SIDES = ("squadron", "transformers+peft", "trl")

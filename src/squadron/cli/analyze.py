@@ -11,8 +11,8 @@ from rich.table import Table
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
 from squadron.cli.output import Console
-from squadron.experiments.options_reporting import AnalyzeOptions
-from squadron.reporting.quoting import clipped
+from squadron.options.reporting import AnalyzeOptions
+from squadron.reporting.document.text import clipped
 
 _NAME = 34
 """Characters of a name: a table then fits 80 columns."""

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console
-from squadron.experiments.options import AskOptions
+from squadron.options.core import AskOptions
 
 _AROUND = 60
 """Characters of context that are shown on either side of an answer."""

@@ -6,7 +6,7 @@ import typer
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console
-from squadron.experiments.options import BaseInitOptions
+from squadron.options.core import BaseInitOptions
 
 
 def add(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console
-from squadron.experiments.options import EvaluateOptions
+from squadron.options.core import EvaluateOptions
 
 
 def add(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console
-from squadron.experiments.options import ExportOptions
+from squadron.options.core import ExportOptions
 
 
 def add(app: typer.Typer) -> None:

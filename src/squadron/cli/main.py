@@ -26,7 +26,7 @@ from squadron.cli import (
     train,
 )
 from squadron.cli.options import list_flags
-from squadron.experiments.options import (
+from squadron.options.core import (
     AskOptions,
     BenchScaleOptions,
     BenchTrainOptions,
@@ -34,7 +34,7 @@ from squadron.experiments.options import (
     Options,
     TrainOptions,
 )
-from squadron.experiments.options_sweep import ReproduceOptions
+from squadron.options.sweep import ReproduceOptions
 
 _HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study."
 

@@ -12,13 +12,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from squadron.cli.output import Console, guarded
-from squadron.experiments.options import Options, checked, flag_name
+from squadron.options.core import Options, checked, flag_name
 
 _JSON = typer.Option("--json", help="Print one JSON object to standard output and nothing else.")
 _DEBUG = typer.Option("--debug", help="Show the whole trace of an error.")
 
 TRACK = ((), "Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several.")
-"""The flag of verbs that train, for ``extra``: names for :func:`squadron.experiments.trackers.open_trackers`."""
+"""The flag of verbs that train, for ``extra``: names for :func:`squadron.tracking.trackers.open_trackers`."""
 
 
 def verb(

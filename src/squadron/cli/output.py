@@ -21,9 +21,9 @@ from rich.progress import (
 from rich.table import Table
 
 from squadron.errors import ConfigError, InterruptedRunError, SquadronError, is_out_of_memory
-from squadron.experiments.progress import Reporter
-from squadron.experiments.run_folder import TRAIN_AGAIN
 from squadron.files import disk_is_full
+from squadron.runs.folder import TRAIN_AGAIN
+from squadron.tracking.progress import Reporter
 
 
 class Console:

@@ -10,7 +10,7 @@ import typer
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console
-from squadron.experiments.options import PlaygroundOptions
+from squadron.options.core import PlaygroundOptions
 
 
 def add(app: typer.Typer) -> None:

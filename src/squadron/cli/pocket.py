@@ -7,7 +7,7 @@ import typer
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console, two_columns
-from squadron.experiments.options import PocketBuildOptions
+from squadron.options.core import PocketBuildOptions
 
 
 def add(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console
-from squadron.experiments.options_reporting import ReportOptions
+from squadron.options.reporting import ReportOptions
 
 
 def add(app: typer.Typer) -> None:

@@ -13,8 +13,8 @@ from squadron.cli.evaluate import interval
 from squadron.cli.options import TRACK, verb
 from squadron.cli.output import Console
 from squadron.cli.sweep_table import SweepTable, clock
-from squadron.experiments.options import DemoOptions
-from squadron.experiments.options_sweep import ReproduceOptions
+from squadron.options.core import DemoOptions
+from squadron.options.sweep import ReproduceOptions
 
 
 def add(app: typer.Typer) -> None:
@@ -24,8 +24,8 @@ def add(app: typer.Typer) -> None:
     @verb(app, "reproduce", ReproduceOptions, extra=extra)
     def reproduce(options: ReproduceOptions, console: Console, replace: bool, track: list[str]) -> int:
         """Make the whole study, from questions to reports. The same command again goes on with what was stopped."""
-        from squadron.experiments.reproduce import reproduce as run
-        from squadron.experiments.trackers import open_trackers
+        from squadron.sweeps.reproduce import reproduce as run
+        from squadron.tracking.trackers import open_trackers
 
         table = SweepTable(console.err)
         listeners = [table, *open_trackers(track, Path(options.out))]
@@ -36,7 +36,7 @@ def add(app: typer.Typer) -> None:
     @verb(app, "demo", DemoOptions)
     def demo(options: DemoOptions, console: Console) -> int:
         """See the whole study happen on the embedded base and questions: no network, no GPU, a few minutes."""
-        from squadron.experiments.reproduce import demo as run
+        from squadron.sweeps.reproduce import demo as run
 
         table = SweepTable(console.err)
         record = run(options, reporter=table, listeners=[table])

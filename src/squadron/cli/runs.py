@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
 from squadron.cli.output import Console, megabytes, pruned_line, two_columns
-from squadron.experiments.options_runs import (
+from squadron.options.runs import (
     RunsCompareOptions,
     RunsListOptions,
     RunsPromoteOptions,
@@ -42,11 +42,11 @@ def add(app: typer.Typer) -> None:
     @verb(group, "list", RunsListOptions)
     def list_(options: RunsListOptions, console: Console) -> int:
         """List the runs of a sweep folder, or of any folder of run folders, best first."""
-        from squadron.experiments.runs import list_runs
+        from squadron.runs.listing import list_runs
 
         record = list_runs(options)
         if options.promote is not None:
-            from squadron.experiments.upkeep import promote
+            from squadron.runs.maintenance import promote
 
             chosen = options.model_dump(include={"folder", "split", "decoding", "by"})
             record["promoted"] = promote(RunsPromoteOptions(**chosen, out=options.promote))
@@ -56,7 +56,7 @@ def add(app: typer.Typer) -> None:
     @verb(group, "show", RunsShowOptions)
     def show(options: RunsShowOptions, console: Console) -> int:
         """Show what a run was asked, what came of it, and its scores."""
-        from squadron.experiments.runs import show_run
+        from squadron.runs.listing import show_run
 
         record = show_run(options)
         console.result(record, lambda out: _show_run(out, record))
@@ -65,7 +65,7 @@ def add(app: typer.Typer) -> None:
     @verb(group, "compare", RunsCompareOptions)
     def compare(options: RunsCompareOptions, console: Console) -> int:
         """Test whether the second run is better than the first, question by question (paired)."""
-        from squadron.experiments.compare import compare_runs
+        from squadron.runs.compare import compare_runs
 
         record = compare_runs(options)
         console.result(record, lambda out: _show_comparison(out, record))
@@ -74,7 +74,7 @@ def add(app: typer.Typer) -> None:
     @verb(group, "prune", RunsPruneOptions)
     def prune(options: RunsPruneOptions, console: Console) -> int:
         """Remove checkpoints, last adapters or the weights of losing runs; without --yes, only tell what would go."""
-        from squadron.experiments.upkeep import prune as run
+        from squadron.runs.maintenance import prune as run
 
         record = run(options)
         console.result(record, lambda out: _show_pruned(out, record))
@@ -83,7 +83,7 @@ def add(app: typer.Typer) -> None:
     @verb(group, "promote", RunsPromoteOptions)
     def promote(options: RunsPromoteOptions, console: Console) -> int:
         """Copy the best run of a folder, or a run, to a folder of its own, for `evaluate`, `ask` and `export`."""
-        from squadron.experiments.upkeep import promote as run
+        from squadron.runs.maintenance import promote as run
 
         record = run(options)
         console.result(record, lambda out: out.print(f"{record['run']} is now {record['out']}", soft_wrap=True))

@@ -10,7 +10,7 @@ import typer
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
 from squadron.cli.output import Console, two_columns
-from squadron.experiments.options import ScoreOptions
+from squadron.options.core import ScoreOptions
 
 
 def add(app: typer.Typer) -> None:

@@ -14,7 +14,7 @@ from squadron.cli.options import TRACK, verb
 from squadron.cli.output import Console, megabytes, pruned_line, two_columns
 from squadron.cli.sweep_table import SweepTable, clock
 from squadron.errors import ConfigError
-from squadron.experiments.options_sweep import SweepOptions
+from squadron.options.sweep import SweepOptions
 
 _SHOWN = 12
 """Runs on the leaderboard that is printed; the file has all."""
@@ -45,15 +45,15 @@ def add(app: typer.Typer) -> None:
         if len(chosen) > 1:
             raise ConfigError(f"{' and '.join(chosen)}: choose one")
         if dry_run:
-            from squadron.experiments.sweeps.preview import preview
+            from squadron.sweeps.dry_run import preview
 
             if chosen:
                 raise ConfigError(f"--dry-run and {chosen[0]}: choose one")
             record = preview(options)
             console.result(record, lambda out: _show_preview(out, record))
             return 0
-        from squadron.experiments.sweeps.sweep import sweep as run
-        from squadron.experiments.trackers import open_trackers
+        from squadron.sweeps.sweep import sweep as run
+        from squadron.tracking.trackers import open_trackers
 
         table = SweepTable(console.err)
         listeners = [table, *open_trackers(track, Path(options.out))]

@@ -12,8 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from squadron.experiments.events import EpochEnded, Listener, RunEnded, RunScored, RunStarted, Stepped
-from squadron.experiments.progress import Reporter
+from squadron.tracking.events import EpochEnded, Listener, RunEnded, RunScored, RunStarted, Stepped
+from squadron.tracking.progress import Reporter
 
 _SPARE_LINES = 7
 """Lines of the terminal that are not runs: the table's frame, the bar, and some room."""

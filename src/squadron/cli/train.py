@@ -11,7 +11,7 @@ import typer
 from squadron.cli.options import TRACK, verb
 from squadron.cli.output import Console, megabytes, two_columns
 from squadron.errors import ConfigError
-from squadron.experiments.options import TrainOptions
+from squadron.options.core import TrainOptions
 
 
 def add(app: typer.Typer) -> None:
@@ -25,8 +25,8 @@ def add(app: typer.Typer) -> None:
     @verb(app, "train", TrainOptions, extra=extra)
     def train(options: TrainOptions, console: Console, resume: bool, replace: bool, track: list[str]) -> int:
         """Train a LoRA adapter on a frozen GPT-2, or all its weights. The defaults are the study's."""
-        from squadron.experiments.trackers import open_trackers
         from squadron.experiments.train import train as run
+        from squadron.tracking.trackers import open_trackers
 
         if resume and replace:
             raise ConfigError("--resume and --replace: choose one")

@@ -1,1 +1,1 @@
-"""Decoding: cache, strategies, beam and span search. The way in is :func:`squadron.decoding.engine.generate`."""
+"""Decoding: cache, strategies, beam and span search. The way in is :func:`squadron.decoding.generate.generate`."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from squadron.decoding.generation import Generation
+from squadron.decoding.autoregressive import logits_rows
 from squadron.decoding.prefill import Prefilled
-from squadron.decoding.stepping import logits_rows
+from squadron.decoding.result import Generation
 from squadron.errors import ConfigError
 from squadron.model.gpt2 import GPT2
 from squadron.model.kernels import log_totals

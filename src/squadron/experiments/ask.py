@@ -8,12 +8,12 @@ from typing import Any
 
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, DataError
-from squadron.experiments.answerer import Answerer, checked_context
-from squadron.experiments.opening import open_run, run_base
-from squadron.experiments.options import AskOptions
+from squadron.experiments.load_run import open_run, run_base
 from squadron.experiments.pocket import base_location
+from squadron.experiments.predictor import Answerer, checked_context
 from squadron.model.checkpoint import load_base
 from squadron.model.tokenizer import load_tokenizer
+from squadron.options.core import AskOptions
 from squadron.training.precision import resolve_device, resolve_precision
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from squadron.errors import ConfigError, ModelError
-from squadron.experiments.options import BaseInitOptions
 from squadron.files import sha256_file
 from squadron.model.checkpoint import WEIGHTS, random_model, save_model
 from squadron.model.config import SIZES
 from squadron.model.tokenizer import load_tokenizer
+from squadron.options.core import BaseInitOptions
 
 
 def init_base(options: BaseInitOptions) -> dict[str, Any]:

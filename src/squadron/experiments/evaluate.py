@@ -14,18 +14,19 @@ from squadron.data.prepared import Split, load_split
 from squadron.data.squad import Dataset
 from squadron.decoding.strategies import Strategy, resolve_strategies
 from squadron.errors import ConfigError, RunError
-from squadron.experiments.answering import answer_questions, first_questions
 from squadron.experiments.environment import peak_memory_bytes
-from squadron.experiments.opening import open_run
-from squadron.experiments.options import EvaluateOptions
+from squadron.experiments.load_run import open_run
 from squadron.experiments.pocket import base_location
-from squadron.experiments.progress import Reporter
-from squadron.experiments.run_folder import RunFolder
-from squadron.experiments.scores import HEADLINE, Subject, score_answers, write_evaluation
+from squadron.experiments.predict import answer_questions, first_questions
+from squadron.experiments.scores import Subject, score_answers, write_evaluation
 from squadron.files import sha256_file
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
+from squadron.options.core import EvaluateOptions
+from squadron.runs.folder import RunFolder
+from squadron.runs.layout import HEADLINE
+from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 
 _NOT_SETTINGS = {"run", "base", "data", "split", "decoding", "out", "offline"}

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from squadron.errors import RunError
-from squadron.experiments.opening import is_full, open_run
-from squadron.experiments.options import ExportOptions
+from squadron.experiments.load_run import is_full, open_run
 from squadron.files import write_bytes
 from squadron.model.adapters import CONFIG, WEIGHTS, merge
 from squadron.model.checkpoint import save_model
 from squadron.model.tokenizer import load_tokenizer
+from squadron.options.core import ExportOptions
 
 
 def export(options: ExportOptions) -> dict[str, Any]:

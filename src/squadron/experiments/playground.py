@@ -12,17 +12,17 @@ from squadron.data.prepared import load_split
 from squadron.data.squad import Dataset, Paragraph
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, RunError, SquadronError
-from squadron.experiments.answerer import Answerer, checked_context
-from squadron.experiments.browsing import SWEEP, Board, read_board
-from squadron.experiments.opening import open_run, run_base
-from squadron.experiments.options import PlaygroundOptions
+from squadron.experiments.load_run import open_run, run_base
 from squadron.experiments.pocket import base_location
-from squadron.experiments.run_folder import RunFolder
+from squadron.experiments.predictor import Answerer, checked_context
 from squadron.files import read_json
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.tokenizer import load_tokenizer
+from squadron.options.core import PlaygroundOptions
 from squadron.pocket.base import NAME as POCKET
 from squadron.pocket.world import make_dataset
+from squadron.runs.board import SWEEP, Board, read_board
+from squadron.runs.folder import RunFolder
 from squadron.scoring.metrics import answer_scores
 from squadron.training.precision import resolve_device, resolve_precision
 
@@ -89,7 +89,7 @@ class Playground:
         """Answer with the models of these keys by these strategies.
 
         Returns ``context``, ``question``, ``golds`` (where it is an example's) and ``models``: a label and the records
-        of :meth:`squadron.experiments.answerer.Answerer.answer` for each, each record with ``exact_match`` and ``f1``
+        of :meth:`squadron.experiments.predictor.Answerer.answer` for each, each record with ``exact_match`` and ``f1``
         (0 to 1) where there are golds. Raises a :class:`SquadronError` for what a user can cause.
         """
         context, question = checked_context(context, source="the context"), question.strip()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from squadron.experiments.options import PocketBuildOptions
-from squadron.experiments.progress import Reporter
+from squadron.options.core import PocketBuildOptions
 from squadron.pocket.base import NAME, Recipe, pocket_base
 from squadron.pocket.build import build
 from squadron.pocket.world import part_of
+from squadron.tracking.progress import Reporter
 
 
 def base_location(name: str) -> str:

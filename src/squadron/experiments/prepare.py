@@ -10,8 +10,8 @@ from squadron.data.sources import load_data
 from squadron.data.splits import SPLITS, split_dataset
 from squadron.data.squad import Dataset
 from squadron.errors import DataError
-from squadron.experiments.options import PrepareOptions
 from squadron.files import atomic_folder
+from squadron.options.core import PrepareOptions
 from squadron.pocket.base import NAME as POCKET
 from squadron.pocket.world import make_splits
 

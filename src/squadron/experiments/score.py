@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.sources import load_data
-from squadron.experiments.options import ScoreOptions
+from squadron.options.core import ScoreOptions
 from squadron.scoring.evaluation import compare
 from squadron.scoring.evaluation import score as score_predictions
 from squadron.scoring.predictions import read_predictions

@@ -13,16 +13,15 @@ from typing import Any
 from squadron.data.prepared import Split
 from squadron.data.squad import Dataset
 from squadron.errors import RunError
-from squadron.experiments.answering import Answers
 from squadron.experiments.pocket import parts
+from squadron.experiments.predict import Answers
 from squadron.files import read_json, write_json
+from squadron.runs.layout import HEADLINE, SCORES, answers_stem
 from squadron.scoring.answers import answer_statistics
 from squadron.scoring.evaluation import score
 from squadron.scoring.failures import write_failures
 from squadron.scoring.predictions import write_predictions
 
-SCORES = "scores.json"
-HEADLINE = ("exact_match", "f1", "questions")
 _PART = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
 
 
@@ -109,11 +108,6 @@ def _doubts(answers: Answers) -> dict[str, float]:
         value = -made[0].log_probability if made else math.inf
         doubts[name] = value if math.isfinite(value) else sys.float_info.max
     return doubts
-
-
-def answers_stem(decoding: str, split: str) -> str:
-    """``greedy`` for the validation split, ``greedy.test`` for another."""
-    return decoding if split == "validation" else f"{decoding}.{split.removesuffix('.json')}"
 
 
 def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset, answers: Answers) -> None:

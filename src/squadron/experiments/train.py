@@ -8,14 +8,14 @@ from typing import Any
 
 from squadron.data.prepared import load_split
 from squadron.errors import InterruptedRunError, RunError
-from squadron.experiments.events import Listener, RunEnded, Stream
-from squadron.experiments.fleet import FleetJob, Member
-from squadron.experiments.interrupt import graceful_interrupt
-from squadron.experiments.material import open_material
-from squadron.experiments.method import adapter_spec, asked_precision
-from squadron.experiments.options import TrainOptions
-from squadron.experiments.progress import Reporter
-from squadron.experiments.run_folder import RunFolder
+from squadron.experiments.inputs import open_material
+from squadron.experiments.trainables import adapter_spec, asked_precision
+from squadron.experiments.training_job import FleetJob, Member
+from squadron.options.core import TrainOptions
+from squadron.runs.folder import RunFolder
+from squadron.tracking.events import Listener, RunEnded, Stream
+from squadron.tracking.interrupt import graceful_interrupt
+from squadron.tracking.progress import Reporter
 from squadron.training.checkpoint import CHECKPOINT
 from squadron.training.precision import resolve_device, resolve_precision
 

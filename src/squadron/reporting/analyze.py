@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from squadron.files import write_bytes, write_json, write_text
+from squadron.languages import Language
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.charts.gallery import draw_all
 from squadron.reporting.charts.rendering import javascript, to_png, to_svg
 from squadron.reporting.charts.theme import FONT, theme
 from squadron.reporting.charts.words import chart_words
-from squadron.reporting.quoting import clipped
-from squadron.reporting.records import Study
-from squadron.reporting.study import read_study
+from squadron.reporting.document.text import clipped
 from squadron.reporting.tables import all_tables, to_csv, to_json, to_markdown
-from squadron.reporting.wording import Language
+from squadron.runs.records import Study
+from squadron.runs.study import read_study
 
 FOLDER = "report"
 

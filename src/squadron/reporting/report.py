@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from squadron.files import write_bytes
-from squadron.reporting import phrases
+from squadron.languages import Language
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.blocks import Report
 from squadron.reporting.charts.gallery import draw_all
 from squadron.reporting.charts.rendering import to_svg
 from squadron.reporting.charts.words import chart_words
-from squadron.reporting.drafting import Draft, Labels
-from squadron.reporting.html import to_html
-from squadron.reporting.pdf import to_pdf
-from squadron.reporting.records import Study
+from squadron.reporting.document.blocks import Report
+from squadron.reporting.document.builder import Draft, Labels
+from squadron.reporting.localization import labels
+from squadron.reporting.localization.translate import sentences
+from squadron.reporting.render.html import to_html
+from squadron.reporting.render.pdf import to_pdf
 from squadron.reporting.sections import ablations, answers, appendix, conclusion, cost, front, method, results, setup
 from squadron.reporting.sections.material import Material
-from squadron.reporting.study import read_study
-from squadron.reporting.wording import Language, sentences
+from squadron.runs.records import Study
+from squadron.runs.study import read_study
 
 Format = Literal["html", "pdf"]
 FORMATS: tuple[Format, ...] = ("html", "pdf")
@@ -56,8 +57,8 @@ def build_report(study: Study, analysis: Analysis, language: Language) -> Report
     return Report(
         language=language,
         direction=draft.say.direction,
-        title=draft.say("report.title", base=phrases.base(draft, study)),
-        subtitle=draft.say(f"report.subtitle{alone}", runs=len(study.runs), source=phrases.source(draft, study)),
+        title=draft.say("report.title", base=labels.base(draft, study)),
+        subtitle=draft.say(f"report.subtitle{alone}", runs=len(study.runs), source=labels.source(draft, study)),
         date=draft.say("report.date", date=draft.say.numerals.date(day, months)),
         day=day,
         abstract=abstract,
@@ -66,9 +67,9 @@ def build_report(study: Study, analysis: Analysis, language: Language) -> Report
     )
 
 
-def _drafted(material: Material, language: Language, labels: Labels) -> tuple[Draft, Any]:
+def _drafted(material: Material, language: Language, numbers_of: Labels) -> tuple[Draft, Any]:
     """All sections in order; the abstract apart, which stands before them."""
-    draft = Draft(language, labels)
+    draft = Draft(language, numbers_of)
     abstract = front.abstract(draft, material)
     for section in (
         front.introduction,

@@ -12,9 +12,9 @@ from typing import Any
 
 from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis, Contrast
+from squadron.reporting.document.text import clipped, visible
 from squadron.reporting.published import PUBLISHED
-from squadron.reporting.quoting import clipped, visible
-from squadron.reporting.records import Baseline, Run, Study
+from squadron.runs.records import Baseline, Run, Study
 
 Cell = str | int | float | bool | None
 

@@ -12,8 +12,8 @@ import pandas as pd
 
 from squadron.decoding.strategies import STRATEGIES
 from squadron.errors import SquadronError
-from squadron.experiments.browsing import Board, Curves, read_curves
 from squadron.experiments.playground import MOST_MODELS, Playground
+from squadron.runs.board import Board, Curves, read_curves
 from squadron.web import render
 
 TITLE = "Squadron playground"

@@ -10,8 +10,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from squadron.experiments.browsing import Board, Listed
 from squadron.experiments.playground import MOST_MODELS
+from squadron.runs.board import Board, Listed
 from squadron.web.marking import cut_at_marks
 
 _LETTERS = "ABCDEF"

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from squadron.errors import ConfigError, DeviceError
-from squadron.experiments.options import PlaygroundOptions
 from squadron.experiments.playground import Playground
+from squadron.options.core import PlaygroundOptions
 
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "

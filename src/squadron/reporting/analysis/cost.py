@@ -17,7 +17,7 @@ from squadron.reporting.analysis.findings import (
     FitVerdict,
     Frontier,
 )
-from squadron.reporting.records import Run, Study
+from squadron.runs.records import Run, Study
 
 OVERFIT_RISE = 0.02
 """The share by which the last validation loss must exceed the lowest for a run to count as overfit."""

@@ -12,7 +12,7 @@ import numpy as np
 from squadron.reporting.analysis.contrasts import as_contrast, difference_of, judged
 from squadron.reporting.analysis.findings import METRICS, AxisVerdict, Contrast, Effect, Level, Metric
 from squadron.reporting.analysis.questions import Answered
-from squadron.reporting.records import Run, Study
+from squadron.runs.records import Run, Study
 from squadron.scoring.intervals import Floats, mean_interval
 
 OPTIONS = {"targets": "target_modules"}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from squadron.reporting.records import Ends, Score
+from squadron.runs.records import Ends, Score
 
 Metric = Literal["f1", "exact_match"]
 METRICS: tuple[Metric, ...] = ("f1", "exact_match")

@@ -20,7 +20,7 @@ from squadron.reporting.analysis.contrasts import PERMUTATIONS, SIGNIFICANCE
 from squadron.reporting.analysis.effects import comparable, effect_axes, levels_of, setting
 from squadron.reporting.analysis.findings import METRICS, Interaction, Metric, VarianceShare
 from squadron.reporting.analysis.questions import Answered
-from squadron.reporting.records import Run, Study
+from squadron.runs.records import Run, Study
 from squadron.scoring.intervals import Codes, Floats
 from squadron.scoring.paired import holm
 

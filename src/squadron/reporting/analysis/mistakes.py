@@ -6,7 +6,7 @@ from scipy.special import bdtr
 
 from squadron.reporting.analysis.contrasts import SIGNIFICANCE
 from squadron.reporting.analysis.findings import KindShare, Mistakes
-from squadron.reporting.records import Study
+from squadron.runs.records import Study
 from squadron.scoring.intervals import clopper_pearson
 
 

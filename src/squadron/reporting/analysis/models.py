@@ -22,7 +22,7 @@ from squadron.reporting.analysis.findings import (
     Role,
 )
 from squadron.reporting.analysis.questions import Answered, load_answered, predictions_file
-from squadron.reporting.records import Baseline, Run, Score, Study
+from squadron.runs.records import Baseline, Run, Score, Study
 from squadron.scoring.intervals import cluster_bootstrap
 
 _RESAMPLES = 2000

@@ -12,8 +12,9 @@ from squadron.data.sources import load_data
 from squadron.data.squad import Dataset
 from squadron.errors import DataError
 from squadron.reporting.analysis.findings import Metric
-from squadron.reporting.records import Study
-from squadron.reporting.study import answers_stem, split_file
+from squadron.runs.layout import answers_stem
+from squadron.runs.records import Study
+from squadron.runs.study import split_file
 from squadron.scoring.intervals import Codes, Floats, cluster_codes
 from squadron.scoring.metrics import answer_scores
 from squadron.scoring.predictions import read_predictions
@@ -91,4 +92,4 @@ def load_answered(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -
 
 def predictions_file(folder: Path, split: str, decoding: str) -> Path:
     """Where ``evaluate`` puts the predictions of a split and strategy."""
-    return folder / "predictions" / f"{answers_stem(split, decoding)}.json"
+    return folder / "predictions" / f"{answers_stem(decoding, split)}.json"

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from squadron.reporting.analysis.effects import comparable, setting
 from squadron.reporting.analysis.findings import Metric, SeedGroup, SeedSpread
-from squadron.reporting.records import Run, Study
+from squadron.runs.records import Run, Study
 
 
 def seed_spread(study: Study, metric: Metric = "f1") -> SeedSpread | None:

@@ -10,7 +10,7 @@ from squadron.reporting.analysis.mistakes import mistakes
 from squadron.reporting.analysis.models import best_set, compare_decodings, compare_models, detectable_differences
 from squadron.reporting.analysis.questions import load_answered, load_questions, predictions_file
 from squadron.reporting.analysis.spread import seed_spread
-from squadron.reporting.records import Study
+from squadron.runs.records import Study
 
 
 def analyze_study(study: Study) -> Analysis:

@@ -13,7 +13,7 @@ from squadron.reporting.charts.parts import Row, finished, inline, score_axis
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
 from squadron.reporting.published import PUBLISHED
-from squadron.reporting.records import Study
+from squadron.runs.records import Study
 
 _BAR = 22
 _COLOURED_BY = ("targets", "lr", "rank")

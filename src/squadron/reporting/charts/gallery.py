@@ -10,7 +10,7 @@ from squadron.reporting.charts.comparisons import decodings, frontier, kinds, mo
 from squadron.reporting.charts.learning import losses
 from squadron.reporting.charts.results import differences, heatmap, main_effects, ranking, seeds, train_size
 from squadron.reporting.charts.words import ChartWords
-from squadron.reporting.records import Study
+from squadron.runs.records import Study
 
 Maker = Callable[[Study, Analysis, ChartWords], dict[str, Any] | None]
 

@@ -12,7 +12,7 @@ from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.charts.parts import Row, finished, inline
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
-from squadron.reporting.records import Run, Study
+from squadron.runs.records import Run, Study
 
 _COLOURED_BY = ("lr", "rank", "targets")
 _FEW_RUNS = 3

@@ -12,7 +12,7 @@ from squadron.reporting.analysis.findings import Analysis, Effect
 from squadron.reporting.charts.parts import Row, finished, inline, score_axis
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
-from squadron.reporting.records import Study
+from squadron.runs.records import Study
 
 _CELL = 27
 _MOST_PANELS = 6

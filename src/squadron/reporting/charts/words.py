@@ -9,9 +9,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from squadron.reporting.numerals import Numerals
-from squadron.reporting.quoting import clipped, direction, drawable
-from squadron.reporting.wording import Language, sentences
+from squadron.languages import Language
+from squadron.reporting.document.text import clipped, direction, drawable
+from squadron.reporting.localization.numbers import Numerals
+from squadron.reporting.localization.translate import sentences
 
 _EMBED = "\u202b"
 """Right-to-left embedding: without it, a text that mixes directions is laid out by its first letter's."""

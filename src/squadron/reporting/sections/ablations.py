@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from squadron.reporting import phrases
 from squadron.reporting.analysis.findings import Contrast, Effect, SeedSpread
-from squadron.reporting.blocks import Cell, Runs
-from squadron.reporting.drafting import Draft, joined, text_cell
+from squadron.reporting.document.blocks import Cell, Runs
+from squadron.reporting.document.builder import Draft, joined, text_cell
+from squadron.reporting.localization import labels
 from squadron.reporting.sections.material import Material, chart, tested
 
 _PARTS = {"rank": "rank", "lr": "lr", "targets": "modules", "train_size": "train_size"}
@@ -28,7 +28,7 @@ def ablations(draft: Draft, material: Material) -> None:
         f1, em = analysis.effect(axis), analysis.effect(axis, "exact_match")
         if f1 is None:
             continue
-        draft.part(_PARTS.get(axis, f"axis-{axis}"), () if axis in _PARTS else phrases.axis(draft, axis))
+        draft.part(_PARTS.get(axis, f"axis-{axis}"), () if axis in _PARTS else labels.axis(draft, axis))
         _effect(draft, material, f1, em)
     if analysis.interactions:
         draft.part("interactions")
@@ -40,21 +40,21 @@ def ablations(draft: Draft, material: Material) -> None:
 
 def _effect(draft: Draft, material: Material, f1: Effect, em: Effect | None) -> None:
     """One axis: the verdict, the evidence for it, the means and the differences."""
-    axis = phrases.axis(draft, f1.axis)
+    axis = labels.axis(draft, f1.axis)
     draft.runs(effect_sentences(draft, f1, em))
     if f1.tied:
-        draft.paragraph("effect.tied", tied=draft.say.join([phrases.axis(draft, one) for one in f1.tied]))
+        draft.paragraph("effect.tied", tied=draft.say.join([labels.axis(draft, one) for one in f1.tied]))
     if not f1.balanced:
         draft.paragraph("effect.unbalanced")
     if any(one.verdict != "untested" and not one.covers_training for one in f1.contrasts):
         draft.paragraph("effect.one_pair")
-    where = {"questions": material.questions, "split": phrases.split(draft, material.study.split)}
+    where = {"questions": material.questions, "split": labels.split(draft, material.study.split)}
     means = {level.value: level for level in em.levels} if em else {}
     rows = []
     for level in f1.levels:
         other = means.get(level.value)
         exact = [draft.cell(other.mean, "points"), draft.interval(other.interval)] if other else []
-        row = [text_cell(phrases.level(draft, f1.axis, level.value)), draft.cell(level.runs, "count"), *exact]
+        row = [text_cell(labels.level(draft, f1.axis, level.value)), draft.cell(level.runs, "count"), *exact]
         rows.append([*row, draft.cell(level.mean, "points"), draft.interval(level.interval)])
     columns = [draft.column("level", align="start"), draft.column("runs")]
     columns += [draft.column(key) for key in ("exact_match", "interval", "f1", "interval")][0 if means else 2 :]
@@ -70,12 +70,12 @@ def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> Runs:
     say, axis = draft.say, f1.axis
     ranked = sorted(f1.levels, key=lambda one: one.mean)
     worst, best = ranked[0], ranked[-1]
-    named = {"best": phrases.level(draft, axis, best.value), "worst": phrases.level(draft, axis, worst.value)}
+    named = {"best": labels.level(draft, axis, best.value), "worst": labels.level(draft, axis, worst.value)}
     told: list[Runs] = [
         say(
             f"effect.{f1.verdict}",
-            axis=phrases.axis(draft, axis),
-            larger=phrases.larger(draft, axis),
+            axis=labels.axis(draft, axis),
+            larger=labels.larger(draft, axis),
             gap=best.mean - worst.mean,
             **named,
         )
@@ -88,7 +88,7 @@ def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> Runs:
         if not others:
             told.append(say("effect.alone_best", best=named["best"]))
         elif len(others) < len(f1.levels) - 1:
-            levels = say.join([phrases.level(draft, axis, one) for one in others])
+            levels = say.join([labels.level(draft, axis, one) for one in others])
             told.append(say("effect.as_good", best=named["best"], others=levels, count=len(others)))
     elif f1.verdict == "no_difference":
         seen = [one.detectable for one in f1.contrasts if one.detectable is not None]
@@ -130,7 +130,7 @@ def _interval(draft: Draft, contrast: Contrast) -> Cell:
 
 
 def _ends(draft: Draft, axis: str, contrast: Contrast) -> dict[str, Runs]:
-    first, second = (phrases.level(draft, axis, value) for value in (contrast.first, contrast.second))
+    first, second = (labels.level(draft, axis, value) for value in (contrast.first, contrast.second))
     return {"first": first, "second": second}
 
 
@@ -141,7 +141,7 @@ def _interactions(draft: Draft, material: Material) -> None:
     for one in analysis.interactions:
         if one.metric != "f1":
             continue
-        first, second = (phrases.axis(draft, axis) for axis in one.axes)
+        first, second = (labels.axis(draft, axis) for axis in one.axes)
         p: dict[str, Any] = {} if one.verdict == "untested" else {"p": one.adjusted}
         told.append(draft.say(f"interaction.{one.verdict}", first=first, second=second, **p))
     shares = [one for one in analysis.variance.get("f1", ()) if one.share >= _LEAST_SHARE]
@@ -157,8 +157,8 @@ def _interactions(draft: Draft, material: Material) -> None:
 def _share(draft: Draft, one: Any) -> Runs:
     """The part of the variance that goes with one axis, or with two together."""
     if len(one.axes) == 1:
-        return draft.say("interaction.variance_part", share=one.share, axis=phrases.axis(draft, one.axes[0]))
-    first, second = (phrases.axis(draft, axis) for axis in one.axes)
+        return draft.say("interaction.variance_part", share=one.share, axis=labels.axis(draft, one.axes[0]))
+    first, second = (labels.axis(draft, axis) for axis in one.axes)
     return draft.say("interaction.variance_pair", share=one.share, first=first, second=second)
 
 
@@ -169,7 +169,7 @@ def _seeds(draft: Draft, material: Material, seeds: SeedSpread) -> None:
     rows = []
     for group in seeds.groups:
         changes = [
-            draft.say("seeds.change", axis=phrases.axis(draft, axis), value=phrases.level(draft, axis, value))
+            draft.say("seeds.change", axis=labels.axis(draft, axis), value=labels.level(draft, axis, value))
             for axis, value in group.changes.items()
         ]
         own = [

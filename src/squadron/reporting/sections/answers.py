@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from squadron.reporting import phrases
 from squadron.reporting.analysis.findings import Contrast, Mistakes
-from squadron.reporting.blocks import Run, Runs
-from squadron.reporting.drafting import Draft, name, quote, text_cell
-from squadron.reporting.quoting import around
-from squadron.reporting.records import Example
+from squadron.reporting.document.blocks import Run, Runs
+from squadron.reporting.document.builder import Draft, name, quote, text_cell
+from squadron.reporting.document.text import around
+from squadron.reporting.localization import labels
 from squadron.reporting.sections.material import Material, chart, score_cells, score_columns
+from squadron.runs.records import Example
 
 _EXAMPLES = 5
 """Kinds of mistake that an example is shown of."""
@@ -22,17 +22,17 @@ def decoding(draft: Draft, material: Material) -> None:
     if found is None or len(found.scores) < 2:
         draft.missing("missing.decodings")
         return
-    where = {"questions": found.scores[0].questions, "split": phrases.split(draft, found.split)}
+    where = {"questions": found.scores[0].questions, "split": labels.split(draft, found.split)}
     draft.paragraph("decoding.lead", run=name(found.run), count=len(found.scores), **where)
     rows = []
     for score in found.scores:
         shares = [draft.cell(score.in_context_share, "percent"), draft.cell(score.eos_rate, "percent")]
         count = draft.cell(score.questions, "count")
-        rows.append([text_cell(phrases.decoding(draft, score.decoding)), *score_cells(draft, score), count, *shares])
+        rows.append([text_cell(labels.decoding(draft, score.decoding)), *score_cells(draft, score), count, *shares])
     columns = [draft.column("decoding", align="start"), *score_columns(draft)]
     columns += [draft.column(key) for key in ("questions", "in_context", "eos")]
     draft.table("decoding-table", draft.say("decoding.caption", **where), columns, rows)
-    reference = phrases.decoding(draft, found.reference)
+    reference = labels.decoding(draft, found.reference)
     contrasts = [one for one in found.contrasts if one.metric == "f1"]
     for key, verdict in (("better", "higher"), ("worse", "lower"), ("same", "no_difference"), ("untested", "untested")):
         items = [_item(draft, one) for one in contrasts if one.verdict == verdict]
@@ -45,7 +45,7 @@ def decoding(draft: Draft, material: Material) -> None:
 
 def _item(draft: Draft, contrast: Contrast) -> Runs:
     """A strategy with its difference from the reference."""
-    values = {"decoding": phrases.decoding(draft, str(contrast.second)), "difference": contrast.difference}
+    values = {"decoding": labels.decoding(draft, str(contrast.second)), "difference": contrast.difference}
     if contrast.interval is None:
         return draft.say("decoding.item_plain", **values)
     low, high = contrast.interval
@@ -59,7 +59,7 @@ def failures(draft: Draft, material: Material) -> None:
     if found is None or mistakes is None:
         draft.missing("missing.failures")
         return
-    where = {"questions": found.questions, "split": phrases.split(draft, found.split)}
+    where = {"questions": found.questions, "split": labels.split(draft, found.split)}
     if not found.wrong:
         draft.paragraph("failures.none", **where)
         return
@@ -69,7 +69,7 @@ def failures(draft: Draft, material: Material) -> None:
     draft.paragraph("failures.examples")
     for one in mistakes.kinds[:_EXAMPLES]:
         for example in found.examples.get(one.kind, ())[:1]:
-            _example(draft, example, phrases.kind(draft, one.kind, one.label))
+            _example(draft, example, labels.kind(draft, one.kind, one.label))
 
 
 def _kinds(draft: Draft, material: Material, mistakes: Mistakes, **where: object) -> None:
@@ -82,18 +82,18 @@ def _kinds(draft: Draft, material: Material, mistakes: Mistakes, **where: object
         ends = draft.say("number.share_interval", low=one.interval[0], high=one.interval[1])
         own = [draft.cell(one.questions, "count"), draft.cell(one.share, "percent"), text_cell(ends)]
         own += [draft.cell(one.base_share, "percent")] if compared else []
-        rows.append([text_cell(phrases.kind(draft, one.kind, one.label)), means, *own])
+        rows.append([text_cell(labels.kind(draft, one.kind, one.label)), means, *own])
     columns = [draft.column("kind", align="start"), draft.column("kind_means", align="start")]
     columns += [draft.column(key) for key in ("wrong", "share", "interval")]
     columns += [draft.column("base_share")] if compared else []
     draft.table("kinds-table", draft.say("failures.caption", **where), columns, rows)
     first = kinds[0]
     share = {"share": first.share, "low": first.interval[0], "high": first.interval[1]}
-    commonest = phrases.kind(draft, first.kind, first.label)
+    commonest = labels.kind(draft, first.kind, first.label)
     if mistakes.leads or len(kinds) == 1:
         draft.paragraph("mistakes.leads", kind=commonest, **share)
     else:
-        second = phrases.kind(draft, kinds[1].kind, kinds[1].label)
+        second = labels.kind(draft, kinds[1].kind, kinds[1].label)
         draft.paragraph("mistakes.level", kind=commonest, second=second, **share)
     if first.base_share is not None:
         draft.paragraph("mistakes.base", share=first.base_share)

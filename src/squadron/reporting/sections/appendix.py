@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from squadron.reporting import phrases
-from squadron.reporting.blocks import Cell, References, Run, Source
-from squadron.reporting.drafting import Draft, name, quote, text_cell
+from squadron.reporting.document.bibliography import SOURCES
+from squadron.reporting.document.blocks import Cell, References, Run, Source
+from squadron.reporting.document.builder import Draft, name, quote, text_cell
+from squadron.reporting.localization import labels
 from squadron.reporting.sections.material import Material, name_cell, score_cells, score_columns
-from squadron.reporting.sources import SOURCES
 
 _HASH = 16
 """Characters of a hash that are shown."""
@@ -29,14 +29,14 @@ def all_runs(draft: Draft, material: Material) -> None:
         cost = [draft.cell(run.trainable_parameters, "count"), draft.cell(run.seconds, "minutes")]
         losses = [draft.cell(run.validation_loss, "decimal")]
         scores = score_cells(draft, study.score(run))
-        state = text_cell(phrases.status(draft, run.status))
+        state = text_cell(labels.status(draft, run.status))
         rows.append([name_cell(run.name), *scores, *losses, *cost, state])
     columns = [draft.column("run", align="start"), *score_columns(draft)]
     columns += [draft.column(key) for key in ("validation_loss", "parameters", "minutes")]
     columns.append(draft.column("status", align="start"))
     counted = {"runs": len(study.runs)}
     if study.scored:
-        split = phrases.split(draft, study.split)
+        split = labels.split(draft, study.split)
         caption = draft.say("runs.caption", questions=material.questions, split=split, **counted)
     else:
         caption = draft.say("runs.caption_unscored", **counted)
@@ -56,19 +56,19 @@ def reproduction(draft: Draft, material: Material) -> None:
 
     def add(key: str, value: object, **values: object) -> None:
         if value is not None:
-            rows.append([draft.words(f"reproduction.{key}", **values), text_cell((phrases.code(str(value)),))])
+            rows.append([draft.words(f"reproduction.{key}", **values), text_cell((labels.code(str(value)),))])
 
     add("folder", study.path.resolve().name)
     add("base", study.base.name)
     add("base_hash", study.base.sha256 and study.base.sha256[:_HASH])
     for key, split in study.data.splits.items():
-        add("split_hash", split.sha256 and split.sha256[:_HASH], split=phrases.split(draft, key))
+        add("split_hash", split.sha256 and split.sha256[:_HASH], split=labels.split(draft, key))
     add("seed", study.seed)
     add("precision", study.precision)
     add("started", study.started)
     versions = study.environment.get("versions")
     for package, version in versions.items() if isinstance(versions, dict) else ():
-        rows.append([text_cell((phrases.code(str(package)),)), text_cell((phrases.code(str(version)),))])
+        rows.append([text_cell((labels.code(str(package)),)), text_cell((labels.code(str(version)),))])
     columns = [draft.column("option", align="start"), draft.column("value", align="start")]
     draft.table("made-with", draft.say("reproduction.caption"), columns, rows)
     draft.paragraph("reproduction.command")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from squadron.reporting import phrases
 from squadron.reporting.analysis.findings import Effect
-from squadron.reporting.blocks import Runs
-from squadron.reporting.drafting import Draft, name
-from squadron.reporting.records import Missing
+from squadron.reporting.document.blocks import Runs
+from squadron.reporting.document.builder import Draft, name
+from squadron.reporting.localization import labels
 from squadron.reporting.sections.material import Material
+from squadron.runs.records import Missing
 
 
 def limits(draft: Draft, material: Material) -> None:
@@ -28,7 +28,7 @@ def _limits(draft: Draft, material: Material) -> Iterator[Runs]:
     study, analysis, say = material.study, material.analysis, draft.say
     paired = next((one for one in analysis.detectable if one.metric == "f1" and one.paired is not None), None)
     if paired is not None:
-        split = phrases.split(draft, study.split)
+        split = labels.split(draft, study.split)
         yield say("limits.questions", questions=paired.questions, split=split, paired=paired.paired)
     if study.lacks("seeds") and len(study.runs) > 1:
         yield say("limits.one_seed")
@@ -36,8 +36,8 @@ def _limits(draft: Draft, material: Material) -> Iterator[Runs]:
         if effect.metric == "f1" and effect.ordered and effect.verdict in ("higher", "lower"):
             ends = {effect.levels[0].value: "limits.end_low", effect.levels[-1].value: "limits.end_high"}
             if effect.best in ends:
-                best = phrases.level(draft, effect.axis, effect.best)
-                axis = phrases.axis(draft, effect.axis)
+                best = labels.level(draft, effect.axis, effect.best)
+                axis = labels.axis(draft, effect.axis)
                 yield say("limits.edge", axis=axis, best=best, end=say(ends[effect.best]))
     yield say("limits.pocket" if material.is_pocket else "limits.not_squad")
     if study.failures is not None:
@@ -50,7 +50,7 @@ def _limits(draft: Draft, material: Material) -> Iterator[Runs]:
 
 def _lack(draft: Draft, one: Missing) -> Runs:
     """One thing that the study lacks; the runs that it concerns by name."""
-    values = {"count": len(one.names), "names": phrases.names(draft, one.names)} if one.names else {}
+    values = {"count": len(one.names), "names": labels.names(draft, one.names)} if one.names else {}
     return draft.say(f"missing.{one.what}", **values)
 
 
@@ -72,7 +72,7 @@ def conclusion(draft: Draft, material: Material) -> None:
         cheapest = name(frontier.cheapest["trainable_parameters"])
         told.append(say("conclusion.cheapest", count=len(found.names), run=cheapest))
     draft.told(told)
-    draft.paragraph("conclusion.scope", base=phrases.base(draft, study), source=phrases.source(draft, study))
+    draft.paragraph("conclusion.scope", base=labels.base(draft, study), source=labels.source(draft, study))
 
 
 def verdicts(draft: Draft, material: Material) -> list[Runs]:
@@ -90,7 +90,7 @@ def verdicts(draft: Draft, material: Material) -> list[Runs]:
 def _axis_verdict(draft: Draft, effect: Effect) -> Runs:
     return draft.say(
         f"conclusion.axis_{effect.verdict}",
-        axis=phrases.axis(draft, effect.axis),
-        larger=phrases.larger(draft, effect.axis),
-        best=phrases.level(draft, effect.axis, effect.best),
+        axis=labels.axis(draft, effect.axis),
+        larger=labels.larger(draft, effect.axis),
+        best=labels.level(draft, effect.axis, effect.best),
     )

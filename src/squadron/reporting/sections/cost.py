@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from squadron.reporting import phrases
 from squadron.reporting.analysis.findings import COSTS
-from squadron.reporting.blocks import Runs
-from squadron.reporting.drafting import Draft, name, text_cell
+from squadron.reporting.document.blocks import Runs
+from squadron.reporting.document.builder import Draft, name, text_cell
+from squadron.reporting.localization import labels
 from squadron.reporting.sections.material import Material, chart
 
 _SECONDS_UP_TO, _MINUTES_UP_TO = 100.0, 90 * 60.0
@@ -57,7 +57,7 @@ def _parameters(draft: Draft, material: Material) -> None:
     draft.paragraph("cost.parameters")
     rows = [
         [
-            text_cell((phrases.code(str(modules)),)),
+            text_cell((labels.code(str(modules)),)),
             draft.cell(rank, "plain"),
             draft.cell(parameters, "count"),
             draft.cell(share, "percent2"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from squadron.reporting import phrases
-from squadron.reporting.blocks import Paragraph, Runs
-from squadron.reporting.drafting import Draft, joined, name
+from squadron.reporting.document.blocks import Paragraph, Runs
+from squadron.reporting.document.builder import Draft, joined, name
+from squadron.reporting.localization import labels
 from squadron.reporting.published import PUBLISHED
 from squadron.reporting.sections.conclusion import verdicts
 from squadron.reporting.sections.material import FEW, GRID, Material, varied
@@ -16,8 +16,8 @@ def abstract(draft: Draft, material: Material) -> tuple[Paragraph, ...]:
     """The study in one paragraph: what was asked, done and found."""
     study, say = material.study, draft.say
     alone = len(study.runs) == 1
-    about = {"base": phrases.base(draft, study), "source": phrases.source(draft, study)}
-    axes = [phrases.axis(draft, axis) for axis in varied(study)]
+    about = {"base": labels.base(draft, study), "source": labels.source(draft, study)}
+    axes = [labels.axis(draft, axis) for axis in varied(study)]
     sentences: list[Runs] = [
         say("abstract.question", axes=say.join(axes), **about) if axes else say("abstract.question_single", **about)
     ]
@@ -25,7 +25,7 @@ def abstract(draft: Draft, material: Material) -> tuple[Paragraph, ...]:
     if best is None:
         sentences.append(say("missing.no_scores"))
     else:
-        where = {"questions": material.questions, "split": phrases.split(draft, study.split)}
+        where = {"questions": material.questions, "split": labels.split(draft, study.split)}
         if not alone:
             sentences.append(say("abstract.runs", planned=len(study.runs), scored=len(study.scored), **where))
         score = study.score(best)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from squadron.reporting import phrases
 from squadron.reporting.analysis.findings import Analysis, Contrast
-from squadron.reporting.blocks import Cell, Column
-from squadron.reporting.drafting import Draft, name
-from squadron.reporting.records import Run, Score, Study
+from squadron.reporting.document.blocks import Cell, Column
+from squadron.reporting.document.builder import Draft, name
+from squadron.reporting.localization import labels
+from squadron.runs.records import Run, Score, Study
 
 GRID = 75
 """Runs of the student study."""
@@ -74,7 +74,7 @@ def setting_columns(draft: Draft) -> list[Column]:
 def setting_cells(draft: Draft, run: Run) -> list[Cell]:
     """A run's rank, learning rate and modules."""
     modules = run.modules
-    named = Cell((phrases.code(modules),), modules) if modules else draft.cell(None, "plain")
+    named = Cell((labels.code(modules),), modules) if modules else draft.cell(None, "plain")
     return [draft.cell(run.rank, "plain"), draft.cell(run.lr, "rate"), named]
 
 

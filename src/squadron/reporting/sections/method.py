@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from squadron.reporting.drafting import Draft
+from squadron.reporting.document.builder import Draft
 from squadron.reporting.published import DEV_QUESTIONS
 from squadron.reporting.sections.material import FEW, GRID, Material
 

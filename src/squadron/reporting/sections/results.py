@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from squadron.reporting import phrases
 from squadron.reporting.analysis.findings import FitVerdict, ModelComparison
-from squadron.reporting.blocks import Cell, Column, Runs
 from squadron.reporting.charts.comparisons import shown_models
-from squadron.reporting.drafting import Draft, name, text_cell
+from squadron.reporting.document.blocks import Cell, Column, Runs
+from squadron.reporting.document.builder import Draft, name, text_cell
+from squadron.reporting.localization import labels
 from squadron.reporting.published import PUBLISHED, Published
 from squadron.reporting.sections.material import (
     Material,
@@ -31,7 +31,7 @@ def results(draft: Draft, material: Material) -> None:
     study = material.study
     draft.section("results")
     if study.status not in ("done", "stopped"):
-        draft.missing("missing.status_partial", status=phrases.status(draft, study.status))
+        draft.missing("missing.status_partial", status=labels.status(draft, study.status))
     if study.best is None:
         draft.missing("missing.no_scores")
     else:
@@ -49,7 +49,7 @@ def _headline(draft: Draft, material: Material) -> None:
     """Measured and published scores in one table, told apart, and what the tests say of the measured ones."""
     study, best = material.study, material.study.best
     assert best is not None
-    split, decoding = phrases.split(draft, study.split), phrases.decoding(draft, study.decoding)
+    split, decoding = labels.split(draft, study.split), labels.decoding(draft, study.decoding)
     if study.lacks("baseline"):
         draft.missing("missing.baseline")
     beside = study.baseline is not None and study.score(study.baseline) is not None
@@ -57,7 +57,7 @@ def _headline(draft: Draft, material: Material) -> None:
     draft.paragraph(lead, questions=material.questions, split=split, decoding=decoding)
     models: list[tuple[Runs, Any]] = []
     if study.baseline is not None:
-        models.append((draft.say("models.base", base=phrases.base(draft, study)), study.score(study.baseline)))
+        models.append((draft.say("models.base", base=labels.base(draft, study)), study.score(study.baseline)))
     models.append((draft.say("models.best", run=name(best.name)), study.score(best)))
     if study.full is not None and study.full is not best:
         models.append((draft.say("models.full", run=name(study.full.name)), study.score(study.full)))
@@ -84,7 +84,7 @@ def _headline(draft: Draft, material: Material) -> None:
         shown = shown_models(material.analysis)
         where: dict[str, Any] = {
             "questions": shown.models[0].score.questions,
-            "split": phrases.split(draft, shown.split),
+            "split": labels.split(draft, shown.split),
         }
         chart(draft, material, "models", **where)
     comparison = next((one for one in material.analysis.models if one.split == study.split), None)
@@ -171,7 +171,7 @@ def _leaders(draft: Draft, material: Material) -> None:
     ]
     draft.table(
         "leaders-table",
-        draft.say("results.leaders_caption", questions=material.questions, split=phrases.split(draft, study.split)),
+        draft.say("results.leaders_caption", questions=material.questions, split=labels.split(draft, study.split)),
         [
             draft.column("place"),
             draft.column("run", align="start"),
@@ -212,11 +212,11 @@ def _learning(draft: Draft, material: Material) -> None:
             continue
         rows = [
             [
-                text_cell(phrases.level(draft, axis, one.value)),
+                text_cell(labels.level(draft, axis, one.value)),
                 *(draft.cell(one.counts.get(key, 0), "count") for key in _FITS),
             ]
             for one in shares
         ]
         columns = [draft.column("level", align="start")]
         columns += [Column(draft.say(f"fit.{key}")) for key in _FITS]
-        draft.table(f"fit-{axis}", draft.say("fit.caption", axis=phrases.axis(draft, axis)), columns, rows)
+        draft.table(f"fit-{axis}", draft.say("fit.caption", axis=labels.axis(draft, axis)), columns, rows)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from squadron.reporting import phrases
-from squadron.reporting.blocks import Cell
-from squadron.reporting.drafting import Draft, name, text_cell
+from squadron.reporting.document.blocks import Cell
+from squadron.reporting.document.builder import Draft, name, text_cell
+from squadron.reporting.localization import labels
 from squadron.reporting.sections.material import Material, varied
 
 _OPTIONS = (
@@ -34,9 +34,9 @@ def setup(draft: Draft, material: Material) -> None:
     study = material.study
     draft.section("setup")
     draft.part("base_and_data")
-    named = {"base": phrases.base(draft, study)}
+    named = {"base": labels.base(draft, study)}
     if study.base.parameters:
-        precision = (phrases.code(study.precision or "?"),)
+        precision = (labels.code(study.precision or "?"),)
         frozen = "setup.base" if study.full is None else "setup.base_and_full"
         draft.paragraph(frozen, **named, parameters=study.base.parameters, precision=precision)
     else:
@@ -58,10 +58,10 @@ def setup(draft: Draft, material: Material) -> None:
 
 def _data(draft: Draft, material: Material) -> None:
     data = material.study.data
-    draft.paragraph("setup.data", source=phrases.source(draft, material.study))
+    draft.paragraph("setup.data", source=labels.source(draft, material.study))
     rows = [
         [
-            Cell(phrases.split(draft, key), key),
+            Cell(labels.split(draft, key), key),
             draft.cell(split.questions, "count"),
             draft.cell(split.paragraphs, "count"),
         ]
@@ -81,7 +81,7 @@ def _options(draft: Draft, material: Material, *, alone: bool) -> None:
     for key in _OPTIONS:
         values = {repr(run.config.get(key)): run.config.get(key) for run in study.runs}
         if key not in changed and len(values) == 1 and next(iter(values.values())) is not None:
-            value = phrases.level(draft, key, next(iter(values.values())))
+            value = labels.level(draft, key, next(iter(values.values())))
             rows.append([draft.words(f"option.{key}"), text_cell(value)])
     columns = [draft.column("option", align="start"), draft.column("value", align="start")]
     caption = draft.say("setup.options_caption_single" if alone else "setup.options_caption")
@@ -93,7 +93,7 @@ def _grid(draft: Draft, material: Material) -> None:
     study = material.study
     rows = []
     for axis in study.axes:
-        values = draft.say.join([phrases.level(draft, axis, value) for value in study.axes[axis]])
-        rows.append([text_cell(phrases.axis(draft, axis)), text_cell(values)])
+        values = draft.say.join([labels.level(draft, axis, value) for value in study.axes[axis]])
+        rows.append([text_cell(labels.axis(draft, axis)), text_cell(values)])
     columns = [draft.column("option", align="start"), draft.column("value", align="start")]
     draft.table("grid-table", draft.say("setup.grid_caption", runs=len(study.runs)), columns, rows)

@@ -1,0 +1,72 @@
+"""What a run trains, by ``--method``: an adapter on a frozen base, or all of the base's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from squadron.experiments.load_run import kept_at
+from squadron.model.adapters import save_adapter
+from squadron.model.checkpoint import Base, load_base, save_model
+from squadron.model.config import Precision
+from squadron.model.full import FullWeights
+from squadron.model.gpt2 import GPT2
+from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.targets import trainable_parameters
+from squadron.model.tokenizer import Tokenizer
+from squadron.options.core import TrainOptions
+from squadron.runs.folder import RunFolder
+
+
+def adapter_spec(options: TrainOptions) -> LoraSpec | None:
+    """The adapter to train; None where all weights are trained."""
+    if options.method == "full":
+        return None
+    return LoraSpec(
+        rank=options.rank,
+        alpha=options.alpha,
+        dropout=options.dropout,
+        targets=options.target_modules,
+        scaling=options.scaling,
+        seed=options.seed,
+    )
+
+
+def run_parameters(options: TrainOptions, model: GPT2) -> int:
+    """How many numbers a run trains on this base."""
+    spec = adapter_spec(options)
+    if spec is None:
+        return model.parameter_count
+    return trainable_parameters(model.config, spec.targets, spec.rank)
+
+
+def make_fleet(runs: Sequence[TrainOptions], base: Base) -> tuple[GPT2, Fleet]:
+    """What the trainer runs and what it moves: ``base`` and a fleet of adapters, or a copy of it with all its weights.
+
+    Weights that are trained begin as their file has them, not as the precision of ``base`` rounds them; the copy
+    computes in that precision all the same.
+    """
+    specs = [spec for run in runs if (spec := adapter_spec(run)) is not None]
+    if specs:
+        assert len(specs) == len(runs), runs
+        return base.model, Fleet(base.model.config, specs, device=base.model.device)
+    assert len(runs) == 1, "a base whose weights are trained flies alone"
+    own = load_base(str(base.folder), dtype=torch.float32, device=base.model.device).model
+    return own, FullWeights(own, base.model.dtype)
+
+
+def keep(fleet: Fleet, k: int, folder: RunFolder, which: str, *, options: TrainOptions, tokenizer: Tokenizer) -> None:
+    """Write what run ``k`` trains, as it is now, into its folder: as its best (``adapter``) or its ``last``."""
+    place = kept_at(folder, which)
+    if isinstance(fleet, FullWeights):
+        tokenizer.save(place)
+        save_model(fleet.precise_model(), place)
+    else:
+        save_adapter(place, fleet.weights(k), base=options.base, dropout=options.dropout)
+
+
+def asked_precision(options: TrainOptions, folder: RunFolder) -> Precision:
+    """The number format that was asked for; a run that goes on by ``auto`` keeps the one that it began with."""
+    begun: Precision | None = folder.record.get("precision")
+    return begun if begun and options.precision == "auto" else options.precision

@@ -1,0 +1,378 @@
+"""Runs that train together, as one fleet on one base: the training loop, whether there is one run or many.
+
+Each run keeps its own folder, metrics and best adapter; the fleet has one checkpoint, so that numbers, moments and
+steps of all its runs belong to one moment.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from squadron.data.batches import Schedule
+from squadron.data.encoding import Example
+from squadron.data.trees import Pack
+from squadron.errors import InterruptedRunError
+from squadron.experiments.environment import describe_environment, peak_memory_bytes
+from squadron.experiments.inputs import Material
+from squadron.experiments.predict import answer_questions, first_questions
+from squadron.experiments.trainables import keep, make_fleet
+from squadron.options.core import TrainOptions
+from squadron.runs.folder import RunFolder
+from squadron.scoring.evaluation import score
+from squadron.tracking.events import EpochEnded, RunEnded, RunStarted, Stepped, Stream
+from squadron.tracking.interrupt import Interruption
+from squadron.tracking.progress import Reporter
+from squadron.training.checkpoint import load_checkpoint, save_checkpoint
+from squadron.training.steps import FleetTrainer, StepResult, mean_losses
+from squadron.training.subset import subset
+
+OWN = {
+    *("out", "rank", "alpha", "dropout", "scaling", "target_modules"),
+    *("lr", "weight_decay", "schedule", "gradient_clipping"),
+}
+"""Options that each run of a fleet has for itself; in all others they are alike."""
+
+
+@dataclass(slots=True)
+class Member:
+    """One run of a fleet: its options, its folder, and what is known of it so far."""
+
+    options: TrainOptions
+    folder: RunFolder
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    best_loss: float = math.inf
+    best_step: int = 0
+
+    @property
+    def name(self) -> str:
+        """What the run is called."""
+        return self.folder.path.name
+
+
+def shared_options(options: TrainOptions) -> dict[str, Any]:
+    """The options in which all runs of a fleet are alike."""
+    return options.model_dump(mode="json", exclude=OWN)
+
+
+def make_batches(material: Material, run: TrainOptions, examples: Sequence[Example] | None = None) -> Schedule:
+    """The batches that a run trains on: of all examples, unless some are given."""
+    return Schedule(
+        material.examples(run.max_length)[0] if examples is None else examples,
+        batch_size=run.batch_size,
+        accumulation=run.gradient_accumulation,
+        order=run.order,
+        loss=run.loss,
+        seed=run.seed,
+    )
+
+
+def last_step(run: TrainOptions, batches: Schedule) -> int:
+    """The step after which a run's training ends: that of its last epoch, or an earlier one that was asked for."""
+    total = run.epochs * batches.steps_per_epoch
+    return min(total, run.max_steps or total)
+
+
+def make_trainer(
+    material: Material, runs: Sequence[TrainOptions], examples: Sequence[Example] | None = None
+) -> FleetTrainer:
+    """An untrained fleet of these runs, which are alike but for :data:`OWN`; on all examples unless some are given."""
+    first = runs[0]
+    assert all(shared_options(run) == shared_options(first) for run in runs), [run.out for run in runs]
+    batches = make_batches(material, first, examples)
+    model, fleet = make_fleet(runs, material.base)
+    return FleetTrainer(
+        model,
+        fleet,
+        batches,
+        learning_rates=[run.lr for run in runs],
+        total_steps=first.epochs * batches.steps_per_epoch,
+        weight_decay=[run.weight_decay for run in runs],
+        gradient_clipping=[run.gradient_clipping or None for run in runs],
+        rate_schedules=[run.schedule for run in runs],
+        warmup_steps=first.warmup_steps,
+    )
+
+
+class FleetJob:
+    """A fleet of runs, from where its checkpoint stands to its end."""
+
+    def __init__(
+        self,
+        material: Material,
+        members: Sequence[Member],
+        checkpoint: Path,
+        *,
+        reporter: Reporter,
+        stream: Stream,
+        saved: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make the trainer; ``saved`` is called after every checkpoint.
+
+        Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
+        """
+        self.material, self.checkpoint = material, checkpoint
+        self.members = list(members)
+        self.options = members[0].options  # for what all of them share
+        self.reporter, self.stream, self._saved = reporter, stream, saved
+        self.trainer = make_trainer(material, [member.options for member in members])
+        self.packs = _validation_packs(material.held_out(self.options.max_length), self.options)
+        self.seconds = 0.0  # a run's share of what the fleet took
+        self.examples = self.tokens = 0
+
+    @property
+    def last_step(self) -> int:
+        """The step after which training ends."""
+        return last_step(self.options, self.trainer.batches)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in an epoch."""
+        return self.trainer.batches.steps_per_epoch
+
+    def restore(self, path: Path, known: Mapping[str, TrainOptions]) -> None:
+        """Go on from a checkpoint, which this fleet wrote, or one that had more runs: ``known`` has their options."""
+        tensors, state = load_checkpoint(path)
+        names: list[str] = [one["name"] for one in state["members"]]
+        places = list(range(len(names)))
+        if len(names) == len(self.members):
+            self.trainer.restore(tensors, state["trainer"])
+        else:
+            whole = make_trainer(self.material, [known[name] for name in names])
+            whole.restore(tensors, state["trainer"])
+            places = [names.index(member.name) for member in self.members]
+            self.trainer = subset(whole, places)
+        for member, place in zip(self.members, places, strict=True):
+            kept = state["members"][place]
+            member.best_loss = math.inf if kept["best_loss"] is None else kept["best_loss"]
+            member.best_step = kept["best_step"]
+            # Metrics are written before the checkpoint; what is later than it will come again.
+            member.metrics = [line for line in member.folder.read_metrics() if line["step"] <= self.trainer.step_number]
+        self.seconds, self.examples, self.tokens = state["seconds"], state["examples"], state["tokens"]
+
+    def begin(self) -> None:
+        """Write every run's record, and tell that the runs begin."""
+        environment = describe_environment(self.material.device)
+        truncation = self.material.examples(self.options.max_length)[1].to_json()
+        for k, member in enumerate(self.members):
+            trainable = self.trainer.fleet.trainable_parameters(k)
+            member.folder.record.pop("pruned", None)
+            member.folder.update(
+                status="running",
+                seed=self.options.seed,
+                **self.material.facts(),
+                truncation=truncation,
+                trainable_parameters=trainable,
+                environment=environment,
+            )
+            config, folder = member.folder.record["config"], str(member.folder.path)
+            self.stream.tell(
+                RunStarted(member.name, folder, config, trainable, self.trainer.step_number, self.last_step)
+            )
+
+    def run(self, interruption: Interruption, *, until: int | None = None) -> None:
+        """The training loop, up to step ``until`` or the last.
+
+        Raises :class:`InterruptedRunError` after the step under way, with everything written, once a person asks.
+        """
+        trainer, last = self.trainer, min(until or self.last_step, self.last_step)
+        self.reporter.start("training", self.last_step, "step")
+        self.reporter.reach(trainer.step_number)
+        saved = time.monotonic()
+        try:
+            while trainer.step_number < last and len(trainer.stopped) < len(self.members):
+                active = [k for k in range(len(self.members)) if k not in trainer.stopped]
+                began = time.perf_counter()
+                result = trainer.step()
+                self.seconds += (time.perf_counter() - began) / len(self.members)
+                self.examples += result.questions
+                self.tokens += result.tokens
+                self._note_step(result, active)
+                ended = trainer.step_number % self.steps_per_epoch == 0
+                if ended:
+                    trainer.verify()
+                    self._end_epoch()
+                if (
+                    ended
+                    or trainer.step_number == last
+                    or interruption.asked
+                    or time.monotonic() - saved >= self.options.checkpoint_seconds
+                ):
+                    self.save()
+                    saved = time.monotonic()
+                if interruption.asked and trainer.step_number < self.last_step:
+                    raise InterruptedRunError(
+                        f"{self.members[0].folder.path}: stopped after step {trainer.step_number} of "
+                        f"{self.last_step}; nothing is lost: run the same command with --resume"
+                    )
+        finally:
+            self.reporter.finish()
+
+    def save(self) -> None:
+        """Write metrics and checkpoint; a kill between the two leaves the older checkpoint, which is as good."""
+        for member in self.members:
+            member.folder.write_metrics(member.metrics)
+        state = {
+            "trainer": self.trainer.state(),
+            "members": [
+                {
+                    "name": member.name,
+                    "best_loss": member.best_loss if math.isfinite(member.best_loss) else None,
+                    "best_step": member.best_step,
+                }
+                for member in self.members
+            ],
+            "seconds": self.seconds,
+            "examples": self.examples,
+            "tokens": self.tokens,
+        }
+        save_checkpoint(self.checkpoint, self.trainer.tensors(), state)
+        self._saved()
+
+    def drop(self, reasons: Mapping[str, str]) -> None:
+        """End the runs named in ``reasons`` here, and go on with the others as a smaller fleet."""
+        for k, member in enumerate(self.members):
+            if member.name in reasons:
+                self._end(k, "stopped", reasons[member.name])
+        keep = [k for k, member in enumerate(self.members) if member.name not in reasons]
+        self.members = [self.members[k] for k in keep]
+        if self.members and reasons:
+            self.trainer = subset(self.trainer, keep)
+            self.save()
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Write every run's record for good and return the summaries."""
+        self.trainer.verify()
+        self.save()
+        return [
+            self._end(k, "diverged" if k in self.trainer.stopped else "done", self.trainer.stopped.get(k))
+            for k in range(len(self.members))
+        ]
+
+    def _note_step(self, result: StepResult, active: Sequence[int]) -> None:
+        """Remember the figures of a step and show them."""
+        for k in active:
+            line = {
+                "step": result.step + 1,
+                "epoch": result.step // self.steps_per_epoch + 1,
+                "loss": _finite(result.losses[k]),
+                "gradient_norm": _finite(result.gradient_norms[k]),
+                "learning_rate": result.learning_rates[k],
+                "questions": result.questions,
+                "tokens": result.tokens,
+            }
+            self.members[k].metrics.append(line)
+            self.stream.tell(Stepped(self.members[k].name, result.step + 1, line))
+        rate = self.examples / self.seconds
+        self.reporter.reach(result.step + 1, loss=result.losses[active[0]], **{"examples/s": rate})
+
+    def _end_epoch(self) -> None:
+        """Validate all runs in one pass, and keep each one's adapter if it is the best so far."""
+        step, active = self.trainer.step_number, [k for k in range(len(self.members)) if k not in self.trainer.stopped]
+        losses: list[float] = []
+        scores: list[dict[str, Any]] = [{} for _ in self.members]
+        if self.packs and active:
+            losses = mean_losses(self.trainer.model, self.trainer.fleet, self.packs)
+            scores = self._validation_scores()
+        for k in active:
+            member = self.members[k]
+            line: dict[str, Any] = {}
+            if losses:
+                line = {"step": step, "validation_loss": _finite(losses[k]), **scores[k]}
+                member.metrics.append(line)
+            self.stream.tell(EpochEnded(member.name, step, line))
+            if not losses or losses[k] < member.best_loss:
+                member.best_loss = losses[k] if losses else math.inf
+                member.best_step = step
+                self._keep(k, "adapter")
+        if losses and len(self.members) == 1:
+            shown = {name: value for name, value in self.members[0].metrics[-1].items() if value is not None}
+            shown.pop("step")
+            self.reporter.note(f"step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
+
+    def _validation_scores(self) -> list[dict[str, Any]]:
+        """EM and F1 of every run's greedy answers to the fixed slice of the validation questions."""
+        options, validation = self.options, self.material.validation
+        if validation is None or options.eval_questions == 0:
+            return [{} for _ in self.members]
+        slice_ = first_questions(validation.dataset, options.eval_questions)
+        model = self.trainer.model
+        answers = answer_questions(
+            model,
+            self.material.tokenizer,
+            slice_,
+            fleet=self.trainer.fleet,
+            max_prompt=min(options.max_length, model.config.n_positions - 32),
+            max_new_tokens=32,
+        )
+        every = [
+            score(own.predictions(), slice_.golds(), version=slice_.version, resamples=1) for own in answers["greedy"]
+        ]
+        return [
+            {
+                "validation_exact_match": scores.exact_match,
+                "validation_f1": scores.f1,
+                "validation_questions": scores.questions,
+            }
+            for scores in every
+        ]
+
+    def _keep(self, k: int, which: str) -> None:
+        """Write what a run trains, as it is now, into its folder."""
+        member = self.members[k]
+        keep(
+            self.trainer.fleet,
+            k,
+            member.folder,
+            which,
+            options=member.options,
+            tokenizer=self.material.tokenizer,
+        )
+
+    def _end(self, k: int, status: str, reason: str | None) -> dict[str, Any]:
+        """Write one run's record for good and return its summary."""
+        member = self.members[k]
+        self._keep(k, "last")
+        # A run that ends within its first epoch has no best adapter yet; this one counts as none when it goes on.
+        if member.best_step == 0:
+            self._keep(k, "adapter")
+        steps = [line for line in member.metrics if "loss" in line]
+        validations = [line for line in member.metrics if "validation_loss" in line]
+        trainable = self.trainer.fleet.trainable_parameters(k)
+        summary: dict[str, Any] = {
+            "status": status,
+            "steps": steps[-1]["step"] if steps else self.trainer.step_number,
+            "best_step": member.best_step or None,
+            "trainable_parameters": trainable,
+            "trainable_share": trainable / self.material.base.model.parameter_count,
+            "loss": steps[-1]["loss"] if steps else None,
+            **{key: value for key, value in (validations[-1] if validations else {}).items() if key != "step"},
+            "examples_per_second": self.examples / self.seconds if self.seconds else None,
+            "tokens_per_second": self.tokens / self.seconds if self.seconds else None,
+            "seconds": self.seconds,
+            "fleet_size": len(self.members),
+            "peak_memory_bytes": peak_memory_bytes(self.material.device),
+        }
+        member.folder.record.pop("reason", None)
+        if reason is not None:
+            summary["reason"] = reason
+        member.folder.update(**summary)
+        summary = {"run": str(member.folder.path), **summary}
+        self.stream.tell(RunEnded(member.name, status, summary))
+        return summary
+
+
+def _validation_packs(examples: list[Example], options: TrainOptions) -> list[Pack]:
+    if not examples:
+        return []
+    batches = Schedule(examples, batch_size=4 * options.batch_size, order="paragraph", loss=options.loss)
+    return [pack for step in range(batches.steps_per_epoch) for pack in batches.step(step)]
+
+
+def _finite(value: float) -> float | None:
+    """A number that JSON has, or None."""
+    return value if math.isfinite(value) else None

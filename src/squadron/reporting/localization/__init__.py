@@ -1,0 +1,1 @@
+"""A report in the words, figures and dates of its language."""

@@ -1,0 +1,93 @@
+"""What options, models and values are called in a report's language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from squadron.reporting.document.blocks import Run, Runs
+from squadron.reporting.document.builder import Draft, name
+from squadron.reporting.document.text import LONGEST_NAME, clipped
+from squadron.runs.records import Study
+
+_RATES = ("lr", "weight_decay", "dropout", "alpha", "gradient_clipping")
+_MOST_NAMES = 8
+"""Runs that a sentence names before it counts the rest."""
+
+
+def axis(draft: Draft, key: str) -> Runs:
+    """An axis within a sentence."""
+    if draft.say.has(f"axis.{key}"):
+        return draft.say(f"axis.{key}")
+    return draft.say("axis.other", axis=code(key))
+
+
+def larger(draft: Draft, key: str) -> Runs:
+    """A larger value of an axis, at the start of a sentence."""
+    if draft.say.has(f"larger.{key}"):
+        return draft.say(f"larger.{key}")
+    return draft.say("larger.other", axis=axis(draft, key))
+
+
+def level(draft: Draft, key: str, value: Any) -> Runs:
+    """A value of an axis or option."""
+    if isinstance(value, bool) or value is None:
+        return (code(str(value).lower()),)
+    if isinstance(value, (int, float)):
+        return (draft.say.number(value, "rate" if key in _RATES or isinstance(value, float) else "count"),)
+    if isinstance(value, (list, tuple)):
+        return (code(" ".join(map(str, value))),)
+    if draft.say.has(f"option_value.{value}"):
+        return draft.say(f"option_value.{value}")
+    return (code(str(value)),)
+
+
+def code(text: str) -> Run:
+    """An option or a module by its own name."""
+    return Run(clipped(text, LONGEST_NAME), "code")
+
+
+def base(draft: Draft, study: Study) -> Runs:
+    """The base model."""
+    known = PurePath(study.base.name).name
+    if known in ("pocket", "gpt2"):
+        return draft.say(f"base.{known}")
+    return draft.say("base.other", name=name(known))
+
+
+def source(draft: Draft, study: Study) -> Runs:
+    """Where the questions come from."""
+    known = PurePath(study.data.source or "?").name
+    if known in ("pocket", "squad"):
+        return draft.say(f"dataset.{known}")
+    return draft.say("dataset.other", name=name(known))
+
+
+def split(draft: Draft, key: str) -> Runs:
+    """A split of the data."""
+    return draft.say(f"split_name.{key}") if draft.say.has(f"split_name.{key}") else (name(key),)
+
+
+def decoding(draft: Draft, key: str) -> Runs:
+    """A decoding strategy."""
+    return draft.say(f"decoding_name.{key}") if draft.say.has(f"decoding_name.{key}") else (name(key),)
+
+
+def status(draft: Draft, key: str) -> Runs:
+    """What became of a run."""
+    return draft.say(f"status.{key}") if draft.say.has(f"status.{key}") else (name(key),)
+
+
+def kind(draft: Draft, key: str, label: str) -> Runs:
+    """A kind of mistake."""
+    return draft.say(f"kind.{key}") if draft.say.has(f"kind.{key}") else (name(label),)
+
+
+def names(draft: Draft, given: Sequence[str]) -> Runs:
+    """Some runs by name; where they are many, the first of them and how many more."""
+    listed: list[Runs] = [(name(one),) for one in given[:_MOST_NAMES]]
+    if len(given) <= _MOST_NAMES:
+        return draft.say.join(listed)
+    runs = [run for place, one in enumerate(listed) for run in (*(draft.say("list.comma") if place else ()), *one)]
+    return (*runs, Run(" "), *draft.say("missing.more", count=len(given) - _MOST_NAMES))

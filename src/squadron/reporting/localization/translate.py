@@ -1,0 +1,156 @@
+"""A language's words: sentences by key, with figures put in as its readers write them.
+
+A sentence of ``locales/LANGUAGE.toml`` may hold
+
+- ``{name}`` or ``{name:format}``: a value, written out by :class:`squadron.reporting.localization.numbers.Numerals`;
+- ``{name:one or more words|of them}``: the first where the value is 1, else the second;
+- `` `code` ``, ``*emphasis*``, ``**strong**``;
+- ``$name$``: a symbol of :data:`squadron.reporting.document.formulas.SYMBOLS`;
+- ``[@source]``: a citation; ``[#anchor]``: a table, figure or section by its number.
+
+Values are never read for marks, so nothing that comes from data can be one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from squadron.languages import Language
+from squadron.reporting.document.blocks import Run, RunKind, Runs
+from squadron.reporting.document.formulas import SYMBOLS
+from squadron.reporting.localization.numbers import Numerals
+
+_MARK = re.compile(
+    r"\{(?P<name>\w+)(?::(?P<format>[^{}]+))?\}|`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*|\*(?P<emphasis>[^*]+)\*"
+    r"|\$(?P<math>[^$]+)\$|\[@(?P<cite>[\w-]+)\]|\[#(?P<reference>[\w-]+)\]"
+)
+_LINE_END = re.compile(r"\s*\n\s*")
+_FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ .+&/'’-]+[A-Za-z0-9]+)*")
+"""Latin words in a right-to-left sentence, with what joins them: they are set left to right as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The sentences and figures of one language. ``number_of`` gives what an anchor or source is called in text."""
+
+    language: Language
+    sentences: Mapping[str, str]
+    numerals: Numerals
+    number_of: Callable[[str, str], str]
+
+    @property
+    def direction(self) -> Literal["ltr", "rtl"]:
+        """The way in which the language is read."""
+        return "rtl" if self.language == "fa" else "ltr"
+
+    def has(self, key: str) -> bool:
+        """Whether there is such a sentence."""
+        return key in self.sentences
+
+    def __call__(self, key: str, **values: Any) -> Runs:
+        """The sentence ``key`` with its values. A value may be a number, text, a :class:`Run`, or several runs."""
+        return tuple(self._runs(self.sentences[key], values))
+
+    def plain(self, key: str, **values: Any) -> str:
+        """The sentence ``key`` as plain text, for where there are no runs: charts, buttons."""
+        return "".join(run.text for run in self(key, **values))
+
+    def number(self, value: Any, kind: str) -> Run:
+        """A figure by itself, as a table's cell holds it."""
+        return Run(self.numerals.write(value, kind), "number")
+
+    def span(self, low: float, high: float) -> Runs:
+        """An interval's two ends, in points."""
+        return self("number.interval", low=low, high=high)
+
+    def join(self, items: Sequence[Runs]) -> Runs:
+        """Several things in a row: with commas, and a word before the last."""
+        joined: list[Run] = []
+        for place, item in enumerate(items):
+            if place:
+                joined += self("list.last" if place == len(items) - 1 else "list.comma")
+            joined += item
+        return tuple(joined)
+
+    def _runs(self, sentence: str, values: Mapping[str, Any]) -> list[Run]:
+        runs: list[Run] = []
+        end = 0
+        for mark in _MARK.finditer(sentence):
+            runs += self._words(sentence[end : mark.start()])
+            end = mark.end()
+            kind = str(mark.lastgroup) if mark.lastgroup != "format" else "name"
+            held = mark[kind]
+            match kind:
+                case "name":
+                    runs += self._value(values[held], mark["format"])
+                case "cite":
+                    runs.append(Run(self.number_of("source", held), "cite", held))
+                case "reference":
+                    runs.append(Run(self.number_of("anchor", held), "reference", held))
+                case "math":
+                    assert held in SYMBOLS, held
+                    runs.append(Run(held, "math"))
+                case "code":
+                    runs.append(Run(held, "code"))
+                case "strong" | "emphasis":
+                    stressed: RunKind = "strong" if kind == "strong" else "emphasis"
+                    inner = self._runs(held, values)
+                    runs += [Run(one.text, stressed) if one.kind == "text" else one for one in inner]
+                case _:
+                    raise AssertionError(kind)
+        return runs + self._words(sentence[end:])
+
+    def _words(self, text: str) -> list[Run]:
+        """Text of the language itself; in a right-to-left one, with its Latin words set apart."""
+        if not text:
+            return []
+        if self.direction == "ltr":
+            return [Run(text)]
+        runs: list[Run] = []
+        end = 0
+        for found in _FOREIGN.finditer(text):
+            if found.start() > end:
+                runs.append(Run(text[end : found.start()]))
+            runs.append(Run(found[0], "foreign"))
+            end = found.end()
+        return [*runs, Run(text[end:])] if end < len(text) else runs
+
+    def _value(self, value: Any, style: str | None) -> Sequence[Run]:
+        if style is not None and "|" in style:
+            one, more = style.split("|")
+            return self._words(one if value == 1 else more)
+        if isinstance(value, Run):
+            return [value]
+        if isinstance(value, tuple):
+            return value
+        if style is not None:
+            return [Run(self.numerals.write(value, style), "number")]
+        assert isinstance(value, str), (value, style)
+        return self._words(value)
+
+
+def sentences(language: Language) -> dict[str, str]:
+    """All sentences of a language, by dotted key."""
+    return dict(_sentences(language))
+
+
+@cache
+def _sentences(language: Language) -> Mapping[str, str]:
+    text = files("squadron.reporting").joinpath("locales", f"{language}.toml").read_text(encoding="utf-8")
+    return dict(_flat("", tomllib.loads(text)))
+
+
+def _flat(prefix: str, table: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            found += _flat(f"{prefix}{key}.", value)
+        else:
+            found.append((f"{prefix}{key}", _LINE_END.sub(" ", str(value))))
+    return found

@@ -1,0 +1,137 @@
+"""A report as one HTML file that fetches nothing: style, script, fonts and charts are within it.
+
+Everything that comes from data is escaped. A content security policy lets run only the scripts whose hashes it names,
+so that even what slipped through would not.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from squadron.languages import Language
+from squadron.reporting.charts.rendering import javascript
+from squadron.reporting.charts.theme import theme
+from squadron.reporting.charts.words import chart_words
+from squadron.reporting.document.blocks import Figure, Report
+from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
+
+_WEIGHTS = {"Regular": 400, "Bold": 700}
+_ENGLISH_FONT = "system-ui, sans-serif"
+_FEWEST_TO_SORT = 3
+
+
+def to_html(report: Report) -> str:
+    """The report as one page."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("squadron.reporting"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    config, light, dark = chart_colours(report.language)
+    figures = [block for block in report.blocks if isinstance(block, Figure)]
+    specs = {figure.anchor: _compiled({**figure.spec, "config": config}) for figure in figures}
+    library = _script(javascript() if specs else "")
+    own = _script(_file("report.js"))
+    return environment.get_template("report.html").render(
+        report=report,
+        style=Markup(_style(report, light, dark)),
+        library=library,
+        script=own,
+        charts=Markup(_inert({"specs": specs, "words": report.words})),
+        policy=_policy(library, own),
+        formulas={name: Markup(one.mathml) for name, one in FORMULAS.items()},
+        symbols={name: Markup(one.mathml) for name, one in SYMBOLS.items()},
+        spoken={name: one.spoken for name, one in FORMULAS.items()},
+        fewest=_FEWEST_TO_SORT,
+    )
+
+
+def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
+    """The charts' configuration with a CSS variable wherever light and dark differ, and the values of both.
+
+    So a chart follows the page, on the screen and on paper, without being drawn again.
+    """
+    words = chart_words(language)
+    light, dark = theme(words), theme(words, dark=True)
+    values: dict[str, dict[str, str]] = {"light": {}, "dark": {}}
+    named: dict[tuple[str, str], str] = {}
+
+    def joined(one: Any, other: Any) -> Any:
+        if isinstance(one, dict):
+            return {key: joined(value, other[key]) for key, value in one.items()}
+        if isinstance(one, list):
+            return [joined(*pair) for pair in zip(one, other, strict=True)]
+        if one == other:
+            return one
+        variable = named.setdefault((one, other), f"--chart-{len(named)}")
+        values["light"][variable], values["dark"][variable] = one, other
+        return f"var({variable})"
+
+    config = joined(light, dark)
+    if language == "en":
+        config["font"] = _ENGLISH_FONT
+    # The page names and describes its figures itself.
+    return {**config, "aria": False}, values["light"], values["dark"]
+
+
+def _compiled(spec: dict[str, Any]) -> dict[str, Any]:
+    """A chart as Vega, which a browser draws without more ado; the compiler's advice is for who makes charts."""
+    import vl_convert
+
+    compiled: dict[str, Any] = vl_convert.vegalite_to_vega(spec)
+    return compiled
+
+
+def _style(report: Report, light: dict[str, str], dark: dict[str, str]) -> str:
+    """The style sheet: fonts where the language needs them, and the charts' colours."""
+
+    def colours(values: dict[str, str]) -> str:
+        return "".join(f"{name}: {value}; " for name, value in values.items())
+
+    sheet = _file("report.css").replace("/*light*/", colours(light)).replace("/*dark*/", colours(dark))
+    return "".join(_fonts()) + sheet if report.language == "fa" else sheet
+
+
+def _fonts() -> Iterator[str]:
+    for name, weight in _WEIGHTS.items():
+        data = files("squadron.reporting").joinpath("fonts", f"Vazirmatn-{name}.woff2").read_bytes()
+        yield (
+            f"@font-face {{ font-family: Vazirmatn; font-weight: {weight}; font-display: block; "
+            f'src: url("data:font/woff2;base64,{base64.b64encode(data).decode()}") format("woff2"); }}\n'
+        )
+
+
+def _script(text: str) -> Markup:
+    """A script, fit to stand within an element: nothing in it ends the element."""
+    return Markup(re.sub(r"<(?=/script|!--)", r"\\x3c", text, flags=re.IGNORECASE))
+
+
+def _inert(value: Any) -> str:
+    """JSON in which nothing can end the element that holds it."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _policy(*scripts: str) -> str:
+    """What the page may do: run these scripts, show what it holds, ask nobody for anything."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
+    )
+    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; font-src data:"
+
+
+def _file(name: str) -> str:
+    return files("squadron.reporting").joinpath("templates", name).read_text(encoding="utf-8")

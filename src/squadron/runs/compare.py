@@ -1,0 +1,76 @@
+"""Whether one run is better than another, from the predictions that both made of the same questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from squadron.data.prepared import Split, load_split
+from squadron.errors import ConfigError, RunError
+from squadron.files import read_json
+from squadron.options.runs import RunsCompareOptions
+from squadron.runs.folder import RECORD
+from squadron.runs.layout import SCORES, answers_stem
+from squadron.scoring.evaluation import compare, score
+from squadron.scoring.predictions import read_predictions
+from squadron.scoring.results import Scores
+
+
+def compare_runs(options: RunsCompareOptions) -> dict[str, Any]:
+    """Test the second run against the first, question by question; differences are second less first, in points.
+
+    Raises :class:`RunError` where a run was not evaluated so, or the two answered different questions.
+    """
+    paths = Path(options.first), Path(options.second)
+    answered = [_answered(path, options) for path in paths]
+    if answered[0] != answered[1]:
+        raise RunError(
+            f"{paths[1]}: answered other questions than {paths[0]} on {options.split}; evaluate both on the same data"
+        )
+    split = _questions(paths, options)
+    if split.sha256 != answered[0]["sha256"]:
+        raise RunError(
+            f"--data: the {options.split} questions are not those that were answered (the file changed); "
+            f"evaluate both runs again, or name the data they answered"
+        )
+    scores = [_scored(path, split, options) for path in paths]
+    return {
+        "split": options.split,
+        "decoding": options.decoding,
+        **{
+            which: {"run": str(path), "exact_match": own.exact_match, "f1": own.f1}
+            for which, path, own in zip(("first", "second"), paths, scores, strict=True)
+        },
+        **compare(*scores, seed=options.seed).to_json(),
+    }
+
+
+def _answered(path: Path, options: RunsCompareOptions) -> dict[str, Any]:
+    """Which questions a run answered: the checksum of their file and how many were asked."""
+    scores = read_json(path / SCORES, what="the scores that `squadron evaluate` writes", error=RunError)
+    split = scores["splits"].get(options.split, {})
+    if options.decoding not in split.get("decodings", {}):
+        found = [f"{name} by {', '.join(one['decodings'])}" for name, one in scores["splits"].items()]
+        raise RunError(
+            f"{path}: has no scores on {options.split} by {options.decoding} (it has {'; '.join(found)}); "
+            f"make them with: squadron evaluate"
+        )
+    return {"sha256": split.get("sha256"), "limit": split.get("limit")}
+
+
+def _questions(paths: tuple[Path, Path], options: RunsCompareOptions) -> Split:
+    if options.data is not None:
+        return load_split(options.data, options.split, offline=options.offline)
+    for path in paths:
+        if (path / RECORD).is_file():
+            record = read_json(path / RECORD, what="the record of a run", error=RunError)
+            return load_split(record["config"]["data"], options.split, offline=options.offline)
+    raise ConfigError(f"--data: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")
+
+
+def _scored(path: Path, split: Split, options: RunsCompareOptions) -> Scores:
+    predictions = read_predictions(path / "predictions" / f"{answers_stem(options.decoding, options.split)}.json")
+    # With --limit only the first questions were asked; every question that was asked has a prediction.
+    golds = {name: own for name, own in split.dataset.golds().items() if name in predictions}
+    dataset = split.dataset
+    return score(predictions, golds, version=dataset.version, clusters=dataset.clusters(), seed=options.seed)

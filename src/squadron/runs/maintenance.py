@@ -1,0 +1,160 @@
+"""Looking after run folders: removing what is not needed, and copying the best run to where it is used."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from squadron.errors import ConfigError, RunError
+from squadron.files import atomic_folder, explain_os_errors, read_json, write_json
+from squadron.options.runs import RunsPromoteOptions, RunsPruneOptions
+from squadron.runs.folder import LOCK, RECORD, require_weights
+from squadron.runs.listing import SWEEP, best_run, ranked_by, read_runs
+
+_CHECKPOINT = "checkpoint.safetensors"
+_ENDED = ("done", "diverged")
+"""Runs that no ``--resume`` will go on with; those of any other status need their checkpoints."""
+_WEIGHTS = (_CHECKPOINT, "last", "adapter", "model")
+"""What goes of a run that is pruned. Record, scores, answers and curves stay: a sweep that is resumed leaves it alone,
+and leaderboards and reports tell of it as before."""
+_NOT_COPIED = (LOCK, _CHECKPOINT, "last")
+
+
+def prune(options: RunsPruneOptions) -> dict[str, Any]:
+    """Remove what the options name, or with ``yes`` absent only tell it; return the paths with their bytes, and the
+    names of the runs whose weights go (``pruned``).
+
+    Nothing else goes: a run that is in use, is not scored or is reached by a link stays, and so does every file that
+    is no part of a run. Raises :class:`ConfigError` where nothing is asked for, and :class:`RunError` where the folder
+    is that of a sweep under way.
+    """
+    if options.keep is None and not options.checkpoints and not options.last:
+        raise ConfigError("runs prune: say what goes: --keep N, --checkpoints or --last")
+    home = Path(options.folder)
+    if not options.yes or not (home / SWEEP).is_file():
+        return _prune(home, options)
+    with _hold(home) as held:
+        if not held:
+            raise RunError(f"{home}: its sweep is under way; wait for it, or stop it")
+        return _prune(home, options)
+
+
+def promote(options: RunsPromoteOptions) -> dict[str, Any]:
+    """Copy a run, or the best of a folder of runs, to a folder of its own; checkpoint and last adapter stay behind.
+
+    The copy is a run folder: ``evaluate``, ``ask`` and ``export`` take it. Raises :class:`RunError` where there is no
+    such run, or ``--out`` exists and may not be replaced.
+    """
+    source, out = Path(options.folder), Path(options.out)
+    if not (source / RECORD).is_file():
+        split, decoding = ranked_by(source, options.split, options.decoding)
+        rows = read_runs(source, split=split, decoding=decoding, by=options.by)
+        source = best_run(rows, source, split=split, decoding=decoding)
+    record = read_json(source / RECORD, what="the record of a run", error=RunError)
+    require_weights(source, record)
+    if not any((source / kept).is_dir() for kept in ("adapter", "model")):
+        raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
+    if source.resolve() in out.resolve().parents:
+        raise RunError(f"--out {out}: lies within the run that is to be copied; choose another folder")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if not options.replace:
+            raise RunError(f"--out {out}: exists already; add --replace, or choose another folder")
+        if not (out / RECORD).is_file():
+            raise RunError(f"--out {out}: no run folder ({RECORD} is missing); choose another")
+        if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
+            raise RunError(f"--out {out}: holds the run that is to be copied; choose another folder")
+    with atomic_folder(out) as fresh:
+        shutil.copytree(source, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+        write_json(fresh / RECORD, {**record, "promoted_from": str(source)})
+    return {"run": str(source), "out": str(out)}
+
+
+def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
+    split, decoding = ranked_by(home, options.split, options.decoding)
+    rows = read_runs(home, split=split, decoding=decoding, by=options.by)
+    rows.sort(key=lambda row: row.get("pruned", False))  # those are not among the best that stay
+    gone: list[dict[str, Any]] = []
+    pruned: list[str] = []
+    skipped: list[str] = []
+    for place, row in enumerate(rows):
+        loses = _loses(place, row, options)
+        paths = list(_unneeded(row, options, loses=loses))
+        if not paths:
+            continue
+        with _hold(Path(row["folder"])) as held:
+            if not held:
+                skipped.append(row["name"])
+                continue
+            if loses:
+                pruned.append(row["name"])
+                if options.yes:  # first: what a kill leaves is then a pruned run, rather than one with half its files
+                    _mark_pruned(Path(row["folder"]) / RECORD)
+            for path in paths:
+                gone.append({"path": str(path), "bytes": _size(path)})
+                if options.yes:
+                    _remove(path)
+    return {
+        "removed": options.yes,
+        "paths": gone,
+        "bytes": sum(one["bytes"] for one in gone),
+        "pruned": pruned,
+        "skipped": skipped,
+    }
+
+
+def _loses(place: int, row: Mapping[str, Any], options: RunsPruneOptions) -> bool:
+    """Whether a run is to be pruned; ``place`` counts from 0, the best first."""
+    ended = row["status"] in (*_ENDED, "stopped")
+    return options.keep is not None and place >= options.keep and row[options.by] is not None and ended
+
+
+def _unneeded(row: Mapping[str, Any], options: RunsPruneOptions, *, loses: bool) -> Iterator[Path]:
+    """What of a run goes."""
+    asked: set[str] = set()
+    if row["status"] in _ENDED:
+        asked = {name for name, gone in ((_CHECKPOINT, options.checkpoints), ("last", options.last)) if gone}
+    for name in _WEIGHTS:
+        if (loses or name in asked) and row["folder"] is not None and (Path(row["folder"]) / name).exists():
+            yield Path(row["folder"]) / name
+
+
+def _mark_pruned(path: Path) -> None:
+    write_json(path, {**read_json(path, what="the record of a run", error=RunError), "pruned": True})
+
+
+@contextlib.contextmanager
+def _hold(folder: Path) -> Iterator[bool]:
+    """Keep other processes from using a run; False where one does, or the folder is a link to elsewhere."""
+    lock = FileLock(folder / LOCK)
+    try:
+        if folder.is_symlink():
+            yield False
+            return
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _size(path: Path) -> int:
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(os.lstat(Path(root, name)).st_size for root, _, names in os.walk(path) for name in names)
+
+
+def _remove(path: Path) -> None:
+    with explain_os_errors(path):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

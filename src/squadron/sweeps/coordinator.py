@@ -1,0 +1,311 @@
+"""One process at work on a sweep: the one that leads it, which plans, ranks and ends it, or one that joined."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from squadron.data.prepared import load_split
+from squadron.experiments.environment import describe_environment
+from squadron.experiments.evaluate import asked, evaluate_fleet, strategy_names
+from squadron.experiments.inputs import Material, describe_split
+from squadron.experiments.load_run import OpenRun
+from squadron.experiments.scores import Subject, has_scores
+from squadron.experiments.train import check_facts
+from squadron.files import sha256_file
+from squadron.model.lora import Fleet
+from squadron.options.core import EvaluateOptions
+from squadron.options.sweep import SweepOptions
+from squadron.runs.layout import answers_stem
+from squadron.runs.sweep_folder import FINAL, SweepFolder
+from squadron.sweeps.config import Evaluation
+from squadron.sweeps.engines import Engine
+from squadron.sweeps.fleets import plan_fleets
+from squadron.sweeps.grid import PlannedRun, SweepPlan, next_runs
+from squadron.sweeps.halving import decide
+from squadron.sweeps.leaderboard import CSV_FILE, compare_settings, rank_runs, write_leaderboard
+from squadron.sweeps.memory import try_out
+from squadron.sweeps.setup import evaluate_options, plan_rungs, train_options
+from squadron.sweeps.worker import SweepJob
+from squadron.tracking.events import RunScored, Stream
+from squadron.tracking.interrupt import Interruption
+from squadron.tracking.progress import Reporter
+
+_PAUSE_SECONDS = 0.5
+
+
+class RunSource(Protocol):
+    """Where the runs of a sweep come from, batch by batch."""
+
+    def ask(self, results: Sequence[Mapping[str, Any]]) -> Sequence[PlannedRun]:
+        """The next runs, given the leaderboard's entries of all before; none when there are no more.
+
+        Equal results must give equal runs, so that a sweep that was killed finds its own again.
+        """
+        ...
+
+
+class WholePlan:
+    """All runs of a plan, then what a search makes of their scores, batch by batch."""
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self._plan = plan
+
+    def ask(self, results: Sequence[Mapping[str, Any]]) -> Sequence[PlannedRun]:
+        """The plan's own runs first."""
+        if not results:
+            return self._plan.runs
+        return next_runs(self._plan.config, {entry["name"]: entry["f1"] for entry in results})
+
+
+class SweepRun:
+    """All that a process needs to work on a sweep."""
+
+    def __init__(
+        self,
+        options: SweepOptions,
+        plan: SweepPlan,
+        folder: SweepFolder,
+        material: Material,
+        data: str,
+        stream: Stream,
+        reporter: Reporter,
+        interruption: Interruption,
+        engine: Engine,
+    ) -> None:
+        self.options, self.plan, self.folder, self.data = options, plan, folder, data
+        self.stream, self.reporter, self.engine = stream, reporter, engine
+        self.job = SweepJob(
+            folder,
+            {},
+            material,
+            evaluate_options(options, plan, plan.config.evaluate),
+            load_split(data, plan.config.evaluate.split),
+            rungs=plan_rungs(options, plan),
+            stream=stream,
+            reporter=_Notes(reporter),
+            interruption=interruption,
+        )
+        self.changes: dict[str, Mapping[str, Any]] = {}
+        self.failed: dict[str, str] = {}
+        self.leads = False
+        self._began = time.monotonic()
+        self._seconds_before = float(folder.record.get("seconds", 0.0))
+
+    def lead(self, source: RunSource) -> dict[str, Any]:
+        """Bring the sweep to its end."""
+        self.leads = True
+        facts = self.job.material.facts()
+        if self.plan.config.best is not None:
+            facts["data"] = {
+                **facts["data"],
+                "test": describe_split(load_split(self.data, self.plan.config.best.split)),
+            }
+        self.folder.update(
+            status="running",
+            **facts,
+            seed=self.plan.config.base_options.get("seed", 0),
+            environment=describe_environment(self.job.material.device),
+            started=self.folder.record.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+            seconds=self._seconds_before,
+            fleets=self.folder.record.get("fleets", []),
+            runs=self.folder.record.get("runs", []),
+        )
+        self._score_base(self.plan.config.evaluate)
+        self.reporter.start("sweep", self.plan.total, "run")
+        try:
+            results: list[dict[str, Any]] = []
+            while batch := source.ask(results):
+                self._add(batch)
+                self._fly(self._fleets_of(batch))
+                results = self._entries()
+        finally:
+            self.reporter.finish()
+        return self._finish(results)
+
+    def join(self, source: RunSource) -> dict[str, Any]:
+        """Work on the fleets of a sweep that another process leads, until nothing is left of them.
+
+        Where that one was killed before it planned any, this process leads in its place.
+        """
+        for run in self.plan.runs:
+            self._know(run)
+        flown: list[str] = []
+        while True:
+            record = SweepFolder.open(self.folder.path, kind="sweep").record
+            fleets = [fleet for fleet in record.get("fleets", []) if fleet not in flown]
+            if fleets:
+                self._fly(fleets)
+                flown += fleets
+            elif flown or record["status"] != "running":
+                break
+            elif self._take_over():
+                return self.lead(source)
+            else:  # it is about to be planned
+                self.job.check_interruption(0)
+                time.sleep(_PAUSE_SECONDS)
+        return self._result(self._entries(), status="joined")
+
+    def _take_over(self) -> bool:
+        """Whether the leader is gone and left nothing to fly, and the folder is now locked for this process. Only one
+        of those that joined can have the lock; the others find the fleets that it plans."""
+        if not self.folder.try_take():
+            return False
+        # It may have planned or ended in the meantime.
+        self.folder.record = SweepFolder.open(self.folder.path, kind="sweep").record
+        if self.folder.record["status"] != "running" or self.folder.record.get("fleets"):
+            self.folder.release()
+            return False
+        check_facts(self.folder, self.job.material.facts())
+        self.reporter.note(f"{self.folder.path}: its leader is gone and had planned nothing; this process leads now")
+        return True
+
+    def note_end(self, status: str) -> int:
+        """Write down how it ended, as far as that can be; returns how many runs are done."""
+        try:
+            entries = self._entries()
+            if self.leads:
+                self._write(entries, status)
+            return sum(entry["status"] in ("done", "stopped") for entry in entries)
+        except Exception as problem:  # the error under way matters more
+            self.reporter.note(f"{self.folder.path}: the record could not be written ({problem})")
+            return 0
+
+    def _know(self, run: PlannedRun) -> None:
+        out = self.folder.run_path(run.name)
+        self.job.runs[run.name] = train_options(self.options, self.plan, run, data=self.data, out=out)
+        self.changes[run.name] = run.changes
+
+    def _add(self, batch: Sequence[PlannedRun]) -> None:
+        """Plan fleets of new runs, unless that was done before the sweep was stopped."""
+        for run in batch:
+            self._know(run)
+        planned = {run for fleet in self.folder.record["fleets"] for run in self.folder.runs_of(fleet)}
+        fresh = {run.name: self.job.runs[run.name] for run in batch if run.name not in planned}
+        if not fresh:
+            return
+        material = self.job.material
+        size = self.options.fleet_size or try_out(material, fresh).fleet_size(material.device)
+        fleets = plan_fleets(fresh, material.base.model.config, size=size, at_least=self.engine.workers)
+        names = self.folder.add_fleets(fleets)
+        # Runs in the configuration's order; fleets only once their files are there.
+        self._write(self._entries(), "running", fleets=[*self.folder.record["fleets"], *names])
+
+    def _fleets_of(self, batch: Sequence[PlannedRun]) -> list[str]:
+        names = {run.name for run in batch}
+        return [fleet for fleet in self.folder.record["fleets"] if names & set(self.folder.runs_of(fleet))]
+
+    def _fly(self, fleets: Sequence[str]) -> None:
+        def after() -> None:
+            entries = self._entries()
+            if self.leads:
+                self._write(entries, "running")
+            self.reporter.reach(sum(entry["status"] in FINAL for entry in entries))
+
+        for rung in (*self.job.rungs, None):
+            self.engine.fly(self.job, fleets, rung, failed=self.failed, after=after)
+            if rung is not None:
+                assert self.options.halving is not None
+                with self.folder.fleet_lock(f"rung-{rung}"):
+                    decide(self.folder, rung, self.job.standings(rung), self.options.halving)
+
+    def _entries(self) -> list[dict[str, Any]]:
+        failed = {run: reason for fleet, reason in self.failed.items() for run in self.folder.runs_of(fleet)}
+        return rank_runs(self.folder, self.changes, split=self.job.split.name, decoding=self._decoding, failed=failed)
+
+    @property
+    def _decoding(self) -> str:
+        """The strategy that runs are ranked by: the first."""
+        return strategy_names(self.job.evaluation)[0]
+
+    def _write(self, entries: Sequence[Mapping[str, Any]], status: str, **more: Any) -> None:
+        """Write leaderboard and record."""
+        board = {"split": self.job.split.name, "decoding": self._decoding, "runs": list(entries)}
+        write_leaderboard(
+            self.folder.path, {**board, **{key: more.pop(key) for key in ("settings", "winner") if key in more}}
+        )
+        by_name = {entry["name"]: entry for entry in entries}
+        runs = [
+            {"name": name, "changes": dict(changes)}
+            | {key: by_name[name][key] for key in ("status", "reason") if key in by_name[name]}
+            for name, changes in self.changes.items()
+        ]
+        seconds = self._seconds_before + time.monotonic() - self._began
+        self.folder.update(status=status, runs=runs, seconds=seconds, **more)
+
+    def _finish(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
+        """Evaluate the best run of each method as the configuration says, compare the settings, and write all down."""
+        done = [entry for entry in entries if entry["status"] == "done" and not entry.get("pruned")]
+        ranked = [entry["name"] for entry in done if entry["f1"] is not None]
+        best = next(iter(ranked), None)
+        if best is not None and self.plan.config.best is not None:
+            self._score_base(self.plan.config.best)
+            # Adapters and full fine-tuning are compared by their best, so each is asked the same questions.
+            firsts = {self.job.runs[name].method: name for name in reversed(ranked)}
+            for name in firsts.values():
+                self._score_best(name, self.plan.config.best)
+        stem = answers_stem(self._decoding, self.job.split.name)
+        dataset = asked(self.job.split, self.job.evaluation)
+        settings, winner = compare_settings(self.folder, entries, dataset, self._decoding, stem)
+        status = "failed" if any(entry["status"] == "failed" for entry in entries) else "done"
+        self._write(entries, status, settings=settings, winner=winner, best=best)
+        return self._result(entries, status=status, settings=settings, winner=winner, best=best)
+
+    def _result(self, entries: Sequence[Mapping[str, Any]], *, status: str, **more: Any) -> dict[str, Any]:
+        return {
+            "out": str(self.folder.path),
+            "status": status,
+            "split": self.job.split.name,
+            "decoding": self._decoding,
+            "runs": list(entries),
+            **more,
+            "leaderboard": str(self.folder.path / CSV_FILE),
+            "seconds": self._seconds_before + time.monotonic() - self._began,
+        }
+
+    def _score_base(self, evaluation: Evaluation) -> None:
+        """Score the untouched base, unless that was done."""
+        length = train_options(
+            self.options, self.plan, self.plan.runs[0], data=self.data, out=self.folder.path
+        ).max_length
+        self._score(evaluation, self.folder.path / "baseline", None, length)
+
+    def _score_best(self, name: str, evaluation: Evaluation) -> None:
+        out, run = self.folder.run_path(name), self.job.open_run(name)
+        for decoding, scores in self._score(evaluation, out, run, self.job.runs[name].max_length).items():
+            self.stream.tell(RunScored(name, evaluation.split, decoding, scores))
+
+    def _score(self, evaluation: Evaluation, out: Path, run: OpenRun | None, max_length: int) -> dict[str, Any]:
+        """Score a run, or the untouched base where there is none, on one more split."""
+        options: EvaluateOptions = evaluate_options(self.options, self.plan, evaluation)
+        material, split = self.job.material, load_split(self.data, evaluation.split)
+        trained = None if run is None else sha256_file(run.weights)
+        subject = Subject(material.name, material.base.sha256, trained, split, options.limit)
+        if has_scores(out, subject, strategy_names(options)):
+            return {}
+        base = material.base if run is None else run.base
+        fleet = None if run is None else Fleet.from_weights(base.model.config, [run.adapter], device=material.device)
+        (decodings,) = evaluate_fleet(
+            base,
+            material.tokenizer,
+            fleet,
+            [subject],
+            [out],
+            options,
+            max_length=max_length,
+            progress=self.job.check_interruption,
+        )
+        return decodings
+
+
+class _Notes(Reporter):
+    """Passes notes on; the progress of single fleets is not that of the sweep."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def note(self, text: str) -> None:
+        self._reporter.note(text)

@@ -1,0 +1,88 @@
+"""What a sweep would do, without doing it: runs, fleets, memory, and how long it would take by a short trial."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from squadron.data.prepared import load_split
+from squadron.experiments.inputs import open_material
+from squadron.experiments.trainables import run_parameters
+from squadron.options.sweep import SweepOptions
+from squadron.sweeps.fleets import plan_fleets
+from squadron.sweeps.memory import answering_seconds, training_seconds, try_out
+from squadron.sweeps.setup import (
+    evaluate_options,
+    is_prepared,
+    plan_rungs,
+    precision_of,
+    prepare_data,
+    read_plan,
+    train_options,
+)
+from squadron.training.precision import precision_name, resolve_device, resolve_precision
+
+
+def preview(options: SweepOptions) -> dict[str, Any]:
+    """Runs with what they train, fleets with the memory they take, and seconds in all; nothing is left on the disk.
+
+    Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
+    """
+    plan = read_plan(options)
+    device = resolve_device(options.device)
+    dtype = resolve_precision(precision_of(options, plan), device)
+    with tempfile.TemporaryDirectory() as scratch:
+        data = options.dataset
+        if not is_prepared(data):
+            data = str(Path(scratch) / "data")
+            prepare_data(options, plan, Path(data))
+        material = open_material(
+            options.base, data, training=load_split(data, "train"), offline=options.offline, dtype=dtype, device=device
+        )
+        runs = {
+            run.name: train_options(options, plan, run, data=data, out=Path(options.out) / "runs" / run.name)
+            for run in plan.runs
+        }
+        model = material.base.model
+        trial = try_out(material, runs)
+        size = options.fleet_size or trial.fleet_size(device)
+        fleets = plan_fleets(runs, model.config, size=size)
+        trials = {"lora": trial}
+        training = 0.0
+        for method in ("lora", "full"):
+            own = {name: run for name, run in runs.items() if run.method == method}
+            if own:
+                trials[method] = trial if len(own) == len(runs) or method == "lora" else try_out(material, own)
+                training += training_seconds(material, own, trials[method])
+        memory = [trials[runs[names[0]].method].fleet_bytes(len(names)) for names in fleets]
+        evaluation = evaluate_options(options, plan, plan.config.evaluate)
+        split = load_split(data, evaluation.split)
+        longest = max(run.max_length for run in runs.values())
+        answering = (len(runs) + 1) * answering_seconds(material, split, evaluation, longest)
+        best = 0.0
+        if plan.config.best is not None:
+            final = evaluate_options(options, plan, plan.config.best)
+            methods = {run.method for run in runs.values()}  # the best run of each answers, and so does the base
+            best = (len(methods) + 1) * answering_seconds(material, load_split(data, final.split), final, longest)
+    return {
+        "runs": [
+            {
+                "name": run.name,
+                "status": "planned",
+                "changes": dict(run.changes),
+                "trainable_parameters": run_parameters(runs[run.name], model),
+            }
+            for run in plan.runs
+        ],
+        "fleets": [{"runs": names, "memory_bytes": bytes_} for names, bytes_ in zip(fleets, memory, strict=True)],
+        "fleet_size": size,
+        "free_bytes": trial.free_bytes,
+        "precision": precision_name(dtype),
+        "halving_epochs": list(plan_rungs(options, plan)),
+        # Without what halving saves: that is known only once runs are dropped.
+        "training_seconds": training,
+        "answering_seconds": answering,
+        "best_seconds": best,
+        "seconds": training + answering + best,
+    }

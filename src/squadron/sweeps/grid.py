@@ -1,0 +1,180 @@
+"""From a configuration file to the runs of a sweep: each with a stable name and all its options.
+
+::
+
+    base: {epochs: 1, train_size: 200, val_size: 50}     # options of train and prepare that all runs share
+    grid: {rank: [4, 8], lr: [1e-4, 1e-3], targets: [attention, [attn.q, attn.v]]}     # every combination
+    tied: {alpha: [8, 16], dropout: [0, 0.1]}            # axes that move together; a list for several such groups
+    exclude: [{rank: 8, lr: 1e-3}]                       # combinations to leave out
+    runs: [{rank: 64, name: large}]                      # single runs, as what they change
+    seeds: 3                                             # each run once a seed
+    evaluate: {split: validation, decoding: [greedy]}
+    best: {split: test, decoding: [all]}
+
+A ``search`` takes the place of grid, tied, exclude, runs and seeds: see :mod:`squadron.sweeps.search`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from squadron.options.axes import AXES
+from squadron.sweeps.axes import ADAPTER_AXES, axis_options, run_name, same_run
+from squadron.sweeps.config import SweepConfig, read_config, run_count
+from squadron.sweeps.problems import MOST_RUNS, Problems
+from squadron.sweeps.search import first_changes, next_changes
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CONFIGS = (_PACKAGE / "configs", _PACKAGE.parents[1] / "configs")
+"""Where the shipped configurations lie: in an installation, and in a checkout."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run to make: its name, the axes that it changes, and its options of ``train`` but base, data and out."""
+
+    name: str
+    changes: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPlan:
+    """The runs of a sweep in their order, and the configuration that they come from."""
+
+    runs: tuple[PlannedRun, ...]
+    config: SweepConfig
+
+    @property
+    def total(self) -> int:
+        """How many runs there will be; a study, which proposes them batch by batch, has at most so many."""
+        search = self.config.search
+        return search.trials if search is not None and search.method == "optuna" else len(self.runs)
+
+
+def read_sweep(path: Path | str, overrides: Mapping[str, Any] | None = None) -> SweepPlan:
+    """Read a configuration and plan its runs.
+
+    ``overrides`` (from the command line) are written over the file: options of ``train`` and ``prepare`` over ``base``,
+    options of ``evaluate`` over that, and whole sections such as ``seeds``. Raises one :class:`ConfigError` with all
+    problems, a line each, with key, value and what to do; nothing is started then.
+    """
+    path = find_config(path)
+    problems = Problems(str(path))
+    config = read_config(path, overrides or {}, problems)
+    runs: tuple[PlannedRun, ...] = ()
+    if config is not None:
+        runs = _plan(config, problems)
+    problems.raise_if_any()
+    assert config is not None
+    return SweepPlan(runs, config)
+
+
+def find_config(name: Path | str) -> Path:
+    """Where a configuration lies: a file of the user's, else a shipped one by its name (``quick``, ``paper``, or as in
+    a checkout ``configs/paper.yaml``), which an installation has too."""
+    path = Path(name)
+    if path.exists() and not path.is_dir():  # `--out quick` makes a folder of the name of a shipped one
+        return path
+    if path == Path("configs", path.name):
+        path = Path(path.stem)
+    shipped = (folder / f"{path}.yaml" for folder in _CONFIGS if len(path.parts) == 1)
+    return next((one for one in shipped if one.is_file()), Path(name))
+
+
+def _plan(config: SweepConfig, problems: Problems) -> tuple[PlannedRun, ...]:
+    if config.search is not None:
+        first = [] if problems.lines else first_changes(config.search, config.search_seed)
+        return _searched(config, first, problems)
+    count = run_count(config)
+    if count > MOST_RUNS:
+        problems.add("grid", f"{count:,} runs", f"more than {MOST_RUNS:,}; give fewer values, or tie axes")
+        return ()
+    if count == 0 and not problems.lines:
+        problems.add("grid", dict(config.grid), "no runs; give grid, tied, runs, seeds or search")
+    runs: list[PlannedRun] = []
+    for changes in [*_combinations(config, problems), *config.runs]:
+        for seed in config.seeds or (None,):
+            own = {key: value for key, value in changes.items() if key != "name"}
+            if seed is not None:
+                own["seed"] = seed
+            name = changes.get("name", run_name(own))
+            if "name" in changes and seed is not None:
+                name += f"-s{seed}"
+            runs.append(PlannedRun(name, own, _options(config, name, own, problems)))
+    _check_each_once(runs, problems)
+    return tuple(runs)
+
+
+def next_runs(config: SweepConfig, scores: Mapping[str, float | None]) -> tuple[PlannedRun, ...]:
+    """The runs that come after those of the plan: the next batch of an Optuna study, given the F1 of all runs before
+    (None for one that gave none). Empty where there are none left, and for whatever else is planned as a whole."""
+    if config.search is None or config.search.method == "random":
+        return ()
+    return _searched(config, next_changes(config.search, config.search_seed, scores), Problems("search"))
+
+
+def _searched(config: SweepConfig, every: Sequence[Mapping[str, Any]], problems: Problems) -> tuple[PlannedRun, ...]:
+    named = [(run_name(own), own) for own in every]
+    return tuple(PlannedRun(name, own, _options(config, name, own, problems)) for name, own in named)
+
+
+def _options(config: SweepConfig, name: str, changes: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    """All options of a run: the shared ones with its changes over them."""
+    options = {**config.base_options, **axis_options(changes)}
+    if options.get("method") != "full":
+        return options
+    given = [axis for axis in ADAPTER_AXES if axis in changes]
+    if given:
+        text = f"trains all weights and has no adapter: leave {', '.join(given)} out, or make it one of runs"
+        problems.add("method full of", name, text)
+    # What the base says of adapters is for the other runs.
+    return {field: value for field, value in options.items() if field not in {AXES[axis] for axis in ADAPTER_AXES}}
+
+
+def _combinations(config: SweepConfig, problems: Problems) -> Iterator[dict[str, Any]]:
+    """Every combination of the axes but the excluded, the last axis moving fastest."""
+    if not config.grid and not config.tied:
+        if config.seeds and not config.runs:
+            yield {}  # one setting, once a seed
+        for number, excluded in enumerate(config.exclude):
+            problems.add(f"exclude[{number}]", excluded, "matches no run: there is no grid; remove it")
+        return
+    steps = [[{axis: value} for value in values] for axis, values in config.grid.items()]
+    steps += [
+        [dict(zip(group, row, strict=True)) for row in zip(*group.values(), strict=True)] for group in config.tied
+    ]
+    matched = [0] * len(config.exclude)
+    kept = 0
+    for parts in itertools.product(*steps):
+        changes = {axis: value for part in parts for axis, value in part.items()}
+        hits = [n for n, one in enumerate(config.exclude) if one.items() <= changes.items()]
+        for number in hits:
+            matched[number] += 1
+        if not hits:
+            kept += 1
+            yield changes
+    broken = any(line.startswith(("grid.", "tied[")) for line in problems.lines)
+    for number, hit in enumerate(matched):
+        if not hit and not broken:  # else it may match once the axes are right
+            problems.add(f"exclude[{number}]", config.exclude[number], "matches no run; remove it, or mend its values")
+    if not kept and not config.runs:
+        problems.add("exclude", list(config.exclude), "leaves no run; exclude fewer")
+
+
+def _check_each_once(runs: list[PlannedRun], problems: Problems) -> None:
+    """No two runs train the same adapter, or share a folder (on file systems that do not tell case either)."""
+    by_name: dict[str, PlannedRun] = {}
+    by_options: dict[str, PlannedRun] = {}
+    for run in runs:
+        other = by_options.setdefault(same_run(run.options), run)
+        if other is not run:
+            problems.add("runs", run.name, f"trains the same adapter as {other.name}; remove one of them")
+            continue
+        other = by_name.setdefault(run.name.casefold(), run)
+        if other is not run:
+            problems.add("runs", run.name, f"has the same name as another run, {other.name}; give it another name")

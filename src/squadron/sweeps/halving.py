@@ -1,0 +1,76 @@
+"""Successive halving (Jamieson and Talwalkar, 2016): after few epochs the best third of the runs goes on, and again.
+
+A rung is an epoch after which runs are compared, by F1, then exact match, then loss on the validation questions that
+every epoch answers. What was decided is written down once: a run that reaches the rung later, because it had failed,
+is measured against the worst that was kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from squadron.errors import ConfigError, RunError
+from squadron.files import read_json, write_json
+from squadron.runs.sweep_folder import SweepFolder
+
+Standing = tuple[float, float, float]
+"""F1 and exact match in points, and the loss with its sign turned: more is better."""
+
+
+def rungs(epochs: Iterable[int], runs: int, factor: int) -> tuple[int, ...]:
+    """After which epochs runs are dropped, for ``runs`` runs of so many ``epochs`` each.
+
+    Raises :class:`ConfigError` where halving cannot be: runs of different lengths, one epoch alone, too few runs.
+    """
+    lengths = sorted(set(epochs))
+    if len(lengths) > 1:
+        raise ConfigError(f"--halving {factor}: the runs have {lengths} epochs; give all the same to compare them")
+    found: list[int] = []
+    rounds = int(math.log(runs, factor) + 1e-9)
+    for number in range(1, rounds + 1):
+        epoch = math.ceil(lengths[0] / factor**number)
+        if epoch < lengths[0] and epoch not in found:
+            found.append(epoch)
+    if not found:
+        raise ConfigError(
+            f"--halving {factor}: {runs} runs of {lengths[0]} epochs leave nothing to drop; "
+            f"give more runs or epochs, or leave it out"
+        )
+    return tuple(sorted(found))
+
+
+def standing(metrics: Sequence[Mapping[str, Any]], step: int) -> Standing | None:
+    """How a run stands after ``step``; None where it has not come so far."""
+    line = next((line for line in metrics if line["step"] == step and "validation_loss" in line), None)
+    if line is None:
+        return None
+    loss = line["validation_loss"]
+    return line["validation_f1"], line["validation_exact_match"], -math.inf if loss is None else -loss
+
+
+def decide(folder: SweepFolder, epoch: int, standings: Mapping[str, Standing], factor: int) -> None:
+    """Write down which of the runs that reached the rung go on, unless that is decided already."""
+    path = folder.rung_path(epoch)
+    if path.is_file() or not standings:
+        return
+    order = sorted(standings, key=lambda run: (*(-value for value in standings[run]), run))
+    count = math.ceil(len(order) / factor)
+    worst = standings[order[count - 1]]
+    # JSON has no infinity.
+    threshold = [value if math.isfinite(value) else None for value in worst]
+    write_json(path, {"epoch": epoch, "threshold": threshold, "runs": len(order), "kept": order[:count]})
+
+
+def verdict(folder: SweepFolder, epoch: int, run: str, own: Standing) -> str | None:
+    """Why a run is dropped after the epoch; None where it goes on."""
+    decision = read_json(folder.rung_path(epoch), what="the decision of successive halving", error=RunError)
+    f1, exact_match, loss = decision["threshold"]
+    worst = (f1, exact_match, -math.inf if loss is None else loss)
+    if run in decision["kept"] or own > worst:
+        return None
+    return (
+        f"dropped after epoch {epoch} by --halving: F1 {own[0]:.1f}, EM {own[1]:.1f} on the validation questions, "
+        f"the best {len(decision['kept'])} of {decision['runs']} had F1 {f1:.1f} or more"
+    )

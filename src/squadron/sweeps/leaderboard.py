@@ -1,0 +1,176 @@
+"""The leaderboard of a sweep, from its run folders: JSON and CSV, the best run first, those that failed last.
+
+Runs that differ in the seed alone are replicates of one setting: ``settings`` has each one's mean and spread, and
+``winner`` says whether the best setting is told apart from the second by a paired test on the same questions.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from squadron.data.squad import Dataset
+from squadron.errors import RunError
+from squadron.files import read_json, write_json, write_text
+from squadron.runs.layout import SCORES
+from squadron.runs.sweep_folder import SweepFolder
+from squadron.scoring.evaluation import score
+from squadron.scoring.intervals import Floats
+from squadron.scoring.paired import paired_test
+
+JSON_FILE, CSV_FILE = "leaderboard.json", "leaderboard.csv"
+_ORDER = {"done": 0, "stopped": 1, "running": 2, "interrupted": 2, "waiting": 2, "diverged": 3, "failed": 3}
+_SCORES = ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")
+_COSTS = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
+_SIGNIFICANT = 0.05
+
+
+def rank_runs(
+    folder: SweepFolder,
+    changes: Mapping[str, Mapping[str, Any]],
+    *,
+    split: str,
+    decoding: str,
+    failed: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """An entry a run, ranked; ``changes`` is what each changes, ``failed`` why a run could not be brought to its end
+    in this process, whatever its folder says."""
+    entries = [_entry(folder, name, own, split, decoding, failed.get(name)) for name, own in changes.items()]
+    entries.sort(key=_place)
+    return [{"rank": place, **entry} for place, entry in enumerate(entries, 1)]
+
+
+def write_leaderboard(folder: Path, board: Mapping[str, Any]) -> None:
+    """Write the leaderboard as JSON and, flat, as CSV."""
+    write_json(folder / JSON_FILE, {"schema": 1, **board})
+    write_text(folder / CSV_FILE, _csv(board["runs"]))
+
+
+def compare_settings(
+    folder: SweepFolder, runs: Sequence[Mapping[str, Any]], dataset: Dataset, decoding: str, stem: str
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """Mean and spread of each setting over its seeds, best first; and whether the best is told apart from the second.
+
+    A setting's score on a question is the mean over its seeds; settings are compared question by question. Returns no
+    winner where fewer than two settings have scores.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for run in runs:
+        if run["status"] == "done" and run["f1"] is not None:
+            setting = {axis: value for axis, value in run["changes"].items() if axis != "seed"}
+            groups.setdefault(json.dumps(setting, sort_keys=True), []).append(run)
+    settings = [_setting(own) for own in groups.values()]
+    settings.sort(key=lambda setting: (-setting["f1_mean"], -setting["exact_match_mean"], setting["runs"][0]))
+    if len(settings) < 2:
+        return settings, None
+    best, second = (_question_f1(folder, setting["runs"], dataset, stem) for setting in settings[:2])
+    codes = score({}, dataset.golds(), version=dataset.version, clusters=dataset.clusters(), resamples=1).clusters
+    test = paired_test(second, best, codes)
+    return settings, {
+        "runs": settings[0]["runs"],
+        "second": settings[1]["runs"],
+        "decoding": decoding,
+        "f1_difference": 100 * test.difference,
+        "f1_difference_interval": [100 * test.interval.low, 100 * test.interval.high],
+        "p_value": test.p_value,
+        "told_apart": test.p_value < _SIGNIFICANT and test.interval.low > 0,
+    }
+
+
+def _entry(
+    folder: SweepFolder, name: str, changes: Mapping[str, Any], split: str, decoding: str, failure: str | None
+) -> dict[str, Any]:
+    record = folder.run_record(name)
+    status = record.get("status", "waiting")
+    entry: dict[str, Any] = {"name": name, "status": status, "changes": dict(changes), **dict.fromkeys(_SCORES)}
+    entry |= {key: record.get(key) for key in _COSTS}
+    reason = record.get("reason")
+    scores = _scores(folder.run_path(name) / SCORES, split, decoding) if status == "done" else {}
+    if scores:
+        entry |= {key: scores[key] for key in _SCORES}
+    elif status == "stopped":  # what it had when it was dropped
+        entry |= {key: record.get(f"validation_{key}") for key in ("exact_match", "f1", "questions")}
+    if failure is not None and not scores and status not in ("diverged", "stopped"):
+        entry["status"], reason = "failed", failure
+    if reason is not None and entry["status"] != "done":
+        entry["reason"] = reason
+    if record.get("pruned"):
+        entry["pruned"] = True
+    return entry
+
+
+def _scores(path: Path, split: str, decoding: str) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    splits = read_json(path, what="the scores of a run", error=RunError)["splits"]
+    found: dict[str, Any] = splits.get(split, {}).get("decodings", {}).get(decoding, {})
+    return found
+
+
+def _place(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Best first: F1, then exact match, then the lower validation loss; the name settles the rest."""
+    scored = entry["f1"] is not None
+    loss = entry["validation_loss"]
+    return (
+        _ORDER[entry["status"]],
+        not scored,
+        -entry["f1"] if scored else 0.0,
+        -entry["exact_match"] if scored else 0.0,
+        loss is None,
+        loss or 0.0,
+        entry["name"],
+    )
+
+
+def _setting(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    changes = {axis: value for axis, value in runs[0]["changes"].items() if axis != "seed"}
+    found: dict[str, Any] = {"changes": changes, "runs": [run["name"] for run in runs]}
+    for name in ("exact_match", "f1"):
+        values = [run[name] for run in runs]
+        found[f"{name}_mean"] = statistics.fmean(values)
+        found[f"{name}_deviation"] = statistics.stdev(values) if len(values) > 1 else None
+    return found
+
+
+def _question_f1(folder: SweepFolder, runs: Sequence[str], dataset: Dataset, stem: str) -> Floats:
+    """F1 of every question, 0 to 1, as the mean over the runs of a setting."""
+    golds = dataset.golds()
+    every = []
+    for run in runs:
+        path = folder.run_path(run) / "predictions" / f"{stem}.json"
+        predictions = read_json(path, what="the predictions of a run", error=RunError)
+        every.append(score(predictions, golds, version=dataset.version, resamples=1).question_f1)
+    mean: Floats = np.mean(every, axis=0)
+    return mean
+
+
+def _csv(runs: Sequence[Mapping[str, Any]]) -> str:
+    axes = list(dict.fromkeys(axis for run in runs for axis in run["changes"]))
+    scores = ["exact_match", "exact_match_low", "exact_match_high", "f1", "f1_low", "f1_high", "questions"]
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    # An axis may be called like a column: `rank` is the place here and LoRA's rank there.
+    table.writerow(["rank", "name", "status", *(f"changes.{axis}" for axis in axes), *scores, *_COSTS, "reason"])
+    for run in runs:
+        ends = {name: run[f"{name}_interval"] or (None, None) for name in ("exact_match", "f1")}
+        cells = [run["rank"], run["name"], run["status"], *(run["changes"].get(axis) for axis in axes)]
+        for name in ("exact_match", "f1"):
+            cells += [run[name], *ends[name]]
+        cells += [run["questions"], *(run[key] for key in _COSTS), run.get("reason")]
+        table.writerow([guard_cell(cell) for cell in cells])
+    return stream.getvalue()
+
+
+def guard_cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe in front."""
+    if value is None or isinstance(value, int | float):
+        return value
+    text = value if isinstance(value, str) else " ".join(map(str, value))
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

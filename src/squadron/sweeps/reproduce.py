@@ -1,0 +1,95 @@
+"""The whole study by one command: questions, baseline, sweep, decoding comparison, failure analysis, reports.
+
+Everything is a sweep's folder with reports in it, and taken up from there: the same command again does what is left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from squadron.errors import InterruptedRunError, RunError
+from squadron.files import read_json
+from squadron.options.core import DemoOptions
+from squadron.options.sweep import ReproduceOptions, SweepOptions
+from squadron.pocket.base import NAME as POCKET
+from squadron.reporting.report import write_report
+from squadron.runs.layout import SCORES
+from squadron.sweeps.grid import read_sweep
+from squadron.sweeps.sweep import sweep
+from squadron.tracking.events import Listener
+from squadron.tracking.progress import Reporter
+
+
+def reproduce(
+    options: ReproduceOptions,
+    *,
+    replace: bool = False,
+    reporter: Reporter | None = None,
+    listeners: Sequence[Listener] = (),
+) -> dict[str, Any]:
+    """Run a preset's study and write its reports; return baseline and best scores, all runs, and where reports lie.
+
+    What is in ``options.out`` already is taken up, unless ``replace``. Raises a :class:`squadron.errors.SquadronError`
+    for what a user can cause; runs that fail or diverge are told in the result, with why, and in the reports.
+    """
+    began = time.monotonic()
+    reporter = reporter or Reporter()
+    settings = options.model_dump(exclude={"preset", "languages", "formats"})
+    try:
+        swept = sweep(
+            SweepOptions(config=options.preset, **settings),
+            resume=not replace,
+            replace=replace,
+            reporter=reporter,
+            listeners=listeners,
+        )
+    except InterruptedRunError:
+        raise InterruptedRunError(
+            f"{options.out}: the study was stopped; nothing is lost: run the same command again, without --replace"
+        ) from None
+    out = Path(options.out)
+    if swept["best"] is None:
+        raise RunError(
+            f"{out}: no run of the study came to its end, so there is nothing to report; squadron runs {out}"
+        )
+    reports = []
+    for language in options.languages:
+        for form in options.formats:
+            reporter.note(f"writing the report: {language}, {form}")
+            path = write_report(out, lang=language, format=form)
+            reports.append({"lang": language, "format": form, "path": str(path)})
+    final = read_sweep(options.preset).config.best
+    assert final is not None, options.preset  # a test holds the presets to it
+    return {
+        "out": str(out),
+        "preset": options.preset,
+        "status": swept["status"],
+        "split": final.split,
+        "baseline": _decodings(out / "baseline", final.split),
+        "best": swept["best"],
+        "tuned": _decodings(out / "runs" / swept["best"], final.split),
+        "winner": swept["winner"],
+        "runs": swept["runs"],
+        "leaderboard": swept["leaderboard"],
+        "reports": reports,
+        "seconds": time.monotonic() - began,
+    }
+
+
+def demo(
+    options: DemoOptions, *, reporter: Reporter | None = None, listeners: Sequence[Listener] = ()
+) -> dict[str, Any]:
+    """The quick study on the embedded base and questions: :func:`reproduce` with nothing to ask for."""
+    settings = options.model_dump(exclude={"replace"})
+    whole = ReproduceOptions(preset="quick", base=POCKET, dataset=POCKET, **settings)
+    return reproduce(whole, replace=options.replace, reporter=reporter, listeners=listeners)
+
+
+def _decodings(folder: Path, split: str) -> dict[str, Any]:
+    """The scores of every decoding strategy on a split."""
+    scores = read_json(folder / SCORES, what="the scores of the study", error=RunError)
+    found: dict[str, Any] = scores["splits"][split]["decodings"]
+    return found

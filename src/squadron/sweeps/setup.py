@@ -1,0 +1,156 @@
+"""What stands before a sweep: its plan and base checked in one report, its folder, its questions."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from squadron.data.prepared import MANIFEST
+from squadron.errors import ConfigError, RunError, SquadronError
+from squadron.experiments.pocket import base_location
+from squadron.experiments.prepare import prepare
+from squadron.model.checkpoint import locate_base, weight_files
+from squadron.model.config import GPT2Config, Precision, read_config
+from squadron.model.tokenizer import load_tokenizer
+from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked, flag_name
+from squadron.options.sweep import SweepOptions
+from squadron.runs.sweep_folder import SweepFolder, same_config
+from squadron.sweeps.config import Evaluation
+from squadron.sweeps.grid import PlannedRun, SweepPlan, read_sweep
+from squadron.sweeps.halving import rungs
+
+WHERE = {"config", "out", "engine", "ray_address", "gpus_per_fleet", "cpus_per_fleet", "device", "offline"}
+"""Options that say where a sweep runs, not what it is; a resumed one may change them."""
+
+
+def read_plan(options: SweepOptions) -> SweepPlan:
+    """The runs, checked together with the base and the other options: one :class:`ConfigError` tells all problems."""
+    over = {"seeds", "seed", "train_size", "val_size", "test_size", "epochs"}
+    overrides = options.model_dump(include=over, exclude_none=True)
+    problems: list[str] = []
+
+    def tried(call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except SquadronError as problem:
+            problems.append(str(problem))
+            return None
+
+    plan: SweepPlan | None = tried(lambda: read_sweep(options.config, overrides))
+    config: GPT2Config | None = tried(lambda: _check_base(options))
+    if options.engine != "ray":
+        given = options.model_dump(include={"ray_address", "gpus_per_fleet", "cpus_per_fleet"}, exclude_none=True)
+        problems += [f"{flag_name(name)} {value}: for --engine ray alone" for name, value in given.items()]
+    if is_prepared(options.dataset):
+        sizes = options.model_dump(include={"train_size", "val_size", "test_size"}, exclude_none=True)
+        problems += [
+            f"{flag_name(name)} {value}: {options.dataset} is prepared already; leave it out, or prepare another"
+            for name, value in sizes.items()
+        ]
+    if plan is not None and config is not None:
+        tried(lambda: _check_lengths(plan, config))
+    if plan is not None and options.halving is not None:
+        if plan.config.search is not None and plan.config.search.method == "optuna":
+            problems.append(f"--halving {options.halving}: a study learns from whole runs; leave one of the two out")
+        tried(lambda: plan_rungs(options, plan))
+    if plan is None or problems:
+        raise ConfigError("\n".join(problems))
+    return plan
+
+
+def plan_rungs(options: SweepOptions, plan: SweepPlan) -> tuple[int, ...]:
+    """The epochs after which runs are dropped; none without ``--halving``."""
+    if options.halving is None:
+        return ()
+    defaults = TrainOptions.model_fields
+    if plan.config.base_options.get("eval_questions", defaults["eval_questions"].default) == 0:
+        raise ConfigError(f"--halving {options.halving}: compares runs by F1, and eval_questions is 0; raise it")
+    epochs = [run.options.get("epochs", defaults["epochs"].default) for run in plan.runs]
+    return rungs(epochs, len(plan.runs), options.halving)
+
+
+def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace: bool, join: bool) -> SweepFolder:
+    """The sweep's folder, locked for this process unless it joins another. Raises :class:`RunError`."""
+    config = {
+        "base": options.base,
+        "dataset": options.dataset,
+        **plan.config.model_dump(mode="json"),
+        **options.model_dump(mode="json", include={"halving", "fleet_size", "seed", "device", "precision", "offline"}),
+        "engine": options.engine,
+    }
+    path = Path(options.out)
+    if not join:
+        return SweepFolder.create(path, config, kind="sweep", resume=resume, replace=replace, may_differ=WHERE)
+    folder = SweepFolder.open(path, kind="sweep")
+    before = folder.record["config"]
+    for key in sorted((before.keys() | config.keys()) - WHERE):
+        if not same_config({"": before.get(key)}, {"": config.get(key)}):
+            raise RunError(
+                f"--join {path}: {key} is {before.get(key)!r} there and {config.get(key)!r} here; "
+                f"give the command that began it, with --join"
+            )
+    return folder
+
+
+def is_prepared(dataset: str) -> bool:
+    """Whether the questions are a folder that ``prepare`` made."""
+    return (Path(dataset) / MANIFEST).is_file()
+
+
+def prepare_data(options: SweepOptions, plan: SweepPlan, out: Path) -> None:
+    """Make the folder of splits. Raises :class:`squadron.errors.DataError` for what a user can cause."""
+    shutil.rmtree(out, ignore_errors=True)
+    values = {"seed": plan.config.base_options.get("seed", 0), **plan.config.data_options}
+    prepare(
+        checked(PrepareOptions, {"dataset": options.dataset, "out": str(out), "offline": options.offline, **values})
+    )
+
+
+def train_options(options: SweepOptions, plan: SweepPlan, run: PlannedRun, *, data: str, out: Path) -> TrainOptions:
+    """The options with which ``squadron train`` makes this run alone."""
+    values: Mapping[str, Any] = {
+        **run.options,
+        **_where(options, plan),
+        "base": options.base,
+        "data": data,
+        "out": str(out),
+    }
+    return checked(TrainOptions, values)
+
+
+def evaluate_options(options: SweepOptions, plan: SweepPlan, evaluation: Evaluation) -> EvaluateOptions:
+    """The options with which ``squadron evaluate`` scores a run."""
+    seed = plan.config.base_options.get("seed", 0)
+    return checked(EvaluateOptions, {**evaluation.model_dump(), "seed": seed, **_where(options, plan)})
+
+
+def precision_of(options: SweepOptions, plan: SweepPlan) -> Precision:
+    """The precision as asked for: on the command line, else in the configuration."""
+    given: Precision = plan.config.base_options.get("precision", "auto")
+    return given if options.precision == "auto" else options.precision
+
+
+def _where(options: SweepOptions, plan: SweepPlan) -> dict[str, Any]:
+    return {"device": options.device, "precision": precision_of(options, plan), "offline": options.offline}
+
+
+def _check_base(options: SweepOptions) -> GPT2Config:
+    folder = locate_base(base_location(options.base), offline=options.offline)
+    config = read_config(folder / "config.json")
+    weight_files(folder)
+    load_tokenizer(folder)
+    return config
+
+
+def _check_lengths(plan: SweepPlan, config: GPT2Config) -> None:
+    default = TrainOptions.model_fields["max_length"].default
+    for length in sorted({run.options.get("max_length", default) for run in plan.runs}):
+        if length > config.n_positions:
+            raise ConfigError(f"max_length {length}: this base has {config.n_positions} positions; lower it")
+    for evaluation in (plan.config.evaluate, plan.config.best):
+        if evaluation is not None and evaluation.max_new_tokens >= config.n_positions:
+            raise ConfigError(
+                f"max_new_tokens {evaluation.max_new_tokens}: this base has {config.n_positions} positions; lower it"
+            )

@@ -1,0 +1,150 @@
+"""A sweep: many runs of one base on the same questions, trained in fleets, scored, ranked, and stopped by nothing.
+
+All that is known lies in the folder, and every step of the work is taken up from there: the same command again, with
+``--resume``, does what is left and ends with the same numbers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from squadron.data.prepared import load_split
+from squadron.errors import ConfigError, InterruptedRunError, RunError
+from squadron.experiments.inputs import Material, open_material
+from squadron.experiments.train import check_facts
+from squadron.options.sweep import SweepOptions
+from squadron.runs.sweep_folder import SweepFolder
+from squadron.sweeps.coordinator import RunSource, SweepRun, WholePlan
+from squadron.sweeps.engines import Engine, LocalEngine, join_command
+from squadron.sweeps.grid import SweepPlan
+from squadron.sweeps.setup import is_prepared, open_folder, precision_of, prepare_data, read_plan
+from squadron.tracking.events import Listener, Stream
+from squadron.tracking.interrupt import graceful_interrupt
+from squadron.tracking.progress import Reporter
+from squadron.training.precision import resolve_device, resolve_precision
+
+
+def sweep(
+    options: SweepOptions,
+    *,
+    resume: bool = False,
+    replace: bool = False,
+    join: bool = False,
+    reporter: Reporter | None = None,
+    listeners: Sequence[Listener] = (),
+    engine: Engine | None = None,
+    source: RunSource | None = None,
+) -> dict[str, Any]:
+    """Train and score all runs of a configuration; return the leaderboard and what else came of it.
+
+    ``join`` works on the fleets of a sweep that another process leads, and leads it where that one was killed before it
+    planned them. ``engine`` is what ``options.engine`` names unless it is given, and ``source`` the whole plan. Raises
+    a :class:`squadron.errors.SquadronError` for what a user can cause; runs that fail or diverge are told in the
+    result, with why.
+    """
+    reporter = reporter or Reporter()
+    plan = read_plan(options)
+    if join and plan.config.search is not None and plan.config.search.method == "optuna":
+        raise ConfigError(
+            "--join: an Optuna study proposes its runs where it is led; join a search at random, or a grid"
+        )
+    folder = open_folder(options, plan, resume=resume, replace=replace, join=join)
+    stream = Stream(listeners, note=reporter.note)
+    run: SweepRun | None = None
+    try:
+        engine = engine or _engine(options, join=join)
+        with graceful_interrupt() as interruption:
+            material, data = _material(options, plan, folder, join=join)
+            if data == options.dataset and plan.config.data_options:
+                names = ", ".join(plan.config.data_options)
+                reporter.note(f"--dataset {data}: prepared already; {names} of the configuration change nothing")
+            run = SweepRun(options, plan, folder, material, data, stream, reporter, interruption, engine)
+            source = source or WholePlan(plan)
+            return run.join(source) if join else run.lead(source)
+    except (InterruptedRunError, KeyboardInterrupt):
+        done = 0 if run is None else run.note_end("interrupted")
+        helps = join and not (run is not None and run.leads)
+        raise InterruptedRunError(
+            f"{folder.path}: stopped with {done} of {plan.total} runs done; nothing is lost: "
+            f"run the same command with --{'join' if helps else 'resume'}"
+        ) from None
+    except Exception:
+        if run is not None:
+            run.note_end("failed")
+        elif folder.is_new:
+            folder.discard()  # nothing was made, so the same command can be given again, put right
+        raise
+    finally:
+        folder.release()
+        stream.close()
+        if engine is not None:
+            engine.close()
+
+
+def _engine(options: SweepOptions, *, join: bool) -> Engine:
+    if options.engine == "ray":
+        if join:
+            raise ConfigError("--join and --engine ray: a process that joins works on this machine; leave --engine out")
+        from squadron.sweeps.ray_engine import RayEngine
+
+        return RayEngine(options.ray_address, gpus=options.gpus_per_fleet, cpus=options.cpus_per_fleet or 1)
+    others = [] if join or options.device != "auto" else gpus()[1:]
+    return LocalEngine([join_command(options, device) for device in others])
+
+
+def gpus() -> list[str]:
+    """The GPUs of this machine, by name; a process takes the first by itself."""
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+
+
+def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, join: bool) -> tuple[Material, str]:
+    """Base and questions; what is to be replaced goes once all that is new is at hand."""
+    device = resolve_device(options.device)
+    asked = precision_of(options, plan)
+    if asked == "auto" and not folder.replaces:
+        asked = folder.record.get("precision", asked)  # a sweep keeps to the numbers it began with
+    dtype = resolve_precision(asked, device)
+    data = options.dataset if is_prepared(options.dataset) else str(folder.path / "data")
+    # Within the folder: what is beside it may be another disk, or not ours to write.
+    fresh = folder.path / ".data.part"
+    if join and data != options.dataset and not is_prepared(data):
+        raise RunError(
+            f"--join {folder.path}: its questions are not there; try again, or, where its leader was killed, "
+            f"give --resume in place of --join"
+        )
+    making = data != options.dataset and not join and (folder.replaces or not is_prepared(data))
+    if making:
+        prepare_data(options, plan, fresh)
+    try:
+        source = str(fresh) if making else data
+        material = open_material(
+            options.base,
+            source,
+            training=load_split(source, "train"),
+            offline=options.offline,
+            dtype=dtype,
+            device=device,
+        )
+        load_split(source, plan.config.evaluate.split)
+        if plan.config.best is not None:
+            load_split(source, plan.config.best.split)
+        if options.halving is not None and material.validation is None:
+            raise ConfigError(
+                f"--halving {options.halving}: compares runs on validation questions, and there are none; "
+                f"raise val_size, or leave it out"
+            )
+        check_facts(folder, material.facts())
+        if not join:  # the record is the leader's, which may have written a newer one by now
+            folder.begin()
+            folder.update(status="running")  # first: a folder without its record would be taken for a stranger's
+        if making:
+            fresh.rename(data)
+    finally:
+        if making:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return dataclasses.replace(material, data=data), data

@@ -1,0 +1,225 @@
+"""The work on a sweep's fleets: train, drop, evaluate, whatever was done before; what any engine runs, anywhere."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from squadron.data.prepared import Split
+from squadron.errors import DeviceError, InterruptedRunError, is_out_of_memory
+from squadron.experiments.evaluate import evaluate_fleet, strategy_names
+from squadron.experiments.inputs import Material
+from squadron.experiments.load_run import OpenRun, kept_weights, open_run
+from squadron.experiments.scores import Subject, has_scores
+from squadron.experiments.train import MAY_DIFFER, check_facts, mark
+from squadron.experiments.training_job import FleetJob, Member
+from squadron.files import sha256_file
+from squadron.model.lora import Fleet
+from squadron.options.core import EvaluateOptions, TrainOptions
+from squadron.runs.folder import RunFolder
+from squadron.runs.sweep_folder import FINAL, SweepFolder
+from squadron.sweeps.halving import Standing, standing, verdict
+from squadron.tracking.events import RunScored, Stream
+from squadron.tracking.interrupt import Interruption
+from squadron.tracking.progress import Reporter
+
+
+@dataclass(slots=True)
+class SweepJob:
+    """All that work on a fleet needs. ``rungs`` are the epochs after which halving drops runs; ``saved`` is called
+    after every checkpoint."""
+
+    folder: SweepFolder
+    runs: dict[str, TrainOptions]
+    material: Material
+    evaluation: EvaluateOptions
+    split: Split
+    rungs: tuple[int, ...] = ()
+    reporter: Reporter = field(default_factory=Reporter)
+    stream: Stream = field(default_factory=Stream)
+    interruption: Interruption = field(default_factory=Interruption)
+    saved: Callable[[], None] = lambda: None
+
+    def fly(self, fleet: str, rung: int | None) -> None:
+        """Bring the runs of a fleet to the end of epoch ``rung``, or to their end and their scores where it is None.
+
+        What was done before is taken up. A fleet that does not fit the memory goes on in two halves, and again.
+        """
+        for part, names in tuple(self.folder.fleet_parts(fleet)):
+            self._fly(part, names, rung)
+
+    def _fly(self, fleet: str, names: Sequence[str], rung: int | None) -> None:
+        try:
+            self._train(fleet, names, rung)
+            if rung is None:
+                self._evaluate(names)
+                self.folder.checkpoint(fleet).unlink(missing_ok=True)
+            return
+        except Exception as problem:
+            if not is_out_of_memory(problem):
+                raise
+            if len(names) == 1:
+                raise DeviceError(
+                    f"{names[0]}: out of memory, alone ({problem}); use a smaller batch_size or max_length"
+                ) from None
+        # Outside of the handler: the error's frames would keep the fleet's tensors alive.
+        for half, own in self._split(fleet, names).items():
+            self._fly(half, own, rung)
+
+    def steps_per_epoch(self, run: str) -> int:
+        """Optimizer steps of a run in an epoch."""
+        options = self.runs[run]
+        questions = len(self.material.examples(options.max_length)[0])
+        return math.ceil(questions / (options.batch_size * options.gradient_accumulation))
+
+    def standings(self, rung: int) -> dict[str, Standing]:
+        """How the runs stand that have reached the end of epoch ``rung``."""
+        found = {}
+        for run in self.runs:
+            own = standing(self.folder.run_metrics(run), rung * self.steps_per_epoch(run))
+            if own is not None:
+                found[run] = own
+        return found
+
+    def _train(self, fleet: str, names: Sequence[str], rung: int | None) -> None:
+        names = [name for name in names if self.folder.run_record(name).get("status") not in FINAL]
+        if not names:
+            return
+        members: list[Member] = []
+        try:
+            members.extend(self._member(name) for name in names)  # one by one: each is locked, and must be released
+            job = self._job(members, fleet)
+            for member in members:
+                check_facts(member.folder, self.material.facts())
+            job.begin()
+            for epoch in self.rungs:
+                if rung is None or epoch < rung:
+                    job.drop(self._dropped(job, epoch))
+            if not job.members:
+                return
+            until = None if rung is None else rung * job.steps_per_epoch
+            job.run(self.interruption, until=until)
+            if rung is None:
+                job.finish()
+        except (InterruptedRunError, KeyboardInterrupt):
+            self._mark(members, "interrupted", "stopped by a person")
+            raise
+        except Exception as problem:
+            if not is_out_of_memory(problem) or len(names) == 1:
+                self._mark(members, "failed", str(problem))
+            raise
+        finally:
+            for member in members:
+                member.folder.release()
+
+    def _job(self, members: Sequence[Member], fleet: str, source: str | None = None) -> FleetJob:
+        """A fleet of these runs, where its checkpoint (or that of the fleet ``source``) stands."""
+        job = FleetJob(
+            self.material,
+            members,
+            self.folder.checkpoint(fleet),
+            reporter=self.reporter,
+            stream=self.stream,
+            saved=self.saved,
+        )
+        checkpoint = self.folder.checkpoint(source or fleet)
+        if checkpoint.is_file():
+            job.restore(checkpoint, self.runs)
+        return job
+
+    def _member(self, name: str) -> Member:
+        options = self.runs[name]
+        folder = RunFolder.create(
+            self.folder.run_path(name),
+            options.settings(),
+            kind="train",
+            resume=True,
+            replace=False,
+            # Base and data are known by their checksums; the folder may have moved.
+            may_differ=MAY_DIFFER | {"base", "data"},
+        )
+        return Member(options, folder)
+
+    def _mark(self, members: Sequence[Member], status: str, reason: str) -> None:
+        for member in members:
+            if member.folder.record.get("status") not in FINAL:
+                mark(member.folder, status, reason, self.stream)
+
+    def _dropped(self, job: FleetJob, epoch: int) -> dict[str, str]:
+        """Which runs of a fleet halving drops after an epoch, and why."""
+        step, found = epoch * job.steps_per_epoch, {}
+        for member in job.members:
+            own = standing(member.metrics, step)
+            # One that broke before the rung ends as diverged.
+            reason = None if own is None else verdict(self.folder, epoch, member.name, own)
+            # What has passed the rung was judged there.
+            if reason is not None and job.trainer.step_number == step:
+                found[member.name] = reason
+        return found
+
+    def _split(self, fleet: str, names: Sequence[str]) -> dict[str, list[str]]:
+        """Two halves of a fleet that did not fit, each going on from where the fleet's checkpoint is."""
+        gc.collect()
+        if self.material.device.type == "cuda":
+            torch.cuda.empty_cache()
+        middle = len(names) // 2
+        halves = {f"{fleet}a": list(names[:middle]), f"{fleet}b": list(names[middle:])}
+        self.reporter.note(f"fleet {fleet}: {len(names)} runs are too many for the memory; going on with two halves")
+        if self.folder.checkpoint(fleet).is_file():
+            for half, own in halves.items():
+                members = [
+                    self._member(name) for name in own if self.folder.run_record(name).get("status") not in FINAL
+                ]
+                try:
+                    if members:
+                        self._job(members, half, source=fleet).save()
+                finally:
+                    for member in members:
+                        member.folder.release()
+        self.folder.split_fleet(fleet, halves)
+        return halves
+
+    def _evaluate(self, names: Sequence[str]) -> None:
+        """Score the fleet's finished runs in one pass, all of them if one has no scores yet: what a run's answers are
+        must not depend on when the others were scored. Those that were pruned keep the scores that they have."""
+        records = {name: self.folder.run_record(name) for name in names}
+        done = [name for name, own in records.items() if own.get("status") == "done" and not own.get("pruned")]
+        outs = [self.folder.run_path(name) for name in done]
+        subjects = [self._subject(name) for name in done]
+        strategies = strategy_names(self.evaluation)
+        if all(has_scores(out, own, strategies) for out, own in zip(outs, subjects, strict=True)):
+            return
+        opened = [self.open_run(name) for name in done]
+        base = opened[0].base
+        every = evaluate_fleet(
+            base,
+            self.material.tokenizer,
+            Fleet.from_weights(base.model.config, [run.adapter for run in opened], device=self.material.device),
+            subjects,
+            outs,
+            self.evaluation,
+            max_length=self.runs[done[0]].max_length,
+            progress=self.check_interruption,
+        )
+        for name, decodings in zip(done, every, strict=True):
+            for decoding, scores in decodings.items():
+                self.stream.tell(RunScored(name, self.split.name, decoding, scores))
+
+    def open_run(self, name: str) -> OpenRun:
+        """A finished run: its adapter on the sweep's base, or the base that it trained."""
+        path, base = self.folder.run_path(name), self.material.base
+        own = None if self.runs[name].method == "full" else base
+        return open_run(path, base=own, dtype=base.model.dtype, device=self.material.device)
+
+    def _subject(self, name: str) -> Subject:
+        weights = sha256_file(kept_weights(RunFolder.open(self.folder.run_path(name))))
+        return Subject(self.material.name, self.material.base.sha256, weights, self.split, self.evaluation.limit)
+
+    def check_interruption(self, _done: int) -> None:
+        """Stop between two batches of questions once a person asks."""
+        if self.interruption.asked:
+            raise InterruptedRunError(f"{self.folder.path}: stopped while scoring")

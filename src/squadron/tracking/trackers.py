@@ -1,0 +1,268 @@
+"""Experiment trackers as listeners of the run events: TensorBoard, MLflow and Weights & Biases.
+
+Each is a few lines over its own library, which is loaded only where it is asked for. What they write lies beside the
+runs, in ``tensorboard/``, ``mlruns/`` and ``wandb/`` of the run's or sweep's folder; nothing is sent anywhere unless
+the library's own environment variables (``MLFLOW_TRACKING_URI``, ``WANDB_MODE``) say so. A tracker that raises is
+dropped by :class:`squadron.tracking.events.Stream`; the runs go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import time
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from squadron.errors import ConfigError
+from squadron.tracking.events import EpochEnded, Listener, RunEnded, RunScored, RunStarted, Stepped
+
+
+def open_trackers(names: Sequence[str], folder: Path) -> list[Listener]:
+    """The trackers that ``names`` tell, each once, for runs whose results lie in ``folder``.
+
+    Raises :class:`ConfigError` for an unknown name, and where a tracker's library is not installed.
+    """
+    found: list[Listener] = []
+    for name in dict.fromkeys(names):
+        if name not in TRACKERS:
+            raise ConfigError(f"--track {name}: unknown; trackers are {', '.join(TRACKERS)}")
+        try:
+            found.append(TRACKERS[name](folder))
+        except ImportError as problem:
+            raise ConfigError(
+                f"--track {name}: its library is not installed ({problem}); pip install 'squadron[trackers]'"
+            ) from None
+    return found
+
+
+class Tracker(Listener):
+    """What trackers share: which runs are open, and what of an event is a figure to log.
+
+    A run is closed once runs of another fleet begin, since scores come after its training has ended; it is opened again
+    for whatever comes later. So no more than a fleet's runs are ever open.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._open: dict[str, Any] = {}
+        self._known: dict[str, RunStarted] = {}
+        self._ended: set[str] = set()
+        self._begun: set[str] = set()
+
+    def run_started(self, event: RunStarted) -> None:
+        """Open the run, and close those that ended before."""
+        for run in self._ended & self._open.keys():
+            self.end(self._open.pop(run))
+        self._ended.discard(event.run)
+        self._known[event.run] = event
+        self._handle(event.run)
+
+    def stepped(self, event: Stepped) -> None:
+        """Log a step's loss, gradient norm and learning rate."""
+        self.log(self._handle(event.run), event.step, _numbers("train", event.figures))
+
+    def epoch_ended(self, event: EpochEnded) -> None:
+        """Log what validation gave."""
+        self.log(self._handle(event.run), event.step, _numbers("validation", event.figures))
+
+    def run_ended(self, event: RunEnded) -> None:
+        """Log what came of the run. One that never began has nothing to log."""
+        if event.run in self._known:
+            self.conclude(self._handle(event.run), event.status, event.summary)
+            self._ended.add(event.run)
+
+    def run_scored(self, event: RunScored) -> None:
+        """Log EM and F1. A run that ended in another process is not known here, and stays as it was."""
+        if event.run in self._known:
+            figures = {name: event.scores[name] for name in ("exact_match", "f1")}
+            self.log(self._handle(event.run), 0, _numbers(f"{event.split}/{event.decoding}", figures))
+
+    def close(self) -> None:
+        """Close every run."""
+        for handle in self._open.values():
+            self.end(handle)
+        self._open.clear()
+
+    def _handle(self, run: str) -> Any:
+        if run not in self._open:
+            self._open[run] = self.begin(self._known[run], again=run in self._begun)
+            self._begun.add(run)
+        return self._open[run]
+
+    @abstractmethod
+    def begin(self, event: RunStarted, *, again: bool) -> Any:
+        """Open a run, for the first time in this process or ``again``; what is returned stands for it."""
+
+    @abstractmethod
+    def log(self, run: Any, step: int, figures: Mapping[str, float]) -> None:
+        """Log figures of a step."""
+
+    @abstractmethod
+    def conclude(self, run: Any, status: str, summary: Mapping[str, Any]) -> None:
+        """Note how a run's training ended."""
+
+    def end(self, run: Any) -> None:
+        """Close a run."""
+
+
+class TensorBoard(Tracker):
+    """Event files, a folder a run: ``tensorboard --logdir FOLDER/tensorboard``."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter
+
+    def begin(self, event: RunStarted, *, again: bool) -> Any:
+        """A writer; what a killed process logged after this step is put aside."""
+        purge = None if again else event.step + 1
+        writer = self._writer(str(self.folder / "tensorboard" / event.run), purge_step=purge)
+        if event.step == 0 and not again:
+            writer.add_text("config", "\n".join(f"    {name}: {value}" for name, value in event.config.items()))
+        return writer
+
+    def log(self, run: Any, step: int, figures: Mapping[str, float]) -> None:
+        """A scalar each."""
+        for name, value in figures.items():
+            run.add_scalar(name, value, step)
+
+    def conclude(self, run: Any, status: str, summary: Mapping[str, Any]) -> None:
+        """The status as text."""
+        run.add_text("status", f"{status}: {summary['reason']}" if "reason" in summary else status)
+        run.flush()
+
+    def end(self, run: Any) -> None:
+        """Close the writer."""
+        run.close()
+
+
+class MLflow(Tracker):
+    """Runs of one experiment in a store of files; ``MLFLOW_TRACKING_URI`` names another store."""
+
+    _STATUS = {"done": "FINISHED", "stopped": "KILLED", "interrupted": "KILLED"}  # noqa: RUF012
+    _TAG = "squadron.run"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when it is imported
+        self._entities = importlib.import_module("mlflow.entities")
+        self._make_client = importlib.import_module("mlflow.tracking").MlflowClient
+        self._client: Any = None
+        self._experiment = ""
+        self._ids: dict[str, str] = {}
+
+    def _connect(self) -> None:
+        """Open the store, which makes its folder: only once the run's own folder is there."""
+        uri = os.environ.get("MLFLOW_TRACKING_URI")
+        if uri is None:
+            # MLflow 3 wants a data base and refuses files unless told; files need nothing that is not there.
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+            uri = (self.folder.absolute() / "mlruns").as_uri()
+        self._client = self._make_client(tracking_uri=uri)
+        name = str(self.folder.absolute())
+        found = self._client.get_experiment_by_name(name)
+        self._experiment = self._client.create_experiment(name) if found is None else found.experiment_id
+
+    def begin(self, event: RunStarted, *, again: bool) -> Any:
+        """A run's id: of the run that was begun before, where it goes on."""
+        if again:
+            return self._ids[event.run]
+        if self._client is None:
+            self._connect()
+        self._ids[event.run] = self._found(event) or self._made(event)
+        return self._ids[event.run]
+
+    def _found(self, event: RunStarted) -> str | None:
+        """The run that an earlier process began, where this one goes on with it."""
+        if event.step == 0:
+            return None
+        tag = _identity(self.folder, event)
+        before = self._client.search_runs([self._experiment], f"tags.`{self._TAG}` = '{tag}'", max_results=1)
+        if not before:
+            return None
+        self._client.set_terminated(before[0].info.run_id, "RUNNING")
+        return str(before[0].info.run_id)
+
+    def _made(self, event: RunStarted) -> str:
+        """A new run with its options."""
+        tag = _identity(self.folder, event)
+        run = self._client.create_run(self._experiment, run_name=event.run, tags={self._TAG: tag}).info.run_id
+        parameters = [self._entities.Param(name, str(value)[:500]) for name, value in event.config.items()]
+        self._client.log_batch(run, params=parameters)
+        return str(run)
+
+    def log(self, run: Any, step: int, figures: Mapping[str, float]) -> None:
+        """All figures of a step at once."""
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            run, metrics=[self._entities.Metric(name, value, now, step) for name, value in figures.items()]
+        )
+
+    def conclude(self, run: Any, status: str, summary: Mapping[str, Any]) -> None:
+        """MLflow's own status, and ours as a tag."""
+        self._client.set_tag(run, "squadron.status", status)
+        if "reason" in summary:
+            self._client.set_tag(run, "squadron.reason", summary["reason"])
+        self._client.set_terminated(run, self._STATUS.get(status, "FAILED"))
+
+
+class WeightsAndBiases(Tracker):
+    """Runs of one project, offline: ``wandb sync FOLDER/wandb/offline-run-*`` sends them; ``WANDB_MODE`` says else."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # read when it is imported
+        self._wandb = importlib.import_module("wandb")
+
+    def begin(self, event: RunStarted, *, again: bool) -> Any:  # noqa: ARG002 (its id says it)
+        """A run with the same id whenever it is opened, so that its parts come together when they are sent."""
+        return self._wandb.init(
+            project=self.folder.absolute().name,
+            name=event.run,
+            id=_identity(self.folder, event),
+            resume="allow",
+            reinit="create_new",  # the runs of a fleet are open beside each other
+            dir=str(self.folder),
+            mode=os.environ.get("WANDB_MODE", "offline"),
+            config=dict(event.config),
+            # Silent: standard output may be one JSON object. No console, code or machine statistics are gathered.
+            settings=self._wandb.Settings(
+                silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True
+            ),
+        )
+
+    def log(self, run: Any, step: int, figures: Mapping[str, float]) -> None:
+        """Figures of a step; scores, which belong to no step, go into the summary."""
+        if step:
+            run.log(dict(figures), step=step)
+        else:
+            run.summary.update(dict(figures))
+
+    def conclude(self, run: Any, status: str, summary: Mapping[str, Any]) -> None:
+        """The summary of the run's record."""
+        plain = {name: value for name, value in summary.items() if isinstance(value, (int, float, str))}
+        run.summary.update({**plain, "status": status})
+
+    def end(self, run: Any) -> None:
+        """Finish the run."""
+        run.finish()
+
+
+TRACKERS: Mapping[str, type[Tracker]] = {"tensorboard": TensorBoard, "mlflow": MLflow, "wandb": WeightsAndBiases}
+
+
+def _numbers(where: str, figures: Mapping[str, Any]) -> dict[str, float]:
+    """The figures that are numbers, by the names they are logged under."""
+    return {
+        f"{where}/{name.removeprefix('validation_')}": float(value)
+        for name, value in figures.items()
+        if isinstance(value, (int, float)) and name not in ("step", "epoch")
+    }
+
+
+def _identity(folder: Path, event: RunStarted) -> str:
+    """What tells a run from all others on this machine, in 32 hexadecimal digits."""
+    return hashlib.sha256(f"{folder.absolute()}\n{event.run}".encode()).hexdigest()[:32]

@@ -1,0 +1,154 @@
+"""Each option changes something; the ones that must not change a number are named with what they do instead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from squadron.errors import ConfigError
+from squadron.experiments.evaluate import evaluate
+from squadron.experiments.prepare import prepare
+from squadron.experiments.train import train
+from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked
+
+TRAIN = {
+    "seed": 1,
+    "precision": "bf16",
+    "method": "full",
+    "rank": 3,
+    "alpha": 8.0,
+    "dropout": 0.3,
+    "scaling": "alpha/sqrt(r)",
+    "target_modules": ("all",),
+    "lr": 0.01,
+    "weight_decay": 0.9,
+    "schedule": "linear",
+    "warmup_steps": 2,
+    "gradient_clipping": 0.01,
+    "epochs": 1,
+    "max_steps": 2,
+    "batch_size": 2,
+    "gradient_accumulation": 1,
+    "max_length": 60,
+    "loss": "full",
+    "order": "paragraph",
+    "eval_questions": 3,
+}
+TRAIN_ELSEWHERE = {"base", "data", "out", "device", "offline", "checkpoint_seconds"}
+"""Where things are, what may be asked, and how often a checkpoint is written: tested with the verbs and resuming."""
+
+EVALUATE = {
+    "precision": "bf16",
+    "decoding": ("nucleus",),
+    "max_new_tokens": 3,
+    "max_length": 60,
+    "limit": 2,
+    "suppress_eos": True,
+}
+EVALUATE_STOCHASTIC = {
+    "seed": ("nucleus", 1),
+    "samples": ("nucleus", 3),
+    "top_k": ("top-k", 2),
+    "top_p": ("nucleus", 0.2),
+    "temperature": ("temperature", 9.0),
+}
+EVALUATE_ELSEWHERE = {"run", "base", "data", "split", "out", "device", "offline", "beams"}
+"""``beams`` is tested with beam search; the others are where things are."""
+
+PREPARE = {"seed": 1, "train_size": 9, "val_size": 4, "test_size": 2, "split_by": "article"}
+PREPARE_ELSEWHERE = {"dataset", "out", "strict", "replace", "hub_split", "offline", "device", "precision"}
+
+
+def trained(out: Path, base: Path, data: Path, **options: Any) -> dict[str, bytes]:
+    settings: dict[str, Any] = {"precision": "fp32", "epochs": 2, "eval_questions": 0, **options}
+    train(checked(TrainOptions, {"base": str(base), "data": str(data), "out": str(out), **settings}))
+    (weights,) = (out / "last").glob("*.safetensors")
+    return {"metrics": (out / "metrics.jsonl").read_bytes(), "weights": weights.read_bytes()}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, byte_base_dir: Path, small_data: Path) -> tuple[Path, Any]:
+    run = tmp_path_factory.mktemp("plain") / "run"
+    return run, trained(run, byte_base_dir, small_data)
+
+
+def test_every_option_is_accounted_for() -> None:
+    assert TRAIN.keys() | TRAIN_ELSEWHERE == TrainOptions.model_fields.keys()
+    assert EVALUATE.keys() | EVALUATE_STOCHASTIC.keys() | EVALUATE_ELSEWHERE == EvaluateOptions.model_fields.keys()
+    assert PREPARE.keys() | PREPARE_ELSEWHERE == PrepareOptions.model_fields.keys()
+    for model in (TrainOptions, EvaluateOptions, PrepareOptions):
+        assert all(field.description for field in model.model_fields.values())
+
+
+@pytest.mark.parametrize("name", TRAIN)
+def test_an_option_of_train_changes_the_run(
+    name: str, plain: tuple[Path, Any], byte_base_dir: Path, small_data: Path, tmp_path: Path
+) -> None:
+    default = TrainOptions.model_fields[name].default
+    assert TRAIN[name] != default
+    assert trained(tmp_path / "run", byte_base_dir, small_data, **{name: TRAIN[name]}) != plain[1]
+
+
+def test_the_same_options_give_the_same_run(
+    plain: tuple[Path, Any], byte_base_dir: Path, small_data: Path, tmp_path: Path
+) -> None:
+    """Law 9, and that the tests above can fail: how often a checkpoint is written changes nothing."""
+    assert trained(tmp_path / "run", byte_base_dir, small_data, checkpoint_seconds=0.0) == plain[1]
+
+
+def answered(run: Path, out: Path, **options: Any) -> Any:
+    settings = {"run": str(run), "out": str(out), "precision": "fp32", "max_new_tokens": 6, **options}
+    record = evaluate(checked(EvaluateOptions, settings))
+    files = sorted((out / "predictions").glob("*.details.json"))
+    assert len(files) == 1
+    return [file.read_text() for file in files], list(record["decodings"])
+
+
+@pytest.mark.parametrize("name", EVALUATE)
+def test_an_option_of_evaluate_changes_the_answers(name: str, plain: tuple[Path, Any], tmp_path: Path) -> None:
+    before = answered(plain[0], tmp_path / "before")
+    assert answered(plain[0], tmp_path / "again") == before
+    assert answered(plain[0], tmp_path / "after", **{name: EVALUATE[name]}) != before
+
+
+@pytest.mark.parametrize("name", EVALUATE_STOCHASTIC)
+def test_an_option_of_sampling_changes_the_answers(name: str, plain: tuple[Path, Any], tmp_path: Path) -> None:
+    strategy, value = EVALUATE_STOCHASTIC[name]
+    before = answered(plain[0], tmp_path / "before", decoding=(strategy,))
+    assert answered(plain[0], tmp_path / "again", decoding=(strategy,)) == before
+    assert answered(plain[0], tmp_path / "after", decoding=(strategy,), **{name: value}) != before
+
+
+def test_samples_that_nobody_draws_are_refused(plain: tuple[Path, Any], tmp_path: Path) -> None:
+    options = {"run": str(plain[0]), "out": str(tmp_path / "out"), "decoding": ("greedy", "span"), "samples": 3}
+    with pytest.raises(ConfigError, match="--samples 3: no chosen strategy samples; add --decoding top-k or nucleus"):
+        evaluate(EvaluateOptions(**options))
+
+
+@pytest.mark.parametrize("name", PREPARE)
+def test_an_option_of_prepare_changes_the_splits(name: str, small_squad: Path, tmp_path: Path) -> None:
+    found = []
+    for number, more in enumerate(({}, {name: PREPARE[name]})):
+        out = tmp_path / str(number)
+        sizes = {"train_size": 12, "val_size": 5, "test_size": 3}
+        prepare(checked(PrepareOptions, {"dataset": str(small_squad), "out": str(out), **sizes, **more}))
+        found.append([(out / f"{split}.json").read_text() for split in ("train", "validation", "test")])
+    assert found[0] != found[1]
+
+
+def test_all_problems_are_told_at_once_each_with_its_flag_and_value() -> None:
+    with pytest.raises(ConfigError) as caught:
+        checked(TrainOptions, {"rank": 0, "lr": float("inf"), "dropout": 1.5, "lorra": 3, "data": "d", "out": "o"})
+    text = str(caught.value)
+    for words in ("--rank 0: ", "--lr inf: ", "--dropout 1.5: ", "--lorra: unknown", "--base: missing; give base"):
+        assert words in text
+    assert "\n" not in text
+
+
+def test_metrics_have_no_value_that_json_lacks(plain: tuple[Path, Any]) -> None:
+    lines = (plain[0] / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == 8  # 20 questions, 8 a step: 3 steps and a validation, twice
+    assert all(isinstance(json.loads(line)["step"], int) for line in lines)

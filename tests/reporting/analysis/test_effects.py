@@ -1,0 +1,201 @@
+"""Main effects and interactions: what was put into made-up studies is found, and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from made_study import Effects, make_study, plain_effects
+from squadron.reporting.analysis.effects import trend_weights
+from squadron.reporting.analysis.findings import METRICS, Analysis
+from squadron.reporting.analysis.interactions import analysis_of_variance, pattern_test
+from squadron.reporting.analysis.study import analyze_study
+from squadron.runs.records import Study
+from squadron.runs.study import read_study
+from squadron.scoring.intervals import cluster_codes
+
+SMALL: dict[str, Any] = {"rates": (1e-4, 1e-3), "modules": ("attention", "attention+mlp"), "test": False}
+"""Four pairs of runs for each pair of ranks."""
+
+
+def analyzed(folder: Path, **options: Any) -> Analysis:
+    return analyze_study(read_study(make_study(folder, **options)))
+
+
+def test_a_trend_is_the_fitted_lines_rise() -> None:
+    assert trend_weights([1e-4, 1e-3, 1e-2]) == pytest.approx([-1.0, 0.0, 1.0])
+    means = np.array([51.0, 54.0, 53.0, 59.0])
+    for values, places in (([4, 8, 32, 64], np.log([4, 8, 32, 64])), ([0, 1, 5, 6], np.array([0, 1, 5, 6]))):
+        slope = stats.linregress(places, means).slope
+        assert np.dot(trend_weights(values), means) == pytest.approx(slope * (places[-1] - places[0]))
+
+
+def test_the_studys_own_effects_are_found(paper: Study, paper_analysis: Analysis) -> None:
+    assert len(paper_analysis.effects) == 3 * len(METRICS)
+    rank, rate, modules = (paper_analysis.effect(axis) for axis in ("rank", "lr", "targets"))
+    assert rank is not None
+    assert rate is not None
+    assert modules is not None
+    assert (rank.verdict, rate.verdict, modules.verdict) == ("higher", "higher", "differs")
+    assert set(rate.as_good) == {5e-4, 1e-3}  # made alike
+    assert modules.as_good == ("attention+mlp",)
+    assert len(rank.contrasts) == math.comb(5, 2)
+    assert all(one.pairs == 15 and one.covers_training for one in rank.contrasts)
+    for effect, axis in ((rank, "rank"), (rate, "lr"), (modules, "targets")):
+        for level in effect.levels:
+            own = [
+                score.f1
+                for run in paper.scored
+                if run.changes[axis] == level.value and (score := paper.score(run)) is not None
+            ]
+            assert level.mean == pytest.approx(np.mean(own))
+            assert level.runs == len(own)
+            assert level.interval[0] < level.mean < level.interval[1]
+        for one in effect.contrasts:
+            means = {level.value: level.mean for level in effect.levels}
+            assert one.difference == pytest.approx(means[one.second] - means[one.first])
+            assert one.interval is not None
+            assert one.interval[0] <= one.difference <= one.interval[1]
+
+
+@pytest.mark.parametrize(
+    ("rank", "verdict", "best"),
+    [
+        (lambda rank: 0.5 * math.log2(rank / 4), "higher", 64),
+        (lambda rank: -0.5 * math.log2(rank / 4), "lower", 4),
+        (lambda rank: 0.9 if rank == 16 else 0.0, "non_monotone", 16),
+    ],
+)
+def test_the_verdict_follows_the_numbers(tmp_path: Path, rank: Any, verdict: str, best: int) -> None:
+    effects = Effects(rank=rank, start=-0.5)
+    found = analyzed(tmp_path / "sweep", ranks=(4, 16, 64), effects=effects, **SMALL).effect("rank")
+    assert found is not None
+    assert (found.verdict, found.best) == (verdict, best)
+    assert best in found.as_good
+
+
+def test_noise_is_called_noise(tmp_path: Path) -> None:
+    effects = plain_effects()
+    verdicts = []
+    for seed in range(5):
+        folder = tmp_path / str(seed)
+        found = analyzed(folder, ranks=(4, 16, 64), effects=effects, seed=seed, paragraphs=30, baseline=False, **SMALL)
+        axes = ("rank", "lr", "targets")
+        verdicts += [effect.verdict for axis in axes if (effect := found.effect(axis)) is not None]
+        if seed == 0:  # what differs is told all the same, with what would have been seen
+            rank = found.effect("rank")
+            assert rank is not None
+            assert rank.spread > 0.0
+            assert set(rank.as_good) == {4, 16, 64} or rank.shown
+            assert all(one.detectable is not None and one.detectable > 0.5 for one in rank.contrasts)
+    assert len(verdicts) == 15
+    assert sum(verdict != "no_difference" for verdict in verdicts) <= 1
+
+
+def test_without_questions_nothing_is_tested(tmp_path: Path) -> None:
+    found = analyzed(tmp_path / "sweep", ranks=(4, 64), data=False, **SMALL)
+    rank = found.effect("rank")
+    assert rank is not None
+    assert (rank.verdict, rank.contrasts[0].p_value, rank.contrasts[0].interval) == ("untested", None, None)
+    assert rank.contrasts[0].difference == pytest.approx(rank.levels[1].mean - rank.levels[0].mean)
+    assert found.best is None
+    assert all(one.verdict == "untested" for one in found.interactions)
+    assert {contrast.verdict for model in found.models for contrast in model.contrasts} == {"untested"}
+
+
+def test_axes_that_move_together_are_one(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "sweep", ranks=(4, 64), **SMALL)
+    record = json.loads((folder / "sweep.json").read_text())
+    for run in record["runs"]:
+        run["changes"]["alpha"] = 2.0 * run["changes"]["rank"]
+    (folder / "sweep.json").write_text(json.dumps(record))
+    found = analyze_study(read_study(folder))
+    rank = found.effect("rank")
+    assert rank is not None
+    assert rank.tied == ("alpha",)
+    assert rank.contrasts[0].pairs == 4
+    assert found.effect("alpha") is None
+
+
+def test_lost_runs_take_their_pairs_with_them(tmp_path: Path) -> None:
+    found = analyzed(tmp_path / "sweep", ranks=(4, 16, 64), failed=1, **SMALL)
+    rank = found.effect("rank")
+    assert rank is not None
+    assert not rank.balanced
+    pairs = {(one.first, one.second): one.pairs for one in rank.contrasts}
+    assert pairs == {(4, 16): 4, (4, 64): 3, (16, 64): 3}  # the grid's last run has rank 64
+    assert [level.runs for level in rank.levels] == [3, 3, 3]
+
+
+def test_shares_of_variance_are_those_of_a_balanced_design() -> None:
+    draw = np.random.default_rng(5)
+    table = draw.normal(0, 1, (3, 4, 2)) + np.arange(3)[:, None, None]
+    places = list(itertools.product(range(3), range(4), range(2)))
+    scores = np.array([table[place] for place in places])
+    settings = {name: [place[axis] for place in places] for axis, name in enumerate("abc")}
+    found = {one.axes: one for one in analysis_of_variance(scores, settings)}
+    total = np.sum((table - table.mean()) ** 2)
+    mains = {axis: table.mean(axis=tuple({0, 1, 2} - {axis}), keepdims=True) - table.mean() for axis in range(3)}
+    pairs = {
+        both: table.mean(axis=({0, 1, 2} - set(both)).pop(), keepdims=True)
+        - table.mean()
+        - mains[both[0]]
+        - mains[both[1]]
+        for both in itertools.combinations(range(3), 2)
+    }
+    ones = np.ones_like(table)
+    explained = {("abc"[axis],): np.sum((own * ones) ** 2) for axis, own in mains.items()}
+    explained |= {("abc"[a], "abc"[b]): np.sum((own * ones) ** 2) for (a, b), own in pairs.items()}
+    rest, degrees = total - sum(explained.values()), 2 * 3 * 1
+    assert set(found) == set(explained)
+    for axes, squares in explained.items():
+        own = found[axes]
+        assert own.share == pytest.approx(squares / total)
+        assert own.degrees[1] == degrees
+        f = squares / own.degrees[0] / (rest / degrees)
+        assert own.f == pytest.approx(f)
+        assert own.p_value == pytest.approx(stats.f.sf(f, own.degrees[0], degrees))
+    assert [found[axes].degrees[0] for axes in (("a",), ("b",), ("c",), ("a", "b"))] == [2, 3, 1, 6]
+
+
+def test_without_replicates_nothing_is_left_to_test_with() -> None:
+    places = list(itertools.product(range(3), range(3)))
+    scores = np.random.default_rng(6).normal(0, 1, 9)
+    found = analysis_of_variance(scores, {"a": [a for a, _ in places], "b": [b for _, b in places]})
+    assert [one.p_value for one in found] == [None, None, None]
+    assert sum(one.share for one in found) == pytest.approx(1.0)
+
+
+def test_a_pattern_must_hold_over_paragraphs() -> None:
+    codes = cluster_codes([place // 5 for place in range(150)], 150)
+    additive = np.arange(3)[:, None, None] + np.arange(2)[None, :, None]
+    rejected = 0
+    for seed in range(150):
+        noise = np.random.default_rng(seed).normal(0, 1, (3, 2, 150))
+        rejected += pattern_test(additive + noise, codes, permutations=200, seed=seed) < 0.05
+    assert rejected <= 0.09 * 150
+    crossed = np.zeros((3, 2, 150))
+    crossed[0, 0] = crossed[1, 1] = 1.0
+    noise = np.random.default_rng(7).normal(0, 1, (3, 2, 150))
+    assert pattern_test(crossed + noise, codes) < 0.01
+    assert pattern_test(crossed, cluster_codes([0] * 150, 150)) == 1.0  # one paragraph tells nothing
+
+
+def test_an_interaction_is_found_where_there_is_one(tmp_path: Path, paper_analysis: Analysis) -> None:
+    effects = Effects(
+        rank=lambda _: 0.0, rate=lambda _: 0.0, both=lambda rank, rate: 1.2 * (rank == 64) * (rate > 5e-4)
+    )
+    found = analyzed(tmp_path / "sweep", ranks=(4, 64), effects=effects, seeds=(0, 1), **SMALL)
+    both = found.interaction("lr", "rank")
+    assert both is not None
+    assert both.verdict == "interact"
+    assert set(both.cells) == set(itertools.product((4, 64), (1e-4, 1e-3)))
+    assert max(both.cells, key=lambda cell: both.cells[cell]) == (64, 1e-3)
+    assert {one.verdict for one in paper_analysis.interactions if one.metric == "f1"} == {"no_interaction"}

@@ -1,0 +1,133 @@
+"""The PDF: enough pages, every character drawn, Persian that can be searched, data that stays text."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pypdf
+import pytest
+
+from squadron.reporting.analysis.findings import Analysis
+from squadron.reporting.analysis.study import analyze_study
+from squadron.reporting.charts.rendering import to_svg
+from squadron.reporting.document.blocks import Paragraph, Report, Run
+from squadron.reporting.document.text import drawn_characters
+from squadron.reporting.localization.numbers import western
+from squadron.reporting.render.pdf import breakable, to_pdf
+from squadron.reporting.report import build_report
+from squadron.runs.records import Study
+from squadron.runs.study import read_study
+
+STANDARD = ("a-2u",)
+"""Archive PDF with Unicode text: Typst refuses it where any character has no glyph."""
+
+
+@pytest.fixture(scope="session")
+def persian(paper: Study, paper_analysis: Analysis) -> tuple[Report, bytes]:
+    report = build_report(paper, paper_analysis, "fa")
+    return report, to_pdf(report, to_svg, standards=STANDARD)
+
+
+def page_texts(pdf: bytes) -> list[str]:
+    return [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
+
+
+def made_of(text: str) -> Report:
+    """A report of one paragraph of data."""
+    title = (Run("Title"),)
+    words = {"abstract": "Abstract", "contents": "Contents"}
+    blocks = (Paragraph((Run(text, "data"),)),)
+    return Report("en", "ltr", title, title, title, datetime.date(2026, 1, 1), (), blocks, words)
+
+
+def test_seventy_five_runs_fill_twelve_pages_and_every_character_has_a_glyph(persian: tuple[Report, bytes]) -> None:
+    reader = pypdf.PdfReader(io.BytesIO(persian[1]))
+    assert len(reader.pages) >= 12
+    fonts = {str(font["/BaseFont"]) for page in reader.pages for font in page["/Resources"]["/Font"].values()}
+    assert any("Vazirmatn" in font for font in fonts)
+    assert reader.metadata is not None
+    assert "GPT-2" in str(reader.metadata.title)
+
+
+WORDS = ("چکیده", "پژوهش", "یادگیری", "تطابق", "رتبه", "ماژول", "اعتبارسنجی")
+
+
+def read_out(pdf: bytes, folder: Path) -> str:
+    """The text as poppler reads it, which knows both directions."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is absent: it alone keeps lines of both directions in order")
+    (folder / "r.pdf").write_bytes(pdf)
+    made = subprocess.run(["pdftotext", str(folder / "r.pdf"), "-"], capture_output=True, check=True)
+    return made.stdout.decode()
+
+
+def test_persian_words_are_in_the_pages(persian: tuple[Report, bytes]) -> None:
+    text = "\n".join(page_texts(persian[1])).replace("\u200c", "")
+    assert not [word for word in WORDS if word not in text]
+
+
+def test_persian_is_read_out_in_logical_order(persian: tuple[Report, bytes], tmp_path: Path) -> None:
+    text = read_out(persian[1], tmp_path).replace("\u200c", "")
+    for word in WORDS:
+        assert text.count(word) > 0, word
+        assert text.count(word[::-1]) == 0, word
+
+
+def test_the_pages_tell_the_figures_of_the_report(persian: tuple[Report, bytes], tmp_path: Path) -> None:
+    report, pdf = persian
+    shown = western(read_out(pdf, tmp_path))
+    numbers = {
+        western(run.text)
+        for block in (*report.abstract, *report.blocks)
+        if isinstance(block, Paragraph)
+        for run in block.runs
+        if run.kind == "number" and re.fullmatch(r"[\d.,]+", western(run.text))
+    }
+    assert len(numbers) > 40
+    assert not {number for number in numbers if number not in shown}
+
+
+def test_every_character_that_is_promised_is_drawn() -> None:
+    characters = drawn_characters()
+    pdf = to_pdf(made_of(" ".join(characters)), to_svg, standards=STANDARD)
+    assert pdf.startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(2)>',
+        '#eval("panic()") #panic() $ x $ *bold* _it_ @ref <label> [link] \\',
+        "=cmd()|'/C calc'!A0",
+        "\u202egnp.exe\u202c",
+        "漢字 😀 \x00 \ue000",
+        "x" * 10_000,
+    ],
+)
+def test_hostile_text_is_text(evil: str) -> None:
+    from squadron.reporting.document.text import visible
+
+    pdf = to_pdf(made_of(visible(evil)), to_svg, standards=STANDARD)
+    text = "".join(page_texts(pdf))
+    shown = re.sub(r"\s|\u200b", "", text)
+    wanted = re.sub(r"\s", "", visible(evil))
+    for part in re.findall(r"[\x21-\x7e]+", wanted):
+        assert part[:1000] in shown  # ten thousand characters go over pages, and those have headers
+
+
+def test_a_hostile_study_makes_pages(hostile_folder: Path) -> None:
+    study = read_study(hostile_folder)
+    pdf = to_pdf(build_report(study, analyze_study(study), "fa"), to_svg, standards=STANDARD)
+    shown = re.sub(r"\s|\u200b", "", "".join(page_texts(pdf)))
+    assert "onerror=alert" in shown
+
+
+def test_long_words_may_break() -> None:
+    assert breakable("a " + "x" * 50) == "a " + "\u200b".join(["x" * 24, "x" * 24, "xx"])
+    assert breakable("plain words") == "plain words"

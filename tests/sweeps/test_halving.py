@@ -1,0 +1,60 @@
+"""Successive halving: which epochs, who goes on, and that a decision stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from squadron.errors import ConfigError
+from squadron.runs.sweep_folder import SweepFolder
+from squadron.sweeps.halving import decide, rungs, standing, verdict
+
+
+@pytest.mark.parametrize(
+    ("epochs", "runs", "factor", "expected"),
+    [(5, 75, 3, (1, 2)), (9, 75, 3, (1, 3)), (4, 8, 2, (1, 2)), (4, 3, 3, (2,)), (2, 75, 3, (1,)), (27, 9, 3, (3, 9))],
+)
+def test_the_epochs_after_which_runs_are_dropped(
+    epochs: int, runs: int, factor: int, expected: tuple[int, ...]
+) -> None:
+    assert rungs([epochs] * runs, runs, factor) == expected
+
+
+def test_what_cannot_be_halved_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"the runs have \[2, 5\] epochs"):
+        rungs([5, 2], 2, 2)
+    for epochs, runs in ((1, 75), (5, 2)):
+        with pytest.raises(ConfigError, match="nothing to drop"):
+            rungs([epochs] * runs, runs, 3)
+
+
+def test_a_standing_is_that_of_the_very_step() -> None:
+    line = {"step": 6, "validation_loss": 2.5, "validation_f1": 40.0, "validation_exact_match": 30.0}
+    metrics = [{"step": 6, "loss": 1.0}, line, {"step": 12, "loss": 0.5}]
+    assert standing(metrics, 6) == (40.0, 30.0, -2.5)
+    assert standing(metrics, 12) is None
+    assert standing([{**line, "validation_loss": None}], 6) == (40.0, 30.0, float("-inf"))
+
+
+def test_the_best_go_on_and_what_was_decided_stands(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path, {})
+    standings = {
+        "a": (10.0, 5.0, -1.0),
+        "b": (30.0, 5.0, -2.0),
+        "c": (30.0, 5.0, -1.5),
+        "d": (20.0, 9.0, -9.0),
+        "e": (20.0, 8.0, -1.0),
+    }
+    decide(folder, 2, standings, 2)
+    kept = {run for run, own in standings.items() if verdict(folder, 2, run, own) is None}
+    assert kept == {"b", "c", "d"}
+    reason = verdict(folder, 2, "e", standings["e"])
+    assert reason is not None
+    assert "after epoch 2 by --halving: F1 20.0, EM 8.0" in reason
+    assert "the best 3 of 5 had F1 20.0 or more" in reason
+    # A run that comes later is measured against the worst that was kept, and changes nothing.
+    decide(folder, 2, {**standings, "f": (99.0, 99.0, 0.0)}, 2)
+    assert verdict(folder, 2, "f", (99.0, 99.0, 0.0)) is None
+    assert verdict(folder, 2, "g", (1.0, 1.0, 0.0)) is not None
+    assert verdict(folder, 2, "d", standings["d"]) is None

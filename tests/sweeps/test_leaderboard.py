@@ -1,0 +1,115 @@
+"""The leaderboard: order, flat table, settings; from a folder of a thousand runs too."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from squadron.data.sources import load_data
+from squadron.files import write_json
+from squadron.runs import sweep_folder
+from squadron.runs.sweep_folder import SweepFolder
+from squadron.sweeps import leaderboard
+from squadron.sweeps.leaderboard import compare_settings, guard_cell, rank_runs, write_leaderboard
+
+
+def made_run(folder: Path, name: str, status: str = "done", f1: float | None = None, **record: Any) -> None:
+    path = folder / "runs" / name
+    write_json(path / "run.json", {"status": status, "loss": 0.5, "validation_loss": 1.0, "seconds": 2.0, **record})
+    if f1 is not None:
+        interval = [f1 - 1, f1 + 1]
+        scores = {"exact_match": f1 / 2, "f1": f1, "questions": 9, "f1_interval": interval}
+        own = {"greedy": {**scores, "exact_match_interval": interval}}
+        write_json(path / "scores.json", {"splits": {"validation": {"decodings": own}}})
+
+
+def ranked(folder: Path, names: list[str], **failed: str) -> list[dict[str, Any]]:
+    changes = {name: {"rank": number, "targets": ["attn.q", "attn.v"]} for number, name in enumerate(names)}
+    return rank_runs(SweepFolder(folder, {}), changes, split="validation", decoding="greedy", failed=failed)
+
+
+def test_the_best_comes_first_and_what_failed_last(tmp_path: Path) -> None:
+    made_run(tmp_path, "low", f1=20.0)
+    made_run(tmp_path, "high", f1=40.0)
+    made_run(tmp_path, "tie", f1=40.0, validation_loss=0.9)
+    made_run(tmp_path, "broke", "diverged", reason="loss nan at step 3; lower --lr")
+    made_run(tmp_path, "gone", "running")
+    made_run(tmp_path, "cut", "stopped", validation_f1=50.0, validation_exact_match=30.0, reason="dropped")
+    made_run(tmp_path, "stale", "done", reason="of an earlier try", f1=1.0)
+    board = ranked(tmp_path, ["gone", "broke", "low", "high", "tie", "cut", "new", "stale"], gone="the disk is full")
+    assert [run["name"] for run in board] == ["tie", "high", "low", "stale", "cut", "new", "broke", "gone"]
+    assert [run["rank"] for run in board] == list(range(1, 9))
+    by_name = {run["name"]: run for run in board}
+    assert (by_name["gone"]["status"], by_name["gone"]["reason"]) == ("failed", "the disk is full")
+    assert by_name["new"]["status"] == "waiting"
+    assert (by_name["cut"]["f1"], by_name["cut"]["f1_interval"]) == (50.0, None)
+    assert "reason" not in by_name["stale"]
+    write_leaderboard(tmp_path, {"split": "validation", "decoding": "greedy", "runs": board})
+    assert json.loads((tmp_path / "leaderboard.json").read_text())["runs"] == board
+    rows = list(csv.DictReader((tmp_path / "leaderboard.csv").read_text().splitlines()))
+    assert [row["name"] for row in rows] == [run["name"] for run in board]
+    assert (rows[0]["rank"], rows[0]["changes.rank"], rows[0]["changes.targets"]) == ("1", "4", "attn.q attn.v")
+    assert (rows[0]["f1"], rows[0]["f1_low"], rows[0]["f1_high"]) == ("40.0", "39.0", "41.0")
+    assert rows[-1]["reason"] == "the disk is full"
+
+
+@pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", "\tx"])
+def test_no_cell_is_a_formula(text: str) -> None:
+    assert guard_cell(text) == "'" + text
+    assert guard_cell([text, "b"]) == f"'{text} b"
+
+
+def test_plain_cells_stay() -> None:
+    assert [guard_cell(value) for value in ("r4-lr1e-3", -1.5, None, 3)] == ["r4-lr1e-3", -1.5, None, 3]
+
+
+def test_a_thousand_runs_are_read_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"r{number}" for number in range(1000)]
+    for number, name in enumerate(names):
+        path = tmp_path / "runs" / name
+        path.mkdir(parents=True)
+        (path / "run.json").write_text(json.dumps({"status": "done", "validation_loss": 1.0}))
+        own = {"exact_match": 1.0, "f1": number / 10, "questions": 9, "f1_interval": [0, 1]}
+        scores = {"greedy": {**own, "exact_match_interval": [0, 1]}}
+        (path / "scores.json").write_text(json.dumps({"splits": {"validation": {"decodings": scores}}}))
+    read: list[Path] = []
+    for module in (leaderboard, sweep_folder):
+        real = module.read_json
+        monkeypatch.setattr(
+            module, "read_json", lambda path, real=real, **more: read.append(path) or real(path, **more)
+        )
+    board = ranked(tmp_path, names)
+    assert [run["name"] for run in board[:2]] == ["r999", "r998"]
+    assert len(read) == len(set(read)) == 2000
+
+
+def test_a_winner_is_told_apart_only_where_the_questions_say_so(tmp_path: Path, small_squad: Path) -> None:
+    dataset = load_data(small_squad)
+    golds = {name: own[0] for name, own in dataset.golds().items()}
+    wrong = dict.fromkeys(golds, "nothing of it")
+    half = {name: text if number % 2 else "nothing of it" for number, (name, text) in enumerate(golds.items())}
+    one_more = {**half, next(iter(golds)): golds[next(iter(golds))]}
+
+    def compared(**predictions: dict[str, str]) -> Any:
+        runs = []
+        for name, own in predictions.items():
+            write_json(tmp_path / "runs" / name / "predictions" / "greedy.json", own)
+            right = 100 * sum(own[key] == golds[key] for key in golds) / len(golds)
+            setting, seed = name.split("_")
+            changes = {"rank": setting, "seed": int(seed)}
+            runs.append({"name": name, "status": "done", "f1": right, "exact_match": right, "changes": changes})
+        return compare_settings(SweepFolder(tmp_path, {}), runs, dataset, "greedy", "greedy")
+
+    settings, winner = compared(a_0=golds, a_1=half, b_0=wrong, b_1=wrong)
+    assert [setting["changes"] for setting in settings] == [{"rank": "a"}, {"rank": "b"}]
+    assert (settings[0]["f1_mean"], settings[1]["f1_deviation"]) == (pytest.approx(75.0), 0.0)
+    assert winner["f1_difference"] == pytest.approx(75.0)
+    assert winner["told_apart"]
+    _, close = compared(c_0=one_more, d_0=half)
+    assert close["f1_difference"] == pytest.approx(100 / 36)
+    assert not close["told_apart"]
+    assert compared(e_0=half)[1] is None

@@ -1,0 +1,560 @@
+"""A sweep's own promises: runs as if each were alone, failures that stay where they are, one process a fleet."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from filelock import FileLock
+from safetensors.torch import load_file
+
+from squadron.errors import ConfigError, InterruptedRunError, RunError
+from squadron.experiments import training_job
+from squadron.experiments.evaluate import evaluate
+from squadron.experiments.train import train
+from squadron.experiments.training_job import FleetTrainer
+from squadron.options.core import EvaluateOptions, TrainOptions
+from squadron.options.runs import RunsPruneOptions
+from squadron.options.sweep import SweepOptions
+from squadron.runs.folder import RunFolder
+from squadron.runs.maintenance import prune
+from squadron.runs.study import read_study
+from squadron.runs.sweep_folder import SweepFolder
+from squadron.sweeps import coordinator, worker
+from squadron.sweeps.grid import PlannedRun
+from squadron.sweeps.sweep import sweep
+from squadron.tracking.events import Listener, RunEnded, RunScored, RunStarted, Stepped
+from squadron.tracking.progress import Reporter
+
+GRID = """
+base: {epochs: 2, eval_questions: 0}
+grid: {rank: [2, 5], lr: [1.0e-2, 5.0e-2], targets: [attention, query-value+attention]}
+evaluate: {max_new_tokens: 5}
+"""
+SMALL = GRID.replace(", query-value+attention", "")
+Options = Callable[..., SweepOptions]
+
+
+@pytest.fixture
+def options(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> Options:
+    """``options(config text, out="name", **more)``."""
+
+    def make(config: str = GRID, out: str = "sweep", **more: Any) -> SweepOptions:
+        path = tmp_path / "config.yaml"
+        path.write_text(config)
+        given = {"precision": "fp32", "fleet_size": 4, **more}
+        return SweepOptions(
+            config=str(path), base=str(byte_base_dir), dataset=str(small_data), out=str(tmp_path / out), **given
+        )
+
+    return make
+
+
+def adapter(run: Path | str, name: str = "adapter") -> dict[str, torch.Tensor]:
+    return load_file(Path(run) / name / "adapter_model.safetensors")
+
+
+def apart(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> float:
+    """The largest relative distance of two adapters' matrices; rounding, blown up by AdamW, is some 0.001."""
+    assert a.keys() == b.keys()
+    return max(float((tensor - b[name]).norm() / tensor.norm()) for name, tensor in a.items())
+
+
+def statuses(result: Mapping[str, Any]) -> dict[str, str]:
+    return {run["name"]: run["status"] for run in result["runs"]}
+
+
+def test_every_run_is_what_train_and_evaluate_make_of_it_alone(options: Options, tmp_path: Path) -> None:
+    result = sweep(options(GRID.replace("lr:", "seed: [0, 3], lr:")))
+    assert len(result["runs"]) == 16
+    assert set(statuses(result).values()) == {"done"}
+    different = []
+    for run in result["runs"][:: len(result["runs"]) // 5]:
+        folder = tmp_path / "sweep" / "runs" / run["name"]
+        record = json.loads((folder / "run.json").read_text())
+        alone = tmp_path / "alone" / run["name"]
+        train(TrainOptions(**{**record["config"], "out": str(alone)}))
+        own, other = adapter(folder), adapter(alone)
+        assert apart(own, other) < 0.01
+        different.append(own)
+        scores = evaluate(EvaluateOptions(run=str(alone), precision="fp32", max_new_tokens=5))
+        assert (scores["exact_match"], scores["f1"]) == (run["exact_match"], run["f1"])
+        predictions = [(path / "predictions" / "greedy.json").read_bytes() for path in (folder, alone)]
+        assert predictions[0] == predictions[1]
+    assert len(different) == 6
+    same_shape = [one for one in different if one[min(one)].shape == different[0][min(one)].shape]
+    assert len(same_shape) > 1
+    assert apart(same_shape[0], same_shape[1]) > 0.1
+
+
+def test_a_fleet_of_one_is_a_single_run_to_the_bit(options: Options, tmp_path: Path) -> None:
+    sweep(options(fleet_size=1))
+    folder = tmp_path / "sweep" / "runs" / "r5-lr1e-2-query-value+attention"
+    config = json.loads((folder / "run.json").read_text())["config"]
+    alone = tmp_path / "alone"
+    train(TrainOptions(**{**config, "out": str(alone)}))
+    evaluate(EvaluateOptions(run=str(alone), precision="fp32", max_new_tokens=5))
+    names = [path.relative_to(alone) for path in alone.rglob("*") if path.is_file()]
+    same = [name for name in names if name.name not in ("run.json", ".lock", "checkpoint.safetensors")]
+    assert len(same) == 9
+    for name in same:
+        assert (folder / name).read_bytes() == (alone / name).read_bytes(), name
+
+
+def test_out_of_memory_halves_the_fleet_and_goes_on(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = SMALL.replace("eval_questions: 0", "eval_questions: 0, checkpoint_seconds: 0")
+    whole = sweep(options(config, "whole"))
+    step, sizes = FleetTrainer.step, []
+
+    def small_memory(self: FleetTrainer) -> Any:
+        sizes.append((self.fleet.size, self.step_number))
+        # The second step needs more than the first.
+        if self.fleet.size > 1 + (self.step_number < 2):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return step(self)
+
+    monkeypatch.setattr(FleetTrainer, "step", small_memory)
+    result = sweep(options(config))
+    assert set(statuses(result).values()) == {"done"}
+    assert {size for size, _ in sizes} == {4, 2, 1}
+    assert (1, 0) not in sizes  # the halves of a fleet that had begun go on where it was
+    assert (1, 2) in sizes
+    for run in whole["runs"]:
+        a, b = (adapter(tmp_path / one / "runs" / run["name"], "last") for one in ("whole", "sweep"))
+        assert apart(a, b) < 0.01
+    again = sweep(options(config), resume=True)
+    assert [run["f1"] for run in again["runs"]] == [run["f1"] for run in result["runs"]]
+
+
+def test_a_run_that_does_not_fit_alone_fails_alone(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = training_job.make_trainer
+
+    def small_memory(material: Any, runs: Any, *rest: Any) -> Any:
+        if any(run.rank == 5 and run.lr == 0.05 for run in runs):
+            raise MemoryError("no room")
+        return make(material, runs, *rest)
+
+    monkeypatch.setattr(training_job, "make_trainer", small_memory)
+    result = sweep(options())
+    failed = {run["name"]: run["reason"] for run in result["runs"] if run["status"] == "failed"}
+    assert sorted(failed) == ["r5-lr5e-2-attention", "r5-lr5e-2-query-value+attention"]
+    assert [run["status"] for run in result["runs"]] == ["done"] * 6 + ["failed"] * 2
+
+
+def test_a_bad_run_and_a_full_disk_leave_the_others_going(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from squadron.training import optimizer
+
+    whole = sweep(options(out="whole"))
+    step, save = optimizer.FleetAdamW.step, training_job.save_checkpoint
+
+    def wild(self: Any, rates: Any, active: Any) -> None:
+        first_of_its_fleet = [1e30, *rates[1:]] if self.fleet.specs[0].rank == 2 and self.steps[0] == 3 else rates
+        step(self, first_of_its_fleet, active)
+
+    def full(path: Path, *rest: Any) -> None:
+        if path.name.startswith("02"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optimizer.FleetAdamW, "step", wild)
+        patch.setattr(training_job, "save_checkpoint", full)
+        result = sweep(options())
+    assert [run["status"] for run in result["runs"]] == ["done"] * 3 + ["diverged"] + ["failed"] * 4
+    by_name = {run["name"]: run for run in result["runs"]}
+    assert "lower --lr" in result["runs"][3]["reason"]
+    assert all("No space left on device" in run["reason"] for run in result["runs"][4:])
+    assert [run["rank"] for run in result["runs"]] == list(range(1, 9))
+    for run in whole["runs"]:
+        if by_name[run["name"]]["status"] == "done":
+            a, b = (adapter(tmp_path / one / "runs" / run["name"]) for one in ("whole", "sweep"))
+            assert all(torch.equal(a[name], b[name]) for name in a)
+    # The same command does what is left; what diverged, diverges again.
+    again = sweep(options(), resume=True)
+    assert [run["status"] for run in again["runs"]] == ["done"] * 7 + ["diverged"]
+
+
+def test_an_interrupt_ends_the_step_and_the_same_command_goes_on(options: Options, tmp_path: Path) -> None:
+    class Impatient(Listener):
+        def stepped(self, event: Stepped) -> None:
+            if event.step == 4 and event.run == "r5-lr1e-2-query-value+attention":
+                os.kill(os.getpid(), signal.SIGINT)
+
+    whole = sweep(options(out="whole"))
+    with pytest.raises(InterruptedRunError, match=r"stopped with 4 of 8 runs done; nothing is lost: .* --resume"):
+        sweep(options(), listeners=[Impatient()])
+    record = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
+    assert record["status"] == "interrupted"
+    assert sorted({run["status"] for run in record["runs"]}) == ["done", "interrupted"]
+    result = sweep(options(), resume=True)
+    assert [run["f1"] for run in result["runs"]] == [run["f1"] for run in whole["runs"]]
+    for run in whole["runs"]:
+        a, b = (adapter(tmp_path / one / "runs" / run["name"], "last") for one in ("whole", "sweep"))
+        assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_one_process_leads_and_others_may_join(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flying: set[str] = set()
+    fly, both = worker.SweepJob.fly, threading.Barrier(2)
+
+    def noted(self: Any, fleet: str, rung: int | None) -> None:
+        name = threading.current_thread().name
+        if name not in flying:
+            flying.add(name)
+            both.wait(60)  # each has a fleet in hand before either goes on
+        fly(self, fleet, rung)
+
+    monkeypatch.setattr(worker.SweepJob, "fly", noted)
+    results: dict[str, Any] = {}
+    ended: list[tuple[str, str]] = []
+
+    class Ends(Listener):
+        def run_ended(self, event: RunEnded) -> None:
+            ended.append((event.run, threading.current_thread().name))
+
+    def lead() -> None:
+        results["leader"] = sweep(options(fleet_size=2), listeners=[Ends()])
+
+    leader = threading.Thread(target=lead, name="leader")
+    leader.start()
+    while not (tmp_path / "sweep" / "sweep.json").is_file():
+        leader.join(0.01)
+        assert leader.is_alive()
+    with pytest.raises(RunError, match="in use by another process; add --join to help it"):
+        sweep(options(fleet_size=2), resume=True)
+    with pytest.raises(RunError, match=r"--join .*: fleet_size is 2 there and 3 here"):
+        sweep(options(fleet_size=3), join=True)
+    results["helper"] = sweep(options(fleet_size=2), join=True, listeners=[Ends()])
+    leader.join()
+    assert len({name for _, name in ended}) == 2
+    assert sorted(run for run, _ in ended) == sorted(statuses(results["leader"]))
+    assert set(statuses(results["leader"]).values()) == {"done"}
+    assert json.loads((tmp_path / "sweep" / "sweep.json").read_text())["status"] == "done"
+
+
+def test_joining_leaves_the_record_to_the_leader_and_waits_no_longer_than_asked(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2]}\n"
+    sweep(options(small))
+    place = tmp_path / "sweep" / "sweep.json"
+    done = place.read_bytes()
+    assert sweep(options(small), join=True)["status"] == "joined"
+    assert place.read_bytes() == done
+    # A leader that has yet to plan: whoever joined waits, until a person has enough.
+    place.write_text(json.dumps({**json.loads(done), "status": "running", "fleets": []}))
+    asked: list[float] = []
+
+    def pause(seconds: float) -> None:
+        assert not asked, "went on waiting"
+        asked.append(seconds)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("squadron.sweeps.coordinator.time.sleep", pause)
+    with (
+        FileLock(tmp_path / "sweep" / ".lock"),
+        pytest.raises(InterruptedRunError, match="run the same command with --join"),
+    ):
+        sweep(options(small), join=True)
+    assert asked
+
+
+def test_one_of_those_that_joined_leads_where_the_leader_was_killed_before_it_planned(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\nevaluate: {max_new_tokens: 5}\n"
+    chosen = options(small, fleet_size=1)
+
+    class Killed(BaseException):
+        """No handler of the sweep's runs, as none does when a process is killed."""
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(coordinator, "plan_fleets", killed)
+        with pytest.raises(Killed):
+            sweep(chosen)
+    place = tmp_path / "sweep" / "sweep.json"
+    left = json.loads(place.read_text())
+    assert (left["status"], left["fleets"]) == ("running", [])
+    both, ended, notes = threading.Barrier(2), [], []
+    take, results = RunFolder.try_take, {}
+
+    def together(self: RunFolder) -> bool:
+        if isinstance(self, SweepFolder) and not both.broken:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(60)  # both see at the same time that nobody leads
+            both.abort()
+        return take(self)
+
+    class Ends(Listener):
+        def run_ended(self, event: RunEnded) -> None:
+            ended.append(event.run)
+
+    class Notes(Reporter):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    def join(name: str) -> None:
+        results[name] = sweep(chosen, join=True, listeners=[Ends()], reporter=Notes())
+
+    monkeypatch.setattr(RunFolder, "try_take", together)
+    helpers = [threading.Thread(target=join, args=(name,)) for name in "ab"]
+    for helper in helpers:
+        helper.start()
+    for helper in helpers:
+        helper.join()
+    assert sorted(result["status"] for result in results.values()) == ["done", "joined"]
+    assert [note for note in notes if "leader is gone" in note] == [
+        f"{tmp_path / 'sweep'}: its leader is gone and had planned nothing; this process leads now"
+    ]
+    record = json.loads(place.read_text())
+    assert (record["status"], len(record["fleets"])) == ("done", 2)
+    assert sorted(ended) == sorted(run["name"] for run in record["runs"])
+
+
+def test_a_person_who_stops_the_one_that_took_over_is_told_to_resume(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2]}\n"
+    sweep(options(small))
+    place = tmp_path / "sweep" / "sweep.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), "status": "running", "fleets": []}))
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(coordinator, "plan_fleets", stop)
+    with pytest.raises(InterruptedRunError, match="run the same command with --resume"):
+        sweep(options(small), join=True)
+    assert json.loads(place.read_text())["status"] == "interrupted"
+
+
+def test_questions_are_prepared_within_the_folder_wherever_that_is(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "room" / "here"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    small = (
+        "base: {epochs: 1, eval_questions: 0, max_length: 512, train_size: 4, val_size: 2, test_size: 1}\nseeds: 1\n"
+    )
+    pocket = options(small).model_copy(update={"dataset": "pocket", "out": "."})
+    assert set(statuses(sweep(pocket)).values()) == {"done"}
+    assert (here / "data" / "data.json").is_file()
+    more = pocket.model_copy(update={"train_size": 6})
+    with pytest.raises(RunError, match=r"data_options was .* and is now"):
+        sweep(more, resume=True)
+    # What a killed process left is made anew; the old questions go only once the new ones are there.
+    (here / ".data.part").mkdir()
+    (here / ".data.part" / "train.json").write_text("{")
+    sweep(more, replace=True)
+    assert json.loads((here / "data" / "data.json").read_text())["settings"]["train_size"] == 6
+    assert [path.name for path in here.glob(".*.part")] == []
+    assert [path.name for path in here.parent.iterdir()] == ["here"]  # that may be another disk, or not ours
+    (here / "data").rename(here / "elsewhere")  # as where the leader was killed before it moved them there
+    with pytest.raises(RunError, match=r"--join \.: its questions are not there; .* --resume in place of --join"):
+        sweep(more, join=True)
+
+
+def test_halving_drops_the_worst_after_few_epochs(options: Options, tmp_path: Path) -> None:
+    config = SMALL.replace("epochs: 2, eval_questions: 0", "epochs: 4, eval_questions: 9")
+    result = sweep(options(config, halving=3))
+    status = statuses(result)
+    assert sorted(status.values()) == ["done"] * 2 + ["stopped"] * 2
+    decision = json.loads((tmp_path / "sweep" / "fleets" / "rung-2.json").read_text())
+    assert sorted(decision["kept"]) == sorted(name for name, own in status.items() if own == "done")
+    stopped = [run for run in result["runs"] if run["status"] == "stopped"]
+    assert all(run["f1"] is not None and "dropped after epoch 2 by --halving" in run["reason"] for run in stopped)
+    lines = {name: (tmp_path / "sweep" / "runs" / name / "metrics.jsonl").read_text().splitlines() for name in status}
+    steps = {name: max(json.loads(line)["step"] for line in own) for name, own in lines.items()}
+    assert {steps[name] for name, own in status.items() if own == "done"} == {12}
+    assert {steps[name] for name, own in status.items() if own == "stopped"} == {6}
+    # What went on is what it would have been without halving.
+    sweep(options(config, "whole"))
+    for name in decision["kept"]:
+        a, b = (adapter(tmp_path / one / "runs" / name, "last") for one in ("sweep", "whole"))
+        assert apart(a, b) < 0.01
+
+
+def test_seeds_are_replicates_with_mean_and_spread(options: Options) -> None:
+    config = "base: {epochs: 3, eval_questions: 0}\ngrid: {rank: [2], lr: [1.0e-5, 5.0e-2]}\n"
+    result = sweep(options(config, seeds=3))
+    assert len(result["runs"]) == 6
+    assert sorted({run["changes"]["seed"] for run in result["runs"]}) == [0, 1, 2]
+    best = result["settings"][0]
+    assert best["changes"] in ({"rank": 2, "lr": 0.05}, {"rank": 2, "lr": 1e-5})
+    own = [run["f1"] for run in result["runs"] if run["name"] in best["runs"]]
+    assert len(own) == 3
+    mean = sum(own) / 3
+    assert best["f1_mean"] == pytest.approx(mean)
+    assert best["f1_deviation"] == pytest.approx((sum((value - mean) ** 2 for value in own) / 2) ** 0.5)
+    winner = result["winner"]
+    assert winner["f1_difference"] == pytest.approx(best["f1_mean"] - result["settings"][1]["f1_mean"])
+    low, high = winner["f1_difference_interval"]
+    assert low <= winner["f1_difference"] <= high
+    assert winner["told_apart"] == (winner["p_value"] < 0.05 and low > 0)
+
+
+def test_the_best_run_and_the_base_are_scored_as_the_configuration_says(options: Options, tmp_path: Path) -> None:
+    config = GRID + "best: {split: test, decoding: [greedy, top-k], max_new_tokens: 4}\n"
+    result = sweep(options(config))
+    folders = [tmp_path / "sweep" / "runs" / result["best"], tmp_path / "sweep" / "baseline"]
+    for folder in folders:
+        splits = json.loads((folder / "scores.json").read_text())["splits"]
+        assert {name: list(own["decodings"]) for name, own in splits.items()} == {
+            "validation": ["greedy"],
+            "test": ["greedy", "top-k"],
+        }
+    assert result["best"] == result["runs"][0]["name"]
+
+
+def test_a_resumed_sweep_leaves_pruned_runs_alone(options: Options, tmp_path: Path) -> None:
+    config = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3, 5]}\nevaluate: {max_new_tokens: 5}\n"
+    before = sweep(options(config))
+    best, *losers = [run["name"] for run in before["runs"]]
+    lacked = read_study(tmp_path / "sweep").missing
+    prune(RunsPruneOptions(folder=str(tmp_path / "sweep"), keep=1, yes=True))
+    started: list[str] = []
+
+    class Starts(Listener):
+        def run_started(self, event: RunStarted) -> None:
+            started.append(event.run)
+
+    after = sweep(options(config), resume=True, listeners=[Starts()])
+    assert started == []
+    assert after["best"] == best
+    assert after["runs"] == [run if run["name"] == best else {**run, "pruned": True} for run in before["runs"]]
+    assert (after["settings"], after["winner"]) == (before["settings"], before["winner"])
+    assert read_study(tmp_path / "sweep").missing == lacked
+    with pytest.raises(RunError, match="its weights were pruned; to train a pruned run again, remove its folder"):
+        evaluate(EvaluateOptions(run=str(tmp_path / "sweep" / "runs" / losers[0])))
+    # A pruned run may be trained again, as a part of the sweep or alone.
+    shutil.rmtree(tmp_path / "sweep" / "runs" / losers[0])
+    again = sweep(options(config), resume=True, listeners=[Starts()])
+    assert started == [losers[0]]
+    assert {run["name"]: run["f1"] for run in again["runs"]} == {run["name"]: run["f1"] for run in before["runs"]}
+    assert [run["name"] for run in again["runs"] if run.get("pruned")] == losers[1:]
+    path = tmp_path / "sweep" / "runs" / losers[1]
+    train(TrainOptions(**json.loads((path / "run.json").read_text())["config"]), resume=True)
+    assert "pruned" not in json.loads((path / "run.json").read_text())
+
+
+def test_the_best_of_a_resumed_sweep_is_one_that_has_its_weights(options: Options, tmp_path: Path) -> None:
+    config = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\nevaluate: {max_new_tokens: 5}\n"
+    first, second = [run["name"] for run in sweep(options(config))["runs"]]
+    record = tmp_path / "sweep" / "runs" / first / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "pruned": True}))  # as where another metric chose
+    shutil.rmtree(record.parent / "adapter")
+    config += "best: {split: test, max_new_tokens: 4}\n"
+    place = tmp_path / "sweep" / "sweep.json"
+    left = json.loads(place.read_text())
+    final = {"split": "test", "decoding": ["greedy"], "max_new_tokens": 4, "limit": None}
+    place.write_text(json.dumps({**left, "config": {**left["config"], "best": final}}))
+    after = sweep(options(config), resume=True)
+    assert [run["name"] for run in after["runs"]] == [first, second]
+    assert after["best"] == second
+
+
+def test_events_come_in_order_and_each_end_once(options: Options) -> None:
+    heard: list[tuple[str, str]] = []
+
+    class Recorder(Listener):
+        def run_started(self, event: RunStarted) -> None:
+            heard.append((event.run, "started"))
+
+        def run_ended(self, event: RunEnded) -> None:
+            heard.append((event.run, event.status))
+
+        def run_scored(self, event: RunScored) -> None:
+            heard.append((event.run, f"scored {event.split} {event.decoding}"))
+
+    class Broken(Listener):
+        def stepped(self, event: Stepped) -> None:
+            raise ValueError(f"no {event.run}")
+
+    notes: list[str] = []
+
+    class Notes(Reporter):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    result = sweep(options(), listeners=[Broken(), Recorder()], reporter=Notes())
+    for run in result["runs"]:
+        own = [what for name, what in heard if name == run["name"]]
+        assert own == ["started", "done", "scored validation greedy"]
+    assert [note for note in notes if "Broken is dropped, the runs go on: ValueError: no r2" in note] == notes
+
+
+def test_runs_may_come_in_batches(options: Options, tmp_path: Path) -> None:
+    seen: list[list[str]] = []
+
+    class OneByOne:
+        """Asks for the next rank once it knows the last one's score."""
+
+        def ask(self, results: Any) -> tuple[PlannedRun, ...]:
+            seen.append([run["name"] for run in results])
+            assert all(run["f1"] is not None for run in results)
+            if len(results) == 2:
+                return ()
+            rank = len(results) + 2
+            return (PlannedRun(f"r{rank}", {"rank": rank}, {"rank": rank, "epochs": 1, "eval_questions": 0}),)
+
+    result = sweep(options(), source=OneByOne())
+    assert [len(names) for names in seen] == [0, 1, 2]
+    assert sorted(statuses(result)) == ["r2", "r3"]
+    before = adapter(tmp_path / "sweep" / "runs" / "r3")
+    again = sweep(options(), source=OneByOne(), resume=True)
+    assert again["runs"] == result["runs"]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in adapter(tmp_path / "sweep/runs/r3").items())
+    assert SweepFolder.open(tmp_path / "sweep", kind="sweep").record["fleets"] == ["01", "02"]
+
+
+def test_all_problems_are_told_before_anything_starts(options: Options, small_squad: Path, tmp_path: Path) -> None:
+    bad = options("grid: {rank: [], lr: [1.0e-3, 2]}\nspeed: 3\n", halving=3, ray_address="auto")
+    with pytest.raises(ConfigError) as told:
+        sweep(bad.model_copy(update={"base": str(tmp_path / "nothing")}))
+    text = str(told.value)
+    for part in ("grid.rank", "grid.lr 2", "speed", f"--base {tmp_path / 'nothing'}", "--ray-address auto"):
+        assert part in text, part
+    assert not (tmp_path / "sweep").exists()
+    with pytest.raises(ConfigError, match="max_length 999: this base has 512 positions"):
+        sweep(options("base: {max_length: 999}\nseeds: 2\n"))
+    with pytest.raises(ConfigError, match="eval_questions is 0"):
+        sweep(options(halving=2))
+    blind = GRID.replace("eval_questions: 0", "train_size: 9, val_size: 0, test_size: 2") + "best: {split: test}"
+    without = options(blind.replace("max_new", "split: test, max_new"), halving=2)
+    with pytest.raises(ConfigError, match="--halving 2: compares runs on validation questions, and there are none"):
+        sweep(without.model_copy(update={"dataset": str(small_squad)}))
+    with pytest.raises(ConfigError, match=r"--train-size 3: .* is prepared already; leave it out"):
+        sweep(options(train_size=3))
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_folder_is_resumed_replaced_or_refused_and_never_guessed(options: Options, tmp_path: Path) -> None:
+    small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\n"
+    sweep(options(small))
+    with pytest.raises(RunError, match="a sweep is there already"):
+        sweep(options(small))
+    with pytest.raises(RunError, match=r"grid was .* and is now"):
+        sweep(options(small.replace("3", "4")), resume=True)
+    result = sweep(options(small.replace("3", "4")), replace=True)
+    assert sorted(statuses(result)) == ["r2", "r4"]
+    assert not (tmp_path / "sweep" / "runs" / "r3").exists()

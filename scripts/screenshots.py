@@ -1,6 +1,6 @@
 """README's pictures from a real study: the playground, the report and the terminal, as PNG in ``docs/images/``.
 
-``python benchmarks/screenshots.py [--study DIR] [--only PART ...]``. Without ``--study`` the quick study on the pocket
+``python scripts/screenshots.py [--study DIR] [--only PART ...]``. Without ``--study`` the quick study on the pocket
 base is made first (``squadron reproduce``), or taken up where it stopped. Needs Debian's ``chromium``; what the
 pictures show comes from the study alone, and no network is asked.
 """

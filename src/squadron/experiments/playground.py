@@ -21,8 +21,9 @@ from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import PlaygroundOptions
 from squadron.pocket.base import NAME as POCKET
 from squadron.pocket.world import make_dataset
-from squadron.runs.board import SWEEP, Board, read_board
+from squadron.runs.board import Board, read_board
 from squadron.runs.folder import RunFolder
+from squadron.runs.layout import SWEEP
 from squadron.scoring.metrics import answer_scores
 from squadron.training.precision import resolve_device, resolve_precision
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from squadron.data.prepared import Split
 from squadron.data.squad import Dataset
-from squadron.errors import RunError
 from squadron.experiments.pocket import parts
 from squadron.experiments.predict import Answers
-from squadron.files import read_json, write_json
+from squadron.files import write_json
 from squadron.runs.layout import HEADLINE, SCORES, answers_stem
+from squadron.runs.run_records import ScoresRecord
 from squadron.scoring.answers import answer_statistics
 from squadron.scoring.evaluation import score
 from squadron.scoring.failures import write_failures
@@ -63,7 +63,7 @@ def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:
     """Whether the folder has scores of this very subject by all these strategies."""
     if not (out / SCORES).is_file():
         return False
-    found = read_json(out / SCORES, what="the scores of a run", error=RunError)["splits"].get(subject.split.name, {})
+    found = ScoresRecord.read(out / SCORES).content["splits"].get(subject.split.name, {})
     same = all(found.get(key) == value for key, value in subject.about().items())
     return same and all(name in found["decodings"] for name in strategies)
 
@@ -143,7 +143,7 @@ def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], set
     about = subject.about()
     splits: dict[str, Any] = {}
     if path.is_file():
-        splits = read_json(path, what="the scores of a run", error=RunError)["splits"]
+        splits = ScoresRecord.read(path).content["splits"]
     before = splits.get(subject.split.name, {})
     same = all(before.get(key) == value for key, value in about.items())
     kept = before["decodings"] if before and same else {}

@@ -83,7 +83,7 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
     path = Path(options.out)
     if not join:
         return SweepFolder.create(path, config, kind="sweep", resume=resume, replace=replace, may_differ=WHERE)
-    folder = SweepFolder.open(path, kind="sweep")
+    folder = SweepFolder.open(path)
     before = folder.record["config"]
     for key in sorted((before.keys() | config.keys()) - WHERE):
         if not same_config({"": before.get(key)}, {"": config.get(key)}):

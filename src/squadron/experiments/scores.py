@@ -12,7 +12,6 @@ from typing import Any
 
 from squadron.data.prepared import Split
 from squadron.data.squad import Dataset
-from squadron.experiments.pocket import parts
 from squadron.experiments.predict import Answers
 from squadron.files import write_json
 from squadron.runs.layout import HEADLINE, SCORES, answers_stem
@@ -88,10 +87,10 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
         "nan_answers": sum(math.isnan(one.log_probability) for made in answers.generations.values() for one in made),
         "truncation": answers.truncation.to_json(),
     }
-    halves = parts(list(golds))
-    if halves:
+    parts = dataset.parts()
+    if parts:
         record["parts"] = {}
-        for name, ids in halves.items():
+        for name, ids in parts.items():
             own = score(answers.predictions(), {one: golds[one] for one in ids}, clusters=clusters)
             record["parts"][name] = {key: value for key, value in own.to_json().items() if key in _PART}
     if len(every) > 1:

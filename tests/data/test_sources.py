@@ -108,6 +108,8 @@ def test_every_layout_and_compression_gives_the_same(tmp_path: Path) -> None:
         (b"PAR1 and then nothing of the kind PAR1", "parquet file is truncated or damaged"),
         (b'{"id": "a", "context": "c"}\n{"id": ', "line 2 is not JSON"),
         (b"[" * 100_000, "nested too deeply"),
+        (b'{"id": "a", "context": "c"}\n' + b"[" * 2000 + b"]" * 2000, "line 2 is JSON nested too deeply"),
+        (b"[" * 2000 + b"]" * 2000 + b'\n{"id": "a", "context": "c"}', "nested too deeply"),
         (b"[]", "holds no questions"),
     ],
 )

@@ -130,7 +130,7 @@ class Playground:
         found = []
         for name in dict.fromkeys(choice.base for choice in chosen):
             base = self._base(name)
-            tokenizer = load_tokenizer(base.folder)
+            tokenizer = load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size)
             own = [choice for choice in chosen if choice.base == name]
             found += [Answerer(base, tokenizer, (choice.key,)) for choice in own if choice.run is None]
             runs = {choice.key: choice.run for choice in own if choice.run is not None}

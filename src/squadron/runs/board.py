@@ -7,6 +7,7 @@ its figures, and nothing else.
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +119,10 @@ def read_curves(run: Path) -> Curves:
 
 def _leaderboard(sweep: Path) -> dict[str, Any]:
     if not sweep.is_dir():
-        raise RunError(f"--sweep {sweep}: no such folder; make one with: squadron sweep CONFIG.yaml --out {sweep.name}")
+        raise RunError(
+            f"--sweep {sweep}: no such folder; make one with: "
+            f"squadron sweep CONFIG.yaml --out {shlex.quote(sweep.name)}"
+        )
     # A sweep that has just begun has no leaderboard yet, and lists its runs all the same.
     path = next((sweep / name for name in (LEADERBOARD, SWEEP) if (sweep / name).is_file()), sweep / LEADERBOARD)
     record = read_json(path, what="the leaderboard of a sweep", error=RunError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,7 +89,8 @@ class RunFolder:
         """Read a run folder that exists. Raises :class:`RunError` where it is none."""
         if not path.is_dir():
             raise RunError(
-                f"{path}: no such {cls.noun} folder; make one with: squadron {cls.verb} --out {path.name} ..."
+                f"{path}: no such {cls.noun} folder; make one with: "
+                f"squadron {cls.verb} --out {shlex.quote(path.name)} ..."
             )
         return cls(path, cls.record_type.read(path / cls.record_name).content)
 

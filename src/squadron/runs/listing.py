@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def best_run(rows: Sequence[Mapping[str, Any]], folder: Path, *, split: str, dec
     if best is None:
         raise RunError(
             f"{folder}: no run has scores on {split} by {decoding}; make them with: squadron evaluate RUN "
-            f"--split {split} --decoding {decoding}"
+            f"--split {shlex.quote(split)} --decoding {shlex.quote(decoding)}"
         )
     return Path(best["folder"])
 

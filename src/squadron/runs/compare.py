@@ -9,8 +9,7 @@ from squadron.data.prepared import Split, load_split
 from squadron.errors import ConfigError, RunError
 from squadron.files import read_json
 from squadron.options.runs import RunsCompareOptions
-from squadron.runs.folder import RECORD
-from squadron.runs.layout import SCORES, answers_stem
+from squadron.runs.layout import RECORD, SCORES, answers_stem
 from squadron.scoring.evaluation import compare, score
 from squadron.scoring.predictions import read_predictions
 from squadron.scoring.results import Scores

@@ -11,11 +11,8 @@ from squadron.errors import RunError, SquadronError
 from squadron.files import read_json
 from squadron.options.axes import AXES
 from squadron.options.runs import By, RunsListOptions, RunsShowOptions
-from squadron.runs.folder import RECORD, SCHEMA
-from squadron.runs.layout import SCORES
+from squadron.runs.layout import LEADERBOARD, RECORD, SCHEMA, SCORES, SWEEP
 
-SWEEP = "sweep.json"
-LEADERBOARD = "leaderboard.json"
 _SCORED = ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")
 _TRAINED = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
 _ALWAYS = ("rank", "lr", "targets")

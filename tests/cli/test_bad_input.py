@@ -273,7 +273,7 @@ def test_prepare_replaces_only_what_it_made(squadron: Any, small_squad: Path, tm
     complaint(squadron(*arguments), "not empty; add --replace")
     assert squadron(*arguments, "--replace").code == 0
     (out / "thesis.txt").write_text("years of work")
-    complaint(squadron(*arguments, "--replace"), r"not just what `prepare` made \(it has thesis.txt\)")
+    complaint(squadron(*arguments, "--replace"), "holds what Squadron did not write: thesis.txt; move it")
     assert (out / "thesis.txt").read_text() == "years of work"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data"]
 
@@ -281,7 +281,7 @@ def test_prepare_replaces_only_what_it_made(squadron: Any, small_squad: Path, tm
 def test_what_a_killed_write_left_is_in_nobodys_way(train: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    (run / ".run.json.abc.part").write_text("{")
+    (run / ".run.json.squadron-0a1b2c3d.part").write_text("{")
     (run / ".lock").touch()
     assert train().code == 0
     assert not list(run.glob(".*.part"))

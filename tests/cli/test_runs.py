@@ -25,9 +25,9 @@ from squadron.scoring.predictions import write_predictions
 def make_run(folder: Path, f1: float | None, *, status: str = "done", **config: Any) -> Path:
     """A run folder as far as its files are listed."""
     (folder / "adapter").mkdir(parents=True)
-    (folder / "adapter" / "weights").write_text("x" * 100)
+    (folder / "adapter" / "adapter_model.safetensors").write_text("x" * 100)
     (folder / "last").mkdir()
-    (folder / "last" / "weights").write_text("x" * 50)
+    (folder / "last" / "adapter_model.safetensors").write_text("x" * 50)
     (folder / "checkpoint.safetensors").write_text("x" * 500)
     settings = {"rank": 4, "lr": 1e-3, "target_modules": ["attention"], "alpha": 32.0, "out": str(folder), **config}
     record = {"schema": 1, "kind": "train", "status": status, "config": settings, "loss": 0.5, "seconds": 7.0}
@@ -169,7 +169,9 @@ def test_prune_removes_what_was_asked_for_and_only_with_yes(squadron: Squadron, 
     gone = before - files(sweep)
     # The interrupted run keeps its checkpoint: it can be resumed.
     assert gone == {
-        f"runs/{name}/{file}" for name in ("r4", "r8", "r16") for file in ("checkpoint.safetensors", "last/weights")
+        f"runs/{name}/{file}"
+        for name in ("r4", "r8", "r16")
+        for file in ("checkpoint.safetensors", "last/adapter_model.safetensors")
     }
 
 
@@ -181,7 +183,7 @@ def test_prune_keeps_what_is_known_of_the_losing_runs(squadron: Squadron, sweep:
     assert files(sweep) == before
     done = squadron("runs", "prune", sweep, "--keep", 2, "--yes", "--json").record
     assert (done["pruned"], done["bytes"]) == (["r4"], 650)
-    weights = ("adapter/weights", "last/weights", "checkpoint.safetensors")
+    weights = ("adapter/adapter_model.safetensors", "last/adapter_model.safetensors", "checkpoint.safetensors")
     assert before - files(sweep) == {f"runs/r4/{file}" for file in weights}
     assert squadron("runs", sweep, "--json").record["runs"] == [
         {**row, "pruned": True} if row["name"] == "r4" else row for row in listed
@@ -205,11 +207,11 @@ def test_a_prune_that_was_killed_is_finished_by_the_next(
     class Killed(BaseException):
         """No handler runs, as none does when a process is killed."""
 
-    def killed(_: Path) -> None:
+    def killed(*_: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(maintenance.shutil, "rmtree", killed)
+        patch.setattr(maintenance, "remove_owned", killed)
         with pytest.raises(Killed):
             maintenance.prune(RunsPruneOptions(folder=str(sweep), keep=2, yes=True))
     assert not (sweep / "runs" / "r4" / "checkpoint.safetensors").exists()
@@ -238,7 +240,7 @@ def test_promote_copies_the_best_run(squadron: Squadron, sweep: Path, tmp_path: 
     out = tmp_path / "best-model"
     record = squadron("runs", "promote", sweep, "--out", out, "--json").record
     assert record == {"run": str(sweep / "runs" / "r8"), "out": str(out)}
-    assert files(out) == {"adapter/weights", "run.json", "scores.json"}
+    assert files(out) == {"adapter/adapter_model.safetensors", "run.json", "scores.json"}
     assert json.loads((out / "run.json").read_text())["promoted_from"] == record["run"]
     again = squadron("runs", "promote", sweep / "runs" / "r4", "--out", out)
     assert again.code == 2

@@ -14,6 +14,8 @@ from squadron.data.prepared import Split
 from squadron.data.squad import Dataset
 from squadron.experiments.predict import Answers
 from squadron.files import write_json
+from squadron.marks import is_failures, is_predictions, is_scores
+from squadron.ownership import Check, refuse_overwrite
 from squadron.runs.layout import HEADLINE, SCORES, answers_stem
 from squadron.runs.run_records import ScoresRecord
 from squadron.scoring.answers import answer_statistics
@@ -56,6 +58,16 @@ def write_evaluation(
     for name, own in answers.items():
         _write_answers(out, name, subject, dataset, own)
     _write_scores(out, subject, decodings, settings)
+
+
+def refuse_strangers(out: Path, split: str, strategies: Sequence[str]) -> None:
+    """Raise :class:`RunError` where an evaluation would overwrite a file in ``out`` that no evaluation wrote."""
+    checks: dict[str, Check] = {SCORES: is_scores}
+    for stem in (answers_stem(name, split) for name in strategies):
+        checks |= {f"predictions/{stem}.details.json": is_predictions, f"predictions/{stem}.json": is_predictions}
+        checks[f"failures/{stem}.json"] = is_failures
+    for name, check in checks.items():
+        refuse_overwrite(out / name, check, flag="--out", what="what an evaluation")
 
 
 def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:
@@ -113,7 +125,6 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
     """Predictions in the official format, beside them how sure the model was and whether it stopped, and what kinds of
     mistake it made."""
     stem = answers_stem(decoding, subject.split.name)
-    write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
     details = {
         name: [
             {
@@ -128,7 +139,9 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
         ]
         for name, generations in answers.generations.items()
     }
+    # Details first: predictions that have none beside them are taken for somebody else's.
     write_json(out / "predictions" / f"{stem}.details.json", details)
+    write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
     about = {"model": subject.name, "split": subject.split.name, "decoding": decoding}
     write_failures(out / "failures" / f"{stem}.json", answers.records(dataset), version=dataset.version, about=about)
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from squadron.files import write_bytes
 from squadron.languages import Language
+from squadron.marks import is_report
+from squadron.ownership import refuse_overwrite
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.charts.gallery import draw_all
@@ -32,12 +34,13 @@ def write_report(folder: Path, *, lang: Language, format: Format, out: Path | No
     """Write the report of the study in ``folder``, a sweep's or a single run's; return where it lies.
 
     ``out`` is the file to write, by default ``report/report.LANG.FORMAT`` in the folder itself. Reads files alone.
-    Raises :class:`squadron.errors.RunError` where the folder holds no study.
+    Raises :class:`squadron.errors.RunError` where the folder holds no study, or the file is there and is no report.
     """
     folder = Path(folder)
-    study = read_study(folder)
-    report = build_report(study, analyze_study(study), lang)
     path = Path(out) if out is not None else folder / "report" / f"report.{lang}.{format}"
+    study = read_study(folder)
+    refuse_overwrite(path, is_report, flag="report:" if out is None else "--out", what="a report")
+    report = build_report(study, analyze_study(study), lang)
     if format == "pdf":
         write_bytes(path, to_pdf(report, to_svg))
     else:

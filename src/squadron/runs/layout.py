@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+SCHEMA = 1
+LOCK = ".lock"
 RECORD, SWEEP, SCORES, METRICS, LEADERBOARD = (
     "run.json",
     "sweep.json",

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from squadron.errors import RunError
 from squadron.files import read_json
+from squadron.runs.layout import SCHEMA
 
-SCHEMA = 1
 _DEEPEST = 50
 """Levels of a record; one that was written has less than ten."""
 _LARGEST = 2**63

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from squadron.model.targets import check_rank
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked, flag_name
 from squadron.options.sweep import SweepOptions
+from squadron.ownership import refuse_inputs_inside
+from squadron.runs.folder import refuse_half_replaced
 from squadron.runs.sweep_folder import SweepFolder, same_config
 from squadron.sweeps.config import Evaluation
 from squadron.sweeps.grid import PlannedRun, SweepPlan, read_sweep
@@ -82,9 +83,14 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
         "engine": options.engine,
     }
     path = Path(options.out)
+    if replace:
+        refuse_inputs_inside(
+            path, {"CONFIG": options.config, "--base": base_location(options.base), "--dataset": options.dataset}
+        )
     if not join:
         return SweepFolder.create(path, config, kind="sweep", resume=resume, replace=replace, may_differ=WHERE)
     folder = SweepFolder.open(path)
+    refuse_half_replaced(path, folder.record)
     before = folder.record["config"]
     for key in sorted((before.keys() | config.keys()) - WHERE):
         if not same_config({"": before.get(key)}, {"": config.get(key)}):
@@ -102,7 +108,6 @@ def is_prepared(dataset: str) -> bool:
 
 def prepare_data(options: SweepOptions, plan: SweepPlan, out: Path) -> None:
     """Make the folder of splits. Raises :class:`squadron.errors.DataError` for what a user can cause."""
-    shutil.rmtree(out, ignore_errors=True)
     values = {"seed": plan.config.base_options.get("seed", 0), **plan.config.data_options}
     prepare(
         checked(PrepareOptions, {"dataset": options.dataset, "out": str(out), "offline": options.offline, **values})

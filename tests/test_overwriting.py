@@ -97,7 +97,7 @@ ALLOWED = {
         "rmtree unlink",
         "what this process made under that name, or what it took the place of",
     ),
-    "training/checkpoint.py save_checkpoint": ("atomic_path save_file", GIVEN),
+    "training/checkpoint.py save_checkpoint": ("atomic_path open save_file", GIVEN),
 }
 """By file and function: the calls, each as often as it stands there, and the record or reason that allows them."""
 

@@ -81,7 +81,7 @@ class RunFolder:
                 f"--out {path}: not empty, and no {cls.noun} folder ({cls.record_name} is missing); choose another"
             )
         if replace:
-            fresh._replace(cls.open(path))
+            fresh._replace(cls.open_to_replace(path))
             return fresh
         if not resume:
             raise RunError(f"--out {path}: a {cls.noun} is there already; add --resume to go on with it, or --replace")
@@ -111,6 +111,17 @@ class RunFolder:
                 f"squadron {cls.verb} --out {shlex.quote(path.name)} ..."
             )
         return cls(path, cls.record_type.read(path / cls.record_name).content)
+
+    @classmethod
+    def open_to_replace(cls, path: Path) -> Self:
+        """Read a run folder that is to be replaced. Raises :class:`RunError` if its record is not Squadron's."""
+        try:
+            return cls.open(path)
+        except RunError as problem:
+            raise RunError(
+                f"{path / cls.record_name}: not the record of a {cls.verb} run, so its folder is not replaced "
+                f"({str(problem).partition(': ')[2].partition(';')[0]}); choose another folder"
+            ) from None
 
     @property
     def layout(self) -> Layout:

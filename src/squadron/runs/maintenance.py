@@ -76,7 +76,7 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
             raise RunError(f"--out {out}: exists already; add --replace, or choose another folder")
         if not (out / RECORD).is_file():
             raise RunError(f"--out {out}: no run folder ({RECORD} is missing); choose another")
-        RunFolder.open(out)
+        RunFolder.open_to_replace(out)
         refuse_foreign(out, RUN, flag="--out")
         if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
             raise RunError(f"--out {out}: holds the run that is to be copied; choose another folder")

@@ -18,7 +18,7 @@ from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
 from squadron.options.core import EvaluateOptions, TrainOptions, checked
 from squadron.options.runs import RunsListOptions, RunsPruneOptions
-from squadron.runs import listing, maintenance
+from squadron.runs import listing, maintenance, run_records
 from squadron.scoring.predictions import write_predictions
 
 
@@ -34,7 +34,8 @@ def make_run(folder: Path, f1: float | None, *, status: str = "done", **config: 
     (folder / "run.json").write_text(json.dumps({**record, "trainable_parameters": 100 * settings["rank"]}))
     if f1 is not None:
         own = {"exact_match": f1 / 2, "f1": f1, "exact_match_interval": [0, 9], "f1_interval": [1, 8], "questions": 9}
-        splits = {"validation": {"decodings": {"greedy": own}}, "test": {"decodings": {"span": {**own, "f1": -f1}}}}
+        other = {**own, "f1": 100 - f1}
+        splits = {"validation": {"decodings": {"greedy": own}}, "test": {"decodings": {"span": other}}}
         (folder / "scores.json").write_text(json.dumps({"schema": 1, "splits": splits}))
     return folder
 
@@ -98,7 +99,7 @@ def test_a_broken_run_is_listed_with_why(squadron: Squadron, sweep: Path) -> Non
     broken = {run["name"]: run["reason"] for run in listed if run["status"] == "unreadable"}
     assert set(broken) == {"r4", "r8"}
     assert "not JSON (line 1" in broken["r4"]
-    assert "not the scores of a run" in broken["r8"]
+    assert "scores.json: a list is not an object; remove the file and evaluate the run again" in broken["r8"]
 
 
 def test_what_is_no_folder_of_runs_is_said_so(squadron: Squadron, tmp_path: Path) -> None:
@@ -129,8 +130,8 @@ def test_a_thousand_runs_take_two_files_each(tmp_path: Path, monkeypatch: pytest
         for name in ("run.json", "scores.json"):
             (folder / name).write_bytes((record / name).read_bytes())
     read: list[Path] = []
-    plain = listing.read_json
-    monkeypatch.setattr(listing, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
+    plain = run_records.read_json
+    monkeypatch.setattr(run_records, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
     found = listing.list_runs(RunsListOptions(folder=str(tmp_path / "many")))
     assert len(found["runs"]) == 1000
     assert len(read) == 2000
@@ -147,7 +148,7 @@ def test_show_tells_options_and_every_score(squadron: Squadron, sweep: Path) -> 
     run = sweep / "runs" / "r8"
     record = squadron("runs", "show", run, "--json").record
     assert record["record"]["config"]["rank"] == 8
-    assert record["splits"]["test"]["decodings"]["span"]["f1"] == -30.0
+    assert record["splits"]["test"]["decodings"]["span"]["f1"] == 70.0
     shown = squadron("runs", "show", run).out
     for words in ("trainable parameters", "rank", "span", "30.0 (1.0–8.0)"):
         assert words in shown

@@ -524,7 +524,7 @@ def test_runs_may_come_in_batches(options: Options, tmp_path: Path) -> None:
     again = sweep(options(), source=OneByOne(), resume=True)
     assert again["runs"] == result["runs"]
     assert all(torch.equal(tensor, before[name]) for name, tensor in adapter(tmp_path / "sweep/runs/r3").items())
-    assert SweepFolder.open(tmp_path / "sweep", kind="sweep").record["fleets"] == ["01", "02"]
+    assert SweepFolder.open(tmp_path / "sweep").record["fleets"] == ["01", "02"]
 
 
 def test_all_problems_are_told_before_anything_starts(options: Options, small_squad: Path, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
                 f"{model}, {name}",
                 f"{scores['exact_match']:.1f} ({interval(scores['exact_match_interval'])})",
                 f"{scores['f1']:.1f} ({interval(scores['f1_interval'])})",
-                *(f"{scores['parts'][part]['f1']:.1f}" for part in parts),
+                *(f"{own[part]['f1']:.1f}" if part in (own := scores.get("parts", {})) else "-" for part in parts),
             )
     out.print(table)
     for run in record["runs"]:

@@ -21,12 +21,7 @@ def init_base(options: BaseInitOptions) -> dict[str, Any]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ModelError(f"--out {out}: exists and is not an empty folder; choose another")
     config = SIZES[options.size]
-    tokenizer = load_tokenizer(Path(options.tokenizer))
-    if tokenizer.size > config.vocab_size:
-        raise ModelError(
-            f"--tokenizer {options.tokenizer}: has {tokenizer.size:,} tokens, {options.size} has room for "
-            f"{config.vocab_size:,}"
-        )
+    tokenizer = load_tokenizer(Path(options.tokenizer), vocab_size=config.vocab_size)
     model = random_model(config, seed=options.seed)
     tokenizer.save(out)
     save_model(model, out)  # last: a folder with weights is whole

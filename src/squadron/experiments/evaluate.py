@@ -63,7 +63,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
     try:
         (decodings,) = evaluate_fleet(
             base,
-            load_tokenizer(base.folder),
+            load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size),
             opened.fleet,
             [subject],
             [opened.out],

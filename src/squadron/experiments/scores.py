@@ -12,11 +12,10 @@ from typing import Any
 
 from squadron.data.prepared import Split
 from squadron.data.squad import Dataset
-from squadron.errors import RunError
-from squadron.experiments.pocket import parts
 from squadron.experiments.predict import Answers
-from squadron.files import read_json, write_json
+from squadron.files import write_json
 from squadron.runs.layout import HEADLINE, SCORES, answers_stem
+from squadron.runs.run_records import ScoresRecord
 from squadron.scoring.answers import answer_statistics
 from squadron.scoring.evaluation import score
 from squadron.scoring.failures import write_failures
@@ -63,7 +62,7 @@ def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:
     """Whether the folder has scores of this very subject by all these strategies."""
     if not (out / SCORES).is_file():
         return False
-    found = read_json(out / SCORES, what="the scores of a run", error=RunError)["splits"].get(subject.split.name, {})
+    found = ScoresRecord.read(out / SCORES).content["splits"].get(subject.split.name, {})
     same = all(found.get(key) == value for key, value in subject.about().items())
     return same and all(name in found["decodings"] for name in strategies)
 
@@ -88,10 +87,10 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
         "nan_answers": sum(math.isnan(one.log_probability) for made in answers.generations.values() for one in made),
         "truncation": answers.truncation.to_json(),
     }
-    halves = parts(list(golds))
-    if halves:
+    parts = dataset.parts()
+    if parts:
         record["parts"] = {}
-        for name, ids in halves.items():
+        for name, ids in parts.items():
             own = score(answers.predictions(), {one: golds[one] for one in ids}, clusters=clusters)
             record["parts"][name] = {key: value for key, value in own.to_json().items() if key in _PART}
     if len(every) > 1:
@@ -143,7 +142,7 @@ def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], set
     about = subject.about()
     splits: dict[str, Any] = {}
     if path.is_file():
-        splits = read_json(path, what="the scores of a run", error=RunError)["splits"]
+        splits = ScoresRecord.read(path).content["splits"]
     before = splits.get(subject.split.name, {})
     same = all(before.get(key) == value for key, value in about.items())
     kept = before["decodings"] if before and same else {}

@@ -6,7 +6,15 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from squadron.data.batches import Order
 from squadron.data.splits import SplitBy
@@ -20,8 +28,14 @@ from squadron.training.schedules import Schedule
 PLACE = BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)
 Place = Annotated[str, PLACE]
 """A file, a folder, or a name that may stand for one: text or a path."""
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
+MOST = 1_000_000_000
+"""The highest number of anything that is counted; a larger one is a slip of the keyboard."""
+Positive = Annotated[int, Field(ge=1, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Length = Annotated[int, Field(ge=16, le=MOST)]
+Several = Annotated[int, Field(ge=1, le=1000)]
+"""Answers or hypotheses to one question, all of them in memory."""
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Model = TypeVar("Model", bound="Options")
 Method = Literal["lora", "full"]
 LORA_ALONE = ("rank", "alpha", "dropout", "scaling", "target_modules")
@@ -33,7 +47,19 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of everything random.")
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text_is_text(cls, value: Any) -> Any:
+        """Refuse text that no file, record or message can hold."""
+        for text in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(text, str):
+                if any("\ud800" <= letter <= "\udfff" for letter in text):
+                    raise ValueError("not UTF-8; rename it, or type it in UTF-8")
+                if "\0" in text:
+                    raise ValueError("holds the character U+0000; leave it out")
+        return value
+
+    seed: Seed = Field(0, description="Seed of everything random.")
     offline: bool = Field(False, description="Ask no network: the hub's files come from the local cache alone.")
     device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda or cuda:N.")
     precision: Precision = Field(
@@ -99,7 +125,7 @@ class TrainOptions(Options):
     max_steps: Positive | None = Field(None, description="Stop after this many optimizer steps. Default: no limit.")
     batch_size: Positive = Field(4, description="Questions in one forward and backward pass.")
     gradient_accumulation: Positive = Field(2, description="Passes in one optimizer step.")
-    max_length: Annotated[int, Field(ge=16)] = Field(
+    max_length: Length = Field(
         256, description="Longest training sequence, tokens; context around the answer is kept, the rest goes."
     )
     loss: Loss = Field("answer", description="Targets: the answer and EOS, or the full sequence.")
@@ -143,7 +169,7 @@ class EvaluateOptions(Options):
         None, description="Longest prompt, tokens; the end of the context goes. Default: the run's (256 for a base)."
     )
     limit: Positive | None = Field(None, description="Only the first so many questions of the split.")
-    samples: Positive = Field(
+    samples: Several = Field(
         1, description="Answers drawn by each stochastic strategy; scores are the first's, with mean and spread of all."
     )
     top_k: Positive | None = Field(None, description="Tokens that top-k keeps. Default: 50.")
@@ -153,7 +179,7 @@ class EvaluateOptions(Options):
     temperature: Annotated[float, Field(gt=0)] | None = Field(
         None, description="What temperature divides logits by. Default: 1.3."
     )
-    beams: Positive | None = Field(None, description="Hypotheses of beam search. Default: 4.")
+    beams: Several | None = Field(None, description="Hypotheses of beam search. Default: 4.")
     suppress_eos: bool = Field(False, description="Never stop early: all answers get --max-new-tokens, to time them.")
     out: Place | None = Field(None, description="Folder for predictions and scores. Default: the run's own.")
 
@@ -247,10 +273,12 @@ class BenchTrainOptions(Options):
     data: Place = Field(description="SQuAD file to take questions from.")
     order: Order = Field("question", description="Questions one by one, or whole paragraphs.")
     sides: tuple[str, ...] = Field(("squadron", "transformers+peft", "trl"), description="Which sides to run.")
-    steps: Annotated[int, Field(ge=3)] = Field(12, description="Optimizer steps a side and round; two are warm-up.")
+    steps: Annotated[int, Field(ge=3, le=MOST)] = Field(
+        12, description="Optimizer steps a side and round; two are warm-up."
+    )
     rounds: Positive = Field(2, description="How often the sides alternate.")
     batch_size: Positive = Field(8, description="Questions in a step.")
-    max_length: Annotated[int, Field(ge=16)] = Field(256, description="Longest sequence, tokens.")
+    max_length: Length = Field(256, description="Longest sequence, tokens.")
     rank: Positive = Field(4, description="LoRA rank.")
     target_modules: tuple[str, ...] = Field(("attention",), description="Modules to adapt; no slices (peft has none).")
 
@@ -272,7 +300,9 @@ class BenchScaleOptions(Options):
         ("lora", "full"), description="What is trained: lora, full."
     )
     questions: Positive = Field(4, description="Questions of a step, 16 tokens each, on one context.")
-    steps: Annotated[int, Field(ge=2)] = Field(3, description="Optimizer steps of each point; the first is warm-up.")
+    steps: Annotated[int, Field(ge=2, le=MOST)] = Field(
+        3, description="Optimizer steps of each point; the first is warm-up."
+    )
 
 
 class BenchGenerateOptions(Options):
@@ -285,7 +315,7 @@ class BenchGenerateOptions(Options):
     rounds: Positive = Field(2, description="How often the sides alternate.")
     batch_size: Positive = Field(8, description="The peer's batch, questions.")
     max_new_tokens: Positive = Field(16, description="Tokens of every answer.")
-    max_length: Annotated[int, Field(ge=16)] = Field(256, description="Longest prompt, tokens.")
+    max_length: Length = Field(256, description="Longest prompt, tokens.")
     rank: Positive = Field(4, description="LoRA rank.")
 
 
@@ -303,7 +333,7 @@ def checked(model: type[Model], values: Mapping[str, Any], *, source: str = "") 
             elif error["type"] == "extra_forbidden":
                 lines.append(f"{flag}: unknown option; known are {', '.join(model.model_fields)}")
             else:
-                lines.append(f"{flag} {error['input']}: {_lower(error['msg'])}")
+                lines.append(f"{flag} {_typed(error['input'])}: {_lower(error['msg'].removeprefix('Value error, '))}")
         raise ConfigError((f"{source}: " if source else "") + "; ".join(dict.fromkeys(lines))) from None
 
 
@@ -315,6 +345,12 @@ def flag_name(field: str) -> str:
 def _shown(value: Any) -> str:
     """A value as it was typed."""
     return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _typed(value: Any) -> str:
+    """A wrong value for an error: of bounded length, in letters that every terminal takes."""
+    text = str(value).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _described(model: type[Options], key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any, ClassVar, Self
 from filelock import FileLock, Timeout
 
 from squadron.errors import RunError
-from squadron.files import explain_os_errors, read_json, write_json, write_text
+from squadron.files import explain_os_errors, write_json, write_text
+from squadron.runs.layout import METRICS, RECORD
+from squadron.runs.run_records import SCHEMA, Record, RunRecord, read_metrics
 
-SCHEMA = 1
-RECORD = "run.json"
 LOCK = ".lock"
 TRAIN_AGAIN = "to train a pruned run again, remove its folder and give the command that made it, with --resume"
 """What to do about a run whose record says ``pruned``: its weights are gone, all else is there."""
@@ -30,6 +31,7 @@ class RunFolder:
     """The folder of one run. ``record`` is what ``run.json`` holds."""
 
     record_name: ClassVar[str] = RECORD
+    record_type: ClassVar[type[Record]] = RunRecord
     verb: ClassVar[str] = "train"
     noun: ClassVar[str] = "run"
     when_busy: ClassVar[str] = "wait for it or choose another"
@@ -68,7 +70,7 @@ class RunFolder:
             return fresh
         if not resume:
             raise RunError(f"--out {path}: a {cls.noun} is there already; add --resume to go on with it, or --replace")
-        folder = cls.open(path, kind=kind)
+        folder = cls.open(path)
         before = folder.record["config"]
         # What only one of them has comes of something else that differs, which says more.
         keys = (before.keys() | config.keys()) - may_differ
@@ -83,16 +85,14 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path, *, kind: str = "train") -> Self:
+    def open(cls, path: Path) -> Self:
         """Read a run folder that exists. Raises :class:`RunError` where it is none."""
         if not path.is_dir():
             raise RunError(
-                f"{path}: no such {cls.noun} folder; make one with: squadron {cls.verb} --out {path.name} ..."
+                f"{path}: no such {cls.noun} folder; make one with: "
+                f"squadron {cls.verb} --out {shlex.quote(path.name)} ..."
             )
-        record = read_json(path / cls.record_name, what=f"the record of a {cls.noun}", error=RunError)
-        if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("kind") != kind:
-            raise RunError(f"{path / cls.record_name}: not the record of a {kind} run of schema {SCHEMA}")
-        return cls(path, record)
+        return cls(path, cls.record_type.read(path / cls.record_name).content)
 
     def _take(self) -> None:
         with explain_os_errors(self.path):
@@ -143,12 +143,14 @@ class RunFolder:
     def write_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Write all metrics so far, a JSON object a line."""
         text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-        write_text(self.path / "metrics.jsonl", text)
+        write_text(self.path / METRICS, text)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The metrics that were written; none where there are none."""
-        path = self.path / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        """The metrics that were written; none where there are none. Raises :class:`RunError` for a damaged line."""
+        found = read_metrics(self.path / METRICS)
+        if found.problems:
+            raise RunError(found.problems[0])
+        return list(found.lines)
 
 
 def _is_leftover(entry: Path) -> bool:

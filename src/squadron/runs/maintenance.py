@@ -12,10 +12,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from squadron.errors import ConfigError, RunError
-from squadron.files import atomic_folder, explain_os_errors, read_json, write_json
+from squadron.files import atomic_folder, explain_os_errors, write_json
 from squadron.options.runs import RunsPromoteOptions, RunsPruneOptions
-from squadron.runs.folder import LOCK, RECORD, require_weights
-from squadron.runs.listing import SWEEP, best_run, ranked_by, read_runs
+from squadron.runs.folder import LOCK, require_weights
+from squadron.runs.layout import RECORD, SCORES, SWEEP
+from squadron.runs.listing import best_run, ranked_by, read_runs
+from squadron.runs.run_records import RunRecord, ScoresRecord
 
 _CHECKPOINT = "checkpoint.safetensors"
 _ENDED = ("done", "diverged")
@@ -56,7 +58,9 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
         split, decoding = ranked_by(source, options.split, options.decoding)
         rows = read_runs(source, split=split, decoding=decoding, by=options.by)
         source = best_run(rows, source, split=split, decoding=decoding)
-    record = read_json(source / RECORD, what="the record of a run", error=RunError)
+    record = RunRecord.read(source / RECORD).content
+    if (source / SCORES).is_file():
+        ScoresRecord.read(source / SCORES)  # a copy that cannot be listed is of no use
     require_weights(source, record)
     if not any((source / kept).is_dir() for kept in ("adapter", "model")):
         raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
@@ -125,7 +129,7 @@ def _unneeded(row: Mapping[str, Any], options: RunsPruneOptions, *, loses: bool)
 
 
 def _mark_pruned(path: Path) -> None:
-    write_json(path, {**read_json(path, what="the record of a run", error=RunError), "pruned": True})
+    write_json(path, {**RunRecord.read(path).content, "pruned": True})
 
 
 @contextlib.contextmanager

@@ -21,7 +21,9 @@ from filelock import FileLock
 
 from squadron.errors import RunError
 from squadron.files import read_json, write_bytes, write_json
-from squadron.runs.folder import RECORD, RunFolder
+from squadron.runs.folder import RunFolder
+from squadron.runs.layout import RECORD, SWEEP
+from squadron.runs.run_records import Record, RunRecord, SweepRecord
 
 FINAL = ("done", "diverged", "stopped")
 """States of runs that nothing is left to train of."""
@@ -30,7 +32,8 @@ FINAL = ("done", "diverged", "stopped")
 class SweepFolder(RunFolder):
     """The folder of a sweep. ``record`` is what ``sweep.json`` holds."""
 
-    record_name: ClassVar[str] = "sweep.json"
+    record_name: ClassVar[str] = SWEEP
+    record_type: ClassVar[type[Record]] = SweepRecord
     verb: ClassVar[str] = "sweep"
     noun: ClassVar[str] = "sweep"
     when_busy: ClassVar[str] = "add --join to help it, wait for it, or choose another"
@@ -44,8 +47,7 @@ class SweepFolder(RunFolder):
         path = self.run_path(run) / RECORD
         if not path.is_file():
             return {}
-        record: dict[str, Any] = read_json(path, what="the record of a run", error=RunError)
-        return record
+        return RunRecord.read(path).content
 
     def run_metrics(self, run: str) -> list[dict[str, Any]]:
         """The lines of a run's ``metrics.jsonl``."""

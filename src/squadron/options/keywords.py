@@ -26,6 +26,7 @@ from squadron.options.core import (
     PrepareOptions,
     ScoreOptions,
 )
+from squadron.options.sweep import SweepSettings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,6 +52,7 @@ REQUESTS: Mapping[str, type[Options]] = {
 }
 """The options of each function of :mod:`squadron.api`, by the name of its keywords' type."""
 
+_BASES: Mapping[str, type[Options]] = {"CommonKeywords": Options, "StudyKeywords": SweepSettings}
 _HEAD = '''"""The keywords of the functions in :mod:`squadron.api`, with their types.
 
 Made by ``python -m squadron.options.keywords``; a test compares.
@@ -66,7 +68,7 @@ from typing import Literal, Required, TypedDict
 
 def source() -> str:
     """Return the module of typed keywords as Python code."""
-    return _HEAD + "".join(f"\n\n{_class(name, options)}" for name, options in REQUESTS.items())
+    return _HEAD + "".join(f"\n\n{_class(name, options)}" for name, options in {**_BASES, **REQUESTS}.items())
 
 
 def takes(options: type[Options]) -> Callable[[Function], Function]:
@@ -90,12 +92,28 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def _class(name: str, options: type[Options]) -> str:
-    lines = [f"class {name}(TypedDict, total=False):", f'    """Keywords of {_function(name)}."""', ""]
-    for key, field in options.model_fields.items():
+    parent, inherited = _parent(name, options)
+    about = f"{_function(name)}" if name not in _BASES else "every function" if options is Options else "studies"
+    lines = [f"class {name}({parent}, total=False):", f'    """Keywords of {about}."""']
+    own = {key: field for key, field in options.model_fields.items() if key not in inherited}
+    lines += [""] if own else []
+    for key, field in own.items():
         written = _typed(field)
         lines.append(f"    {key}: {f'Required[{written}]' if field.is_required() else written}")
         lines += _documented(field.description or "")
     return "\n".join(lines) + "\n"
+
+
+def _parent(name: str, options: type[Options]) -> tuple[str, set[str]]:
+    """Return the class of keywords to inherit from, and the keywords that it has: none if a type differs."""
+    for base, shared in reversed(_BASES.items()):
+        fields = shared.model_fields
+        same = issubclass(options, shared) and all(
+            _typed(options.model_fields[key]) == _typed(fields[key]) for key in fields
+        )
+        if base != name and same:
+            return base, set(fields)
+    return "TypedDict", set()
 
 
 def _documented(text: str) -> list[str]:

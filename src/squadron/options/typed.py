@@ -10,8 +10,8 @@ from os import PathLike
 from typing import Literal, Required, TypedDict
 
 
-class PrepareKeywords(TypedDict, total=False):
-    """Keywords of :func:`squadron.prepare`."""
+class CommonKeywords(TypedDict, total=False):
+    """Keywords of every function."""
 
     seed: int
     """Seed of everything random."""
@@ -21,6 +21,52 @@ class PrepareKeywords(TypedDict, total=False):
     """auto (a GPU where there is one), cpu, cuda or cuda:N."""
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
+
+
+class StudyKeywords(TypedDict, total=False):
+    """Keywords of studies."""
+
+    seed: int | None
+    """Seed of everything random. Default: the configuration's, else 0."""
+    offline: bool
+    """Ask no network: the hub's files come from the local cache alone."""
+    device: str
+    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
+    base: Required[str | PathLike[str]]
+    """Base model: pocket, a checkpoint folder, or a hub id such as gpt2."""
+    dataset: Required[str | PathLike[str]]
+    """Questions: a folder that `prepare` made; or pocket, squad, a hub id or a file, prepared in --out."""
+    out: Required[str | PathLike[str]]
+    """Sweep folder to make."""
+    seeds: int | None
+    """Repeat each run with so many seeds, as replicates."""
+    halving: int | None
+    """Successive halving: after few epochs only the best 1/N of the runs go on. Default: all do."""
+    fleet_size: int | None
+    """Most runs that train together. Default: what the memory holds, measured."""
+    engine: Literal["local", "ray"]
+    """Where fleets run: this machine, or a Ray cluster."""
+    ray_address: str | None
+    """Ray cluster: auto (the one that `ray start` made here) or HOST:PORT. Default: a local one."""
+    gpus_per_fleet: float | None
+    """GPUs that Ray sets aside for a fleet. Default: 1 where the cluster has any, else 0."""
+    cpus_per_fleet: float | None
+    """CPU cores that Ray sets aside for a fleet. Default: 1."""
+    train_size: int | None
+    """Questions to train on. Default: the configuration's."""
+    val_size: int | None
+    """Questions to validate on. Default: the configuration's."""
+    test_size: int | None
+    """Questions to test on. Default: the configuration's."""
+    epochs: int | None
+    """Passes over the training questions. Default: the configuration's."""
+
+
+class PrepareKeywords(CommonKeywords, total=False):
+    """Keywords of :func:`squadron.prepare`."""
+
     dataset: Required[str | PathLike[str]]
     """pocket, squad, squad_v2, a hub id, or a file (JSON, JSONL, parquet; plain, .xz, .gz)."""
     out: Required[str | PathLike[str]]
@@ -41,17 +87,9 @@ class PrepareKeywords(TypedDict, total=False):
     """Replace what is in --out."""
 
 
-class TrainKeywords(TypedDict, total=False):
+class TrainKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.train`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     base: Required[str | PathLike[str]]
     """Base model: pocket, a checkpoint folder, or a hub id such as gpt2."""
     data: Required[str | PathLike[str]]
@@ -106,17 +144,9 @@ class TrainKeywords(TypedDict, total=False):
     """Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."""
 
 
-class EvaluateKeywords(TypedDict, total=False):
+class EvaluateKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.evaluate`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     run: str | PathLike[str] | None
     """Run folder to evaluate; leave it out for a base alone."""
     base: str | PathLike[str] | None
@@ -149,45 +179,9 @@ class EvaluateKeywords(TypedDict, total=False):
     """Folder for predictions and scores. Default: the run's own."""
 
 
-class SweepKeywords(TypedDict, total=False):
+class SweepKeywords(StudyKeywords, total=False):
     """Keywords of :func:`squadron.sweep`."""
 
-    seed: int | None
-    """Seed of everything random. Default: the configuration's, else 0."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
-    base: Required[str | PathLike[str]]
-    """Base model: pocket, a checkpoint folder, or a hub id such as gpt2."""
-    dataset: Required[str | PathLike[str]]
-    """Questions: a folder that `prepare` made; or pocket, squad, a hub id or a file, prepared in --out."""
-    out: Required[str | PathLike[str]]
-    """Sweep folder to make."""
-    seeds: int | None
-    """Repeat each run with so many seeds, as replicates."""
-    halving: int | None
-    """Successive halving: after few epochs only the best 1/N of the runs go on. Default: all do."""
-    fleet_size: int | None
-    """Most runs that train together. Default: what the memory holds, measured."""
-    engine: Literal["local", "ray"]
-    """Where fleets run: this machine, or a Ray cluster."""
-    ray_address: str | None
-    """Ray cluster: auto (the one that `ray start` made here) or HOST:PORT. Default: a local one."""
-    gpus_per_fleet: float | None
-    """GPUs that Ray sets aside for a fleet. Default: 1 where the cluster has any, else 0."""
-    cpus_per_fleet: float | None
-    """CPU cores that Ray sets aside for a fleet. Default: 1."""
-    train_size: int | None
-    """Questions to train on. Default: the configuration's."""
-    val_size: int | None
-    """Questions to validate on. Default: the configuration's."""
-    test_size: int | None
-    """Questions to test on. Default: the configuration's."""
-    epochs: int | None
-    """Passes over the training questions. Default: the configuration's."""
     config: Required[str | PathLike[str]]
     """Configuration of the runs: a YAML file, or quick or paper."""
     resume: bool
@@ -202,45 +196,9 @@ class SweepKeywords(TypedDict, total=False):
     """Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."""
 
 
-class ReproduceKeywords(TypedDict, total=False):
+class ReproduceKeywords(StudyKeywords, total=False):
     """Keywords of :func:`squadron.reproduce`."""
 
-    seed: int | None
-    """Seed of everything random. Default: the configuration's, else 0."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
-    base: Required[str | PathLike[str]]
-    """Base model: pocket, a checkpoint folder, or a hub id such as gpt2."""
-    dataset: Required[str | PathLike[str]]
-    """Questions: a folder that `prepare` made; or pocket, squad, a hub id or a file, prepared in --out."""
-    out: Required[str | PathLike[str]]
-    """Sweep folder to make."""
-    seeds: int | None
-    """Repeat each run with so many seeds, as replicates."""
-    halving: int | None
-    """Successive halving: after few epochs only the best 1/N of the runs go on. Default: all do."""
-    fleet_size: int | None
-    """Most runs that train together. Default: what the memory holds, measured."""
-    engine: Literal["local", "ray"]
-    """Where fleets run: this machine, or a Ray cluster."""
-    ray_address: str | None
-    """Ray cluster: auto (the one that `ray start` made here) or HOST:PORT. Default: a local one."""
-    gpus_per_fleet: float | None
-    """GPUs that Ray sets aside for a fleet. Default: 1 where the cluster has any, else 0."""
-    cpus_per_fleet: float | None
-    """CPU cores that Ray sets aside for a fleet. Default: 1."""
-    train_size: int | None
-    """Questions to train on. Default: the configuration's."""
-    val_size: int | None
-    """Questions to validate on. Default: the configuration's."""
-    test_size: int | None
-    """Questions to test on. Default: the configuration's."""
-    epochs: int | None
-    """Passes over the training questions. Default: the configuration's."""
     preset: Literal["quick", "paper"]
     """quick, a small study; or paper, its 75 runs."""
     languages: Sequence[Literal["en", "fa"]]
@@ -253,34 +211,18 @@ class ReproduceKeywords(TypedDict, total=False):
     """Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."""
 
 
-class DemoKeywords(TypedDict, total=False):
+class DemoKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.demo`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     out: str | PathLike[str]
     """Folder to make; a demo that was left unfinished there is taken up."""
     replace: bool
     """Replace an earlier demo in --out."""
 
 
-class AskKeywords(TypedDict, total=False):
+class AskKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.ask`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     question: Required[str]
     """The question."""
     context: Required[str | PathLike[str]]
@@ -297,17 +239,9 @@ class AskKeywords(TypedDict, total=False):
     """Longest answer, tokens."""
 
 
-class ScoreKeywords(TypedDict, total=False):
+class ScoreKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.score`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     predictions: Required[str | PathLike[str]]
     """Predictions as the official {id: text} JSON."""
     data: Required[str | PathLike[str]]
@@ -316,17 +250,9 @@ class ScoreKeywords(TypedDict, total=False):
     """Other predictions, to test whether the first are better."""
 
 
-class ExportKeywords(TypedDict, total=False):
+class ExportKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.export`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     run: Required[str | PathLike[str]]
     """Run folder."""
     out: Required[str | PathLike[str]]
@@ -337,17 +263,9 @@ class ExportKeywords(TypedDict, total=False):
     """The best adapter of the run (of a full one, the best model), or the last."""
 
 
-class AnalyzeKeywords(TypedDict, total=False):
+class AnalyzeKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.analyze`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     results_dir: Required[str | PathLike[str]]
     """Folder of a sweep, a demo or a run."""
     out: str | PathLike[str] | None
@@ -356,17 +274,9 @@ class AnalyzeKeywords(TypedDict, total=False):
     """Language of the charts: en or fa."""
 
 
-class ReportKeywords(TypedDict, total=False):
+class ReportKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.report`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     folder: Required[str | PathLike[str]]
     """Folder of a sweep or of a run."""
     lang: Literal["en", "fa"]
@@ -377,17 +287,9 @@ class ReportKeywords(TypedDict, total=False):
     """File to write. Default: report/report.LANG.FORMAT in the folder."""
 
 
-class InitBaseKeywords(TypedDict, total=False):
+class InitBaseKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.init_base`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     size: str
     """Shape: gpt2, gpt2-medium, gpt2-large, gpt2-xl."""
     tokenizer: Required[str | PathLike[str]]
@@ -396,30 +298,13 @@ class InitBaseKeywords(TypedDict, total=False):
     """Checkpoint folder to make."""
 
 
-class DoctorKeywords(TypedDict, total=False):
+class DoctorKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.doctor`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
 
-
-class ListRunsKeywords(TypedDict, total=False):
+class ListRunsKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.list_runs`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     folder: Required[str | PathLike[str]]
     """Sweep folder, or any folder of run folders."""
     split: str | None
@@ -432,32 +317,16 @@ class ListRunsKeywords(TypedDict, total=False):
     """Copy the best run to this folder, as `runs promote` does."""
 
 
-class ShowRunKeywords(TypedDict, total=False):
+class ShowRunKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.show_run`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     run: Required[str | PathLike[str]]
     """Run folder."""
 
 
-class CompareRunsKeywords(TypedDict, total=False):
+class CompareRunsKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.compare_runs`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     first: Required[str | PathLike[str]]
     """Run folder, or a sweep's baseline."""
     second: Required[str | PathLike[str]]
@@ -470,17 +339,9 @@ class CompareRunsKeywords(TypedDict, total=False):
     """Prepared folder or SQuAD file with the questions. Default: what the runs were trained on."""
 
 
-class PruneRunsKeywords(TypedDict, total=False):
+class PruneRunsKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.prune_runs`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     folder: Required[str | PathLike[str]]
     """Sweep folder, or any folder of run folders."""
     keep: int | None
@@ -499,17 +360,9 @@ class PruneRunsKeywords(TypedDict, total=False):
     """Remove it. Without this, only tell what would go."""
 
 
-class PromoteRunKeywords(TypedDict, total=False):
+class PromoteRunKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.promote_run`."""
 
-    seed: int
-    """Seed of everything random."""
-    offline: bool
-    """Ask no network: the hub's files come from the local cache alone."""
-    device: str
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16)."""
     folder: Required[str | PathLike[str]]
     """Sweep folder or folder of run folders, whose best run is taken, or one run folder."""
     out: str | PathLike[str]

@@ -106,7 +106,7 @@ def _class(name: str, options: type[Options]) -> str:
 
 def _parent(name: str, options: type[Options]) -> tuple[str, set[str]]:
     """Return the class of keywords to inherit from, and the keywords that it has: none if a type differs."""
-    for base, shared in reversed(_BASES.items()):
+    for base, shared in [*_BASES.items()][::-1]:
         fields = shared.model_fields
         same = issubclass(options, shared) and all(
             _typed(options.model_fields[key]) == _typed(fields[key]) for key in fields

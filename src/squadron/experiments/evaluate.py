@@ -12,7 +12,7 @@ import torch
 
 from squadron.data.prepared import Split, load_split
 from squadron.data.squad import Dataset
-from squadron.decoding.strategies import Strategy, resolve_strategies
+from squadron.decoding.strategies import PARAMETERS, Strategy, recorded_parameters, resolve_strategies
 from squadron.errors import ConfigError, RunError
 from squadron.experiments.environment import peak_memory_bytes
 from squadron.experiments.load_run import open_run
@@ -130,6 +130,8 @@ def evaluate_fleet(
         progress=progress,
     )
     settings = options.model_dump(mode="json", exclude=_NOT_SETTINGS)
+    recorded = recorded_parameters(settings)
+    settings = {name: value for name, value in settings.items() if name not in PARAMETERS or name in recorded}
     every = []
     for k, (subject, out) in enumerate(zip(subjects, outs, strict=True)):
         decodings = {name: score_answers(found[k], dataset) for name, found in answers.items()}
@@ -151,13 +153,7 @@ def strategy_names(options: EvaluateOptions) -> list[str]:
 
 
 def _strategies(options: EvaluateOptions) -> tuple[Strategy, ...]:
-    strategies = resolve_strategies(
-        options.decoding,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        temperature=options.temperature,
-        beams=options.beams,
-    )
+    strategies = resolve_strategies(options.decoding, **options.model_dump(include=set(PARAMETERS)))
     if options.samples > 1 and not any(strategy.sample for strategy in strategies):
         raise ConfigError(f"--samples {options.samples}: no chosen strategy samples; add --decoding top-k or nucleus")
     return strategies

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from squadron.data.batches import Order
 from squadron.data.splits import SplitBy
 from squadron.data.trees import Loss
+from squadron.decoding.strategies import PARAMETERS, STRATEGIES
 from squadron.errors import ConfigError
 from squadron.model.config import SIZES, Precision
 from squadron.model.targets import Scaling
@@ -109,6 +110,13 @@ class TrainOptions(Options):
         return self.model_dump(mode="json", exclude=set(LORA_ALONE) if self.method == "full" else None)
 
 
+def _strategy_option(name: str) -> Any:
+    """Return the field of a strategy's parameter: its bounds and help, and the default of the strategy that has it."""
+    own = PARAMETERS[name]
+    default = STRATEGIES[own.owner].values()[name]
+    return Field(None, gt=own.above, ge=own.least, le=own.most, description=f"{own.help} Default: {default}.")
+
+
 class EvaluateOptions(Options):
     """Options of ``evaluate``."""
 
@@ -121,7 +129,7 @@ class EvaluateOptions(Options):
     data: str | None = Field(None, description="Prepared folder or SQuAD file. Default: what the run was trained on.")
     split: str = Field("validation", description="Which split of the prepared folder.")
     decoding: tuple[str, ...] = Field(
-        ("greedy",), description="Strategies: greedy, top-k, nucleus, temperature, beam, span, or all."
+        ("greedy",), description=f"Strategies: {', '.join(STRATEGIES)}, or all (those of the study)."
     )
     max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
     max_length: Positive | None = Field(
@@ -131,14 +139,10 @@ class EvaluateOptions(Options):
     samples: Positive = Field(
         1, description="Answers drawn by each stochastic strategy; scores are the first's, with mean and spread of all."
     )
-    top_k: Positive | None = Field(None, description="Tokens that top-k keeps. Default: 50.")
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        None, description="Probability that nucleus keeps. Default: 0.95."
-    )
-    temperature: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="What temperature divides logits by. Default: 1.3."
-    )
-    beams: Positive | None = Field(None, description="Hypotheses of beam search. Default: 4.")
+    top_k: int | None = _strategy_option("top_k")
+    top_p: float | None = _strategy_option("top_p")
+    temperature: float | None = _strategy_option("temperature")
+    beams: int | None = _strategy_option("beams")
     suppress_eos: bool = Field(False, description="Never stop early: all answers get --max-new-tokens, to time them.")
     out: str | None = Field(None, description="Folder for predictions and scores. Default: the run's own.")
 

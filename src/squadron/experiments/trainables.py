@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -15,6 +16,7 @@ from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.model.targets import trainable_parameters
 from squadron.model.tokenizer import Tokenizer
+from squadron.options.axes import ADAPTER_AXES
 from squadron.options.core import TrainOptions
 from squadron.runs.folder import RunFolder
 
@@ -23,14 +25,8 @@ def adapter_spec(options: TrainOptions) -> LoraSpec | None:
     """The adapter to train; None where all weights are trained."""
     if options.method == "full":
         return None
-    return LoraSpec(
-        rank=options.rank,
-        alpha=options.alpha,
-        dropout=options.dropout,
-        targets=options.target_modules,
-        scaling=options.scaling,
-        seed=options.seed,
-    )
+    own: dict[str, Any] = {axis: getattr(options, field) for axis, field in ADAPTER_AXES.items()}
+    return LoraSpec(seed=options.seed, **own)
 
 
 def run_parameters(options: TrainOptions, model: GPT2) -> int:

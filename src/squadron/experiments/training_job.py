@@ -21,7 +21,7 @@ from squadron.experiments.environment import describe_environment, peak_memory_b
 from squadron.experiments.inputs import Material
 from squadron.experiments.predict import answer_questions, first_questions
 from squadron.experiments.trainables import keep, make_fleet
-from squadron.options.core import TrainOptions
+from squadron.options.core import ROLES, TrainOptions
 from squadron.runs.folder import RunFolder
 from squadron.scoring.evaluation import score
 from squadron.tracking.events import EpochEnded, RunEnded, RunStarted, Stepped, Stream
@@ -31,10 +31,7 @@ from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.steps import FleetTrainer, StepResult, mean_losses
 from squadron.training.subset import subset
 
-OWN = {
-    *("out", "rank", "alpha", "dropout", "scaling", "target_modules"),
-    *("lr", "weight_decay", "schedule", "gradient_clipping"),
-}
+OWN = {name for name, role in ROLES.items() if role.own}
 """Options that each run of a fleet has for itself; in all others they are alike."""
 
 

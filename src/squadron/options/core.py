@@ -14,6 +14,7 @@ from squadron.decoding.strategies import PARAMETERS, STRATEGIES
 from squadron.errors import ConfigError
 from squadron.model.config import SIZES, Precision
 from squadron.model.targets import Scaling
+from squadron.options.roles import LAST, Role, roles
 from squadron.pocket.base import Recipe
 from squadron.training.schedules import Schedule
 
@@ -21,8 +22,6 @@ Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Model = TypeVar("Model", bound="Options")
 Method = Literal["lora", "full"]
-LORA_ALONE = ("rank", "alpha", "dropout", "scaling", "target_modules")
-"""Options of an adapter, which mean nothing where all weights are trained."""
 
 
 class Options(BaseModel):
@@ -30,7 +29,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of everything random.")
+    seed: Annotated[int, Field(ge=0), Role(axis="s", place=LAST)] = Field(0, description="Seed of everything random.")
     offline: bool = Field(False, description="Ask no network: the hub's files come from the local cache alone.")
     device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda or cuda:N.")
     precision: Precision = Field(
@@ -60,36 +59,56 @@ class TrainOptions(Options):
 
     base: str = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
     data: str = Field(description="Folder that `prepare` made, or a SQuAD file to train on.")
-    out: str = Field(description="Run folder to make.")
-    method: Method = Field(
+    out: Annotated[str, Role(own=True)] = Field(description="Run folder to make.")
+    method: Annotated[Method, Role(axis="", place=9)] = Field(
         "lora",
         description="What is trained: lora, an adapter; full, all weights (try a --lr of 5e-5; no adapter options).",
     )
-    rank: Positive = Field(4, description="LoRA rank r.")
-    alpha: Annotated[float, Field(gt=0)] = Field(32.0, description="LoRA alpha; the update is scaled by --scaling.")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="Dropout on the adapters' input, 0 to 1.")
-    scaling: Scaling = Field("alpha/r", description="What B A is multiplied by.")
-    target_modules: tuple[str, ...] = Field(
-        ("attention",), description="Modules to adapt, by name (attn.c_attn ...) or preset (attention, all ...)."
+    rank: Annotated[Positive, Role(axis="r", place=1, adapter=True, own=True)] = Field(4, description="LoRA rank r.")
+    alpha: Annotated[float, Field(gt=0), Role(axis="a", place=4, adapter=True, own=True)] = Field(
+        32.0, description="LoRA alpha; the update is scaled by --scaling."
     )
-    lr: Annotated[float, Field(gt=0, le=1)] = Field(1e-3, description="Learning rate of AdamW.")
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
+    dropout: Annotated[float, Field(ge=0, lt=1), Role(axis="drop", place=5, adapter=True, own=True)] = Field(
+        0.0, description="Dropout on the adapters' input, 0 to 1."
+    )
+    scaling: Annotated[Scaling, Role(axis="", place=6, adapter=True, own=True)] = Field(
+        "alpha/r", description="What B A is multiplied by."
+    )
+    target_modules: Annotated[tuple[str, ...], Role(axis="", place=3, axis_name="targets", adapter=True, own=True)] = (
+        Field(("attention",), description="Modules to adapt, by name (attn.c_attn ...) or preset (attention, all ...).")
+    )
+    lr: Annotated[float, Field(gt=0, le=1), Role(axis="lr", place=2, own=True)] = Field(
+        1e-3, description="Learning rate of AdamW."
+    )
+    weight_decay: Annotated[float, Field(ge=0, lt=1), Role(axis="wd", place=15, own=True)] = Field(
         0.01, description="Weight decay of AdamW; biases and LayerNorms have none."
     )
-    schedule: Schedule = Field("constant", description="How the learning rate moves after the warm-up.")
-    warmup_steps: Count = Field(0, description="Steps over which the learning rate rises from 0.")
-    gradient_clipping: Annotated[float, Field(ge=0)] = Field(
+    schedule: Annotated[Schedule, Role(axis="", place=13, own=True)] = Field(
+        "constant", description="How the learning rate moves after the warm-up."
+    )
+    warmup_steps: Annotated[Count, Role(axis="warm", place=14)] = Field(
+        0, description="Steps over which the learning rate rises from 0."
+    )
+    gradient_clipping: Annotated[float, Field(ge=0), Role(axis="clip", place=16, own=True)] = Field(
         1.0, description="Longest gradient (L2 norm); a longer one is shortened. 0 for no limit."
     )
-    epochs: Positive = Field(5, description="Passes over the training questions.")
+    epochs: Annotated[Positive, Role(axis="e", place=10)] = Field(5, description="Passes over the training questions.")
     max_steps: Positive | None = Field(None, description="Stop after this many optimizer steps. Default: no limit.")
-    batch_size: Positive = Field(4, description="Questions in one forward and backward pass.")
-    gradient_accumulation: Positive = Field(2, description="Passes in one optimizer step.")
-    max_length: Annotated[int, Field(ge=16)] = Field(
+    batch_size: Annotated[Positive, Role(axis="b", place=11)] = Field(
+        4, description="Questions in one forward and backward pass."
+    )
+    gradient_accumulation: Annotated[Positive, Role(axis="ga", place=12)] = Field(
+        2, description="Passes in one optimizer step."
+    )
+    max_length: Annotated[int, Field(ge=16), Role(axis="len", place=17)] = Field(
         256, description="Longest training sequence, tokens; context around the answer is kept, the rest goes."
     )
-    loss: Loss = Field("answer", description="Targets: the answer and EOS, or the full sequence.")
-    order: Order = Field("question", description="Draw questions one by one, or whole paragraphs (faster).")
+    loss: Annotated[Loss, Role(axis="loss-", place=8)] = Field(
+        "answer", description="Targets: the answer and EOS, or the full sequence."
+    )
+    order: Annotated[Order, Role(axis="by-", place=7)] = Field(
+        "question", description="Draw questions one by one, or whole paragraphs (faster)."
+    )
     eval_questions: Count = Field(
         50, description="Validation questions answered greedily at the end of each epoch, for EM/F1; 0 for none."
     )
@@ -99,15 +118,25 @@ class TrainOptions(Options):
 
     @model_validator(mode="after")
     def _no_adapter_options_without_adapter(self) -> TrainOptions:
-        given = [name for name in LORA_ALONE if name in self.model_fields_set]
+        given = [name for name in ADAPTER_OPTIONS if name in self.model_fields_set]
         if self.method == "full" and given:
             flags = ", ".join(f"{flag_name(name)} {_shown(getattr(self, name))}" for name in given)
             raise ConfigError(f"--method full: trains all weights and has no adapter; leave out {flags}")
         return self
 
     def settings(self) -> dict[str, Any]:
-        """The options that this run has, as JSON: full fine-tuning has none of an adapter's."""
-        return self.model_dump(mode="json", exclude=set(LORA_ALONE) if self.method == "full" else None)
+        """Return the options that records of this run hold, as JSON; full fine-tuning has none of an adapter's."""
+        left_out = {name for name in LATER_OPTIONS if getattr(self, name) == type(self).model_fields[name].default}
+        if self.method == "full":
+            left_out |= set(ADAPTER_OPTIONS)
+        return self.model_dump(mode="json", exclude=left_out)
+
+
+ROLES = roles(TrainOptions)
+ADAPTER_OPTIONS = tuple(name for name, role in ROLES.items() if role.adapter)
+"""Options of an adapter, which mean nothing where all weights are trained."""
+LATER_OPTIONS = tuple(name for name, role in ROLES.items() if role.later)
+"""Options that records hold only where they are not the default."""
 
 
 def _strategy_option(name: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from squadron.decoding.strategies import strategy_parts
+from squadron.options.decoding import strategy_parts
 from squadron.reporting.document.blocks import Run, Runs
 from squadron.reporting.document.builder import Draft, name
 from squadron.reporting.document.text import LONGEST_NAME, clipped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from squadron.decoding.strategies import is_random
+from squadron.options.decoding import is_random
 from squadron.reporting.analysis.findings import Contrast, Mistakes
 from squadron.reporting.document.blocks import Run, Runs
 from squadron.reporting.document.builder import Draft, name, quote, text_cell

@@ -23,6 +23,7 @@ from squadron.files import sha256_file
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
+from squadron.model.trainable import Trainable
 from squadron.options.core import EvaluateOptions
 from squadron.runs.folder import RunFolder
 from squadron.runs.layout import HEADLINE
@@ -98,7 +99,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
 def evaluate_fleet(
     base: Base,
     tokenizer: Tokenizer,
-    fleet: Fleet | None,
+    fleet: Trainable | None,
     subjects: Sequence[Subject],
     outs: Sequence[Path | None],
     options: EvaluateOptions,

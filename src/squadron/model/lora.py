@@ -21,6 +21,7 @@ from torch import Tensor
 from squadron.errors import ConfigError
 from squadron.model.config import GPT2Config
 from squadron.model.targets import Scaling, Target, describe_targets, resolve_targets, trainable_parameters
+from squadron.model.trainable import Rates
 from squadron.randomness import derive_seed
 
 
@@ -216,9 +217,13 @@ class Fleet:
         """How many numbers adapter ``k`` trains, counted from what it really has."""
         return int(self.owned[k].sum())
 
-    def decayed(self, k: int) -> list[Tensor]:
+    def rates(self, k: int) -> Rates:  # noqa: ARG002 (all adapters are alike in this)
+        """Return all of row ``k``: A and B share the learning rate."""
+        return [(slice(None), 1.0)]
+
+    def decayed(self, k: int) -> list[tuple[Tensor, float]]:
         """Views of what weight decay shrinks of adapter ``k``: all its numbers, as A and B are matrices."""
-        return [self.values[k]]
+        return [(self.values[k, columns], rate) for columns, rate in self.rates(k)]
 
     def start_pass(self, step_seeds: Sequence[int] | None) -> None:
         """Set dropout for the next pass: a seed an adapter in training, None in evaluation."""

@@ -53,6 +53,7 @@ EVALUATE_STOCHASTIC = {
     "samples": ("nucleus", 3),
     "top_k": ("top-k", 2),
     "top_p": ("nucleus", 0.2),
+    "min_p": ("min-p", 0.9),
     "temperature": ("temperature", 9.0),
 }
 EVALUATE_ELSEWHERE = {"run", "base", "data", "split", "out", "device", "offline", "beams"}

@@ -69,7 +69,18 @@ def _ascending(scores: Tensor) -> Tensor:
     return scores.sort(-1).values
 
 
-_BY_PARAMETER: Mapping[str, Filter] = {"temperature": _divide, "top_k": _keep_likeliest, "top_p": _keep_nucleus}
+def _keep_likely(scores: Tensor, min_p: float) -> Tensor:
+    """Drop the tokens that are less than ``min_p`` times as likely as the likeliest, which always stays."""
+    probabilities = scores.softmax(-1)  # [n, V]
+    return scores.masked_fill(probabilities < min_p * probabilities.amax(-1, keepdim=True), -math.inf)
+
+
+_BY_PARAMETER: Mapping[str, Filter] = {
+    "temperature": _divide,
+    "top_k": _keep_likeliest,
+    "top_p": _keep_nucleus,
+    "min_p": _keep_likely,
+}
 FILTERS: Mapping[str, Filter] = {name: _BY_PARAMETER[name] for name, own in PARAMETERS.items() if own.filters}
 """The filter of every parameter that has one, in the order in which they apply."""
 

@@ -88,8 +88,9 @@ class Strategy:
     """How the next token is chosen.
 
     ``temperature`` divides the logits; ``top_k`` keeps the k likeliest tokens and ties with the last of them;
-    ``top_p`` keeps the likeliest tokens up to and including the one that crosses p; ``sample`` draws from what is
-    left, else the likeliest is taken. ``beams`` above 1 is beam search. ``span`` holds decoding to the context's own
+    ``top_p`` keeps the likeliest tokens up to and including the one that crosses p; ``min_p`` keeps the tokens at
+    least that times as likely as the likeliest (Nguyen et al., 2024); ``sample`` draws from what is left, else the
+    likeliest is taken. ``beams`` above 1 is beam search. ``span`` holds decoding to the context's own
     token runs. Raises :class:`ConfigError` on values that cannot be, or that would change nothing.
     """
 
@@ -118,6 +119,15 @@ class Strategy:
         above=0,
         most=1,
         expected="a probability above 0 and up to 1 is expected",
+    )
+    min_p: float | None = _parameter(
+        None,
+        owner="min-p",
+        help="Least probability that min-p keeps, as a share of the likeliest token's.",
+        kind=float,
+        above=0,
+        most=1,
+        expected="a share above 0 and up to 1 is expected",
     )
     sample: bool = False
     beams: int = _parameter(
@@ -169,7 +179,7 @@ _STUDY = (
     Strategy("beam", beams=4),
     Strategy("span", span=True),
 )
-_MORE: tuple[Strategy, ...] = ()
+_MORE = (Strategy("min-p", min_p=0.1, sample=True),)
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType({strategy.name: strategy for strategy in (*_STUDY, *_MORE)})
 """The strategies that have a name, with their default values; the study's come first."""

@@ -170,6 +170,7 @@ class EvaluateOptions(Options):
     )
     top_k: int | None = _strategy_option("top_k")
     top_p: float | None = _strategy_option("top_p")
+    min_p: float | None = _strategy_option("min_p")
     temperature: float | None = _strategy_option("temperature")
     beams: int | None = _strategy_option("beams")
     suppress_eos: bool = Field(False, description="Never stop early: all answers get --max-new-tokens, to time them.")

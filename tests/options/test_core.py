@@ -23,6 +23,7 @@ TRAIN = {
     "dropout": 0.3,
     "scaling": "alpha/sqrt(r)",
     "target_modules": ("all",),
+    "lora_plus_ratio": 4.0,
     "lr": 0.01,
     "weight_decay": 0.9,
     "schedule": "linear",

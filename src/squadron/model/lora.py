@@ -29,8 +29,8 @@ from squadron.randomness import derive_seed
 class LoraSpec:
     """What one adapter is: where it sits, how large it is, how it starts.
 
-    ``targets`` are names or presets of :mod:`squadron.model.targets`. Raises :class:`ConfigError` on values that
-    cannot be.
+    ``targets`` are names or presets of :mod:`squadron.model.targets`. ``lora_plus_ratio`` is the learning rate of B as
+    a multiple of A's (LoRA+; Hayou et al., 2024). Raises :class:`ConfigError` on values that cannot be.
     """
 
     rank: int = 4
@@ -39,6 +39,7 @@ class LoraSpec:
     targets: tuple[str, ...] = ("attention",)
     scaling: Scaling = "alpha/r"
     seed: int = 0
+    lora_plus_ratio: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.rank, int) or self.rank < 1:
@@ -49,6 +50,8 @@ class LoraSpec:
             raise ConfigError(f"--dropout {self.dropout}: a probability from 0 to below 1 is expected")
         if self.scaling not in ("alpha/r", "alpha/sqrt(r)"):
             raise ConfigError(f"--scaling {self.scaling}: alpha/r or alpha/sqrt(r) is expected")
+        if not (math.isfinite(self.lora_plus_ratio) and self.lora_plus_ratio > 0):
+            raise ConfigError(f"--lora-plus-ratio {self.lora_plus_ratio}: a number above 0 is expected")
         object.__setattr__(self, "targets", resolve_targets(self.targets))
 
     @property
@@ -217,9 +220,16 @@ class Fleet:
         """How many numbers adapter ``k`` trains, counted from what it really has."""
         return int(self.owned[k].sum())
 
-    def rates(self, k: int) -> Rates:  # noqa: ARG002 (all adapters are alike in this)
-        """Return all of row ``k``: A and B share the learning rate."""
-        return [(slice(None), 1.0)]
+    def rates(self, k: int) -> Rates:
+        """Return all of row ``k`` as one, or with LoRA+ the A and B of each site in turn."""
+        ratio = self.specs[k].lora_plus_ratio
+        if ratio == 1:
+            return [(slice(None), 1.0)]
+        found = []
+        for offset, rank, n_in, n_out in self._regions.values():
+            middle, end = offset + rank * n_in, offset + rank * (n_in + n_out)
+            found += [(slice(offset, middle), 1.0), (slice(middle, end), ratio)]
+        return found
 
     def decayed(self, k: int) -> list[tuple[Tensor, float]]:
         """Views of what weight decay shrinks of adapter ``k``: all its numbers, as A and B are matrices."""

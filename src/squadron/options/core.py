@@ -77,6 +77,9 @@ class TrainOptions(Options):
     target_modules: Annotated[tuple[str, ...], Role(axis="", place=3, axis_name="targets", adapter=True, own=True)] = (
         Field(("attention",), description="Modules to adapt, by name (attn.c_attn ...) or preset (attention, all ...).")
     )
+    lora_plus_ratio: Annotated[float, Field(gt=0), Role(axis="plus", adapter=True, own=True, later=True)] = Field(
+        1.0, description="LoRA+: learning rate of B, as a multiple of A's, which is --lr. 1 is plain LoRA."
+    )
     lr: Annotated[float, Field(gt=0, le=1), Role(axis="lr", place=2, own=True)] = Field(
         1e-3, description="Learning rate of AdamW."
     )

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from squadron.errors import ConfigError
 from squadron.model.config import GPT2Config
-from squadron.model.targets import Scaling, Target, describe_targets, resolve_targets, trainable_parameters
+from squadron.model.targets import STABILIZED, Scaling, Target, describe_targets, resolve_targets, trainable_parameters
 from squadron.model.trainable import Rates
 from squadron.randomness import derive_seed
 
@@ -48,8 +48,8 @@ class LoraSpec:
             raise ConfigError(f"--alpha {self.alpha}: a number above 0 is expected")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"--dropout {self.dropout}: a probability from 0 to below 1 is expected")
-        if self.scaling not in ("alpha/r", "alpha/sqrt(r)"):
-            raise ConfigError(f"--scaling {self.scaling}: alpha/r or alpha/sqrt(r) is expected")
+        if self.scaling not in ("alpha/r", STABILIZED, "rslora"):
+            raise ConfigError(f"--scaling {self.scaling}: alpha/r or alpha/sqrt(r) (or rslora, the same) is expected")
         if not (math.isfinite(self.lora_plus_ratio) and self.lora_plus_ratio > 0):
             raise ConfigError(f"--lora-plus-ratio {self.lora_plus_ratio}: a number above 0 is expected")
         object.__setattr__(self, "targets", resolve_targets(self.targets))
@@ -57,15 +57,24 @@ class LoraSpec:
     @property
     def scale(self) -> float:
         """What the product B A is multiplied by."""
-        return self.alpha / (self.rank if self.scaling == "alpha/r" else math.sqrt(self.rank))
+        return self.alpha / (math.sqrt(self.rank) if self.is_stabilized else self.rank)
+
+    @property
+    def is_stabilized(self) -> bool:
+        """True for rsLoRA, whose alpha is divided by the root of the rank."""
+        return self.scaling != "alpha/r"
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterWeights:
-    """One adapter as plain numbers: for each linear layer, by full name, ``A [r, in]``, ``B [out, r]``, float32."""
+    """One adapter as plain numbers: for each linear layer, by full name, ``A [r, in]``, ``B [out, r]``, float32.
+
+    ``is_stabilized``: files write ``scale`` as alpha over the root of the rank (rsLoRA), not over the rank.
+    """
 
     layers: Mapping[str, tuple[Tensor, Tensor]]
     scale: float
+    is_stabilized: bool = False
 
 
 @dataclass(slots=True)
@@ -265,7 +274,7 @@ class Fleet:
             if rank:
                 a, b = site.a.detach()[k, :rank], site.b.detach()[k, :rank].T
                 layers[name] = (a.cpu().clone(), b.cpu().contiguous().clone())
-        return AdapterWeights(layers, self.scales[k])
+        return AdapterWeights(layers, self.scales[k], bool(self.specs) and self.specs[k].is_stabilized)
 
 
 def _site_names(config: GPT2Config) -> list[str]:

@@ -13,11 +13,12 @@ from pydantic_core import PydanticUndefined
 
 from squadron.cli.output import Console, guarded
 from squadron.options.core import Options, checked, flag_name
+from squadron.tracking.trackers import TRACKERS
 
 _JSON = typer.Option("--json", help="Print one JSON object to standard output and nothing else.")
 _DEBUG = typer.Option("--debug", help="Show the whole trace of an error.")
 
-TRACK = ((), "Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several.")
+TRACK = ((), f"Log to {', '.join(TRACKERS)}, beside the runs; repeat it for several.")
 """The flag of verbs that train, for ``extra``: names for :func:`squadron.tracking.trackers.open_trackers`."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.files import write_bytes, write_json, write_text
-from squadron.languages import Language
+from squadron.languages import WRITING, Language
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.charts.gallery import draw_all
@@ -66,7 +66,7 @@ def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) 
     font = files("squadron.reporting").joinpath("fonts", "Vazirmatn-Regular.woff2").read_bytes()
     return environment.get_template("charts.html").render(
         language=lang,
-        direction="rtl" if lang == "fa" else "ltr",
+        direction=WRITING[lang].direction,
         title=_title(study),
         charts=charts,
         dark=theme(words, dark=True),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from squadron.experiments.evaluate import evaluate
 from squadron.model import targets
+from squadron.options.core import EvaluateOptions
+from squadron.scoring.metrics import MORE_METRICS
 from squadron.tracking import trackers
 from squadron.tracking.trackers import TensorBoard, open_trackers
 
@@ -30,3 +34,15 @@ def test_a_preset_and_a_tracker_are_one_entry(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(trackers, "TRACKERS", {**trackers.TRACKERS, "mine": TensorBoard})
     (tracker,) = open_trackers(["mine"], tmp_path)
     assert isinstance(tracker, TensorBoard)
+
+
+def test_a_metric_is_one_entry(monkeypatch: pytest.MonkeyPatch, byte_base_dir: Path, small_data: Path) -> None:
+    options: dict[str, Any] = {
+        "base": str(byte_base_dir),
+        "data": str(small_data),
+        "max_new_tokens": 4,
+        "precision": "fp32",
+    }
+    assert "more_metrics" not in evaluate(EvaluateOptions(**options))["decodings"]["greedy"]
+    monkeypatch.setitem(MORE_METRICS, "answered", lambda answer, golds: float(bool(golds) and len(answer) >= 0))
+    assert evaluate(EvaluateOptions(**options))["decodings"]["greedy"]["more_metrics"] == {"answered": 100.0}

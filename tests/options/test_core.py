@@ -23,6 +23,7 @@ TRAIN = {
     "dropout": 0.3,
     "scaling": "alpha/sqrt(r)",
     "target_modules": ("all",),
+    "lora_plus_ratio": 4.0,
     "lr": 0.01,
     "weight_decay": 0.9,
     "schedule": "linear",
@@ -53,6 +54,7 @@ EVALUATE_STOCHASTIC = {
     "samples": ("nucleus", 3),
     "top_k": ("top-k", 2),
     "top_p": ("nucleus", 0.2),
+    "min_p": ("min-p", 0.9),
     "temperature": ("temperature", 9.0),
 }
 EVALUATE_ELSEWHERE = {"run", "base", "data", "split", "out", "device", "offline", "beams"}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.optimizers import create_loraplus_optimizer
 
 from helpers import random_examples, reference_model
 from squadron.data.batches import Schedule
@@ -30,9 +31,11 @@ def separate(pack: Pack) -> list[tuple[list[int], list[int]]]:
     return found
 
 
-def check(folder: Path, work: Path, *, loss: Loss, targets: list[str], steps: int, paragraphs: int) -> None:
+def check(
+    folder: Path, work: Path, *, loss: Loss, targets: list[str], steps: int, paragraphs: int, ratio: float = 1.0
+) -> None:
     base = load_base(str(folder))
-    spec = LoraSpec(rank=4, alpha=32, targets=tuple(targets), seed=5)
+    spec = LoraSpec(rank=4, alpha=32, targets=tuple(targets), seed=5, lora_plus_ratio=ratio)
     fleet = Fleet(base.model.config, [spec])
     examples = random_examples(base.model.config.vocab_size, paragraphs=paragraphs, questions=1, seed=6)
     batches = Schedule(examples, batch_size=2, accumulation=2, loss=loss, seed=7)
@@ -52,7 +55,12 @@ def check(folder: Path, work: Path, *, loss: Loss, targets: list[str], steps: in
                 value.copy_(start.layers[layer][0 if "lora_A" in name else 1])
     trainable = [value for value in reference.parameters() if value.requires_grad]
     assert sum(value.numel() for value in trainable) == fleet.trainable_parameters(0)
-    optimizer = torch.optim.AdamW(trainable, lr=1e-3, weight_decay=0.01)
+    if ratio == 1:
+        optimizer: torch.optim.Optimizer = torch.optim.AdamW(trainable, lr=1e-3, weight_decay=0.01)
+    else:
+        optimizer = create_loraplus_optimizer(
+            reference, torch.optim.AdamW, lr=1e-3, loraplus_lr_ratio=ratio, loraplus_weight_decay=0.01
+        )
 
     for step in range(steps):
         packs = batches.step(step)
@@ -83,6 +91,11 @@ def check(folder: Path, work: Path, *, loss: Loss, targets: list[str], steps: in
             assert float((mine - other).abs().mean()) < 1e-4 * moved, name
             assert float((mine - other).abs().max()) < 0.1 * moved, name
     save_adapter(work / "ours", ours, base=str(folder))
+
+
+def test_lora_plus_trains_as_pefts_does(tiny_base_dir: Path, tmp_path: Path) -> None:
+    targets = ["attn.c_attn", "mlp.c_proj"]
+    check(tiny_base_dir, tmp_path, loss="answer", targets=targets, steps=6, paragraphs=9, ratio=16)
 
 
 @pytest.mark.parametrize("loss", ["answer", "full"])

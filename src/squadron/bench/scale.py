@@ -29,6 +29,7 @@ from squadron.model.config import SIZES, GPT2Config, Precision
 from squadron.model.full import FullWeights
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.trainable import Trainable
 from squadron.options.core import BenchScaleOptions, Method
 from squadron.randomness import numpy_generator
 from squadron.tracking.progress import Reporter
@@ -64,7 +65,7 @@ class Point:
         batches = InOrder(self._examples(config), batch_size=self.questions)
         model = _model(config, torch.float32 if self.method == "full" else dtype, device)
         if self.method == "full":
-            fleet: Fleet = FullWeights(model, dtype)
+            fleet: Trainable = FullWeights(model, dtype)
         else:
             specs = [LoraSpec(rank=self.rank, seed=self.seed + k) for k in range(self.fleet_size)]
             fleet = Fleet(config, specs, device=device)

@@ -23,7 +23,7 @@ from squadron.experiments.load_run import kept_weights
 from squadron.experiments.predict import answer_questions, first_questions
 from squadron.experiments.trainables import keep, make_fleet
 from squadron.files import sha256_file
-from squadron.options.core import TrainOptions
+from squadron.options.core import ROLES, TrainOptions
 from squadron.runs.folder import RunFolder
 from squadron.scoring.evaluation import score
 from squadron.tracking.events import EpochEnded, RunEnded, RunStarted, Stepped, Stream
@@ -33,10 +33,7 @@ from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.steps import FleetTrainer, StepResult, mean_losses
 from squadron.training.subset import subset
 
-OWN = {
-    *("out", "rank", "alpha", "dropout", "scaling", "target_modules"),
-    *("lr", "weight_decay", "schedule", "gradient_clipping"),
-}
+OWN = {name for name, role in ROLES.items() if role.own}
 """Options that each run of a fleet has for itself; in all others they are alike."""
 
 

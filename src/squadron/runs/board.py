@@ -15,6 +15,7 @@ from typing import Any, TypeGuard
 
 from squadron.errors import RunError, SquadronError
 from squadron.files import read_json
+from squadron.options.core import LATER_OPTIONS
 from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP
 from squadron.runs.run_records import RunRecord, ScoresRecord, read_metrics
 
@@ -22,7 +23,7 @@ _POINTS = 200
 """Points of a training curve that are shown; a longer one is averaged in bins."""
 _SUMMARY = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
 _COST = ("trainable_parameters", "seconds", "peak_memory_bytes", "validation_loss", "loss")
-_STUDIED = ("rank", "lr", "target_modules", "alpha", "epochs", "order")
+_STUDIED = ("rank", "lr", "target_modules", "alpha", "epochs", "order", *LATER_OPTIONS)
 """Options that tell one run from another, where no sweep says which ones do."""
 
 

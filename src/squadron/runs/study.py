@@ -13,6 +13,8 @@ from typing import Any
 
 from squadron.errors import RunError
 from squadron.files import read_json, sha256_file
+from squadron.options.axes import RENAMED
+from squadron.options.core import LATER_OPTIONS, TrainOptions
 from squadron.runs.layout import LEADERBOARD, RECORD, SCORES, SWEEP, answers_stem
 from squadron.runs.parsing import (
     as_mapping,
@@ -37,8 +39,6 @@ from squadron.runs.records import (
 )
 from squadron.runs.run_records import BoardRecord, RunRecord, ScoresRecord, SweepRecord
 
-_OPTIONS = {"targets": "target_modules"}
-"""Axes that have another name than the option that they set."""
 _ENDS: Mapping[Lack, tuple[str, ...]] = {
     "failed": ("failed",),
     "diverged": ("diverged",),
@@ -182,7 +182,7 @@ def _run(folder: Path, plan: Mapping[str, Any], unreadable: list[str]) -> Run:
     planned = as_mapping(plan.get("changes"))
     changes = {axis: "+".join(map(str, own)) if isinstance(own, list) else own for axis, own in planned.items()}
     if not config:  # not begun: what it was to change is all that is known
-        config = {_OPTIONS.get(axis, axis): value for axis, value in changes.items()}
+        config = {RENAMED.get(axis, axis): value for axis, value in changes.items()}
     # A sweep may stop or fail a run whose own record says that it trained to its end.
     if folder.name not in unreadable and status not in ("stopped", "failed"):
         status = str(record.get("status", status))
@@ -239,8 +239,9 @@ def _in_order(runs: Sequence[Run], board: Mapping[str, Any], split: str, decodin
 
 def _with_changes(runs: Sequence[Run]) -> list[Run]:
     """Runs that no sweep planned, with the options in which they differ as their changes."""
-    names = {option: axis for axis, option in _OPTIONS.items()}
-    configs = [{key: value for key, value in run.config.items() if key not in _APART} for run in runs]
+    names = {option: axis for axis, option in RENAMED.items()}
+    defaults = {key: TrainOptions.model_fields[key].default for key in LATER_OPTIONS}
+    configs = [{key: value for key, value in {**defaults, **run.config}.items() if key not in _APART} for run in runs]
     keys = [key for key in configs[0] if len({repr(config.get(key)) for config in configs}) > 1]
     changed = []
     for run, config in zip(runs, configs, strict=True):

@@ -18,7 +18,7 @@ from squadron.data.batches import Schedule
 from squadron.data.trees import Pack
 from squadron.model.attention import TreeAttention
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet
+from squadron.model.trainable import Trainable
 from squadron.randomness import derive_seed
 from squadron.training.loss import summed_losses
 from squadron.training.optimizer import FleetAdamW, clip_gradients
@@ -40,7 +40,7 @@ class StepResult:
     tokens: int
 
 
-def pack_losses(model: GPT2, fleet: Fleet | None, pack: Pack) -> Tensor:
+def pack_losses(model: GPT2, fleet: Trainable | None, pack: Pack) -> Tensor:
     """The summed loss (nats) of every adapter on one micro-batch, ``[K]``; ready for the backward pass."""
     device = model.device
     rows = torch.from_numpy(pack.rows)
@@ -52,7 +52,7 @@ def pack_losses(model: GPT2, fleet: Fleet | None, pack: Pack) -> Tensor:
 
 
 @torch.inference_mode()
-def mean_losses(model: GPT2, fleet: Fleet | None, packs: Sequence[Pack]) -> list[float]:
+def mean_losses(model: GPT2, fleet: Trainable | None, packs: Sequence[Pack]) -> list[float]:
     """The mean loss (nats a target) of every adapter over ``packs``, without dropout."""
     if fleet is not None:
         fleet.start_pass(None)
@@ -66,7 +66,7 @@ class FleetTrainer:
     def __init__(
         self,
         model: GPT2,
-        fleet: Fleet,
+        fleet: Trainable,
         batches: Schedule,
         *,
         learning_rates: Sequence[float],

@@ -22,6 +22,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from squadron.languages import Language
+
 RunKind = Literal[
     "text", "foreign", "number", "code", "data", "strong", "emphasis", "math", "cite", "reference", "marked"
 ]
@@ -159,7 +161,7 @@ Block = Heading | Paragraph | Bullets | Code | Formula | Table | Figure | Exampl
 class Report:
     """A whole report. ``day`` is its date, ``words`` what the renderers themselves say: buttons, titles of lists."""
 
-    language: Literal["en", "fa"]
+    language: Language
     direction: Literal["ltr", "rtl"]
     title: Runs
     subtitle: Runs

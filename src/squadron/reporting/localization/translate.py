@@ -21,7 +21,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from squadron.languages import Language
+from squadron.languages import WRITING, Language
 from squadron.reporting.document.blocks import Run, RunKind, Runs
 from squadron.reporting.document.formulas import SYMBOLS
 from squadron.reporting.localization.numbers import Numerals
@@ -47,7 +47,7 @@ class Wording:
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
         """The way in which the language is read."""
-        return "rtl" if self.language == "fa" else "ltr"
+        return WRITING[self.language].direction
 
     def has(self, key: str) -> bool:
         """Whether there is such a sentence."""

@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from squadron.languages import Language
+from squadron.languages import WRITING, Language
 from squadron.marks import GENERATOR
 from squadron.reporting.charts.rendering import javascript
 from squadron.reporting.charts.theme import theme
@@ -81,7 +81,7 @@ def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], d
         return f"var({variable})"
 
     config = joined(light, dark)
-    if language == "en":
+    if not WRITING[language].vazirmatn:
         config["font"] = _ENGLISH_FONT
     # The page names and describes its figures itself.
     return {**config, "aria": False}, values["light"], values["dark"]
@@ -102,7 +102,7 @@ def _style(report: Report, light: dict[str, str], dark: dict[str, str]) -> str:
         return "".join(f"{name}: {value}; " for name, value in values.items())
 
     sheet = _file("report.css").replace("/*light*/", colours(light)).replace("/*dark*/", colours(dark))
-    return "".join(_fonts()) + sheet if report.language == "fa" else sheet
+    return "".join(_fonts()) + sheet if WRITING[report.language].vazirmatn else sheet
 
 
 def _fonts() -> Iterator[str]:

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
+from squadron.options.axes import AXES, RENAMED
 from squadron.reporting.document.blocks import Cell
 from squadron.reporting.document.builder import Draft, name, text_cell
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.material import Material, varied
 
-_OPTIONS = (
-    "rank",
-    "lr",
-    "target_modules",
-    "alpha",
-    "scaling",
-    "dropout",
-    "epochs",
-    "batch_size",
-    "gradient_accumulation",
-    "weight_decay",
-    "schedule",
-    "warmup_steps",
-    "gradient_clipping",
-    "max_length",
-    "loss",
-    "order",
-    "seed",
-)
-_AXIS_OPTIONS = {"targets": "target_modules"}
+_OPTIONS = [option for option in AXES.values() if option != "method"]
 
 
 def setup(draft: Draft, material: Material) -> None:
@@ -76,7 +58,7 @@ def _data(draft: Draft, material: Material) -> None:
 def _options(draft: Draft, material: Material, *, alone: bool) -> None:
     """The options that all runs have alike."""
     study = material.study
-    changed = set() if alone else {_AXIS_OPTIONS.get(axis, axis) for axis in varied(study)}
+    changed = set() if alone else {RENAMED.get(axis, axis) for axis in varied(study)}
     rows: list[list[Cell]] = []
     for key in _OPTIONS:
         values = {repr(run.config.get(key)): run.config.get(key) for run in study.runs}

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from squadron.data.encoding import encode_training
 from squadron.data.prepared import load_split
 from squadron.data.trees import grow_trees, pack
-from squadron.errors import ConfigError, RunError
+from squadron.errors import ConfigError
 from squadron.experiments import training_job
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
@@ -22,7 +22,6 @@ from squadron.model.checkpoint import load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import EvaluateOptions, TrainOptions
-from squadron.tracking.progress import Reporter
 from squadron.training import precision
 from squadron.training.steps import mean_losses
 
@@ -129,43 +128,6 @@ def test_a_plain_file_trains_without_validation(options: dict[str, Any], small_s
         evaluate(EvaluateOptions(run=str(tmp_path / "run")))
 
 
-def test_evaluate_notices_another_base_and_a_run_without_adapter(
-    options: dict[str, Any], tiny_base_dir: Path, tmp_path: Path
-) -> None:
-    train(TrainOptions(**options, max_steps=1))
-    record = tmp_path / "run" / "run.json"
-    content = json.loads(record.read_text())
-    record.write_text(json.dumps({**content, "base": {**content["base"], "sha256": "0" * 64}}))
-    with pytest.raises(RunError, match=r"was trained on another .*put the base back"):
-        evaluate(EvaluateOptions(run=str(tmp_path / "run")))
-    record.write_text(json.dumps({**content, "schema": 99}))
-    with pytest.raises(RunError, match="not the record of a train run of schema 1"):
-        evaluate(EvaluateOptions(run=str(tmp_path / "run")))
-    with pytest.raises(RunError, match="no such run folder"):
-        evaluate(EvaluateOptions(run=str(tmp_path / "none")))
-    with pytest.raises(ConfigError, match="either a run folder, or --base"):
-        evaluate(EvaluateOptions(run="a", base=str(tiny_base_dir)))
-    with pytest.raises(ConfigError, match="--data: missing"):
-        evaluate(EvaluateOptions(base=str(tiny_base_dir)))
-
-
-def test_logits_that_are_no_numbers_are_counted_and_told(options: dict[str, Any], tmp_path: Path) -> None:
-    train(TrainOptions(**options, max_steps=1))
-    weights = tmp_path / "run" / "adapter" / "adapter_model.safetensors"
-    tensors = load_file(weights)
-    save_file({name: torch.full_like(tensor, torch.nan) for name, tensor in tensors.items()}, weights)
-    notes: list[str] = []
-
-    class Listener(Reporter):
-        def note(self, text: str) -> None:
-            notes.append(text)
-
-    scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), precision="fp32"), reporter=Listener())
-    assert scores["decodings"]["greedy"]["nan_answers"] == scores["questions"] == 9
-    assert notes == ["greedy: 9 answers ended at a logit that is no number"]
-    assert scores["f1"] == 0
-
-
 def test_stopped_early_and_gone_on_is_a_run_that_was_never_stopped(options: dict[str, Any], tmp_path: Path) -> None:
     """Also where the early stop is in the middle of an epoch."""
     whole = {**options, "out": str(tmp_path / "whole"), "lr": 0.2}
@@ -228,26 +190,3 @@ def test_a_run_that_goes_on_by_auto_keeps_its_precision(
     measured(bf16=1e8)
     train(TrainOptions(**options, epochs=2), replace=True)
     assert begun() == "fp32"
-
-
-def test_scores_of_another_adapter_are_not_kept_beside(options: dict[str, Any], tmp_path: Path) -> None:
-    def decodings() -> list[str]:
-        return list(json.loads((tmp_path / "run" / "scores.json").read_text())["splits"]["validation"]["decodings"])
-
-    run = str(tmp_path / "run")
-    train(TrainOptions(**options, epochs=2, max_steps=1))
-    evaluate(EvaluateOptions(run=run, max_new_tokens=3))
-    evaluate(EvaluateOptions(run=run, max_new_tokens=3, decoding=("span",)))
-    assert decodings() == ["greedy", "span"]
-    train(TrainOptions(**options, epochs=2), resume=True)
-    evaluate(EvaluateOptions(run=run, max_new_tokens=3, decoding=("span",)))
-    assert decodings() == ["span"]
-
-
-def test_no_question_that_fits_is_no_crash(options: dict[str, Any], tmp_path: Path) -> None:
-    train(TrainOptions(**options, max_steps=1))
-    scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=3))
-    assert scores["f1"] == 0
-    assert len(scores["decodings"]["greedy"]["truncation"]["too_long"]) == 9
-    with pytest.raises(ConfigError, match="--max-length 9999: this base has 512 positions"):
-        evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=9999))

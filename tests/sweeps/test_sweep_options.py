@@ -12,6 +12,7 @@ from squadron.data.prepared import load_split
 from squadron.experiments.prepare import prepare
 from squadron.options.core import PrepareOptions
 from squadron.options.sweep import SweepOptions
+from squadron.sweeps import coordinator
 from squadron.sweeps import sweep as sweeping
 from squadron.sweeps.sweep import sweep
 
@@ -21,6 +22,10 @@ grid: {max_length: [80, 256]}
 evaluate: {decoding: [span, greedy], max_new_tokens: 3, limit: 3}
 best: {split: test, decoding: [nucleus], max_new_tokens: 2, limit: 2}
 """
+
+
+class EnoughError(Exception):
+    """What was to be seen is seen."""
 
 
 def read(path: Path) -> Any:
@@ -118,9 +123,6 @@ def test_offline_and_device_reach_the_base(
     (tmp_path / "config.yaml").write_text("base: {epochs: 1}\ngrid: {rank: [2]}\n")
     told: dict[str, Any] = {}
 
-    class EnoughError(Exception):
-        pass
-
     def spy(*_: Any, **how: Any) -> Any:
         told.update(how)
         raise EnoughError
@@ -130,3 +132,22 @@ def test_offline_and_device_reach_the_base(
     with pytest.raises(EnoughError):
         sweep(SweepOptions(**where, out=str(tmp_path / "sweep"), offline=offline, device="cpu", precision="fp32"))
     assert (told["offline"], told["device"].type) == (offline, "cpu")
+
+
+def test_the_size_of_a_fleet_is_the_one_that_was_asked_for(
+    byte_base_dir: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "base: {epochs: 1}\ngrid: {rank: [2]}\nevaluate: {max_new_tokens: 1, limit: 1}\n"
+    )
+    told: dict[str, Any] = {}
+
+    def spy(*_: Any, **how: Any) -> Any:
+        told.update(how)
+        raise EnoughError
+
+    monkeypatch.setattr(coordinator, "plan_fleets", spy)
+    where = {"config": str(tmp_path / "config.yaml"), "base": str(byte_base_dir), "dataset": str(small_data)}
+    with pytest.raises(EnoughError):
+        sweep(SweepOptions(**where, out=str(tmp_path / "sweep"), fleet_size=3, precision="fp32"))
+    assert (told["size"], told["at_least"]) == (3, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,8 +67,32 @@ def test_more_than_there_is_names_the_flag_and_the_numbers() -> None:
 
 
 def test_the_real_data_splits_as_the_study_does(shared_squad: Path) -> None:
-    splits = split_dataset(load_data(shared_squad), train=2000, validation=200, test=5)
-    assert [len(splits[name]) for name in SPLITS] == [2000, 200, 5]
+    """2,000 questions to train on, 200 to validate and 5 to test: all different ones, of different contexts."""
+    data = load_data(shared_squad)
+    known = {question.id: paragraph.context for paragraph, question in data.questions()}
+
+    def drawn(**changes: Any) -> dict[str, list[str]]:
+        sizes = {"train": 2000, "validation": 200, "test": 5}
+        splits = split_dataset(data, **{**sizes, **changes})
+        return {name: [question.id for _, question in splits[name].questions()] for name in SPLITS}
+
+    splits = drawn()
+    assert {name: len(ids) for name, ids in splits.items()} == {"train": 2000, "validation": 200, "test": 5}
+    assert apart([set(ids) for ids in splits.values()])
+    assert apart([{known[name] for name in ids} for ids in splits.values()])
+    assert all(len(set(ids)) == len(ids) for ids in splits.values())
+    order = {name: place for place, name in enumerate(known)}
+    for ids in splits.values():
+        assert ids == sorted(ids, key=lambda name: order[name])  # in the file's order
+    # Drawn from the whole file, not from its beginning.
+    assert max(order[name] for name in splits["train"]) > 0.9 * len(known)
+    assert drawn() == splits
+    other = drawn(seed=1)
+    for name, ids in splits.items():
+        assert len(set(ids) & set(other[name])) < 0.5 * len(ids), name
+    fewer = drawn(train=1000)
+    assert (fewer["validation"], fewer["test"]) == (splits["validation"], splits["test"])
+    assert set(fewer["train"]) < set(splits["train"])
 
 
 def test_a_prepared_folder_comes_back_and_notices_changes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis, Contrast
 from squadron.reporting.document.text import clipped, visible
 from squadron.reporting.published import PUBLISHED
-from squadron.runs.records import Baseline, Run, Study
+from squadron.runs.records import Baseline, RunRecord, Study
 
 Cell = str | int | float | bool | None
 
@@ -232,7 +232,7 @@ def _published() -> Table:
     return Table("published", "Published elsewhere, not measured here", columns, tuple(rows))
 
 
-def _score(study: Study, model: Run | Baseline) -> tuple[Cell, ...]:
+def _score(study: Study, model: RunRecord | Baseline) -> tuple[Cell, ...]:
     score = study.score(model)
     if score is None:
         return (None,) * len(_SCORES)

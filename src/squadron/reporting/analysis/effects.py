@@ -12,7 +12,7 @@ import numpy as np
 from squadron.reporting.analysis.contrasts import as_contrast, difference_of, judged
 from squadron.reporting.analysis.findings import METRICS, AxisVerdict, Contrast, Effect, Level, Metric
 from squadron.reporting.analysis.questions import Answered
-from squadron.runs.records import Run, Study
+from squadron.runs.records import RunRecord, Study
 from squadron.scoring.intervals import Floats, mean_interval
 
 OPTIONS = {"targets": "target_modules"}
@@ -24,7 +24,7 @@ Grid = Mapping[Any, Mapping[Cell, str]]
 """The runs by their value of an axis, then by all that they must share to be compared."""
 
 
-def setting(run: Run, axis: str) -> Any:
+def setting(run: RunRecord, axis: str) -> Any:
     """A run's value of an axis: what the sweep says, else its own option."""
     if axis in run.changes:
         return run.changes[axis]
@@ -32,12 +32,12 @@ def setting(run: Run, axis: str) -> Any:
     return "+".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
-def comparable(study: Study) -> list[Run]:
+def comparable(study: Study) -> list[RunRecord]:
     """The scored runs whose axes can be compared: all but those of full fine-tuning."""
     return [run for run in study.scored if run.method == "lora"]
 
 
-def levels_of(runs: Sequence[Run], axis: str, order: Sequence[Any]) -> list[Any]:
+def levels_of(runs: Sequence[RunRecord], axis: str, order: Sequence[Any]) -> list[Any]:
     """The values of an axis that these runs have, in the study's order."""
     present = {setting(run, axis) for run in runs}
     return [value for value in order if value in present]
@@ -74,7 +74,7 @@ def main_effects(study: Study, answered: Answered | None) -> list[Effect]:
     return found
 
 
-def _draft(study: Study, runs: Sequence[Run], axis: str, metric: Metric, answered: Answered | None) -> Effect:
+def _draft(study: Study, runs: Sequence[RunRecord], axis: str, metric: Metric, answered: Answered | None) -> Effect:
     """An effect with its tests made, but no verdicts yet."""
     values = levels_of(runs, axis, study.axes[axis])
     others = [other for other in study.axes if other != axis]
@@ -197,7 +197,7 @@ def _matrix(names: Sequence[str], metric: Metric, answered: Answered) -> Floats:
     return np.stack([answered.values[metric][name] for name in names])
 
 
-def _follows(runs: Sequence[Run], axis: str, other: str) -> bool:
+def _follows(runs: Sequence[RunRecord], axis: str, other: str) -> bool:
     """Whether a run's value of ``other`` tells its value of ``axis``."""
     return len({(setting(run, axis), setting(run, other)) for run in runs}) == len(
         {setting(run, other) for run in runs}

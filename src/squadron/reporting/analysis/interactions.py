@@ -20,7 +20,7 @@ from squadron.reporting.analysis.contrasts import PERMUTATIONS, SIGNIFICANCE
 from squadron.reporting.analysis.effects import comparable, effect_axes, levels_of, setting
 from squadron.reporting.analysis.findings import METRICS, Interaction, Metric, VarianceShare
 from squadron.reporting.analysis.questions import Answered
-from squadron.runs.records import Run, Study
+from squadron.runs.records import RunRecord, Study
 from squadron.scoring.intervals import Codes, Floats
 from squadron.scoring.paired import holm
 
@@ -93,7 +93,7 @@ def interactions(
 
 def _draft(
     study: Study,
-    runs: Sequence[Run],
+    runs: Sequence[RunRecord],
     axes: tuple[str, str],
     metric: Metric,
     answered: Answered | None,
@@ -101,7 +101,7 @@ def _draft(
 ) -> Interaction:
     first, second = axes
     values = [levels_of(runs, axis, study.axes[axis]) for axis in axes]
-    groups: dict[tuple[Any, Any], list[Run]] = {}
+    groups: dict[tuple[Any, Any], list[RunRecord]] = {}
     for run in runs:
         groups.setdefault((setting(run, first), setting(run, second)), []).append(run)
     cells = {}

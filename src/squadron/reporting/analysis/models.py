@@ -22,7 +22,7 @@ from squadron.reporting.analysis.findings import (
     Role,
 )
 from squadron.reporting.analysis.questions import Answered, load_answered, predictions_file
-from squadron.runs.records import Baseline, Run, Score, Study
+from squadron.runs.records import Baseline, RunRecord, Score, Study
 from squadron.scoring.intervals import cluster_bootstrap
 
 _RESAMPLES = 2000
@@ -37,7 +37,7 @@ def compare_models(study: Study, questions: Mapping[str, Dataset | None]) -> lis
 
 def _models(study: Study, split: str, dataset: Dataset | None) -> ModelComparison | None:
     adapter = next((run for run in study.scored if run.method == "lora"), None)
-    roles: tuple[tuple[Role, Run | Baseline | None], ...] = (
+    roles: tuple[tuple[Role, RunRecord | Baseline | None], ...] = (
         ("baseline", study.baseline),
         ("best", adapter),
         ("full", study.full),
@@ -105,7 +105,7 @@ def _pair(scores: Mapping[str, Score], first: str, second: str, metric: Metric, 
     return as_contrast(difference_of((values[second] - values[first])[None], answered.codes), contrast)
 
 
-def best_set(runs: Sequence[Run], answered: Answered | None, metric: Metric = "f1") -> BestSet | None:
+def best_set(runs: Sequence[RunRecord], answered: Answered | None, metric: Metric = "f1") -> BestSet | None:
     """The runs among which the best one is with 95 % confidence, choosing included; ``runs`` are best first.
 
     Resampling paragraphs gives each run's deviation from its own mean, all runs on the same draws. A run stays where

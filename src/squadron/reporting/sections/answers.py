@@ -8,7 +8,7 @@ from squadron.reporting.document.builder import Draft, name, quote, text_cell
 from squadron.reporting.document.text import around
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.material import Material, chart, score_cells, score_columns
-from squadron.runs.records import Example
+from squadron.runs.records import FailureExample
 
 _EXAMPLES = 5
 """Kinds of mistake that an example is shown of."""
@@ -100,7 +100,7 @@ def _kinds(draft: Draft, material: Material, mistakes: Mistakes, **where: object
     chart(draft, material, "kinds", "" if compared else "kinds_alone")
 
 
-def _example(draft: Draft, example: Example, title: Runs) -> None:
+def _example(draft: Draft, example: FailureExample, title: Runs) -> None:
     """A wrong answer with its question and the part of its context around the accepted answer."""
     gold = next((one for one in example.golds if one), "")
     before, middle, after = around(example.context, gold)

@@ -17,16 +17,16 @@ from squadron.errors import RunError
 from squadron.languages import LANGUAGES
 from squadron.reporting.analysis.findings import Analysis, AxisVerdict, Effect
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.charts.comparisons import shown_models
+from squadron.reporting.charts.comparisons import charted_models
 from squadron.reporting.document.blocks import (
     Block,
-    Example,
+    ExampleBlock,
     Figure,
     Heading,
-    Paragraph,
     Report,
-    Run,
-    Table,
+    TableBlock,
+    TextBlock,
+    TextRun,
     plain,
     texts,
 )
@@ -56,14 +56,14 @@ def all_text(report: Report) -> str:
     return "\n".join(texts(report))
 
 
-def runs_of(block: Block) -> list[Run]:
+def runs_of(block: Block) -> list[TextRun]:
     match block:
-        case Heading() | Paragraph():
+        case Heading() | TextBlock():
             return list(block.runs)
-        case Table():
+        case TableBlock():
             cells = [run for row in block.rows for cell in row for run in cell.runs]
             return [*block.caption, *cells, *block.note]
-        case Example():
+        case ExampleBlock():
             return [run for _, value in block.lines for run in value]
         case _:
             return []
@@ -97,7 +97,7 @@ def test_the_paper_has_its_parts_and_its_references_lead_somewhere(english: Repo
         led = [run for run in runs if run.kind == "reference"]
         assert len(led) > 12
         assert not [run for run in led if "?" in run.text]
-    tables = {block.anchor: block for block in english.blocks if isinstance(block, Table)}
+    tables = {block.anchor: block for block in english.blocks if isinstance(block, TableBlock)}
     assert len(tables["runs-table"].rows) == 75
     assert "200 questions" in plain(tables["means-rank"].caption)
     assert "±41.8" in all_text(english)
@@ -105,7 +105,7 @@ def test_the_paper_has_its_parts_and_its_references_lead_somewhere(english: Repo
 
 
 def test_published_figures_stand_apart_from_measured_ones(english: Report) -> None:
-    (table,) = [block for block in english.blocks if isinstance(block, Table) and block.anchor == "headline-table"]
+    (table,) = [block for block in english.blocks if isinstance(block, TableBlock) and block.anchor == "headline-table"]
     sources = [plain(row[-1].runs) for row in table.rows]
     assert {place for place, source in enumerate(sources) if source != "measured here"} == table.published
     assert sources.count("measured here") == 2
@@ -209,7 +209,7 @@ def test_a_single_run_and_a_study_without_scores(run_folder: Path, tmp_path: Pat
 def test_seeds_sizes_and_full_fine_tuning(varied_folder: Path) -> None:
     english, persian = both(varied_folder)
     assert_same_figures(english, persian)
-    anchors = [block.anchor for block in english.blocks if isinstance(block, (Heading, Table))]
+    anchors = [block.anchor for block in english.blocks if isinstance(block, (Heading, TableBlock))]
     assert {"seeds", "seeds-table", "train_size", "means-train_size"} <= set(anchors)
     assert "Full fine-tuning" in all_text(english)
     assert "no run trains all weights" not in all_text(english)
@@ -217,7 +217,7 @@ def test_seeds_sizes_and_full_fine_tuning(varied_folder: Path) -> None:
 
 def paragraph_with(report: Report, words: str) -> str:
     (found,) = [
-        plain(block.runs) for block in report.blocks if isinstance(block, Paragraph) and words in plain(block.runs)
+        plain(block.runs) for block in report.blocks if isinstance(block, TextBlock) and words in plain(block.runs)
     ]
     return found
 
@@ -233,7 +233,7 @@ def test_a_chart_s_caption_names_the_split_that_it_shows(varied_folder: Path) ->
     """Full fine-tuning is not scored on the test split, so the chart stays with the split that all were scored on."""
     study = read_study(varied_folder)
     analysis = analyze_study(study)
-    shown = shown_models(analysis)
+    shown = charted_models(analysis)
     assert {one.split for one in analysis.models} == {"validation", "test"}
     assert shown.split == "validation"
     report = build_report(study, analysis, "en")
@@ -264,7 +264,7 @@ def test_accepted_answers_are_parted_by_what_no_language_owns(paper: Study, pape
     }
     study = replace(paper, failures=replace(paper.failures, examples=examples))
     report = build_report(study, paper_analysis, "fa")
-    shown = [block.lines[-1][1] for block in report.blocks if isinstance(block, Example)]
+    shown = [block.lines[-1][1] for block in report.blocks if isinstance(block, ExampleBlock)]
     assert shown
     assert {plain(runs) for runs in shown} == {"1780 | 11 March 1780"}
     assert {run.kind for runs in shown for run in runs} == {"data"}

@@ -12,7 +12,7 @@ import pytest
 from made_study import HOSTILE
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.tables import Table, all_tables, to_csv, to_json, to_markdown
+from squadron.reporting.tables import DataTable, all_tables, to_csv, to_json, to_markdown
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
 
@@ -56,8 +56,8 @@ def test_partial_and_single_studies_have_the_tables_that_they_can(varied_folder:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\u202e=1"])
 def test_no_text_is_a_formula(text: str) -> None:
     ((_,), (cell, number)) = (
-        cells(to_csv(Table("t", "t", ("a",), ())))[0],
-        cells(to_csv(Table("t", "t", ("a", "b"), ((text, -1.5),))))[1],
+        cells(to_csv(DataTable("t", "t", ("a",), ())))[0],
+        cells(to_csv(DataTable("t", "t", ("a", "b"), ((text, -1.5),))))[1],
     )
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert text.strip("\t\r\u202e") in cell
@@ -69,9 +69,9 @@ def test_whatever_data_holds_is_text(hostile_folder: Path) -> None:
     assert any(run.reason == HOSTILE[0] for run in study.runs)
     tables = [
         *all_tables(study, analyze_study(study)),
-        Table("evil", "evil", ("text",), tuple((one,) for one in HOSTILE)),
+        DataTable("evil", "evil", ("text",), tuple((one,) for one in HOSTILE)),
     ]
-    page = to_markdown([*tables, Table("long", "long", ("text",), (("y" * 10_000,), ("a|b\nc",)))])
+    page = to_markdown([*tables, DataTable("long", "long", ("text",), (("y" * 10_000,), ("a|b\nc",)))])
     assert "<script" not in page
     assert "<img" not in page
     assert "&lt;script>" in page

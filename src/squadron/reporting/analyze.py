@@ -10,7 +10,7 @@ from squadron.files import write_bytes, write_json, write_text
 from squadron.languages import Language
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.charts.gallery import draw_all
+from squadron.reporting.charts.gallery import chart_specs
 from squadron.reporting.charts.rendering import javascript, to_png, to_svg
 from squadron.reporting.charts.theme import FONT, theme
 from squadron.reporting.charts.words import chart_words
@@ -37,7 +37,7 @@ def write_analysis(folder: Path | str, *, out: Path | str | None = None, lang: L
     for table in tables:
         write_text(target / "tables" / f"{table.name}.csv", to_csv(table))
     write_text(target / "tables.md", f"# {_title(study)}\n\n{to_markdown(tables)}")
-    charts = draw_all(study, analysis, chart_words(lang))
+    charts = chart_specs(study, analysis, chart_words(lang))
     for name, spec in charts.items():
         write_text(target / "charts" / f"{name}.svg", to_svg(spec))
         write_bytes(target / "charts" / f"{name}.png", to_png(spec))

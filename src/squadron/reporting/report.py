@@ -10,7 +10,7 @@ from squadron.files import write_bytes
 from squadron.languages import Language
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.charts.gallery import draw_all
+from squadron.reporting.charts.gallery import chart_specs
 from squadron.reporting.charts.rendering import to_svg
 from squadron.reporting.charts.words import chart_words
 from squadron.reporting.document.blocks import Report
@@ -20,7 +20,7 @@ from squadron.reporting.localization.translate import sentences
 from squadron.reporting.render.html import to_html
 from squadron.reporting.render.pdf import to_pdf
 from squadron.reporting.sections import ablations, answers, appendix, conclusion, cost, front, method, results, setup
-from squadron.reporting.sections.material import Material
+from squadron.reporting.sections.common import ReportInputs
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
 
@@ -47,9 +47,9 @@ def write_report(folder: Path, *, lang: Language, format: Format, out: Path | No
 
 def build_report(study: Study, analysis: Analysis, language: Language) -> Report:
     """The report's blocks. The same findings give the same figures in every language."""
-    material = Material(study, analysis, draw_all(study, analysis, chart_words(language)))
-    first = _drafted(material, language, {})[0]
-    draft, abstract = _drafted(material, language, first.found)
+    inputs = ReportInputs(study, analysis, chart_specs(study, analysis, chart_words(language)))
+    first = _draft_sections(inputs, language, {})[0]
+    draft, abstract = _draft_sections(inputs, language, first.labels_made)
     day = _day(study)
     words = {key.removeprefix("words."): text for key, text in sentences(language).items() if key.startswith("words.")}
     alone = "_single" if len(study.runs) == 1 else ""
@@ -67,10 +67,10 @@ def build_report(study: Study, analysis: Analysis, language: Language) -> Report
     )
 
 
-def _drafted(material: Material, language: Language, numbers_of: Labels) -> tuple[Draft, Any]:
+def _draft_sections(inputs: ReportInputs, language: Language, known_labels: Labels) -> tuple[Draft, Any]:
     """All sections in order; the abstract apart, which stands before them."""
-    draft = Draft(language, numbers_of)
-    abstract = front.abstract(draft, material)
+    draft = Draft(language, known_labels)
+    abstract = front.abstract(draft, inputs)
     for section in (
         front.introduction,
         front.related,
@@ -84,10 +84,10 @@ def _drafted(material: Material, language: Language, numbers_of: Labels) -> tupl
         conclusion.limits,
         conclusion.conclusion,
     ):
-        section(draft, material)
+        section(draft, inputs)
     appendix.references(draft)
-    appendix.all_runs(draft, material)
-    appendix.reproduction(draft, material)
+    appendix.all_runs(draft, inputs)
+    appendix.reproduction(draft, inputs)
     return draft, abstract
 
 

@@ -15,7 +15,7 @@ from squadron.reporting.analysis.cost import fit_of, fits, frontier
 from squadron.reporting.analysis.findings import COSTS, METRICS, Analysis, Cost
 from squadron.reporting.analysis.mistakes import mistakes
 from squadron.reporting.analysis.models import best_set
-from squadron.reporting.analysis.questions import Answered
+from squadron.reporting.analysis.questions import QuestionScores
 from squadron.reporting.analysis.spread import seed_spread
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.published import PUBLISHED
@@ -34,8 +34,8 @@ def varied_analysis(varied: Study) -> Analysis:
     return analyze_study(varied)
 
 
-def answered(values: dict[str, Any], codes: Any) -> Answered:
-    return Answered(codes, dict.fromkeys(METRICS, values), ())
+def question_scores(values: dict[str, Any], codes: Any) -> QuestionScores:
+    return QuestionScores(codes, dict.fromkeys(METRICS, values), ())
 
 
 def test_the_best_run_is_among_those_that_may_be_best(paper: Study) -> None:
@@ -48,7 +48,7 @@ def test_the_best_run_is_among_those_that_may_be_best(paper: Study) -> None:
         hardness = draw.normal(0, 0.2, 200)
         values = {run.name: 0.6 + hardness + draw.normal(0, 0.3, 200) for run in runs}
         values["run 7"] = values["run 7"] + 0.005
-        found = best_set(runs, answered(values, codes))
+        found = best_set(runs, question_scores(values, codes))
         assert found is not None
         held += "run 7" in found.names
         chosen += found.best == "run 7"
@@ -65,7 +65,7 @@ def test_a_clear_winner_stands_alone(paper: Study) -> None:
     values = {run.name: (draw.random(300) < 0.3).astype(float) for run in paper.runs[:6]}
     winner = paper.runs[3].name
     values[winner] = (draw.random(300) < 0.8).astype(float)
-    found = best_set(paper.runs[:6], answered(values, codes))
+    found = best_set(paper.runs[:6], question_scores(values, codes))
     assert found is not None
     assert (found.best, found.names, found.compared) == (winner, (winner,), 6)
     assert abs(found.optimism) < 0.3

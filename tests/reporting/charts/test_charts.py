@@ -15,7 +15,7 @@ from made_study import make_study
 from squadron.reporting import charts
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.charts.gallery import CHARTS, draw_all
+from squadron.reporting.charts.gallery import CHARTS, chart_specs
 from squadron.reporting.charts.rendering import to_png, to_svg
 from squadron.reporting.charts.theme import theme
 from squadron.reporting.charts.words import chart_words
@@ -36,12 +36,12 @@ MODULES = ("attention", "attention+mlp")
 
 @pytest.fixture(scope="module")
 def english(paper: Study, paper_analysis: Analysis) -> Specs:
-    return draw_all(paper, paper_analysis, chart_words("en"))
+    return chart_specs(paper, paper_analysis, chart_words("en"))
 
 
 @pytest.fixture(scope="module")
 def persian(paper: Study, paper_analysis: Analysis) -> Specs:
-    return draw_all(paper, paper_analysis, chart_words("fa"))
+    return chart_specs(paper, paper_analysis, chart_words("fa"))
 
 
 def written(svg: str) -> list[str]:
@@ -52,7 +52,7 @@ def written(svg: str) -> list[str]:
 def test_every_chart_is_drawn(english: Specs, varied_folder: Path) -> None:
     assert set(english) == set(CHARTS) - {"seeds", "train_size"}
     varied = read_study(varied_folder)
-    found = draw_all(varied, analyze_study(varied), chart_words("en"))
+    found = chart_specs(varied, analyze_study(varied), chart_words("en"))
     assert set(found) == set(CHARTS)
     for name in ("seeds", "train_size", "models"):
         assert to_svg(found[name]).startswith("<svg"), name
@@ -61,10 +61,10 @@ def test_every_chart_is_drawn(english: Specs, varied_folder: Path) -> None:
 
 def test_studies_with_little_have_few_charts(run_folder: Path, hostile_folder: Path) -> None:
     single, hostile = (read_study(folder) for folder in (run_folder, hostile_folder))
-    found = draw_all(single, analyze_study(single), chart_words("fa"))
+    found = chart_specs(single, analyze_study(single), chart_words("fa"))
     assert set(found) == {"models", "losses", "decodings", "kinds"}
     assert to_svg(found["losses"]).startswith("<svg")
-    for name, spec in draw_all(hostile, analyze_study(hostile), chart_words("en")).items():
+    for name, spec in chart_specs(hostile, analyze_study(hostile), chart_words("en")).items():
         assert "<script" not in to_svg(spec), name
 
 
@@ -114,7 +114,7 @@ def test_charts_fetch_nothing(english: Specs) -> None:
 def test_a_run_of_full_fine_tuning_has_its_name_in_persian(tmp_path: Path) -> None:
     """It has no modules, by which the others are coloured."""
     study = read_study(make_study(tmp_path / "s", ranks=(4,), rates=(1e-4,), modules=MODULES, full=True))
-    found = draw_all(study, analyze_study(study), chart_words("fa"))
+    found = chart_specs(study, analyze_study(study), chart_words("fa"))
     texts = written(to_svg(found["frontier"]))
     assert f"{EMBED}کامل" in texts
     assert not [text for text in texts if "[U+" in text]

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadron.reporting.document.text import (
-    around,
     clipped,
     direction,
     drawable,
     drawn_characters,
+    excerpt,
     is_drawn,
     visible,
 )
@@ -49,13 +49,13 @@ def test_ten_thousand_characters_are_cut() -> None:
 
 def test_a_context_is_cut_around_its_answer() -> None:
     context = "a " * 500 + "gold" + " b" * 500
-    before, middle, after = around(context, "gold")
+    before, middle, after = excerpt(context, "gold")
     assert (middle, before[:3], after[-3:]) == ("gold", "… a", "b …")
     assert before.endswith(" ")
     assert after.startswith(" ")
     assert len(before) + len(after) < 340
-    assert around("short text", "absent") == ("", "", "short text")
-    assert around("gold", "gold") == ("", "gold", "")
+    assert excerpt("short text", "absent") == ("", "", "short text")
+    assert excerpt("gold", "gold") == ("", "gold", "")
 
 
 def test_characters_without_a_glyph_are_written_out() -> None:

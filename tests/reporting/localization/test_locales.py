@@ -14,10 +14,10 @@ from fontTools.ttLib import TTFont
 from squadron.languages import LANGUAGES, Language
 from squadron.reporting.analysis.findings import COSTS, AxisVerdict, FitVerdict, Verdict
 from squadron.reporting.document.bibliography import SOURCES
-from squadron.reporting.document.blocks import Run
+from squadron.reporting.document.blocks import TextRun
 from squadron.reporting.document.formulas import SYMBOLS
 from squadron.reporting.localization.numbers import Numerals, western
-from squadron.reporting.localization.translate import Wording, sentences
+from squadron.reporting.localization.translate import Translator, sentences
 from squadron.reporting.published import PUBLISHED
 from squadron.runs.records import Lack
 from squadron.scoring.failures import KINDS
@@ -27,8 +27,8 @@ NUMBER = re.compile(r"(?<![A-Za-z0-9.-])\d[\d.,]*")
 NOT_SENTENCES = ("report.months", "label.letters")
 
 
-def wording(language: Language) -> Wording:
-    return Wording(language, sentences(language), Numerals(persian=language == "fa"), lambda _, name: name)
+def translator(language: Language) -> Translator:
+    return Translator(language, sentences(language), Numerals(persian=language == "fa"), lambda _, name: name)
 
 
 def marks(sentence: str) -> Counter[str]:
@@ -101,25 +101,25 @@ def test_the_font_has_every_character_of_the_persian_report() -> None:
 
 
 def test_values_are_never_read_for_marks() -> None:
-    say = wording("en")
+    say = translator("en")
     evil = "{run} [@squad] `code` *x* $r$ <b>"
-    runs = say("cost.cheapest", cost=(Run("time"),), run=Run(evil, "data"))
+    runs = say("cost.cheapest", cost=(TextRun("time"),), run=TextRun(evil, "data"))
     assert [run.text for run in runs if run.kind == "data"] == [evil]
     assert {run.kind for run in runs} == {"text", "data"}
 
 
 def test_english_within_persian_is_set_apart() -> None:
-    runs = wording("fa")("introduction.decoder")
+    runs = translator("fa")("introduction.decoder")
     assert [run.text for run in runs if run.kind == "foreign"] == ["GPT-2", "Answer"]
     assert [run.text for run in runs if run.kind == "cite"] == ["gpt2"]
-    english = wording("en")("introduction.decoder")
+    english = translator("en")("introduction.decoder")
     assert not [run for run in english if run.kind == "foreign"]
 
 
 def test_plurals_and_lists() -> None:
-    say = wording("en")
-    assert say.plain("missing.failed", count=1, names=(Run("a"),)).startswith("1 run failed")
-    assert say.plain("missing.failed", count=3, names=(Run("a"),)).startswith("3 runs failed")
-    assert "".join(run.text for run in say.join([(Run("a"),), (Run("b"),), (Run("c"),)])) == "a, b and c"
-    persian = wording("fa").join([(Run("a"),), (Run("b"),), (Run("c"),)])
+    say = translator("en")
+    assert say.plain("missing.failed", count=1, names=(TextRun("a"),)).startswith("1 run failed")
+    assert say.plain("missing.failed", count=3, names=(TextRun("a"),)).startswith("3 runs failed")
+    assert "".join(run.text for run in say.join([(TextRun("a"),), (TextRun("b"),), (TextRun("c"),)])) == "a, b and c"
+    persian = translator("fa").join([(TextRun("a"),), (TextRun("b"),), (TextRun("c"),)])
     assert "".join(run.text for run in persian) == "a، b و c"

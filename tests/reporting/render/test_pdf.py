@@ -15,7 +15,7 @@ import pytest
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.charts.rendering import to_svg
-from squadron.reporting.document.blocks import Paragraph, Report, Run
+from squadron.reporting.document.blocks import Report, TextBlock, TextRun
 from squadron.reporting.document.text import drawn_characters
 from squadron.reporting.localization.numbers import western
 from squadron.reporting.render.pdf import breakable, to_pdf
@@ -39,9 +39,9 @@ def page_texts(pdf: bytes) -> list[str]:
 
 def made_of(text: str) -> Report:
     """A report of one paragraph of data."""
-    title = (Run("Title"),)
+    title = (TextRun("Title"),)
     words = {"abstract": "Abstract", "contents": "Contents"}
-    blocks = (Paragraph((Run(text, "data"),)),)
+    blocks = (TextBlock((TextRun(text, "data"),)),)
     return Report("en", "ltr", title, title, title, datetime.date(2026, 1, 1), (), blocks, words)
 
 
@@ -84,7 +84,7 @@ def test_the_pages_tell_the_figures_of_the_report(persian: tuple[Report, bytes],
     numbers = {
         western(run.text)
         for block in (*report.abstract, *report.blocks)
-        if isinstance(block, Paragraph)
+        if isinstance(block, TextBlock)
         for run in block.runs
         if run.kind == "number" and re.fullmatch(r"[\d.,]+", western(run.text))
     }

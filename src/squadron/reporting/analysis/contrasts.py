@@ -1,10 +1,10 @@
-"""Is one level better than another? Differences over pairs of runs and over questions, both of which are samples.
+"""Test whether one level is better than another, with runs and questions both taken as samples.
 
-A difference between two levels of an axis is a mean over pairs of runs (which differ in that axis alone) and over
-questions (which come in paragraphs). It would be another with other questions, and another if the runs were trained
-again or at other values of the other axes. Both errors count: the interval joins the one over paragraphs with the one
-over pairs (:func:`joined_ends`), the test adds their variances. What the two share is counted twice, which errs on the
-side of finding nothing.
+The difference between two levels of an axis is a mean over pairs of runs (which differ in that axis only) and over
+questions (grouped in paragraphs). Other questions would change it, and so would training again or other values of the
+other axes. Both errors count: the interval combines the interval over paragraphs with the one over pairs
+(:func:`combined_interval`), and the test adds their variances. Variance that the two share is counted twice, which errs
+towards finding no difference.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Difference:
     pairs: int
 
 
-def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
+def mean_difference(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
     """The mean of ``values`` [pairs, n], differences of question scores; ``codes`` [n] number the paragraphs.
 
     The p-value is the larger of two: the t-test's with the variances of paragraphs and of pairs added, Satterthwaite's
     degrees of freedom; and that of the exact or sampled sign test over paragraphs, which holds for few of them.
 
-    Where few paragraphs carry the difference (:func:`_few_carry`), the interval over questions is the paired test's,
+    Where few paragraphs carry the difference (:func:`_rests_on_few`), the interval over questions is the paired test's,
     which is widened, and p-value and interval are made to agree: p is below 0.05 if and only if the interval leaves out
     0. The t-test's error is then no less than what the interval's reach towards 0 implies, as a standard error is read
     off an interval (Altman and Bland, 2011). And where p is not below 0.05, as the sign test alone may say, 0 is not
@@ -55,7 +55,7 @@ def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
     questions = values.mean(axis=0) / scale
     over_questions = paired_test(np.zeros_like(questions), questions, codes, permutations=PERMUTATIONS, seed=seed)
     mean = over_questions.difference
-    few = _few_carry(questions, codes, pairs=len(values))
+    few = _rests_on_few(questions, codes, pairs=len(values))
     if few or len(values) == 1:
         ends = [(over_questions.interval.low, over_questions.interval.high)]
     else:
@@ -68,8 +68,8 @@ def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
         reach = error * float(stdtrit(degrees, 1 - SIGNIFICANCE / 2))
         ends.append((mean - reach, mean + reach))
         errors.append((error, degrees))
-    low, high = joined_ends(mean, ends)
-    error, degrees_joined = joined_error(errors)
+    low, high = combined_interval(mean, ends)
+    error, degrees_joined = combined_error(errors)
     p_value = over_questions.p_value
     detectable = scale
     if degrees_joined > 0.0:
@@ -85,7 +85,7 @@ def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
     return Difference(scale * mean, scale * low, scale * high, p_value, scale * min(1.0, detectable), len(values))
 
 
-def _few_carry(values: Floats, codes: Codes, *, pairs: int) -> bool:
+def _rests_on_few(values: Floats, codes: Codes, *, pairs: int) -> bool:
     """Whether the mean of ``values`` [n] rests on so little that resampling paragraphs cannot tell its error.
 
     For one pair of runs that is a small sum: few questions differ. A mean over many pairs is small without being rare:
@@ -108,7 +108,7 @@ def clustered_error(values: Floats, codes: Codes) -> float:
     return math.sqrt(clusters / (clusters - 1) * float(np.sum(residuals**2))) / len(values)
 
 
-def joined_ends(mean: float, intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def combined_interval(mean: float, intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """One interval for a mean with several sources of error, each with an interval of its own.
 
     The distances to the mean add as squares, low and high ends apart (Zou and Donner's MOVER, 2008).
@@ -118,7 +118,7 @@ def joined_ends(mean: float, intervals: Sequence[tuple[float, float]]) -> tuple[
     return max(-1.0, low), min(1.0, high)
 
 
-def joined_error(errors: Sequence[tuple[float, int]]) -> tuple[float, float]:
+def combined_error(errors: Sequence[tuple[float, int]]) -> tuple[float, float]:
     """The standard error of a sum of independent errors, each with its degrees of freedom; Satterthwaite's for both.
 
     No error at all has the fewest degrees that any source has.
@@ -130,7 +130,7 @@ def joined_error(errors: Sequence[tuple[float, int]]) -> tuple[float, float]:
     return math.sqrt(variance), variance**2 / weights
 
 
-def as_contrast(found: Difference, contrast: Contrast) -> Contrast:
+def with_difference(found: Difference, contrast: Contrast) -> Contrast:
     """``contrast`` with the numbers of a difference, in points, and no verdict yet."""
     return replace(
         contrast,
@@ -143,16 +143,16 @@ def as_contrast(found: Difference, contrast: Contrast) -> Contrast:
     )
 
 
-def judged(contrasts: Sequence[Contrast]) -> list[Contrast]:
+def with_verdicts(contrasts: Sequence[Contrast]) -> list[Contrast]:
     """Contrasts with verdicts: all that were tested are one family, whose p-values Holm's correction adjusts.
 
     A verdict other than ``no_difference`` also needs an interval that leaves out 0.
     """
-    tested = [place for place, one in enumerate(contrasts) if one.p_value is not None]
-    adjusted = dict(zip(tested, holm([contrasts[place].p_value or 0.0 for place in tested]), strict=True))
+    tested = [index for index, one in enumerate(contrasts) if one.p_value is not None]
+    adjusted = dict(zip(tested, holm([contrasts[index].p_value or 0.0 for index in tested]), strict=True))
     return [
-        replace(one, adjusted=adjusted[place], verdict=_verdict(one, adjusted[place])) if place in adjusted else one
-        for place, one in enumerate(contrasts)
+        replace(one, adjusted=adjusted[index], verdict=_verdict(one, adjusted[index])) if index in adjusted else one
+        for index, one in enumerate(contrasts)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from squadron.reporting.analysis.effects import comparable, effect_axes, levels_of, setting
+from squadron.reporting.analysis.effects import comparable_runs, effect_axes, present_levels, setting
 from squadron.reporting.analysis.findings import (
     COSTS,
     BestSet,
@@ -39,7 +39,7 @@ def frontier(study: Study, best: BestSet | None) -> Frontier:
         ahead = tuple(
             cost
             for cost in costs
-            if not any(_beats(other, f1_other, costs[cost], f1, cost) for _, f1_other, other in drafts)
+            if not any(_dominates(other, f1_other, costs[cost], f1, cost) for _, f1_other, other in drafts)
         )
         score = study.score(run)
         assert score is not None, run.name
@@ -52,7 +52,7 @@ def frontier(study: Study, best: BestSet | None) -> Frontier:
     return Frontier(tuple(points), cheapest)
 
 
-def _beats(other: Mapping[Cost, float], other_f1: float, own_cost: float, own_f1: float, cost: Cost) -> bool:
+def _dominates(other: Mapping[Cost, float], other_f1: float, own_cost: float, own_f1: float, cost: Cost) -> bool:
     """Whether another run costs no more and scores no less, and is better in one of the two."""
     if cost not in other:
         return False
@@ -66,9 +66,9 @@ def fits(study: Study) -> Fits:
     found = tuple(fit_of(run) for run in runs)
     verdicts = {fit.run: fit.verdict for fit in found}
     by_axis = []
-    matched = [run for run in comparable(study) if run.name in verdicts]
+    matched = [run for run in comparable_runs(study) if run.name in verdicts]
     for axis in effect_axes(study):
-        for value in levels_of(matched, axis, study.axes[axis]):
+        for value in present_levels(matched, axis, study.axes[axis]):
             own = [verdicts[run.name] for run in matched if setting(run, axis) == value]
             by_axis.append(FitShare(axis, value, _counts(own)))
     return Fits(found, _counts(list(verdicts.values())), tuple(by_axis))

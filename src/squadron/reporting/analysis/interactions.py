@@ -17,9 +17,9 @@ from scipy.special import fdtrc
 
 from squadron.randomness import numpy_generator
 from squadron.reporting.analysis.contrasts import PERMUTATIONS, SIGNIFICANCE
-from squadron.reporting.analysis.effects import comparable, effect_axes, levels_of, setting
+from squadron.reporting.analysis.effects import comparable_runs, effect_axes, present_levels, setting
 from squadron.reporting.analysis.findings import METRICS, Interaction, Metric, VarianceShare
-from squadron.reporting.analysis.questions import Answered
+from squadron.reporting.analysis.questions import QuestionScores
 from squadron.runs.records import RunRecord, Study
 from squadron.scoring.intervals import Codes, Floats
 from squadron.scoring.paired import holm
@@ -39,7 +39,7 @@ def variance_shares(study: Study, metric: Metric) -> list[VarianceShare]:
     An axis is tested as what it adds to the other axes, a pair as what it adds to all axes and the other pairs (type
     II); in a whole grid the shares add up to at most 1.
     """
-    runs, axes = comparable(study), effect_axes(study)
+    runs, axes = comparable_runs(study), effect_axes(study)
     scores = [getattr(score, metric) for run in runs if (score := study.score(run)) is not None]
     if len(runs) < 3 or not axes:
         return []
@@ -72,35 +72,37 @@ def analysis_of_variance(scores: Floats, settings: dict[str, list[Any]]) -> list
 
 
 def interactions(
-    study: Study, answered: Answered | None, shares: dict[Metric, list[VarianceShare]]
+    study: Study, question_scores: QuestionScores | None, shares: dict[Metric, list[VarianceShare]]
 ) -> list[Interaction]:
     """Every pair of axes: their table of means, and whether they interact. The pairs of a metric are one family."""
     found: list[Interaction] = []
-    runs = [run for run in comparable(study) if answered is None or answered.has(run.name)]
+    runs = [run for run in comparable_runs(study) if question_scores is None or question_scores.has(run.name)]
     for metric in METRICS:
         drafts = []
         for share in shares[metric]:
             if len(share.axes) == 2:
                 first, second = share.axes
-                drafts.append(_draft(study, runs, (first, second), metric, answered, share.p_value))
-        tested = [place for place, one in enumerate(drafts) if one.p_value is not None]
-        for place, adjusted in zip(tested, holm([drafts[place].p_value or 0.0 for place in tested]), strict=True):
+                drafts.append(
+                    _untested_interaction(study, runs, (first, second), metric, question_scores, share.p_value)
+                )
+        tested = [index for index, one in enumerate(drafts) if one.p_value is not None]
+        for index, adjusted in zip(tested, holm([drafts[index].p_value or 0.0 for index in tested]), strict=True):
             verdict: Any = "interact" if adjusted < SIGNIFICANCE else "no_interaction"
-            drafts[place] = replace(drafts[place], adjusted=adjusted, verdict=verdict)
+            drafts[index] = replace(drafts[index], adjusted=adjusted, verdict=verdict)
         found += drafts
     return found
 
 
-def _draft(
+def _untested_interaction(
     study: Study,
     runs: Sequence[RunRecord],
     axes: tuple[str, str],
     metric: Metric,
-    answered: Answered | None,
+    question_scores: QuestionScores | None,
     over_runs: float | None,
 ) -> Interaction:
     first, second = axes
-    values = [levels_of(runs, axis, study.axes[axis]) for axis in axes]
+    values = [present_levels(runs, axis, study.axes[axis]) for axis in axes]
     groups: dict[tuple[Any, Any], list[RunRecord]] = {}
     for run in runs:
         groups.setdefault((setting(run, first), setting(run, second)), []).append(run)
@@ -111,16 +113,19 @@ def _draft(
             cells[key] = float(np.mean(scores))
     p_value = None
     whole = len(groups) == len(values[0]) * len(values[1])
-    if answered is not None and over_runs is not None and whole:
+    if question_scores is not None and over_runs is not None and whole:
         table = np.stack(
             [
                 np.stack(
-                    [np.mean([answered.values[metric][run.name] for run in groups[a, b]], axis=0) for b in values[1]]
+                    [
+                        np.mean([question_scores.values[metric][run.name] for run in groups[a, b]], axis=0)
+                        for b in values[1]
+                    ]
                 )
                 for a in values[0]
             ]
         )
-        p_value = max(over_runs, pattern_test(table, answered.codes))
+        p_value = max(over_runs, pattern_test(table, question_scores.codes))
     return Interaction(axes, metric, cells, p_value, None, "untested")
 
 

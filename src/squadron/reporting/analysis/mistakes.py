@@ -38,6 +38,6 @@ def mistakes(study: Study) -> Mistakes | None:
             )
         )
     kinds.sort(key=lambda one: (-one.questions, one.kind))
-    first, second = (kinds[place].questions if place < len(kinds) else 0 for place in (0, 1))
+    first, second = (kinds[index].questions if index < len(kinds) else 0 for index in (0, 1))
     p_value = min(1.0, 2.0 * float(bdtr(second, first + second, 0.5))) if first else 1.0
     return Mistakes(own.wrong, own.questions, tuple(kinds), first > second and p_value < SIGNIFICANCE)

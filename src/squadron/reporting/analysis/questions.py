@@ -21,7 +21,7 @@ from squadron.scoring.predictions import read_predictions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answered:
+class QuestionScores:
     """Scores (0 to 1) of models on the same n questions; ``codes`` [n] number their paragraphs.
 
     ``values`` holds, by metric and model, an array [n]. ``left_out`` are models without readable predictions for all of
@@ -58,7 +58,7 @@ def load_questions(study: Study, split: str) -> Dataset | None:
         return None
 
 
-def load_answered(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -> Answered | None:
+def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -> QuestionScores | None:
     """Score the predictions of models, each a name and the file that holds them.
 
     The questions are those that the first model answered (an evaluation may have been limited to some); models that
@@ -87,7 +87,9 @@ def load_answered(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -
         )
         exact[name], f1[name] = scores[:, 0], scores[:, 1]
     codes = cluster_codes([clusters[one] for one in ids], len(ids))
-    return Answered(codes, {"f1": f1, "exact_match": exact}, tuple(name for name, _ in models if name not in found))
+    return QuestionScores(
+        codes, {"f1": f1, "exact_match": exact}, tuple(name for name, _ in models if name not in found)
+    )
 
 
 def predictions_file(folder: Path, split: str, decoding: str) -> Path:

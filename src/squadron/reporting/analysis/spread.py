@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from squadron.reporting.analysis.effects import comparable, setting
+from squadron.reporting.analysis.effects import comparable_runs, setting
 from squadron.reporting.analysis.findings import Metric, SeedGroup, SeedSpread
 from squadron.runs.records import RunRecord, Study
 
@@ -18,7 +18,7 @@ def seed_spread(study: Study, metric: Metric = "f1") -> SeedSpread | None:
     """The spread of runs that differ in their seed alone, pooled over all groups of such; ``None`` without any."""
     axes = [axis for axis in study.axes if axis != "seed"]
     groups: dict[tuple[Any, ...], list[RunRecord]] = {}
-    for run in comparable(study):
+    for run in comparable_runs(study):
         groups.setdefault(tuple(setting(run, axis) for axis in axes), []).append(run)
     found = [_group(study, own, axes, metric) for own in groups.values() if len({run.seed for run in own}) > 1]
     if not found:

@@ -9,7 +9,7 @@ import altair as alt
 
 from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import COSTS, Analysis, ModelComparison
-from squadron.reporting.charts.parts import Row, finished, inline, score_axis
+from squadron.reporting.charts.parts import Row, finish, inline, score_axis
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
 from squadron.reporting.published import PUBLISHED
@@ -22,7 +22,7 @@ _UNIT = {"trainable_parameters": 1e3, "seconds": 1.0, "peak_memory_bytes": 2.0**
 _SHOWN_PUBLISHED = ("zero_shot", "lora", "full", "human", "study_base", "study_greedy")
 
 
-def shown_models(analysis: Analysis) -> ModelComparison:
+def charted_models(analysis: Analysis) -> ModelComparison:
     """Which of the comparisons is drawn: the test split's, which nothing was chosen by, unless it lacks a model."""
     return max(reversed(analysis.models), key=lambda one: len(one.models))
 
@@ -39,7 +39,7 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
             "high": model.score.f1_interval[1],
             "t": words.points(model.score.f1),
         }
-        for model in shown_models(analysis).models
+        for model in charted_models(analysis).models
     ]
     others = [
         {"n": words(f"published_{one.key}"), "m": one.f1, "t": words.points(one.f1)}
@@ -68,7 +68,7 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         panel(others, words("models_published"), own=False),
         spacing=14,
     )
-    return finished(chart, words("models"), theme(words))
+    return finish(chart, words("models"), theme(words))
 
 
 def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
@@ -99,7 +99,7 @@ def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, 
             base.mark_text(align="left", dx=5).encode(x=alt.X("high:Q"), text="t:N"),
         )
         panels.append(chart.properties(width=(WIDTH - 110) / 2, height=_BAR * len(rows)))
-    return finished(alt.hconcat(*panels, spacing=18), words("decodings"), theme(words))
+    return finish(alt.hconcat(*panels, spacing=18), words("decodings"), theme(words))
 
 
 def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
@@ -127,7 +127,7 @@ def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
         base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q").transform_filter("isValid(datum.low)"),
     )
     height = (12 * len(shown) + 8) * len(order)
-    return finished(chart.properties(width=WIDTH - 200, height=height), words("kinds"), theme(words))
+    return finish(chart.properties(width=WIDTH - 200, height=height), words("kinds"), theme(words))
 
 
 def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
@@ -189,7 +189,7 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
         panels.append(chart.properties(width=(WIDTH - 60) / len(present) - 18, height=200))
     if not panels:
         return None
-    return finished(alt.hconcat(*panels, spacing=16), words("frontier"), theme(words))
+    return finish(alt.hconcat(*panels, spacing=16), words("frontier"), theme(words))
 
 
 def _round_values(values: list[float]) -> list[float]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis
-from squadron.reporting.charts.parts import Row, finished, inline
+from squadron.reporting.charts.parts import Row, finish, inline
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
 from squadron.runs.records import RunRecord, Study
@@ -73,7 +73,7 @@ def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         .properties(width=(WIDTH - 80) / 2, height=210)
         .facet(column=alt.Column("side:N", title=None, sort=sides), data=inline(rows), spacing=18)
     )
-    return finished(chart, words("losses"), theme(words))
+    return finish(chart, words("losses"), theme(words))
 
 
 def _by_step(runs: list[RunRecord], words: ChartWords) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _by_step(runs: list[RunRecord], words: ChartWords) -> dict[str, Any]:
     base = alt.Chart(inline(rows)).encode(**encodings)
     held_out = base.transform_filter(alt.FieldEqualPredicate(field="side", equal=sides[1]))
     chart = alt.layer(base.mark_line(strokeWidth=1.8), held_out.mark_point(filled=True, size=45, opacity=1))
-    return finished(chart.properties(width=WIDTH - 70, height=230), words("losses"), theme(words))
+    return finish(chart.properties(width=WIDTH - 70, height=230), words("losses"), theme(words))
 
 
 def _smoothed(run: RunRecord) -> list[tuple[int, float]]:

@@ -25,7 +25,7 @@ def score_axis(words: ChartWords, metric: str, values: Sequence[float], *, zero:
     return {"title": words(metric), "scale": alt.Scale(domain=domain, nice=False, zero=zero)}
 
 
-def finished(chart: Any, title: str, settings: dict[str, Any]) -> dict[str, Any]:
+def finish(chart: Any, title: str, settings: dict[str, Any]) -> dict[str, Any]:
     """A chart as a specification, with its title and theme."""
     spec: dict[str, Any] = chart.properties(title=title).to_dict()
     spec["config"] = settings

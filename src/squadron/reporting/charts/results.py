@@ -7,9 +7,9 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from squadron.reporting.analysis.effects import comparable, levels_of, setting
+from squadron.reporting.analysis.effects import comparable_runs, present_levels, setting
 from squadron.reporting.analysis.findings import Analysis, Effect
-from squadron.reporting.charts.parts import Row, finished, inline, score_axis
+from squadron.reporting.charts.parts import Row, finish, inline, score_axis
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
 from squadron.runs.records import Study
@@ -23,9 +23,9 @@ _SIDES = {"best": "#3f8fd0", "shown": "#d1495b", "noise": "#8c959f"}
 
 def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
     """F1 by rank and learning rate, a panel for each set of modules; ``None`` where runs do not differ in both."""
-    runs = comparable(study)
-    ranks, rates = (levels_of(runs, axis, study.axes.get(axis, ())) for axis in ("rank", "lr"))
-    panels = levels_of(runs, "targets", study.axes.get("targets", ())) or [None]
+    runs = comparable_runs(study)
+    ranks, rates = (present_levels(runs, axis, study.axes.get(axis, ())) for axis in ("rank", "lr"))
+    panels = present_levels(runs, "targets", study.axes.get("targets", ())) or [None]
     if len(ranks) < 2 or len(rates) < 2 or len(panels) > _MOST_PANELS:
         return None
     rows: list[Row] = []
@@ -76,7 +76,7 @@ def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
     if panels != [None]:
         names = [words.data(str(panel)) for panel in panels]
         chart = layered.facet(column=alt.Column("p:N", title=None, sort=names), data=inline(rows), spacing=14)
-    return finished(chart, words("heatmap"), theme(words))
+    return finish(chart, words("heatmap"), theme(words))
 
 
 def main_effects(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
@@ -84,13 +84,13 @@ def main_effects(study: Study, analysis: Analysis, words: ChartWords) -> dict[st
     effects = [one for one in analysis.effects if one.metric == "f1"][:_MOST_PANELS]
     if not effects:
         return None
-    runs = comparable(study)
+    runs = comparable_runs(study)
     scores = [score.f1 for run in runs if (score := study.score(run)) is not None]
     ends = [end for effect in effects for level in effect.levels for end in level.interval]
     axis = score_axis(words, "f1", [*scores, *ends])
     width = (WIDTH - 60) / len(effects) - 20
     panels = [_effect(study, effect, words, axis, width, first=place == 0) for place, effect in enumerate(effects)]
-    return finished(alt.hconcat(*panels, spacing=16), words("effects"), theme(words))
+    return finish(alt.hconcat(*panels, spacing=16), words("effects"), theme(words))
 
 
 def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any], width: float, *, first: bool) -> Any:
@@ -107,7 +107,7 @@ def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any
     ]
     singles = [
         {"v": words.value(setting(run, effect.axis)), "m": score.f1, "run": words.data(run.name)}
-        for run in comparable(study)
+        for run in comparable_runs(study)
         if (score := study.score(run)) is not None
     ]
     order = [words.value(level.value) for level in effect.levels]
@@ -169,7 +169,7 @@ def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str
         points = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tips)
         chart = alt.layer(rule.encode(y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q"), points)
         charts.append(chart.properties(width=width, height=190))
-    return finished(alt.hconcat(*charts, spacing=16), words("differences"), theme(words))
+    return finish(alt.hconcat(*charts, spacing=16), words("differences"), theme(words))
 
 
 def train_size(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
@@ -190,7 +190,7 @@ def train_size(study: Study, analysis: Analysis, words: ChartWords) -> dict[str,
         base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2="high:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(y=alt.Y("m:Q", **axis)),
     )
-    return finished(chart.properties(width=WIDTH - 80, height=220), words("train_size"), theme(words))
+    return finish(chart.properties(width=WIDTH - 80, height=220), words("train_size"), theme(words))
 
 
 def seeds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
@@ -218,7 +218,7 @@ def seeds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
             size=alt.Size("k:O", title=None, scale=alt.Scale(domain=kinds, range=[35, 75])),
         )
     )
-    return finished(chart.properties(width=WIDTH - 190, height=20 * len(groups) + 10), words("seeds"), theme(words))
+    return finish(chart.properties(width=WIDTH - 190, height=20 * len(groups) + 10), words("seeds"), theme(words))
 
 
 def ranking(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
@@ -262,4 +262,4 @@ def ranking(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
         base.mark_rule(strokeWidth=1.6, opacity=0.7).encode(y=alt.Y("low:Q", **axis), y2="high:Q"),
         base.mark_point(filled=True, size=26, opacity=1).encode(y=alt.Y("m:Q", **axis)),
     )
-    return finished(chart.properties(width=WIDTH - 60, height=220), words("ranking"), theme(words))
+    return finish(chart.properties(width=WIDTH - 60, height=220), words("ranking"), theme(words))

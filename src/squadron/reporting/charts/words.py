@@ -31,12 +31,12 @@ class ChartWords:
 
     def __call__(self, key: str) -> str:
         """The chart's own word ``key``."""
-        return self._set(self.own[key])
+        return self._embedded(self.own[key])
 
     def name(self, table: str, key: str) -> str:
         """A name that the report has, too: of an axis, a kind of mistake, a strategy; the key where it has none."""
         found = self.shared.get(f"{table}.{key}")
-        return self.data(key) if found is None else self._set(found)
+        return self.data(key) if found is None else self._embedded(found)
 
     def data(self, text: str) -> str:
         """A label from data: as text, visible and not too long."""
@@ -67,7 +67,7 @@ class ChartWords:
         """The Vega expression of an axis' label in percent: its figure, laid out in the direction of the language."""
         return f"'{_EMBED}' + datum.label" if self.language == "fa" else "datum.label"
 
-    def _set(self, text: str) -> str:
+    def _embedded(self, text: str) -> str:
         mixed = self.language == "fa" and (direction(text) == "rtl" or any("\u0600" <= one <= "\u06ff" for one in text))
         return _EMBED + text if mixed else text
 

@@ -22,39 +22,39 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-RunKind = Literal[
+TextRunKind = Literal[
     "text", "foreign", "number", "code", "data", "strong", "emphasis", "math", "cite", "reference", "marked"
 ]
 Align = Literal["start", "end"]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TextRun:
     """A stretch of text of one kind. ``target`` is the anchor that a ``cite`` or ``reference`` leads to."""
 
     text: str
-    kind: RunKind = "text"
+    kind: TextRunKind = "text"
     target: str = ""
 
 
-Runs = tuple[Run, ...]
+RichText = tuple[TextRun, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
     """A section's title; ``level`` 1 is a section, 2 a part of it. ``number`` is written out, or empty."""
 
-    runs: Runs
+    runs: RichText
     level: int
     number: str
     anchor: str
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
+class TextBlock:
     """Running text. A ``missing`` one says what the study lacks, a ``note`` how to read what stands above."""
 
-    runs: Runs
+    runs: RichText
     role: Literal["body", "abstract", "missing", "note"] = "body"
 
 
@@ -62,7 +62,7 @@ class Paragraph:
 class Bullets:
     """A list of short statements."""
 
-    items: tuple[Runs, ...]
+    items: tuple[RichText, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Formula:
 class Cell:
     """A table's cell, and what it sorts by (``None`` sorts last)."""
 
-    runs: Runs
+    runs: RichText
     key: float | str | None = None
 
 
@@ -93,20 +93,20 @@ class Cell:
 class Column:
     """A table's column. Numbers stand at the end of their column, words at its start."""
 
-    runs: Runs
+    runs: RichText
     align: Align = "end"
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableBlock:
     """Columns, rows, and a caption that says what was measured on how many questions."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    caption: Runs
-    label: Runs
+    caption: RichText
+    label: RichText
     anchor: str
-    note: Runs = ()
+    note: RichText = ()
     highlighted: frozenset[int] = frozenset()
     published: frozenset[int] = frozenset()
     long: bool = False
@@ -121,22 +121,22 @@ class Figure:
     """A chart, as a Vega-Lite specification, with a caption and what it shows in words."""
 
     spec: dict[str, Any]
-    caption: Runs
-    label: Runs
+    caption: RichText
+    label: RichText
     anchor: str
     alternative: str
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ExampleBlock:
     """A question with its context and answers, as labelled lines. Each line is set in the direction of its own text."""
 
-    title: Runs
-    lines: tuple[tuple[Runs, Runs], ...]
+    title: RichText
+    lines: tuple[tuple[RichText, RichText], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Reference:
     """One entry of the references: always left to right."""
 
     number: str
@@ -149,10 +149,10 @@ class Source:
 class References:
     """The sources, in the order in which they are first cited."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[Reference, ...]
 
 
-Block = Heading | Paragraph | Bullets | Code | Formula | Table | Figure | Example | References
+Block = Heading | TextBlock | Bullets | Code | Formula | TableBlock | Figure | ExampleBlock | References
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +161,16 @@ class Report:
 
     language: Literal["en", "fa"]
     direction: Literal["ltr", "rtl"]
-    title: Runs
-    subtitle: Runs
-    date: Runs
+    title: RichText
+    subtitle: RichText
+    date: RichText
     day: datetime.date
-    abstract: tuple[Paragraph, ...]
+    abstract: tuple[TextBlock, ...]
     blocks: tuple[Block, ...]
     words: dict[str, str]
 
 
-def plain(runs: Sequence[Run]) -> str:
+def plain(runs: Sequence[TextRun]) -> str:
     """The text of runs, without their kinds."""
     return "".join(run.text for run in runs)
 
@@ -186,7 +186,7 @@ def _texts(block: Block) -> Iterator[str]:
     match block:
         case Heading():
             yield f"{block.number} {plain(block.runs)}"
-        case Paragraph():
+        case TextBlock():
             yield plain(block.runs)
         case Bullets():
             yield from map(plain, block.items)
@@ -194,14 +194,14 @@ def _texts(block: Block) -> Iterator[str]:
             yield block.text
         case Formula():
             yield block.number
-        case Table():
+        case TableBlock():
             yield f"{plain(block.label)} {plain(block.caption)}"
             yield from (plain(column.runs) for column in block.columns)
             yield from (plain(cell.runs) for row in block.rows for cell in row)
             yield plain(block.note)
         case Figure():
             yield f"{plain(block.label)} {plain(block.caption)}"
-        case Example():
+        case ExampleBlock():
             yield plain(block.title)
             for label, value in block.lines:
                 yield f"{plain(label)} {plain(value)}"

@@ -12,18 +12,18 @@ from squadron.reporting.document.blocks import (
     Cell,
     Code,
     Column,
-    Example,
+    ExampleBlock,
     Figure,
     Formula,
     Heading,
-    Paragraph,
-    Run,
-    Runs,
-    Table,
+    RichText,
+    TableBlock,
+    TextBlock,
+    TextRun,
 )
 from squadron.reporting.document.text import LONGEST_NAME, LONGEST_TEXT, clipped
 from squadron.reporting.localization.numbers import Numerals
-from squadron.reporting.localization.translate import Wording, sentences
+from squadron.reporting.localization.translate import Translator, sentences
 
 Labels = Mapping[tuple[str, str], str]
 """How text calls a table, figure, formula, section or source: by ``anchor`` or ``source`` and its name."""
@@ -39,14 +39,14 @@ class Draft:
     def __init__(self, language: Language, labels: Labels) -> None:
         self.blocks: list[Block] = []
         self.cited: list[str] = []
-        self.found: dict[tuple[str, str], str] = {}
+        self.labels_made: dict[tuple[str, str], str] = {}
         self._labels = labels
         self._counts = {"section": 0, "part": 0, "table": 0, "figure": 0, "formula": 0}
         self._appendix = False
         numerals = Numerals(persian=language == "fa")
-        self.say = Wording(language, sentences(language), numerals, self._number_of)
+        self.say = Translator(language, sentences(language), numerals, self._label_of)
 
-    def _number_of(self, kind: str, name: str) -> str:
+    def _label_of(self, kind: str, name: str) -> str:
         if kind == "source":
             if name not in self.cited:
                 self.cited.append(name)
@@ -62,15 +62,15 @@ class Draft:
             self._counts["section"] += 1
             self._counts["part"] = 0
             number = self._section_number()
-            self.found["anchor", name] = self.say.plain("label.section", number=number)
+            self.labels_made["anchor", name] = self.say.plain("label.section", number=number)
         self.blocks.append(Heading(self.say(f"title.{name}"), 1, number, name))
 
-    def part(self, name: str, title: Runs = ()) -> None:
+    def part(self, name: str, title: RichText = ()) -> None:
         """Begin a part of the section; its title is the one given, or the sentence ``title.NAME``."""
         self._counts["part"] += 1
         part = self.say.numerals.digits(str(self._counts["part"]))
         number = self.say.plain("label.part", section=self._section_number(), part=part)
-        self.found["anchor", name] = self.say.plain("label.section", number=number)
+        self.labels_made["anchor", name] = self.say.plain("label.section", number=number)
         self.blocks.append(Heading(title or self.say(f"title.{name}"), 2, number, name))
 
     def appendices(self) -> None:
@@ -86,25 +86,25 @@ class Draft:
 
     def paragraph(self, *keys: str, **values: Any) -> None:
         """A paragraph of one or more sentences."""
-        self.runs(self.sentences(*keys, **values))
+        self.add_text(self.sentences(*keys, **values))
 
-    def told(self, sentences: Sequence[Runs]) -> None:
+    def paragraph_of(self, sentences: Sequence[RichText]) -> None:
         """A paragraph of sentences that were chosen already."""
-        self.runs(joined(sentences))
+        self.add_text(join_sentences(sentences))
 
-    def runs(self, runs: Runs, role: Literal["body", "abstract", "missing", "note"] = "body") -> None:
+    def add_text(self, runs: RichText, role: Literal["body", "abstract", "missing", "note"] = "body") -> None:
         """A paragraph of what was put together already."""
-        self.blocks.append(Paragraph(runs, role))
+        self.blocks.append(TextBlock(runs, role))
 
     def note(self, key: str, **values: Any) -> None:
         """How to read what stands above."""
-        self.runs(self.say(key, **values), "note")
+        self.add_text(self.say(key, **values), "note")
 
     def missing(self, key: str, **values: Any) -> None:
         """Something that the study lacks, set apart so that nobody overlooks it."""
-        self.runs(self.say(key, **values), "missing")
+        self.add_text(self.say(key, **values), "missing")
 
-    def bullets(self, items: Iterable[Runs]) -> None:
+    def bullets(self, items: Iterable[RichText]) -> None:
         """A list of short statements."""
         self.blocks.append(Bullets(tuple(items)))
 
@@ -120,11 +120,11 @@ class Draft:
     def table(
         self,
         anchor: str,
-        caption: Runs,
+        caption: RichText,
         columns: Sequence[Column],
         rows: Sequence[Sequence[Cell]],
         *,
-        note: Runs = (),
+        note: RichText = (),
         highlighted: Iterable[int] = (),
         published: Iterable[int] = (),
         long: bool = False,
@@ -132,7 +132,7 @@ class Draft:
         """A table with its number."""
         label = self.say("label.caption", label=self._label("table", anchor))
         self.blocks.append(
-            Table(
+            TableBlock(
                 tuple(columns),
                 tuple(map(tuple, rows)),
                 caption,
@@ -145,34 +145,34 @@ class Draft:
             )
         )
 
-    def figure(self, anchor: str, spec: dict[str, Any], caption: Runs, alternative: str) -> None:
+    def figure(self, anchor: str, spec: dict[str, Any], caption: RichText, alternative: str) -> None:
         """A chart with its number."""
         label = self.say("label.caption", label=self._label("figure", anchor))
         self.blocks.append(Figure(spec, caption, label, anchor, alternative))
 
-    def example(self, title: Runs, lines: Iterable[tuple[Runs, Runs]]) -> None:
+    def example(self, title: RichText, lines: Iterable[tuple[RichText, RichText]]) -> None:
         """A question with its context and answers."""
-        self.blocks.append(Example(title, tuple(lines)))
+        self.blocks.append(ExampleBlock(title, tuple(lines)))
 
     # Words -----------------------------------------------------------------------------------------------------------
 
-    def sentences(self, *keys: str, **values: Any) -> Runs:
+    def sentences(self, *keys: str, **values: Any) -> RichText:
         """Several sentences as one stretch."""
-        return joined([self.say(key, **values) for key in keys])
+        return join_sentences([self.say(key, **values) for key in keys])
 
     def column(self, key: str, *, align: Literal["start", "end"] = "end") -> Column:
         """A table's column with the title ``column.KEY``."""
         return Column(self.say(f"column.{key}"), align)
 
-    def cell(self, value: float | None, style: str) -> Cell:
+    def number_cell(self, value: float | None, style: str) -> Cell:
         """A cell with a figure."""
         return Cell((self.say.number(value, style),), value)
 
-    def interval(self, ends: tuple[float, float]) -> Cell:
+    def interval_cell(self, ends: tuple[float, float]) -> Cell:
         """A cell with an interval in points."""
-        return Cell(self.say.span(*ends), ends[0])
+        return Cell(self.say.interval(*ends), ends[0])
 
-    def words(self, key: str, **values: Any) -> Cell:
+    def phrase_cell(self, key: str, **values: Any) -> Cell:
         """A cell with words of the report."""
         runs = self.say(key, **values)
         return Cell(runs, "".join(run.text for run in runs))
@@ -180,29 +180,29 @@ class Draft:
     def _next(self, kind: str, anchor: str) -> str:
         self._counts[kind] += 1
         number = self.say.numerals.digits(str(self._counts[kind]))
-        self.found["anchor", anchor] = self.say.plain(f"label.{kind}", number=number)
+        self.labels_made["anchor", anchor] = self.say.plain(f"label.{kind}", number=number)
         return number
 
     def _label(self, kind: str, anchor: str) -> str:
         self._next(kind, anchor)
-        return self.found["anchor", anchor]
+        return self.labels_made["anchor", anchor]
 
 
-def name(text: object) -> Run:
+def name(text: object) -> TextRun:
     """The name of a run, base or file, as data."""
-    return Run(clipped(str(text), LONGEST_NAME), "data")
+    return TextRun(clipped(str(text), LONGEST_NAME), "data")
 
 
-def quote(text: str, longest: int = LONGEST_TEXT) -> Run:
+def quote(text: str, longest: int = LONGEST_TEXT) -> TextRun:
     """A question or an answer, as data."""
-    return Run(clipped(text, longest), "data")
+    return TextRun(clipped(text, longest), "data")
 
 
-def text_cell(runs: Runs) -> Cell:
+def text_cell(runs: RichText) -> Cell:
     """A cell with words, sorted by them."""
     return Cell(runs, "".join(run.text for run in runs))
 
 
-def joined(sentences: Sequence[Runs]) -> Runs:
+def join_sentences(sentences: Sequence[RichText]) -> RichText:
     """Sentences one after the other."""
-    return tuple(run for place, one in enumerate(sentences) for run in (*((Run(" "),) if place else ()), *one))
+    return tuple(run for index, one in enumerate(sentences) for run in (*((TextRun(" "),) if index else ()), *one))

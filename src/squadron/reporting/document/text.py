@@ -10,12 +10,12 @@ LONGEST_NAME = 60
 """Characters of a run's or a base's name."""
 LONGEST_TEXT = 400
 """Characters of a question or an answer."""
-AROUND = 160
+EXCERPT_MARGIN = 160
 """Characters of a context on either side of where an answer stands."""
 
 _JOINERS = "\u200c\u200d"
 """Invisible, but letters of Persian and others need them."""
-_DRAWN = (
+_DRAWABLE = (
     (0x20, 0x7E),
     (0xA1, 0xAC),
     (0xAE, 0x2FF),
@@ -50,7 +50,7 @@ _DRAWN = (
     (0x2500, 0x257F),
 )
 """Characters, first to last, that the fonts of the PDF draw; a test sets every one of them."""
-_FIRST = [first for first, _ in _DRAWN]
+_FIRST = [first for first, _ in _DRAWABLE]
 
 
 def visible(text: str) -> str:
@@ -64,7 +64,7 @@ def visible(text: str) -> str:
         if character.isspace():
             shown.append(" ")
         elif unicodedata.category(character)[0] == "C" and character not in _JOINERS:
-            shown.append(written_out(character))
+            shown.append(code_point(character))
         else:
             shown.append(character)
     return " ".join("".join(shown).split())
@@ -77,33 +77,33 @@ def clipped(text: str, longest: int = LONGEST_TEXT) -> str:
     return shown if len(shown) <= longest and len(text) <= 4 * longest else shown[:longest].rstrip() + "…"
 
 
-def around(context: str, gold: str) -> tuple[str, str, str]:
+def excerpt(context: str, gold: str) -> tuple[str, str, str]:
     """A context before, at and after where ``gold`` stands in it, cut to what is near; at its start if nowhere."""
-    place = context.find(gold) if gold else -1
-    start, stop = (place, place + len(gold)) if place >= 0 else (0, 0)
-    before, after = context[max(0, start - AROUND) : start], context[stop : stop + AROUND]
-    before = ("… " if start > AROUND else "") + _edged(visible(before), before, at_end=True)
-    after = _edged(visible(after), after, at_end=False) + (" …" if len(context) > stop + AROUND else "")
+    index = context.find(gold) if gold else -1
+    start, stop = (index, index + len(gold)) if index >= 0 else (0, 0)
+    before, after = context[max(0, start - EXCERPT_MARGIN) : start], context[stop : stop + EXCERPT_MARGIN]
+    before = ("… " if start > EXCERPT_MARGIN else "") + _restore_space(visible(before), before, at_end=True)
+    after = _restore_space(visible(after), after, at_end=False) + (" …" if len(context) > stop + EXCERPT_MARGIN else "")
     return before, clipped(context[start:stop]), after
 
 
 def drawable(text: str) -> str:
     """Text with each character that the fonts of the PDF lack written out."""
-    return "".join(character if is_drawn(character) else written_out(character) for character in text)
+    return "".join(character if is_drawn(character) else code_point(character) for character in text)
 
 
 def is_drawn(character: str) -> bool:
     """Whether the fonts of the PDF have a glyph for a character."""
-    place = bisect.bisect(_FIRST, ord(character)) - 1
-    return place >= 0 and ord(character) <= _DRAWN[place][1]
+    index = bisect.bisect(_FIRST, ord(character)) - 1
+    return index >= 0 and ord(character) <= _DRAWABLE[index][1]
 
 
 def drawn_characters() -> str:
     """All characters that :func:`is_drawn` promises a glyph for."""
-    return "".join(chr(code) for first, last in _DRAWN for code in range(first, last + 1))
+    return "".join(chr(code) for first, last in _DRAWABLE for code in range(first, last + 1))
 
 
-def written_out(character: str) -> str:
+def code_point(character: str) -> str:
     """A character by its number."""
     return f"[U+{ord(character):04X}]"
 
@@ -119,7 +119,7 @@ def direction(text: str) -> Literal["ltr", "rtl"]:
     return "ltr"
 
 
-def _edged(shown: str, raw: str, *, at_end: bool) -> str:
+def _restore_space(shown: str, raw: str, *, at_end: bool) -> str:
     """Keep the space between a context's part and the answer, which tidying took."""
     if at_end:
         return shown + " " if raw[-1:].isspace() else shown

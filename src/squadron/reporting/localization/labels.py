@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from squadron.reporting.document.blocks import Run, Runs
+from squadron.reporting.document.blocks import RichText, TextRun
 from squadron.reporting.document.builder import Draft, name
 from squadron.reporting.document.text import LONGEST_NAME, clipped
 from squadron.runs.records import Study
@@ -16,21 +16,21 @@ _MOST_NAMES = 8
 """Runs that a sentence names before it counts the rest."""
 
 
-def axis(draft: Draft, key: str) -> Runs:
+def axis(draft: Draft, key: str) -> RichText:
     """An axis within a sentence."""
     if draft.say.has(f"axis.{key}"):
         return draft.say(f"axis.{key}")
     return draft.say("axis.other", axis=code(key))
 
 
-def larger(draft: Draft, key: str) -> Runs:
+def larger(draft: Draft, key: str) -> RichText:
     """A larger value of an axis, at the start of a sentence."""
     if draft.say.has(f"larger.{key}"):
         return draft.say(f"larger.{key}")
     return draft.say("larger.other", axis=axis(draft, key))
 
 
-def level(draft: Draft, key: str, value: Any) -> Runs:
+def level(draft: Draft, key: str, value: Any) -> RichText:
     """A value of an axis or option."""
     if isinstance(value, bool) or value is None:
         return (code(str(value).lower()),)
@@ -43,12 +43,12 @@ def level(draft: Draft, key: str, value: Any) -> Runs:
     return (code(str(value)),)
 
 
-def code(text: str) -> Run:
+def code(text: str) -> TextRun:
     """An option or a module by its own name."""
-    return Run(clipped(text, LONGEST_NAME), "code")
+    return TextRun(clipped(text, LONGEST_NAME), "code")
 
 
-def base(draft: Draft, study: Study) -> Runs:
+def base(draft: Draft, study: Study) -> RichText:
     """The base model."""
     known = PurePath(study.base.name).name
     if known in ("pocket", "gpt2"):
@@ -56,7 +56,7 @@ def base(draft: Draft, study: Study) -> Runs:
     return draft.say("base.other", name=name(known))
 
 
-def source(draft: Draft, study: Study) -> Runs:
+def source(draft: Draft, study: Study) -> RichText:
     """Where the questions come from."""
     known = PurePath(study.data.source or "?").name
     if known in ("pocket", "squad"):
@@ -64,30 +64,30 @@ def source(draft: Draft, study: Study) -> Runs:
     return draft.say("dataset.other", name=name(known))
 
 
-def split(draft: Draft, key: str) -> Runs:
+def split(draft: Draft, key: str) -> RichText:
     """A split of the data."""
     return draft.say(f"split_name.{key}") if draft.say.has(f"split_name.{key}") else (name(key),)
 
 
-def decoding(draft: Draft, key: str) -> Runs:
+def decoding(draft: Draft, key: str) -> RichText:
     """A decoding strategy."""
     return draft.say(f"decoding_name.{key}") if draft.say.has(f"decoding_name.{key}") else (name(key),)
 
 
-def status(draft: Draft, key: str) -> Runs:
+def status(draft: Draft, key: str) -> RichText:
     """What became of a run."""
     return draft.say(f"status.{key}") if draft.say.has(f"status.{key}") else (name(key),)
 
 
-def kind(draft: Draft, key: str, label: str) -> Runs:
+def kind(draft: Draft, key: str, label: str) -> RichText:
     """A kind of mistake."""
     return draft.say(f"kind.{key}") if draft.say.has(f"kind.{key}") else (name(label),)
 
 
-def names(draft: Draft, given: Sequence[str]) -> Runs:
+def names(draft: Draft, given: Sequence[str]) -> RichText:
     """Some runs by name; where they are many, the first of them and how many more."""
-    listed: list[Runs] = [(name(one),) for one in given[:_MOST_NAMES]]
+    listed: list[RichText] = [(name(one),) for one in given[:_MOST_NAMES]]
     if len(given) <= _MOST_NAMES:
         return draft.say.join(listed)
-    runs = [run for place, one in enumerate(listed) for run in (*(draft.say("list.comma") if place else ()), *one)]
-    return (*runs, Run(" "), *draft.say("missing.more", count=len(given) - _MOST_NAMES))
+    runs = [run for index, one in enumerate(listed) for run in (*(draft.say("list.comma") if index else ()), *one)]
+    return (*runs, TextRun(" "), *draft.say("missing.more", count=len(given) - _MOST_NAMES))

@@ -22,7 +22,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from squadron.languages import Language
-from squadron.reporting.document.blocks import Run, RunKind, Runs
+from squadron.reporting.document.blocks import RichText, TextRun, TextRunKind
 from squadron.reporting.document.formulas import SYMBOLS
 from squadron.reporting.localization.numbers import Numerals
 
@@ -36,13 +36,13 @@ _FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ .+&/'’-]+[A-Za-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """The sentences and figures of one language. ``number_of`` gives what an anchor or source is called in text."""
+class Translator:
+    """The sentences and figures of one language. ``label_of`` gives what an anchor or source is called in text."""
 
     language: Language
     sentences: Mapping[str, str]
     numerals: Numerals
-    number_of: Callable[[str, str], str]
+    label_of: Callable[[str, str], str]
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
@@ -53,33 +53,33 @@ class Wording:
         """Whether there is such a sentence."""
         return key in self.sentences
 
-    def __call__(self, key: str, **values: Any) -> Runs:
-        """The sentence ``key`` with its values. A value may be a number, text, a :class:`Run`, or several runs."""
+    def __call__(self, key: str, **values: Any) -> RichText:
+        """The sentence ``key`` with its values. A value may be a number, text, a :class:`TextRun`, or several runs."""
         return tuple(self._runs(self.sentences[key], values))
 
     def plain(self, key: str, **values: Any) -> str:
         """The sentence ``key`` as plain text, for where there are no runs: charts, buttons."""
         return "".join(run.text for run in self(key, **values))
 
-    def number(self, value: Any, kind: str) -> Run:
+    def number(self, value: Any, kind: str) -> TextRun:
         """A figure by itself, as a table's cell holds it."""
-        return Run(self.numerals.write(value, kind), "number")
+        return TextRun(self.numerals.write(value, kind), "number")
 
-    def span(self, low: float, high: float) -> Runs:
+    def interval(self, low: float, high: float) -> RichText:
         """An interval's two ends, in points."""
         return self("number.interval", low=low, high=high)
 
-    def join(self, items: Sequence[Runs]) -> Runs:
+    def join(self, items: Sequence[RichText]) -> RichText:
         """Several things in a row: with commas, and a word before the last."""
-        joined: list[Run] = []
-        for place, item in enumerate(items):
-            if place:
-                joined += self("list.last" if place == len(items) - 1 else "list.comma")
+        joined: list[TextRun] = []
+        for index, item in enumerate(items):
+            if index:
+                joined += self("list.last" if index == len(items) - 1 else "list.comma")
             joined += item
         return tuple(joined)
 
-    def _runs(self, sentence: str, values: Mapping[str, Any]) -> list[Run]:
-        runs: list[Run] = []
+    def _runs(self, sentence: str, values: Mapping[str, Any]) -> list[TextRun]:
+        runs: list[TextRun] = []
         end = 0
         for mark in _MARK.finditer(sentence):
             runs += self._words(sentence[end : mark.start()])
@@ -90,47 +90,47 @@ class Wording:
                 case "name":
                     runs += self._value(values[held], mark["format"])
                 case "cite":
-                    runs.append(Run(self.number_of("source", held), "cite", held))
+                    runs.append(TextRun(self.label_of("source", held), "cite", held))
                 case "reference":
-                    runs.append(Run(self.number_of("anchor", held), "reference", held))
+                    runs.append(TextRun(self.label_of("anchor", held), "reference", held))
                 case "math":
                     assert held in SYMBOLS, held
-                    runs.append(Run(held, "math"))
+                    runs.append(TextRun(held, "math"))
                 case "code":
-                    runs.append(Run(held, "code"))
+                    runs.append(TextRun(held, "code"))
                 case "strong" | "emphasis":
-                    stressed: RunKind = "strong" if kind == "strong" else "emphasis"
+                    stressed: TextRunKind = "strong" if kind == "strong" else "emphasis"
                     inner = self._runs(held, values)
-                    runs += [Run(one.text, stressed) if one.kind == "text" else one for one in inner]
+                    runs += [TextRun(one.text, stressed) if one.kind == "text" else one for one in inner]
                 case _:
                     raise AssertionError(kind)
         return runs + self._words(sentence[end:])
 
-    def _words(self, text: str) -> list[Run]:
+    def _words(self, text: str) -> list[TextRun]:
         """Text of the language itself; in a right-to-left one, with its Latin words set apart."""
         if not text:
             return []
         if self.direction == "ltr":
-            return [Run(text)]
-        runs: list[Run] = []
+            return [TextRun(text)]
+        runs: list[TextRun] = []
         end = 0
         for found in _FOREIGN.finditer(text):
             if found.start() > end:
-                runs.append(Run(text[end : found.start()]))
-            runs.append(Run(found[0], "foreign"))
+                runs.append(TextRun(text[end : found.start()]))
+            runs.append(TextRun(found[0], "foreign"))
             end = found.end()
-        return [*runs, Run(text[end:])] if end < len(text) else runs
+        return [*runs, TextRun(text[end:])] if end < len(text) else runs
 
-    def _value(self, value: Any, style: str | None) -> Sequence[Run]:
+    def _value(self, value: Any, style: str | None) -> Sequence[TextRun]:
         if style is not None and "|" in style:
             one, more = style.split("|")
             return self._words(one if value == 1 else more)
-        if isinstance(value, Run):
+        if isinstance(value, TextRun):
             return [value]
         if isinstance(value, tuple):
             return value
         if style is not None:
-            return [Run(self.numerals.write(value, style), "number")]
+            return [TextRun(self.numerals.write(value, style), "number")]
         assert isinstance(value, str), (value, style)
         return self._words(value)
 

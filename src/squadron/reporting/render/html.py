@@ -40,7 +40,7 @@ def to_html(report: Report) -> str:
     )
     config, light, dark = chart_colours(report.language)
     figures = [block for block in report.blocks if isinstance(block, Figure)]
-    specs = {figure.anchor: _compiled({**figure.spec, "config": config}) for figure in figures}
+    specs = {figure.anchor: _to_vega({**figure.spec, "config": config}) for figure in figures}
     library = _script(javascript() if specs else "")
     own = _script(_file("report.js"))
     return environment.get_template("report.html").render(
@@ -48,7 +48,7 @@ def to_html(report: Report) -> str:
         style=Markup(_style(report, light, dark)),
         library=library,
         script=own,
-        charts=Markup(_inert({"specs": specs, "words": report.words})),
+        charts=Markup(_script_json({"specs": specs, "words": report.words})),
         policy=_policy(library, own),
         formulas={name: Markup(one.mathml) for name, one in FORMULAS.items()},
         symbols={name: Markup(one.mathml) for name, one in SYMBOLS.items()},
@@ -67,25 +67,25 @@ def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], d
     values: dict[str, dict[str, str]] = {"light": {}, "dark": {}}
     named: dict[tuple[str, str], str] = {}
 
-    def joined(one: Any, other: Any) -> Any:
+    def merge(one: Any, other: Any) -> Any:
         if isinstance(one, dict):
-            return {key: joined(value, other[key]) for key, value in one.items()}
+            return {key: merge(value, other[key]) for key, value in one.items()}
         if isinstance(one, list):
-            return [joined(*pair) for pair in zip(one, other, strict=True)]
+            return [merge(*pair) for pair in zip(one, other, strict=True)]
         if one == other:
             return one
         variable = named.setdefault((one, other), f"--chart-{len(named)}")
         values["light"][variable], values["dark"][variable] = one, other
         return f"var({variable})"
 
-    config = joined(light, dark)
+    config = merge(light, dark)
     if language == "en":
         config["font"] = _ENGLISH_FONT
     # The page names and describes its figures itself.
     return {**config, "aria": False}, values["light"], values["dark"]
 
 
-def _compiled(spec: dict[str, Any]) -> dict[str, Any]:
+def _to_vega(spec: dict[str, Any]) -> dict[str, Any]:
     """A chart as Vega, which a browser draws without more ado; the compiler's advice is for who makes charts."""
     import vl_convert
 
@@ -117,7 +117,7 @@ def _script(text: str) -> Markup:
     return Markup(re.sub(r"<(?=/script|!--)", r"\\x3c", text, flags=re.IGNORECASE))
 
 
-def _inert(value: Any) -> str:
+def _script_json(value: Any) -> str:
     """JSON in which nothing can end the element that holds it."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     for character in "<>&\u2028\u2029":

@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from importlib.resources import as_file, files
 from typing import Any
 
-from squadron.reporting.document.blocks import Figure, Report, Run
+from squadron.reporting.document.blocks import Figure, Report, TextRun
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
 from squadron.reporting.document.text import direction, drawable
 
@@ -30,7 +30,7 @@ def to_pdf(report: Report, draw: Callable[[dict[str, Any]], str], *, standards: 
     content: dict[str, bytes] = {
         "main": package.joinpath("templates", "report.typ").read_bytes(),
         "formulas.typ": _formulas().encode(),
-        "report.json": json.dumps(_plain(report), ensure_ascii=False).encode(),
+        "report.json": json.dumps(_to_plain(report), ensure_ascii=False).encode(),
         **{f"{figure.anchor}.svg": draw(figure.spec).encode() for figure in figures},
     }
     with as_file(package.joinpath("fonts")) as fonts:
@@ -57,21 +57,21 @@ def _formulas() -> str:
     return "\n".join(lines)
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     """Blocks as plain dictionaries, each with its ``type``; charts, which lie beside them, left out."""
-    if isinstance(value, Run):
+    if isinstance(value, TextRun):
         held = value.text if value.kind == "math" else breakable(drawable(value.text))
         return {"text": held, "kind": value.kind, "target": value.target, "direction": direction(value.text)}
     if is_dataclass(value) and not isinstance(value, type):
         skipped = {"spec"} if isinstance(value, Figure) else set()
-        named = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in skipped}
+        named = {one.name: _to_plain(getattr(value, one.name)) for one in fields(value) if one.name not in skipped}
         return {"type": type(value).__name__, **named}
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _to_plain(one) for key, one in value.items()}
     if isinstance(value, (frozenset, set)):
         return sorted(value)
     if isinstance(value, (tuple, list)):
-        return [_plain(one) for one in value]
+        return [_to_plain(one) for one in value]
     if isinstance(value, str):
         return drawable(value)
     return value if isinstance(value, (int, float, bool, type(None))) else str(value)

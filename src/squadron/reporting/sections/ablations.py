@@ -5,73 +5,73 @@ from __future__ import annotations
 from typing import Any
 
 from squadron.reporting.analysis.findings import Contrast, Effect, SeedSpread
-from squadron.reporting.document.blocks import Cell, Runs
-from squadron.reporting.document.builder import Draft, joined, text_cell
+from squadron.reporting.document.blocks import Cell, RichText
+from squadron.reporting.document.builder import Draft, join_sentences, text_cell
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.material import Material, chart, tested
+from squadron.reporting.sections.common import ReportInputs, chart, tested
 
 _PARTS = {"rank": "rank", "lr": "lr", "targets": "modules", "train_size": "train_size"}
 _SHOWN = ("higher", "lower")
 _LEAST_SHARE = 0.005
 
 
-def ablations(draft: Draft, material: Material) -> None:
+def ablations(draft: Draft, inputs: ReportInputs) -> None:
     """Rank, learning rate, modules and whatever else varies."""
-    analysis = material.analysis
+    analysis = inputs.analysis
     axes = list(dict.fromkeys(effect.axis for effect in analysis.effects))
     if not axes:
         return
     draft.section("ablations")
     draft.paragraph("effect.how")
-    chart(draft, material, "main_effects")
+    chart(draft, inputs, "main_effects")
     for axis in axes:
         f1, em = analysis.effect(axis), analysis.effect(axis, "exact_match")
         if f1 is None:
             continue
         draft.part(_PARTS.get(axis, f"axis-{axis}"), () if axis in _PARTS else labels.axis(draft, axis))
-        _effect(draft, material, f1, em)
+        _effect(draft, inputs, f1, em)
     if analysis.interactions:
         draft.part("interactions")
-        _interactions(draft, material)
+        _interactions(draft, inputs)
     if analysis.seeds is not None:
         draft.part("seeds")
-        _seeds(draft, material, analysis.seeds)
+        _seeds(draft, inputs, analysis.seeds)
 
 
-def _effect(draft: Draft, material: Material, f1: Effect, em: Effect | None) -> None:
+def _effect(draft: Draft, inputs: ReportInputs, f1: Effect, em: Effect | None) -> None:
     """One axis: the verdict, the evidence for it, the means and the differences."""
     axis = labels.axis(draft, f1.axis)
-    draft.runs(effect_sentences(draft, f1, em))
+    draft.add_text(effect_sentences(draft, f1, em))
     if f1.tied:
         draft.paragraph("effect.tied", tied=draft.say.join([labels.axis(draft, one) for one in f1.tied]))
     if not f1.balanced:
         draft.paragraph("effect.unbalanced")
     if any(one.verdict != "untested" and not one.covers_training for one in f1.contrasts):
         draft.paragraph("effect.one_pair")
-    where = {"questions": material.questions, "split": labels.split(draft, material.study.split)}
+    where = {"questions": inputs.questions, "split": labels.split(draft, inputs.study.split)}
     means = {level.value: level for level in em.levels} if em else {}
     rows = []
     for level in f1.levels:
         other = means.get(level.value)
-        exact = [draft.cell(other.mean, "points"), draft.interval(other.interval)] if other else []
-        row = [text_cell(labels.level(draft, f1.axis, level.value)), draft.cell(level.runs, "count"), *exact]
-        rows.append([*row, draft.cell(level.mean, "points"), draft.interval(level.interval)])
+        exact = [draft.number_cell(other.mean, "points"), draft.interval_cell(other.interval)] if other else []
+        row = [text_cell(labels.level(draft, f1.axis, level.value)), draft.number_cell(level.runs, "count"), *exact]
+        rows.append([*row, draft.number_cell(level.mean, "points"), draft.interval_cell(level.interval)])
     columns = [draft.column("level", align="start"), draft.column("runs")]
     columns += [draft.column(key) for key in ("exact_match", "interval", "f1", "interval")][0 if means else 2 :]
-    best = [place for place, level in enumerate(f1.levels) if level.value == f1.best]
+    best = [index for index, level in enumerate(f1.levels) if level.value == f1.best]
     draft.table(f"means-{f1.axis}", draft.say("effect.caption", axis=axis, **where), columns, rows, highlighted=best)
     if f1.axis == "train_size":
-        chart(draft, material, "train_size")
+        chart(draft, inputs, "train_size")
     _contrasts(draft, f1, draft.say("effect.caption_contrasts", axis=axis, **where))
 
 
-def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> Runs:
+def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> RichText:
     """What the tests say of an axis, and no more."""
     say, axis = draft.say, f1.axis
     ranked = sorted(f1.levels, key=lambda one: one.mean)
     worst, best = ranked[0], ranked[-1]
     named = {"best": labels.level(draft, axis, best.value), "worst": labels.level(draft, axis, worst.value)}
-    told: list[Runs] = [
+    told: list[RichText] = [
         say(
             f"effect.{f1.verdict}",
             axis=labels.axis(draft, axis),
@@ -96,7 +96,7 @@ def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> Runs:
             told.append(say("effect.detectable", detectable=max(seen)))
     if em is not None and f1.verdict != "untested":
         told.append(say("effect.em_same" if em.verdict == f1.verdict else f"effect.em_{em.verdict}"))
-    return joined(told)
+    return join_sentences(told)
 
 
 def _evidence(effect: Effect) -> Contrast | None:
@@ -106,37 +106,39 @@ def _evidence(effect: Effect) -> Contrast | None:
     return min(effect.shown, key=lambda one: (one.adjusted or 0.0, -abs(one.difference)), default=None)
 
 
-def _contrasts(draft: Draft, effect: Effect, caption: Runs) -> None:
+def _contrasts(draft: Draft, effect: Effect, caption: RichText) -> None:
     """Every pair of values with its difference and verdict."""
     rows = []
     for one in effect.contrasts:
         ends = _ends(draft, effect.axis, one)
         pair = (*ends["first"], *draft.say("effect.to"), *ends["second"])
-        tests = [draft.cell(one.detectable, "points"), draft.cell(one.adjusted, "p")]
-        verdict = draft.words(f"effect.verdict_{one.verdict}")
-        rows.append([text_cell(pair), draft.cell(one.difference, "signed"), _interval(draft, one), *tests, verdict])
+        tests = [draft.number_cell(one.detectable, "points"), draft.number_cell(one.adjusted, "p")]
+        verdict = draft.phrase_cell(f"effect.verdict_{one.verdict}")
+        rows.append(
+            [text_cell(pair), draft.number_cell(one.difference, "signed"), _interval(draft, one), *tests, verdict]
+        )
     columns = [draft.column("compared", align="start")]
     columns += [draft.column(key) for key in ("difference", "interval", "detectable", "p_value")]
-    shown = [place for place, one in enumerate(effect.contrasts) if one.verdict in _SHOWN]
+    shown = [index for index, one in enumerate(effect.contrasts) if one.verdict in _SHOWN]
     columns.append(draft.column("verdict", align="start"))
     draft.table(f"pairs-{effect.axis}", caption, columns, rows, highlighted=shown)
 
 
 def _interval(draft: Draft, contrast: Contrast) -> Cell:
     if contrast.interval is None:
-        return draft.cell(None, "points")
+        return draft.number_cell(None, "points")
     low, high = contrast.interval
     return Cell(draft.say("number.signed_interval", low=low, high=high), low)
 
 
-def _ends(draft: Draft, axis: str, contrast: Contrast) -> dict[str, Runs]:
+def _ends(draft: Draft, axis: str, contrast: Contrast) -> dict[str, RichText]:
     first, second = (labels.level(draft, axis, value) for value in (contrast.first, contrast.second))
     return {"first": first, "second": second}
 
 
-def _interactions(draft: Draft, material: Material) -> None:
+def _interactions(draft: Draft, inputs: ReportInputs) -> None:
     """Whether what one option is worth depends on another."""
-    analysis = material.analysis
+    analysis = inputs.analysis
     told = []
     for one in analysis.interactions:
         if one.metric != "f1":
@@ -147,14 +149,14 @@ def _interactions(draft: Draft, material: Material) -> None:
     shares = [one for one in analysis.variance.get("f1", ()) if one.share >= _LEAST_SHARE]
     if shares:
         told.append(draft.say("interaction.variance", shares=draft.say.join([_share(draft, one) for one in shares])))
-    draft.told(told)
+    draft.paragraph_of(told)
     paired = next((one.paired for one in analysis.detectable if one.metric == "f1"), None)
-    chart(draft, material, "heatmap")
-    if "heatmap" in material.charts and paired is not None:
+    chart(draft, inputs, "heatmap")
+    if "heatmap" in inputs.charts and paired is not None:
         draft.note("interaction.cells", detectable=paired)
 
 
-def _share(draft: Draft, one: Any) -> Runs:
+def _share(draft: Draft, one: Any) -> RichText:
     """The part of the variance that goes with one axis, or with two together."""
     if len(one.axes) == 1:
         return draft.say("interaction.variance_part", share=one.share, axis=labels.axis(draft, one.axes[0]))
@@ -162,7 +164,7 @@ def _share(draft: Draft, one: Any) -> Runs:
     return draft.say("interaction.variance_pair", share=one.share, first=first, second=second)
 
 
-def _seeds(draft: Draft, material: Material, seeds: SeedSpread) -> None:
+def _seeds(draft: Draft, inputs: ReportInputs, seeds: SeedSpread) -> None:
     """How far runs move by their seed alone."""
     spread = {"groups": len(seeds.groups), "deviation": seeds.deviation, "noticeable": seeds.noticeable}
     draft.paragraph("seeds.spread", **spread)
@@ -173,9 +175,9 @@ def _seeds(draft: Draft, material: Material, seeds: SeedSpread) -> None:
             for axis, value in group.changes.items()
         ]
         own = [
-            draft.cell(len(group.values), "count"),
-            draft.cell(group.mean, "points"),
-            draft.cell(group.deviation, "points2"),
+            draft.number_cell(len(group.values), "count"),
+            draft.number_cell(group.mean, "points"),
+            draft.number_cell(group.deviation, "points2"),
         ]
         rows.append([text_cell(draft.say.join(changes)), *own])
     columns = [
@@ -185,4 +187,4 @@ def _seeds(draft: Draft, material: Material, seeds: SeedSpread) -> None:
         draft.column("deviation"),
     ]
     draft.table("seeds-table", draft.say("seeds.caption"), columns, rows, long=True)
-    chart(draft, material, "seeds")
+    chart(draft, inputs, "seeds")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from squadron.reporting.analysis.findings import Contrast, Mistakes
-from squadron.reporting.document.blocks import Run, Runs
+from squadron.reporting.document.blocks import RichText, TextRun
 from squadron.reporting.document.builder import Draft, name, quote, text_cell
-from squadron.reporting.document.text import around
+from squadron.reporting.document.text import excerpt
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.material import Material, chart, score_cells, score_columns
+from squadron.reporting.sections.common import ReportInputs, chart, score_cells, score_columns
 from squadron.runs.records import FailureExample
 
 _EXAMPLES = 5
@@ -15,10 +15,10 @@ _EXAMPLES = 5
 _SAMPLED = ("top-k", "nucleus", "temperature")
 
 
-def decoding(draft: Draft, material: Material) -> None:
+def decoding(draft: Draft, inputs: ReportInputs) -> None:
     """The best run's strategies on the same questions."""
     draft.section("decoding")
-    found = material.analysis.decodings
+    found = inputs.analysis.decodings
     if found is None or len(found.scores) < 2:
         draft.missing("missing.decodings")
         return
@@ -26,8 +26,8 @@ def decoding(draft: Draft, material: Material) -> None:
     draft.paragraph("decoding.lead", run=name(found.run), count=len(found.scores), **where)
     rows = []
     for score in found.scores:
-        shares = [draft.cell(score.in_context_share, "percent"), draft.cell(score.eos_rate, "percent")]
-        count = draft.cell(score.questions, "count")
+        shares = [draft.number_cell(score.in_context_share, "percent"), draft.number_cell(score.eos_rate, "percent")]
+        count = draft.number_cell(score.questions, "count")
         rows.append([text_cell(labels.decoding(draft, score.decoding)), *score_cells(draft, score), count, *shares])
     columns = [draft.column("decoding", align="start"), *score_columns(draft)]
     columns += [draft.column(key) for key in ("questions", "in_context", "eos")]
@@ -40,10 +40,10 @@ def decoding(draft: Draft, material: Material) -> None:
             draft.paragraph(f"decoding.{key}", reference=reference, items=draft.say.join(items))
     if any(score.decoding in _SAMPLED for score in found.scores):
         draft.paragraph("decoding.sampled")
-    chart(draft, material, "decodings")
+    chart(draft, inputs, "decodings")
 
 
-def _item(draft: Draft, contrast: Contrast) -> Runs:
+def _item(draft: Draft, contrast: Contrast) -> RichText:
     """A strategy with its difference from the reference."""
     values = {"decoding": labels.decoding(draft, str(contrast.second)), "difference": contrast.difference}
     if contrast.interval is None:
@@ -52,10 +52,10 @@ def _item(draft: Draft, contrast: Contrast) -> Runs:
     return draft.say("decoding.item", interval=draft.say("number.signed_interval", low=low, high=high), **values)
 
 
-def failures(draft: Draft, material: Material) -> None:
+def failures(draft: Draft, inputs: ReportInputs) -> None:
     """Kinds of mistake, counted, and examples of them."""
     draft.section("failures")
-    found, mistakes = material.study.failures, material.analysis.mistakes
+    found, mistakes = inputs.study.failures, inputs.analysis.mistakes
     if found is None or mistakes is None:
         draft.missing("missing.failures")
         return
@@ -64,7 +64,7 @@ def failures(draft: Draft, material: Material) -> None:
         draft.paragraph("failures.none", **where)
         return
     draft.part("kinds")
-    _kinds(draft, material, mistakes, wrong=found.wrong, **where)
+    _kinds(draft, inputs, mistakes, wrong=found.wrong, **where)
     draft.part("examples")
     draft.paragraph("failures.examples")
     for one in mistakes.kinds[:_EXAMPLES]:
@@ -72,16 +72,18 @@ def failures(draft: Draft, material: Material) -> None:
             _example(draft, example, labels.kind(draft, one.kind, one.label))
 
 
-def _kinds(draft: Draft, material: Material, mistakes: Mistakes, **where: object) -> None:
+def _kinds(draft: Draft, inputs: ReportInputs, mistakes: Mistakes, **where: object) -> None:
     draft.paragraph("failures.lead", **where)
     kinds = [one for one in mistakes.kinds if one.questions]
     rows = []
     compared = any(one.base_share is not None for one in mistakes.kinds)
     for one in kinds:
-        means = draft.words(f"kind_means.{one.kind}") if draft.say.has(f"kind_means.{one.kind}") else text_cell(())
+        means = (
+            draft.phrase_cell(f"kind_means.{one.kind}") if draft.say.has(f"kind_means.{one.kind}") else text_cell(())
+        )
         ends = draft.say("number.share_interval", low=one.interval[0], high=one.interval[1])
-        own = [draft.cell(one.questions, "count"), draft.cell(one.share, "percent"), text_cell(ends)]
-        own += [draft.cell(one.base_share, "percent")] if compared else []
+        own = [draft.number_cell(one.questions, "count"), draft.number_cell(one.share, "percent"), text_cell(ends)]
+        own += [draft.number_cell(one.base_share, "percent")] if compared else []
         rows.append([text_cell(labels.kind(draft, one.kind, one.label)), means, *own])
     columns = [draft.column("kind", align="start"), draft.column("kind_means", align="start")]
     columns += [draft.column(key) for key in ("wrong", "share", "interval")]
@@ -97,19 +99,19 @@ def _kinds(draft: Draft, material: Material, mistakes: Mistakes, **where: object
         draft.paragraph("mistakes.level", kind=commonest, second=second, **share)
     if first.base_share is not None:
         draft.paragraph("mistakes.base", share=first.base_share)
-    chart(draft, material, "kinds", "" if compared else "kinds_alone")
+    chart(draft, inputs, "kinds", "" if compared else "kinds_alone")
 
 
-def _example(draft: Draft, example: FailureExample, title: Runs) -> None:
+def _example(draft: Draft, example: FailureExample, title: RichText) -> None:
     """A wrong answer with its question and the part of its context around the accepted answer."""
     gold = next((one for one in example.golds if one), "")
-    before, middle, after = around(example.context, gold)
-    context = [Run(before, "data"), *([Run(middle, "marked")] if middle else []), Run(after, "data")]
+    before, middle, after = excerpt(example.context, gold)
+    context = [TextRun(before, "data"), *([TextRun(middle, "marked")] if middle else []), TextRun(after, "data")]
     # A language's own comma and "and" would read as parts of the answers, and turn the order of those with figures.
     accepted = tuple(
         run
-        for place, one in enumerate(dict.fromkeys(example.golds))
-        for run in (*((Run(" | ", "data"),) if place else ()), quote(one))
+        for index, one in enumerate(dict.fromkeys(example.golds))
+        for run in (*((TextRun(" | ", "data"),) if index else ()), quote(one))
     )
     answered = (quote(example.prediction),) if example.prediction.strip() else draft.say("failures.nothing")
     draft.example(

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from squadron.reporting.analysis.findings import Effect
-from squadron.reporting.document.blocks import Runs
+from squadron.reporting.document.blocks import RichText
 from squadron.reporting.document.builder import Draft, name
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.material import Material
+from squadron.reporting.sections.common import ReportInputs
 from squadron.runs.records import Missing
 
 
-def limits(draft: Draft, material: Material) -> None:
+def limits(draft: Draft, inputs: ReportInputs) -> None:
     """What all this does not show, and what the folder lacks."""
     draft.section("limits")
-    draft.bullets(_limits(draft, material))
+    draft.bullets(_limits(draft, inputs))
     draft.part("missing")
-    lacking = [_lack(draft, one) for one in material.study.missing]
+    lacking = [_lack(draft, one) for one in inputs.study.missing]
     if lacking:
         draft.bullets(lacking)
     else:
         draft.paragraph("missing.none")
 
 
-def _limits(draft: Draft, material: Material) -> Iterator[Runs]:
-    study, analysis, say = material.study, material.analysis, draft.say
+def _limits(draft: Draft, inputs: ReportInputs) -> Iterator[RichText]:
+    study, analysis, say = inputs.study, inputs.analysis, draft.say
     paired = next((one for one in analysis.detectable if one.metric == "f1" and one.paired is not None), None)
     if paired is not None:
         split = labels.split(draft, study.split)
@@ -39,7 +39,7 @@ def _limits(draft: Draft, material: Material) -> Iterator[Runs]:
                 best = labels.level(draft, effect.axis, effect.best)
                 axis = labels.axis(draft, effect.axis)
                 yield say("limits.edge", axis=axis, best=best, end=say(ends[effect.best]))
-    yield say("limits.pocket" if material.is_pocket else "limits.not_squad")
+    yield say("limits.pocket" if inputs.is_pocket else "limits.not_squad")
     if study.failures is not None:
         yield say("limits.rules")
     if any(run.seconds for run in study.runs):
@@ -48,36 +48,36 @@ def _limits(draft: Draft, material: Material) -> Iterator[Runs]:
         yield say("limits.published")
 
 
-def _lack(draft: Draft, one: Missing) -> Runs:
+def _lack(draft: Draft, one: Missing) -> RichText:
     """One thing that the study lacks; the runs that it concerns by name."""
     values = {"count": len(one.names), "names": labels.names(draft, one.names)} if one.names else {}
     return draft.say(f"missing.{one.what}", **values)
 
 
-def conclusion(draft: Draft, material: Material) -> None:
+def conclusion(draft: Draft, inputs: ReportInputs) -> None:
     """What remains, in a few sentences."""
-    study, say = material.study, draft.say
+    study, say = inputs.study, draft.say
     draft.section("conclusion")
     best = study.best
     score = study.score(best) if best else None
     if best is None or score is None:
         draft.paragraph("conclusion.nothing")
         return
-    f1 = {"f1": score.f1, "f1_interval": say.span(*score.f1_interval)}
+    f1 = {"f1": score.f1, "f1_interval": say.interval(*score.f1_interval)}
     alone = "_single" if len(study.scored) == 1 else ""
     told = [say(f"conclusion.best{alone}", scored=len(study.scored), questions=score.questions, **f1)]
-    told += verdicts(draft, material)
-    found, frontier = material.analysis.best, material.analysis.frontier
+    told += verdicts(draft, inputs)
+    found, frontier = inputs.analysis.best, inputs.analysis.frontier
     if found is not None and len(found.names) > 1 and "trainable_parameters" in frontier.cheapest:
         cheapest = name(frontier.cheapest["trainable_parameters"])
         told.append(say("conclusion.cheapest", count=len(found.names), run=cheapest))
-    draft.told(told)
+    draft.paragraph_of(told)
     draft.paragraph("conclusion.scope", base=labels.base(draft, study), source=labels.source(draft, study))
 
 
-def verdicts(draft: Draft, material: Material) -> list[Runs]:
+def verdicts(draft: Draft, inputs: ReportInputs) -> list[RichText]:
     """What the tests say, a sentence each: against the base, and of every axis."""
-    analysis, study = material.analysis, material.study
+    analysis, study = inputs.analysis, inputs.study
     told = []
     comparison = next((one for one in analysis.models if one.split == study.split), None)
     contrast = comparison.contrast("f1", "baseline", "best") if comparison else None
@@ -87,7 +87,7 @@ def verdicts(draft: Draft, material: Material) -> list[Runs]:
     return told
 
 
-def _axis_verdict(draft: Draft, effect: Effect) -> Runs:
+def _axis_verdict(draft: Draft, effect: Effect) -> RichText:
     return draft.say(
         f"conclusion.axis_{effect.verdict}",
         axis=labels.axis(draft, effect.axis),

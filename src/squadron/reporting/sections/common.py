@@ -12,14 +12,14 @@ from squadron.reporting.document.builder import Draft, name
 from squadron.reporting.localization import labels
 from squadron.runs.records import RunRecord, Score, Study
 
-GRID = 75
+STUDY_RUNS = 75
 """Runs of the student study."""
-FEW = 5
+STUDY_QUESTIONS = 5
 """Questions on which the student study reports."""
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class ReportInputs:
     """A study, what was found in it, and the charts that could be made, by name."""
 
     study: Study
@@ -37,13 +37,13 @@ class Material:
         return self.study.base.name == "pocket"
 
 
-def chart(draft: Draft, material: Material, name: str, sentence: str = "", **values: Any) -> None:
+def chart(draft: Draft, inputs: ReportInputs, name: str, sentence: str = "", **values: Any) -> None:
     """The chart ``name``, where there is one, with its caption and alternative text; its title would say it twice.
 
     ``sentence`` names the caption where it is not the chart's own.
     """
-    if name in material.charts:
-        spec = {key: value for key, value in material.charts[name].items() if key != "title"}
+    if name in inputs.charts:
+        spec = {key: value for key, value in inputs.charts[name].items() if key != "title"}
         caption = f"chart.{sentence or name}"
         alternative = draft.say.plain(f"{caption}_alternative", **values)
         draft.figure(f"chart-{name}", spec, draft.say(caption, **values), alternative)
@@ -57,12 +57,12 @@ def score_columns(draft: Draft) -> list[Column]:
 def score_cells(draft: Draft, score: Score | None) -> list[Cell]:
     """EM and F1, each with its interval; dashes where there is no score."""
     if score is None:
-        return [draft.cell(None, "points")] * 4
+        return [draft.number_cell(None, "points")] * 4
     return [
-        draft.cell(score.exact_match, "points"),
-        draft.interval(score.exact_match_interval),
-        draft.cell(score.f1, "points"),
-        draft.interval(score.f1_interval),
+        draft.number_cell(score.exact_match, "points"),
+        draft.interval_cell(score.exact_match_interval),
+        draft.number_cell(score.f1, "points"),
+        draft.interval_cell(score.f1_interval),
     ]
 
 
@@ -74,8 +74,8 @@ def setting_columns(draft: Draft) -> list[Column]:
 def setting_cells(draft: Draft, run: RunRecord) -> list[Cell]:
     """A run's rank, learning rate and modules."""
     modules = run.modules
-    named = Cell((labels.code(modules),), modules) if modules else draft.cell(None, "plain")
-    return [draft.cell(run.rank, "plain"), draft.cell(run.lr, "rate"), named]
+    named = Cell((labels.code(modules),), modules) if modules else draft.number_cell(None, "plain")
+    return [draft.number_cell(run.rank, "plain"), draft.number_cell(run.lr, "rate"), named]
 
 
 def name_cell(text: str) -> Cell:

@@ -1,4 +1,4 @@
-"""The kinds of wrong answers: each rule with an example and a near miss, every wrong answer, real questions."""
+"""Kinds of wrong answers: an example and a near miss for each rule, all wrong answers, and real questions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CONTEXT = (
 
 
 def record(prediction: str, *golds: str, **changes: object) -> AnswerRecord:
-    """A question about the context with these golds, answered like this."""
+    """Return a record of a question about the context with these golds and this prediction."""
     plain = AnswerRecord("q", "Who won?", CONTEXT, golds, prediction, 3, True, -1.0, False, CONTEXT)
     return replace(plain, **changes)  # type: ignore[arg-type]
 
@@ -92,13 +92,13 @@ def kind_of(one: AnswerRecord, version: Version = "1.1") -> Kind | None:
         ("Broncos", "Denver Broncos", "too_short"),
         ("October 16", "October 16, 2012", "too_short"),
         ("Johann Lessing", "Johann Gerhard Lessing", "too_short"),
-        ("of", "Duke of York", "wrong_place"),  # a filler alone is no part
+        ("of", "Duke of York", "wrong_place"),  # a filler alone is not a part
         ("$1.2", "$1.2 million", "too_short"),
         ("judges", "a small number of well-known judges from 15 clubs found the owner guilty", "wrong_place"),
         # Wrong boundaries.
         ("Johann Gerhard", "Gerhard Lessing", "wrong_boundaries"),
         ("Panthers 24–10", "champion Carolina Panthers", "wrong_boundaries"),
-        ("Lessing Johann", "Gerhard Lessing", "not_in_context"),  # these do not meet in the context
+        ("Lessing Johann", "Gerhard Lessing", "not_in_context"),  # these do not overlap in the context
         # Other entity of the same type.
         ("Carolina Panthers", "Denver Broncos", "same_type"),
         ("Von Miller", "the Duke of York", "same_type"),
@@ -137,27 +137,27 @@ def test_a_gold_that_was_cut_off_is_a_truncated_context() -> None:
     assert kind_of(cut) == "truncated_context"
     assert kind_of(replace(cut, prediction="")) == "truncated_context"
     assert kind_of(replace(cut, stopped=False)) == "truncated_context"
-    assert kind_of(replace(cut, prediction="von-miller")) == "wording"  # a lucky guess is right all the same
+    assert kind_of(replace(cut, prediction="von-miller")) == "wording"  # a lucky guess still counts as right
     # Near misses: seen after all, another gold seen, in no part of the context, not cut.
     assert kind_of(replace(cut, visible_context=f"{seen} Von Miller")) == "same_type"
     assert kind_of(replace(cut, golds=("Von Miller", "Denver Broncos"))) == "same_type"
     assert kind_of(replace(cut, golds=("Tom Brady",))) == "same_type"
     assert kind_of(replace(cut, truncated=False)) == "same_type"
-    # Half of the gold seen is not seen.
+    # A half-visible gold counts as not seen.
     assert kind_of(replace(cut, visible_context=f"{seen} Linebacker Von Mil")) == "truncated_context"
 
 
-def test_an_answer_without_end_never_stopped() -> None:
+def test_an_answer_without_eos_never_stopped() -> None:
     endless = record("Denver Broncos Denver Broncos Denver", "Denver Broncos", tokens=16, stopped=False)
     assert kind_of(endless) == "never_stopped"
     assert kind_of(replace(endless, stopped=True)) == "too_long"
     assert kind_of(replace(endless, prediction=" ")) == "never_stopped"
-    assert kind_of(replace(endless, prediction="", tokens=0)) == "empty"  # a question that could not be asked
+    assert kind_of(replace(endless, prediction="", tokens=0)) == "empty"  # a question that left no room for an answer
     assert kind_of(replace(endless, prediction="Denver Broncos")) is None
     assert kind_of(replace(endless, prediction="the Bronco Denver")) == "wording"
 
 
-def test_v2_answers_where_there_is_none() -> None:
+def test_v2_answers_to_unanswerable_questions() -> None:
     assert kind_of(record("the radio"), "2.0") == "answered_unanswerable"
     assert kind_of(record("the radio", ""), "2.0") == "answered_unanswerable"
     assert kind_of(record(""), "2.0") is None
@@ -166,12 +166,12 @@ def test_v2_answers_where_there_is_none() -> None:
         classify(record("the radio"))
 
 
-def test_any_gold_gives_the_kind() -> None:
+def test_any_gold_may_give_the_kind() -> None:
     assert kind_of(record("Broncos", "missed", "Denver Broncos")) == "too_short"
     assert kind_of(record("seven", "natural grass", "24")) == "same_type"
 
 
-def test_the_question_tells_years_from_counts() -> None:
+def test_the_question_distinguishes_years_from_counts() -> None:
     context = f"{CONTEXT} Of 1200 fans 350 came."
     asked = record("350", "1200", context=context, question="How many fans were there?")
     assert kind_of(asked) == "same_type"
@@ -248,7 +248,7 @@ RECORDS = st.builds(
 
 @FIXED
 @given(RECORDS, st.sampled_from(["1.1", "2.0"]))
-def test_every_wrong_answer_has_one_kind_and_no_right_one(one: AnswerRecord, version: Version) -> None:
+def test_exactly_the_wrong_answers_have_a_kind(one: AnswerRecord, version: Version) -> None:
     found = classify(one, version=version)
     if exact_match(one.prediction, one.golds, version=version):
         assert found is None
@@ -280,7 +280,7 @@ def by_dimension(analysis: FailureAnalysis) -> dict[str, list[dict[str, Any]]]:
 
 
 def some_records() -> list[AnswerRecord]:
-    """Five right, thirty of another entity, three empty, one cut."""
+    """Return records: five right, thirty with another entity, three empty, one truncated."""
     golds = ("Denver Broncos",)
     rows = [record("Denver Broncos", *golds, question_id=f"right-{i}") for i in range(5)]
     rows += [record("Carolina Panthers", *golds, question_id=f"other-{i:02}") for i in range(30)]
@@ -319,7 +319,7 @@ def test_the_table_of_questions_without_answers() -> None:
     assert rows["truncation", "cut, no answer"] == 1
 
 
-def test_where_an_answer_starts_is_taken_or_searched() -> None:
+def test_the_start_of_an_answer_is_given_or_searched() -> None:
     def position(one: AnswerRecord) -> str:
         [row] = by_dimension(analyze_failures([one]))["answer_position"]
         return str(row["value"])
@@ -331,7 +331,7 @@ def test_where_an_answer_starts_is_taken_or_searched() -> None:
     assert position(record("x", "Tom Brady")) == "not found"
 
 
-def test_samples_hold_some_of_each_kind() -> None:
+def test_samples_cover_each_kind() -> None:
     failures = analyze_failures(some_records()).failures
     drawn = sample_failures(failures)
     assert {kind: len(found) for kind, found in drawn.items()} == {"truncated_context": 1, "empty": 3, "same_type": 20}
@@ -344,7 +344,7 @@ def test_samples_hold_some_of_each_kind() -> None:
         sample_failures(failures, per_kind=0)
 
 
-def test_one_file_tells_all(tmp_path: Path) -> None:
+def test_the_file_holds_the_whole_analysis(tmp_path: Path) -> None:
     path = tmp_path / "failures" / "greedy.json"
     analysis = write_failures(path, some_records(), per_kind=2, about={"run": "r4", "decoding": "greedy"})
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -360,14 +360,14 @@ def test_one_file_tells_all(tmp_path: Path) -> None:
     assert content["failures"][0]["reason"] == "name for name 'Denver Broncos'"
 
 
-def test_a_run_without_failures_is_told_too(tmp_path: Path) -> None:
+def test_a_run_without_failures_is_written(tmp_path: Path) -> None:
     write_failures(tmp_path / "f.json", [record("Denver Broncos", "Denver Broncos", log_probability=None)])
     content = json.loads((tmp_path / "f.json").read_text())
     assert (content["wrong"], content["failures"], content["samples"], content["calibration"]) == (0, [], {}, None)
     assert {row["share"] for row in content["kinds"]} == {0}
 
 
-def test_what_cannot_be_analyzed_is_an_error(tmp_path: Path) -> None:
+def test_invalid_records_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no answers"):
         analyze_failures([])
     with pytest.raises(DataError, match="'q': answered 2 times"):
@@ -377,7 +377,7 @@ def test_what_cannot_be_analyzed_is_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "f.json").exists()
 
 
-def test_the_doc_tells_every_kind_in_order_and_every_value() -> None:
+def test_the_doc_lists_every_kind_in_order_and_every_value() -> None:
     text = DOC.read_text(encoding="utf-8")
     section = text[text.index("## The kinds") : text.index("## Types")]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(KINDS)
@@ -385,7 +385,7 @@ def test_the_doc_tells_every_kind_in_order_and_every_value() -> None:
         assert dimension == "all" or f"| `{dimension}` |" in text
 
 
-def test_the_doc_tells_every_type_with_true_examples() -> None:
+def test_the_doc_lists_every_type_with_true_examples() -> None:
     text = DOC.read_text(encoding="utf-8")
     section = text[text.index("## Types") : text.index("## Rates")]
     rows = re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", section, re.MULTILINE)
@@ -401,7 +401,7 @@ def squad(shared_squad: Path) -> Dataset:
 
 
 def asked(dataset: Dataset) -> Iterator[tuple[AnswerRecord, Paragraph, Question]]:
-    """Every question as a record that says nothing yet."""
+    """Yield every question as a record with an empty prediction."""
     for paragraph, question in dataset.questions():
         golds = tuple(answer.text for answer in question.answers)
         place = question.answers[0].start
@@ -441,7 +441,7 @@ def test_half_a_real_gold_is_too_short(squad: Dataset) -> None:
     assert kinds["wording"] < 0.03 * len(analysis.failures)
 
 
-def test_a_real_gold_with_more_around_it_is_too_long(squad: Dataset) -> None:
+def test_a_real_gold_with_text_around_it_is_too_long(squad: Dataset) -> None:
     records = []
     for one, _, question in asked(squad):
         stop = question.answers[0].start + len(question.answers[0].text)
@@ -481,14 +481,14 @@ def test_answers_of_other_real_paragraphs_are_not_in_the_context(squad: Dataset)
     assert analysis.kinds()["not_in_context"] > 0.85 * len(analysis.failures)
 
 
-def test_real_contexts_that_are_cut_before_the_answer(squad: Dataset) -> None:
+def test_real_contexts_cut_before_the_answer_are_truncated(squad: Dataset) -> None:
     records = []
     for one, _, question in asked(squad):
         seen = one.context[: min(answer.start for answer in question.answers)]
         records.append(replace(one, prediction="I do not know that", truncated=True, visible_context=seen))
     analysis = analyze_failures(records)
     cut = analysis.kinds()["truncated_context"]
-    assert cut > 0.8 * len(records)  # the others have a gold that stands earlier, too
+    assert cut > 0.8 * len(records)  # the others also have a gold earlier in the context
     rows = {row["value"]: row["questions"] for row in analysis.table if row["dimension"] == "truncation"}
     assert rows["cut, answer not seen"] == len(records) - rows["cut, answer seen"]
     assert cut >= 0.99 * rows["cut, answer not seen"]

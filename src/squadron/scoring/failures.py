@@ -1,7 +1,7 @@
-"""Why answers are wrong: each one that exact match counts as wrong gets exactly one kind, by rules in a fixed order.
+"""Failure analysis: each answer that exact match counts as wrong gets exactly one kind, by rules in a fixed order.
 
-The rules read text alone and are cheap guesses; ``docs/failures.md`` tells each with an example, and the file that
-:func:`write_failures` makes holds a sample of each kind, with contexts and reasons, for a person to check.
+The rules are heuristics on the text; ``docs/failures.md`` explains each with an example, and the file that
+:func:`write_failures` writes holds a sample of each kind, with contexts and reasons, for a person to check.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ KINDS: dict[Kind, str] = {
     "not_in_context": "Not in the context",
     "wrong_place": "Wrong place in the context",
 }
-"""Every kind with its name for tables, in the order in which the rules are tried."""
+"""Label of each kind, in the order in which the rules are tried."""
 
 WORDING_F1 = 0.88
-"""F1 over strong words from which an answer is right up to wording: 4 words of 5 are."""
+"""The least F1 over strong words of an answer that is right up to wording: 4 words of 5."""
 PART_SHARE = 0.2
-"""The least share of a gold's words that count which an answer that is too short has."""
+"""The least share of a gold's content words in an answer that is too short."""
 COPIED_WORDS = 8
-"""The shortest run of the context, in words, that counts as copied."""
+"""The least number of consecutive words of the context that counts as copied."""
 
 _NEGATIONS = frozenset(["not", "no", "never", "none", "without", "non", "neither", "nor", "cannot"])
 _WH = re.compile(r"\b(how (?:many|much)|how|who|whom|whose|what|which|when|where|why)\b")
@@ -83,7 +83,7 @@ _LEADING_WH = re.compile(rf"(?:(?:{_PREPOSITION}) )?{_WH.pattern}")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A wrong answer: its kind, why it has it, its F1 (0 to 1), and what a person needs to check it."""
+    """A wrong answer: its kind, the reason for it, its F1 (0 to 1), and the texts that a person needs to check it."""
 
     question_id: str
     kind: Kind
@@ -95,7 +95,7 @@ class Failure:
     context: str
 
     def to_json(self, *, context: bool = True) -> dict[str, Any]:
-        """A plain dictionary for JSON, with its context or without."""
+        """Return a plain dictionary for JSON, with or without the context."""
         record = {**asdict(self), "golds": list(self.golds)}
         return record if context else {name: record[name] for name in record if name != "context"}
 
@@ -105,7 +105,7 @@ class FailureAnalysis:
     """The wrong answers among ``questions``, in their order, and a table of rates.
 
     A row of ``table`` has ``dimension``, ``value``, ``questions``, ``exact_match``, ``f1`` (points), their 95 %
-    intervals ``[low, high]`` by context, and ``kinds``: every kind with its number of wrong answers.
+    intervals ``[low, high]`` clustered by context, and ``kinds``: the number of wrong answers of every kind.
     """
 
     version: Version
@@ -114,15 +114,15 @@ class FailureAnalysis:
     table: tuple[dict[str, Any], ...]
 
     def kinds(self) -> dict[Kind, int]:
-        """How many wrong answers each kind has, in the order of :data:`KINDS`."""
+        """Count the wrong answers of each kind, in the order of :data:`KINDS`."""
         counts = Counter(failure.kind for failure in self.failures)
         return {kind: counts[kind] for kind in KINDS}
 
 
 def classify(record: AnswerRecord, *, version: Version = "1.1") -> tuple[Kind, str] | None:
-    """The kind of a wrong answer and the reason for it; ``None`` where exact match counts the answer as right.
+    """Return the kind of a wrong answer and the reason for it; ``None`` if exact match counts the answer as right.
 
-    Raises :class:`squadron.errors.DataError` for v1.1 without gold answers.
+    Raises :class:`squadron.errors.DataError` if ``version`` is v1.1 and there are no gold answers.
     """
     if answer_scores(record.prediction, record.golds, version=version)[0]:
         return None
@@ -130,13 +130,14 @@ def classify(record: AnswerRecord, *, version: Version = "1.1") -> tuple[Kind, s
     for kind, rule in _RULES.items():
         if reason := rule(record, golds):
             return kind, reason
-    raise AssertionError(record)  # the last rule holds for all
+    raise AssertionError(record)  # the last rule always applies
 
 
 def analyze_failures(records: Sequence[AnswerRecord], *, version: Version = "1.1", seed: int = 0) -> FailureAnalysis:
-    """Give every wrong answer its kind, and count kinds by what questions and contexts are like.
+    """Classify every wrong answer, and count kinds by properties of questions and contexts.
 
-    Raises :class:`DataError` for no records, two with one id, an answer that is no text, or v1.1 without golds.
+    Raises :class:`DataError` if there are no records, two have the same id, an answer is not text, or ``version`` is
+    v1.1 and a question has no golds.
     """
     if not records:
         raise DataError("no answers to analyze; evaluate at least one question")
@@ -178,9 +179,9 @@ def analyze_failures(records: Sequence[AnswerRecord], *, version: Version = "1.1
 
 
 def sample_failures(failures: Sequence[Failure], per_kind: int = 20, seed: int = 0) -> dict[Kind, list[Failure]]:
-    """Up to ``per_kind`` failures of each kind that has any, drawn at random, by question id.
+    """Draw up to ``per_kind`` failures of each kind that has any, at random; return them sorted by question id.
 
-    The draw depends on the seed and the ids of the kind alone, not on the order of the failures.
+    The draw depends only on the seed and the kind's question ids, not on the order of the failures.
     """
     if per_kind < 1:
         raise ConfigError(f"failures per kind {per_kind}: fewer than 1; 20 is usual")
@@ -202,13 +203,13 @@ def write_failures(
     seed: int = 0,
     about: Mapping[str, Any] | None = None,
 ) -> FailureAnalysis:
-    """Analyze one run's answers and write all there is to tell to ``path``, one JSON file, whole or not at all.
+    """Analyze one run's answers and write the analysis to ``path``, a JSON file that appears whole or not at all.
 
-    It holds what ``about`` says of the run, the kinds with counts and shares of the wrong answers, statistics,
-    calibration, the table, samples with their contexts, and every failure without.
+    The file holds ``about`` (a description of the run), counts and shares of the kinds, statistics, calibration, the
+    table, samples with their contexts, and every failure without its context.
     """
     analysis = analyze_failures(records, version=version, seed=seed)
-    sure = answer_calibration(records, version=version)
+    calibrated = answer_calibration(records, version=version)
     samples, wrong = sample_failures(analysis.failures, per_kind, seed), len(analysis.failures)
     content = {
         "schema": 1,
@@ -221,7 +222,7 @@ def write_failures(
             for kind, count in analysis.kinds().items()
         ],
         "statistics": answer_statistics(records),
-        "calibration": None if sure is None else sure.to_json(),
+        "calibration": None if calibrated is None else calibrated.to_json(),
         "table": list(analysis.table),
         "samples": {kind: [one.to_json() for one in drawn] for kind, drawn in samples.items()},
         "failures": [one.to_json(context=False) for one in analysis.failures],
@@ -231,11 +232,11 @@ def write_failures(
 
 
 def question_word(question: str) -> str:
-    """``how many`` (and how much), ``who`` (whom, whose), ``what``, ``when``, ``where``, ``which``, ``why``, ``how``;
-    ``other`` where there is none.
+    """Return the question word: ``how many`` (or how much), ``who`` (whom, whose), ``what``, ``when``, ``where``,
+    ``which``, ``why`` or ``how``; ``other`` if there is none.
 
-    The word that the question starts with, a preposition before it or not, counts; else the first of what, how, which
-    and why, since who, when and where within a sentence are mostly relative; else the first at all.
+    The word at the start of the question, possibly after a preposition, comes first; then the first of what, how, which
+    and why, since who, when and where within a sentence are mostly relative; then the first of any.
     """
     lowered = " ".join(question.lower().split())
     words = [found.group(1) for found in _WH.finditer(lowered)]
@@ -253,11 +254,13 @@ def _truncated(record: AnswerRecord, golds: Sequence[str]) -> str:
 
 
 def _too_long(record: AnswerRecord, golds: Sequence[str]) -> str:
-    return next((f"contains {gold!r}" for gold in golds if _either(contains, record.prediction, gold)), "")
+    return next((f"contains {gold!r}" for gold in golds if _in_either_reading(contains, record.prediction, gold)), "")
 
 
 def _too_short(record: AnswerRecord, golds: Sequence[str]) -> str:
-    return next((f"is a part of {gold!r}" for gold in golds if _either(_is_part, record.prediction, gold)), "")
+    return next(
+        (f"is a part of {gold!r}" for gold in golds if _in_either_reading(_is_part, record.prediction, gold)), ""
+    )
 
 
 def _wrong_boundaries(record: AnswerRecord, golds: Sequence[str]) -> str:
@@ -268,10 +271,10 @@ def _wrong_boundaries(record: AnswerRecord, golds: Sequence[str]) -> str:
 def _same_type(record: AnswerRecord, golds: Sequence[str]) -> str:
     if not in_context(record.prediction, record.context):
         return ""
-    counted = question_word(record.question) == "how many"
-    mine = answer_type(record.prediction, context=record.context, counted=counted)
+    is_count = question_word(record.question) == "how many"
+    mine = answer_type(record.prediction, context=record.context, is_count=is_count)
     for gold in golds:
-        theirs = answer_type(gold, context=record.context, counted=counted)
+        theirs = answer_type(gold, context=record.context, is_count=is_count)
         if same_type(mine, theirs):
             return f"{mine} for {theirs} {gold!r}"
     return ""
@@ -299,15 +302,16 @@ _RULES: dict[Kind, Callable[[AnswerRecord, Sequence[str]], str]] = {
     "not_in_context": lambda one, _: "" if in_context(one.prediction, one.context) else "no run of the context",
     "wrong_place": lambda _record, _golds: "stands in the context, of no type that a gold has",
 }
-"""Each gives the reason for its kind, or "" where it does not hold."""
+"""Each rule returns the reason for its kind, or "" if it does not apply."""
 
 
 def _same_wording(prediction: str, gold: str) -> bool:
-    """Equal but for fillers, word order, hyphens; or nearly, where no number, negation or name differs."""
+    """Return True if they differ only in fillers, word order or hyphens, or are close without differing in a number,
+    negation or name."""
     answer, wanted = strong_words(prediction), strong_words(gold)
     if not answer or not wanted or [*filter(has_digit, answer)] != [*filter(has_digit, wanted)]:
         return False
-    mine, theirs = Counter(_core(answer) or answer), Counter(_core(wanted) or wanted)
+    mine, theirs = Counter(_content_words(answer) or answer), Counter(_content_words(wanted) or wanted)
     if mine == theirs:
         return True
     if not any(map(has_digit, answer)) and "".join(answer) == "".join(wanted):
@@ -318,30 +322,30 @@ def _same_wording(prediction: str, gold: str) -> bool:
     return f1 >= WORDING_F1 and not differing & (_NEGATIONS | names)
 
 
-def _either(holds: Callable[[Words, Words], bool], answer: str, gold: str) -> bool:
-    """Whether it holds for the plain words or for the strong ones."""
+def _in_either_reading(holds: Callable[[Words, Words], bool], answer: str, gold: str) -> bool:
+    """Return True if ``holds`` is true of the plain words or of the strong words."""
     return any(holds(read(answer), read(gold)) for read in (plain_words, strong_words))
 
 
 def _is_part(answer: Words, gold: Words) -> bool:
-    """Whether the answer's words stand in the gold in order, others between them or not, and are enough of it."""
+    """Return True if the answer's words are a large enough subsequence of the gold's."""
     rest = iter(gold)
-    enough = len(_core(answer)) >= max(1.0, PART_SHARE * len(_core(gold)))
+    enough = len(_content_words(answer)) >= max(1.0, PART_SHARE * len(_content_words(gold)))
     return enough and len(answer) < len(gold) and all(word in rest for word in answer)
 
 
 def _overlap(answer: Words, gold: Words, context: Words) -> bool:
-    """Whether the answer starts within the gold and ends after it, or the reverse, at one place of the context."""
+    """Return True if answer and gold overlap at one place of the context, each reaching beyond the other."""
     for before, after in ((answer, gold), (gold, answer)):
         for shared in range(min(len(before), len(after)) - 1, 0, -1):
-            same = before[-shared:] == after[:shared] and _core(after[:shared])
+            same = before[-shared:] == after[:shared] and _content_words(after[:shared])
             if same and contains(context, before + after[shared:]):
                 return True
     return False
 
 
 def _longest_run(words: Words, context: Words) -> int:
-    """The most words in a row that stand in the context in a row, too."""
+    """Return the length of the longest run of ``words`` that is a run of the context."""
     start = best = 0
     for stop in range(1, len(words) + 1):
         while start < stop and not contains(context, words[start:stop]):
@@ -350,12 +354,12 @@ def _longest_run(words: Words, context: Words) -> int:
     return best
 
 
-def _core(words: Words) -> Words:
+def _content_words(words: Words) -> Words:
     return tuple(word for word in words if word not in FILLERS)
 
 
 def _bucket(number: int, edges: Mapping[str, int]) -> str:
-    """The name of the first bucket whose greatest number is not below ``number``."""
+    """Return the name of the first bucket whose upper edge is at least ``number``."""
     return next(name for name, most in edges.items() if number <= most or most < 0)
 
 

@@ -1,18 +1,18 @@
-"""What a report is made of, before it is HTML or PDF: blocks, and the runs of text within them.
+"""Building blocks of a report, common to HTML and PDF, and the text runs within them.
 
-Every figure is already written out in the report's language here, so the renderers cannot tell different ones.
+Numbers are already formatted in the report's language, so that both renderers print the same ones.
 
-Runs of a paragraph differ in where they come from, which decides how they are set:
+The kind of a text run gives its origin and decides how it is typeset:
 
 - ``text`` is the report's own language;
-- ``foreign`` is an English term in it, left to right whatever surrounds it;
+- ``foreign`` is an English term within it, always left to right;
 - ``number`` is digits with their signs, left to right in both languages;
-- ``code`` is an option, a module or a file's name, left to right;
+- ``code`` is an option, a module or a file name, left to right;
 - ``data`` is quoted from the study's files: in its own direction, and never markup;
-- ``strong`` and ``emphasis`` are the report's language, stressed;
-- ``marked`` is data, too: an answer within its context;
+- ``strong`` and ``emphasis`` are the report's language, emphasized;
+- ``marked`` is also data: an answer within its context;
 - ``math`` names one of :data:`squadron.reporting.document.formulas.SYMBOLS`;
-- ``cite`` and ``reference`` lead to a source, or to a table, figure or section.
+- ``cite`` and ``reference`` link to a source, or to a table, figure or section.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Align = Literal["start", "end"]
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """A stretch of text of one kind. ``target`` is the anchor that a ``cite`` or ``reference`` leads to."""
+    """A piece of text of one kind. ``target`` is the anchor that a ``cite`` or ``reference`` links to."""
 
     text: str
     kind: TextRunKind = "text"
@@ -42,7 +42,7 @@ RichText = tuple[TextRun, ...]
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A section's title; ``level`` 1 is a section, 2 a part of it. ``number`` is written out, or empty."""
+    """A heading; ``level`` 1 is a section, 2 a subsection. ``number`` is formatted, or empty."""
 
     runs: RichText
     level: int
@@ -52,7 +52,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Running text. A ``missing`` one says what the study lacks, a ``note`` how to read what stands above."""
+    """A paragraph. Role ``missing`` says what the study lacks, ``note`` how to read the block above."""
 
     runs: RichText
     role: Literal["body", "abstract", "missing", "note"] = "body"
@@ -67,7 +67,7 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A line to be read or typed byte for byte."""
+    """A verbatim line."""
 
     text: str
 
@@ -83,7 +83,7 @@ class Formula:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table's cell, and what it sorts by (``None`` sorts last)."""
+    """A table cell with its sort key (``None`` sorts last)."""
 
     runs: RichText
     key: float | str | None = None
@@ -91,7 +91,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column. Numbers stand at the end of their column, words at its start."""
+    """A table column. Numbers are aligned to its end, words to its start."""
 
     runs: RichText
     align: Align = "end"
@@ -99,7 +99,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class TableBlock:
-    """Columns, rows, and a caption that says what was measured on how many questions."""
+    """A table with a caption that says what was measured on how many questions."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -118,7 +118,7 @@ class TableBlock:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart, as a Vega-Lite specification, with a caption and what it shows in words."""
+    """A chart, as a Vega-Lite specification, with a caption and a text alternative."""
 
     spec: dict[str, Any]
     caption: RichText
@@ -129,7 +129,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class ExampleBlock:
-    """A question with its context and answers, as labelled lines. Each line is set in the direction of its own text."""
+    """A question with its context and answers, as labelled lines, each in the direction of its own text."""
 
     title: RichText
     lines: tuple[tuple[RichText, RichText], ...]
@@ -137,7 +137,7 @@ class ExampleBlock:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One entry of the references: always left to right."""
+    """One entry of the references, always left to right."""
 
     number: str
     anchor: str
@@ -147,7 +147,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The sources, in the order in which they are first cited."""
+    """The references, in the order of their first citation."""
 
     sources: tuple[Reference, ...]
 
@@ -157,7 +157,7 @@ Block = Heading | TextBlock | Bullets | Code | Formula | TableBlock | Figure | E
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole report. ``day`` is its date, ``words`` what the renderers themselves say: buttons, titles of lists."""
+    """A report. ``day`` is its date, ``words`` are the renderers' own texts: buttons, titles of lists."""
 
     language: Literal["en", "fa"]
     direction: Literal["ltr", "rtl"]
@@ -171,12 +171,12 @@ class Report:
 
 
 def plain(runs: Sequence[TextRun]) -> str:
-    """The text of runs, without their kinds."""
+    """Return the text of runs, without their kinds."""
     return "".join(run.text for run in runs)
 
 
 def texts(report: Report) -> Iterator[str]:
-    """Every stretch of text of a report, in order, but for what stands in charts and formulas."""
+    """Yield every text of a report, in order, without those in charts and formulas."""
     yield from (plain(report.title), plain(report.subtitle), plain(report.date))
     for block in (*report.abstract, *report.blocks):
         yield from _texts(block)

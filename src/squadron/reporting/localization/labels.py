@@ -1,4 +1,4 @@
-"""What options, models and values are called in a report's language."""
+"""Names of axes, options, models and values in the report's language."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from squadron.runs.records import Study
 
 _RATES = ("lr", "weight_decay", "dropout", "alpha", "gradient_clipping")
 _MOST_NAMES = 8
-"""Runs that a sentence names before it counts the rest."""
+"""Runs that a sentence names before it counts the others."""
 
 
 def axis(draft: Draft, key: str) -> RichText:
-    """An axis within a sentence."""
+    """Return the name of an axis, for use within a sentence."""
     if draft.say.has(f"axis.{key}"):
         return draft.say(f"axis.{key}")
     return draft.say("axis.other", axis=code(key))
 
 
 def larger(draft: Draft, key: str) -> RichText:
-    """A larger value of an axis, at the start of a sentence."""
+    """Return the phrase for a larger value of an axis, for the start of a sentence."""
     if draft.say.has(f"larger.{key}"):
         return draft.say(f"larger.{key}")
     return draft.say("larger.other", axis=axis(draft, key))
 
 
 def level(draft: Draft, key: str, value: Any) -> RichText:
-    """A value of an axis or option."""
+    """Return a value of an axis or option."""
     if isinstance(value, bool) or value is None:
         return (code(str(value).lower()),)
     if isinstance(value, (int, float)):
@@ -44,12 +44,12 @@ def level(draft: Draft, key: str, value: Any) -> RichText:
 
 
 def code(text: str) -> TextRun:
-    """An option or a module by its own name."""
+    """Return the name of an option or module, as code."""
     return TextRun(clipped(text, LONGEST_NAME), "code")
 
 
 def base(draft: Draft, study: Study) -> RichText:
-    """The base model."""
+    """Return the name of the base model."""
     known = PurePath(study.base.name).name
     if known in ("pocket", "gpt2"):
         return draft.say(f"base.{known}")
@@ -57,7 +57,7 @@ def base(draft: Draft, study: Study) -> RichText:
 
 
 def source(draft: Draft, study: Study) -> RichText:
-    """Where the questions come from."""
+    """Return the name of the data source."""
     known = PurePath(study.data.source or "?").name
     if known in ("pocket", "squad"):
         return draft.say(f"dataset.{known}")
@@ -65,27 +65,27 @@ def source(draft: Draft, study: Study) -> RichText:
 
 
 def split(draft: Draft, key: str) -> RichText:
-    """A split of the data."""
+    """Return the name of a split."""
     return draft.say(f"split_name.{key}") if draft.say.has(f"split_name.{key}") else (name(key),)
 
 
 def decoding(draft: Draft, key: str) -> RichText:
-    """A decoding strategy."""
+    """Return the name of a decoding strategy."""
     return draft.say(f"decoding_name.{key}") if draft.say.has(f"decoding_name.{key}") else (name(key),)
 
 
 def status(draft: Draft, key: str) -> RichText:
-    """What became of a run."""
+    """Return the status of a run in words."""
     return draft.say(f"status.{key}") if draft.say.has(f"status.{key}") else (name(key),)
 
 
 def kind(draft: Draft, key: str, label: str) -> RichText:
-    """A kind of mistake."""
+    """Return the name of a kind of mistake."""
     return draft.say(f"kind.{key}") if draft.say.has(f"kind.{key}") else (name(label),)
 
 
 def names(draft: Draft, given: Sequence[str]) -> RichText:
-    """Some runs by name; where they are many, the first of them and how many more."""
+    """Return the names of runs; if there are many, the first ones and the number of others."""
     listed: list[RichText] = [(name(one),) for one in given[:_MOST_NAMES]]
     if len(given) <= _MOST_NAMES:
         return draft.say.join(listed)

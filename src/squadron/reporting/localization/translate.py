@@ -1,14 +1,14 @@
-"""A language's words: sentences by key, with figures put in as its readers write them.
+"""Sentences of a language by key, with formatted values filled in.
 
 A sentence of ``locales/LANGUAGE.toml`` may hold
 
-- ``{name}`` or ``{name:format}``: a value, written out by :class:`squadron.reporting.localization.numbers.Numerals`;
-- ``{name:one or more words|of them}``: the first where the value is 1, else the second;
+- ``{name}`` or ``{name:format}``: a value, formatted by :class:`squadron.reporting.localization.numbers.Numerals`;
+- ``{name:one or more words|of them}``: the first if the value is 1, else the second;
 - `` `code` ``, ``*emphasis*``, ``**strong**``;
 - ``$name$``: a symbol of :data:`squadron.reporting.document.formulas.SYMBOLS`;
 - ``[@source]``: a citation; ``[#anchor]``: a table, figure or section by its number.
 
-Values are never read for marks, so nothing that comes from data can be one.
+Values are not parsed for these marks, so data cannot contain markup.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _MARK = re.compile(
 )
 _LINE_END = re.compile(r"\s*\n\s*")
 _FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ .+&/'’-]+[A-Za-z0-9]+)*")
-"""Latin words in a right-to-left sentence, with what joins them: they are set left to right as one."""
+"""Latin words in a right-to-left sentence, with the characters that join them: one left-to-right text run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """The sentences and figures of one language. ``label_of`` gives what an anchor or source is called in text."""
+    """Sentences and numbers of one language. ``label_of`` returns the label of an anchor or source in text."""
 
     language: Language
     sentences: Mapping[str, str]
@@ -46,31 +46,31 @@ class Translator:
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
-        """The way in which the language is read."""
+        """The reading direction of the language."""
         return "rtl" if self.language == "fa" else "ltr"
 
     def has(self, key: str) -> bool:
-        """Whether there is such a sentence."""
+        """Return True if there is a sentence ``key``."""
         return key in self.sentences
 
     def __call__(self, key: str, **values: Any) -> RichText:
-        """The sentence ``key`` with its values. A value may be a number, text, a :class:`TextRun`, or several runs."""
+        """Return the sentence ``key`` with values, each a number, a string, a :class:`TextRun` or a tuple of them."""
         return tuple(self._runs(self.sentences[key], values))
 
     def plain(self, key: str, **values: Any) -> str:
-        """The sentence ``key`` as plain text, for where there are no runs: charts, buttons."""
+        """Return the sentence ``key`` as a string, for charts and labels."""
         return "".join(run.text for run in self(key, **values))
 
     def number(self, value: Any, kind: str) -> TextRun:
-        """A figure by itself, as a table's cell holds it."""
+        """Return a formatted number, for a table cell."""
         return TextRun(self.numerals.write(value, kind), "number")
 
     def interval(self, low: float, high: float) -> RichText:
-        """An interval's two ends, in points."""
+        """Return an interval in points."""
         return self("number.interval", low=low, high=high)
 
     def join(self, items: Sequence[RichText]) -> RichText:
-        """Several things in a row: with commas, and a word before the last."""
+        """Return a list of items, with commas and a conjunction before the last."""
         joined: list[TextRun] = []
         for index, item in enumerate(items):
             if index:
@@ -85,29 +85,29 @@ class Translator:
             runs += self._words(sentence[end : mark.start()])
             end = mark.end()
             kind = str(mark.lastgroup) if mark.lastgroup != "format" else "name"
-            held = mark[kind]
+            content = mark[kind]
             match kind:
                 case "name":
-                    runs += self._value(values[held], mark["format"])
+                    runs += self._value(values[content], mark["format"])
                 case "cite":
-                    runs.append(TextRun(self.label_of("source", held), "cite", held))
+                    runs.append(TextRun(self.label_of("source", content), "cite", content))
                 case "reference":
-                    runs.append(TextRun(self.label_of("anchor", held), "reference", held))
+                    runs.append(TextRun(self.label_of("anchor", content), "reference", content))
                 case "math":
-                    assert held in SYMBOLS, held
-                    runs.append(TextRun(held, "math"))
+                    assert content in SYMBOLS, content
+                    runs.append(TextRun(content, "math"))
                 case "code":
-                    runs.append(TextRun(held, "code"))
+                    runs.append(TextRun(content, "code"))
                 case "strong" | "emphasis":
-                    stressed: TextRunKind = "strong" if kind == "strong" else "emphasis"
-                    inner = self._runs(held, values)
-                    runs += [TextRun(one.text, stressed) if one.kind == "text" else one for one in inner]
+                    emphasis_kind: TextRunKind = "strong" if kind == "strong" else "emphasis"
+                    inner = self._runs(content, values)
+                    runs += [TextRun(one.text, emphasis_kind) if one.kind == "text" else one for one in inner]
                 case _:
                     raise AssertionError(kind)
         return runs + self._words(sentence[end:])
 
     def _words(self, text: str) -> list[TextRun]:
-        """Text of the language itself; in a right-to-left one, with its Latin words set apart."""
+        """Return text of the language as runs; in a right-to-left language, Latin words become ``foreign`` runs."""
         if not text:
             return []
         if self.direction == "ltr":
@@ -136,7 +136,7 @@ class Translator:
 
 
 def sentences(language: Language) -> dict[str, str]:
-    """All sentences of a language, by dotted key."""
+    """Return all sentences of a language, by dotted key."""
     return dict(_sentences(language))
 
 

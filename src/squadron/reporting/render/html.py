@@ -1,7 +1,6 @@
-"""A report as one HTML file that fetches nothing: style, script, fonts and charts are within it.
+"""Render a report as one HTML file that fetches nothing: it embeds style, scripts, fonts and charts.
 
-Everything that comes from data is escaped. A content security policy lets run only the scripts whose hashes it names,
-so that even what slipped through would not.
+All data is escaped. As a second defence, a content security policy permits only the scripts whose hashes it lists.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _FEWEST_TO_SORT = 3
 
 
 def to_html(report: Report) -> str:
-    """The report as one page."""
+    """Return the report as one HTML page."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("squadron.reporting"),
         autoescape=True,
@@ -58,9 +57,9 @@ def to_html(report: Report) -> str:
 
 
 def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
-    """The charts' configuration with a CSS variable wherever light and dark differ, and the values of both.
+    """Return the charts' configuration with CSS variables where light and dark differ, and both sets of values.
 
-    So a chart follows the page, on the screen and on paper, without being drawn again.
+    So a chart follows the page's colour scheme, on screen and on paper, without being redrawn.
     """
     words = chart_words(language)
     light, dark = theme(words), theme(words, dark=True)
@@ -81,12 +80,12 @@ def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], d
     config = merge(light, dark)
     if language == "en":
         config["font"] = _ENGLISH_FONT
-    # The page names and describes its figures itself.
+    # The page itself labels and describes its figures.
     return {**config, "aria": False}, values["light"], values["dark"]
 
 
 def _to_vega(spec: dict[str, Any]) -> dict[str, Any]:
-    """A chart as Vega, which a browser draws without more ado; the compiler's advice is for who makes charts."""
+    """Compile a Vega-Lite chart to Vega, which a browser draws without a compiler."""
     import vl_convert
 
     compiled: dict[str, Any] = vl_convert.vegalite_to_vega(spec)
@@ -94,7 +93,7 @@ def _to_vega(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _style(report: Report, light: dict[str, str], dark: dict[str, str]) -> str:
-    """The style sheet: fonts where the language needs them, and the charts' colours."""
+    """Return the style sheet with the fonts that the language needs and the charts' colours."""
 
     def colours(values: dict[str, str]) -> str:
         return "".join(f"{name}: {value}; " for name, value in values.items())
@@ -113,12 +112,12 @@ def _fonts() -> Iterator[str]:
 
 
 def _script(text: str) -> Markup:
-    """A script, fit to stand within an element: nothing in it ends the element."""
+    """Return a script for a ``<script>`` element, escaped so that it cannot end the element."""
     return Markup(re.sub(r"<(?=/script|!--)", r"\\x3c", text, flags=re.IGNORECASE))
 
 
 def _script_json(value: Any) -> str:
-    """JSON in which nothing can end the element that holds it."""
+    """Return JSON for a ``<script>`` element, escaped so that it cannot end the element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -126,7 +125,7 @@ def _script_json(value: Any) -> str:
 
 
 def _policy(*scripts: str) -> str:
-    """What the page may do: run these scripts, show what it holds, ask nobody for anything."""
+    """Return the content security policy: run these scripts, use embedded content, fetch nothing."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
     )

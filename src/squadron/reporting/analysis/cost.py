@@ -1,4 +1,4 @@
-"""What runs cost against what they score, and how their losses went."""
+"""Cost and score of runs, and overfitting by their losses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIT_VERDICTS: tuple[FitVerdict, ...] = ("overfit", "improving", "settled", "unkn
 
 
 def frontier(study: Study, best: BestSet | None) -> Frontier:
-    """Every scored run by trainable parameters, seconds and memory, with those that no cheaper run reaches."""
+    """Return every scored run with its costs, and the Pareto frontier of each cost against F1."""
     among = set(best.names) if best is not None else set()
     drafts: list[tuple[RunRecord, float, Mapping[Cost, float]]] = []
     for run in study.scored:
@@ -44,7 +44,7 @@ def frontier(study: Study, best: BestSet | None) -> Frontier:
         score = study.score(run)
         assert score is not None, run.name
         points.append(CostPoint(run.name, f1, score.f1_interval, costs, ahead, run.name in among))
-    cheapest = {}  # of a cost that is the same for all, no run is
+    cheapest = {}  # without costs that are the same for all candidates
     for cost in COSTS:
         candidates = [point for point in points if point.among_best and cost in point.costs]
         if len({point.costs[cost] for point in candidates}) > 1:
@@ -53,7 +53,7 @@ def frontier(study: Study, best: BestSet | None) -> Frontier:
 
 
 def _dominates(other: Mapping[Cost, float], other_f1: float, own_cost: float, own_f1: float, cost: Cost) -> bool:
-    """Whether another run costs no more and scores no less, and is better in one of the two."""
+    """Return True if another run costs no more and scores no less, and is better in one of the two."""
     if cost not in other:
         return False
     as_good = other[cost] <= own_cost and other_f1 >= own_f1
@@ -61,7 +61,7 @@ def _dominates(other: Mapping[Cost, float], other_f1: float, own_cost: float, ow
 
 
 def fits(study: Study) -> Fits:
-    """How the losses of all done runs went."""
+    """Classify the fit of all runs that are done, and count the verdicts in total and by axis."""
     runs = [run for run in study.runs if run.status == "done" and run.curve.steps]
     found = tuple(fit_of(run) for run in runs)
     verdicts = {fit.run: fit.verdict for fit in found}
@@ -75,7 +75,7 @@ def fits(study: Study) -> Fits:
 
 
 def fit_of(run: RunRecord) -> Fit:
-    """Whether a run learnt its training questions at the others' cost, could have gone on, or neither."""
+    """Classify a run as overfit, still improving or settled, from its training and validation losses."""
     training = dict(run.curve.epoch_losses())
     ends = run.curve.last_steps()
     held_out = {one.step: one.loss for one in run.curve.validations}

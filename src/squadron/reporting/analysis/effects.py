@@ -1,4 +1,4 @@
-"""Main effects: what the values of an axis score, all else alike."""
+"""Main effects: the mean score of each value of an axis, with the other axes held equal."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from squadron.runs.records import RunRecord, Study
 from squadron.scoring.intervals import Floats, mean_interval
 
 AXIS_OPTIONS = {"targets": "target_modules"}
+"""The option that an axis sets, if it has another name than the axis."""
 EXCLUDED_AXES = ("seed", "method")
-"""Seeds are replicates, and full fine-tuning has none of LoRA's axes to be matched on."""
+"""Seeds are replicates; full fine-tuning has none of LoRA's axes to match runs by."""
 
 OtherSettings = tuple[Any, ...]
 Grid = Mapping[Any, Mapping[OtherSettings, str]]
-"""The runs by their value of an axis, then by all that they must share to be compared."""
+"""Run names by the value of an axis, then by the settings of the other axes, which compared runs share."""
 
 
 def setting(run: RunRecord, axis: str) -> Any:
-    """A run's value of an axis: what the sweep says, else its own option."""
+    """Return a run's value of an axis: the sweep's value, else the run's own option."""
     if axis in run.changes:
         return run.changes[axis]
     value = run.train_questions if axis == "train_size" else run.config.get(AXIS_OPTIONS.get(axis, axis))
@@ -33,18 +34,18 @@ def setting(run: RunRecord, axis: str) -> Any:
 
 
 def comparable_runs(study: Study) -> list[RunRecord]:
-    """The scored runs whose axes can be compared: all but those of full fine-tuning."""
+    """Return the scored runs whose axes can be compared: all except full fine-tuning."""
     return [run for run in study.scored if run.method == "lora"]
 
 
 def present_levels(runs: Sequence[RunRecord], axis: str, order: Sequence[Any]) -> list[Any]:
-    """The values of an axis that these runs have, in the study's order."""
+    """Return the values of an axis that these runs have, in the study's order."""
     present = {setting(run, axis) for run in runs}
     return [value for value in order if value in present]
 
 
 def effect_axes(study: Study) -> list[str]:
-    """The axes with at least two values among the comparable runs; of axes that move together, the first."""
+    """Return the axes with at least two values among the comparable runs; of axes that vary together, the first."""
     runs = comparable_runs(study)
     axes = [
         axis
@@ -59,17 +60,17 @@ def effect_axes(study: Study) -> list[str]:
 
 
 def main_effects(study: Study, question_scores: QuestionScores | None) -> list[Effect]:
-    """The effect of every axis on F1 and EM. All pairs of values and trends of a metric are one family of tests."""
+    """Return the effect of every axis on F1 and EM; all contrasts and trends of a metric are one family of tests."""
     runs = comparable_runs(study)
     if question_scores is not None:
         runs = [run for run in runs if question_scores.has(run.name)]
     found: list[Effect] = []
     for metric in METRICS:
-        drafts = [_untested_effect(study, runs, axis, metric, question_scores) for axis in effect_axes(study)]
-        drafts = [one for one in drafts if len(one.levels) > 1]
-        family = [one for draft in drafts for one in (*draft.contrasts, draft.trend) if one is not None]
+        untested = [_untested_effect(study, runs, axis, metric, question_scores) for axis in effect_axes(study)]
+        untested = [one for one in untested if len(one.levels) > 1]
+        family = [one for draft in untested for one in (*draft.contrasts, draft.trend) if one is not None]
         verdicts = iter(with_verdicts(family))
-        for draft in drafts:
+        for draft in untested:
             pairs = tuple(next(verdicts) for _ in draft.contrasts)
             trend = next(verdicts) if draft.trend is not None else None
             found.append(_with_axis_verdict(draft, pairs, trend))
@@ -79,7 +80,7 @@ def main_effects(study: Study, question_scores: QuestionScores | None) -> list[E
 def _untested_effect(
     study: Study, runs: Sequence[RunRecord], axis: str, metric: Metric, question_scores: QuestionScores | None
 ) -> Effect:
-    """An effect with its tests made, but no verdicts yet."""
+    """Return an effect with tests but without verdicts."""
     values = present_levels(runs, axis, study.axes[axis])
     others = [other for other in study.axes if other != axis]
     tied = tuple(
@@ -108,9 +109,8 @@ def _untested_effect(
 def _level(
     study: Study, value: Any, names: Sequence[str], metric: Metric, question_scores: QuestionScores | None
 ) -> Level:
-    if (
-        question_scores is None
-    ):  # from the runs' own scores; the mean of their intervals' ends is wide enough for their mean
+    if question_scores is None:
+        # From the runs' scores; the mean of their intervals is a conservative interval of their mean.
         chosen = [score for run in study.scored if run.name in names and (score := study.score(run)) is not None]
         ends = [getattr(score, f"{metric}_interval") for score in chosen]
         low, high = (float(np.mean([own[end] for own in ends])) for end in (0, 1))
@@ -128,7 +128,7 @@ def _pair(
     metric: Metric,
     question_scores: QuestionScores | None,
 ) -> Contrast:
-    """Two values over the cells in which both have a run."""
+    """Compare two values over the settings for which both have a run."""
     cells = [cell for cell in grid[first] if cell in grid[second]]
     contrast = _untested(metric, first, second, means[second] - means[first], question_scores)
     if question_scores is None or not cells:
@@ -145,7 +145,7 @@ def _trend(
     metric: Metric,
     question_scores: QuestionScores | None,
 ) -> Contrast | None:
-    """The straight line through the levels, as the difference between its two ends."""
+    """Return the fitted line through the levels, as the difference between its ends."""
     if question_scores is None or not cells:
         return None
     weights = trend_weights([float(value) for value in values])
@@ -157,9 +157,9 @@ def _trend(
 
 
 def trend_weights(values: Sequence[float]) -> list[float]:
-    """Weights of the levels' means whose sum is the rise of the fitted line from the lowest value to the highest.
+    """Return weights of the levels' means that sum to the rise of the fitted line from lowest to highest value.
 
-    The line is over the logarithm where all values are positive: ranks and rates are chosen in factors.
+    The line is over the logarithm if all values are positive, since ranks and rates are spaced by factors.
     """
     places = np.array([math.log(value) for value in values] if min(values) > 0 else values, dtype=np.float64)
     centred = places - places.mean()
@@ -167,18 +167,18 @@ def trend_weights(values: Sequence[float]) -> list[float]:
 
 
 def _with_axis_verdict(draft: Effect, contrasts: tuple[Contrast, ...], trend: Contrast | None) -> Effect:
-    apart = {
+    different = {
         one.first if one.second == draft.best else one.second
         for one in contrasts
         if draft.best in (one.first, one.second) and one.verdict in ("higher", "lower")
     }
-    as_good = tuple(level.value for level in draft.levels if level.value not in apart)
+    as_good = tuple(level.value for level in draft.levels if level.value not in different)
     verdict = _axis_verdict(contrasts, trend, ordered=draft.ordered)
     return replace(draft, contrasts=contrasts, trend=trend, verdict=verdict, as_good=as_good)
 
 
 def _axis_verdict(contrasts: Sequence[Contrast], trend: Contrast | None, *, ordered: bool) -> AxisVerdict:
-    """What the tests say of the axis as a whole; the contrasts' second value is the larger one where it is ordered."""
+    """Return the verdict on the whole axis; if it is ordered, the second value of each contrast is the larger one."""
     verdicts = {one.verdict for one in contrasts}
     shown = verdicts & {"higher", "lower"}
     if not shown and trend is not None and trend.verdict in ("higher", "lower"):
@@ -216,12 +216,12 @@ def _untested(
 
 
 def _score_matrix(names: Sequence[str], metric: Metric, question_scores: QuestionScores) -> Floats:
-    """Scores of runs, [runs, n]."""
+    """Return the question scores of runs, [runs, n]."""
     return np.stack([question_scores.values[metric][name] for name in names])
 
 
 def _determined_by(runs: Sequence[RunRecord], axis: str, other: str) -> bool:
-    """Whether a run's value of ``other`` tells its value of ``axis``."""
+    """Return True if a run's value of ``other`` determines its value of ``axis``."""
     return len({(setting(run, axis), setting(run, other)) for run in runs}) == len(
         {setting(run, other) for run in runs}
     )

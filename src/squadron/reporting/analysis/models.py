@@ -1,4 +1,4 @@
-"""Models beside each other: baseline, best and full fine-tuning; the best run's strategies; who may be best."""
+"""Comparisons of models and decoding strategies, and the confidence set of the best run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RESAMPLES = 2000
 
 
 def compare_models(study: Study, questions: Mapping[str, Dataset | None]) -> list[ModelComparison]:
-    """Baseline, best adapter and full fine-tuning on the headline split; on the test split, if two have scores."""
+    """Compare baseline, best adapter and full fine-tuning on the headline split, and on test if two have scores."""
     splits = list(dict.fromkeys([study.split, "test"]))
     compared = (_models(study, split, questions.get(split)) for split in splits)
     return [one for one in compared if one is not None]
@@ -58,7 +58,7 @@ def _models(study: Study, split: str, dataset: Dataset | None) -> ModelCompariso
 
 
 def compare_decodings(study: Study, questions: Mapping[str, Dataset | None]) -> DecodingComparison | None:
-    """The best run's strategies on the split where it was evaluated by the most; ``None`` where that is one."""
+    """Compare the best run's strategies on the split with the most of them; ``None`` if it has only one."""
     best = study.best
     if best is None:
         return None
@@ -77,7 +77,7 @@ def compare_decodings(study: Study, questions: Mapping[str, Dataset | None]) -> 
 def _family(
     scores: Mapping[str, Score], pairs: Sequence[tuple[str, str]], question_scores: QuestionScores | None
 ) -> list[Contrast]:
-    """Pairs of models compared on both metrics; those of one metric are one family of tests."""
+    """Compare pairs of models on both metrics; the pairs of one metric are one family of tests."""
     found: list[Contrast] = []
     for metric in METRICS:
         found += with_verdicts([_pair(scores, first, second, metric, question_scores) for first, second in pairs])
@@ -112,11 +112,11 @@ def _pair(
 def best_set(
     runs: Sequence[RunRecord], question_scores: QuestionScores | None, metric: Metric = "f1"
 ) -> BestSet | None:
-    """The runs among which the best one is with 95 % confidence, choosing included; ``runs`` are best first.
+    """Return the runs that include the truly best one with 95 % confidence; ``runs`` are best first.
 
-    Resampling paragraphs gives each run's deviation from its own mean, all runs on the same draws. A run stays where
-    the lead of the highest over it is not above the 95 % quantile of the largest such lead by chance; as a lead over
-    the truly best run is chance alone, that one stays with 95 % probability.
+    Resampling paragraphs gives each run's deviation from its own mean, with the same draws for all runs. A run stays if
+    the highest mean exceeds its own by at most the 95 % quantile of the largest such lead by chance. As a lead over the
+    truly best run is due to chance alone, that run stays with 95 % probability.
     """
     names = [] if question_scores is None else [run.name for run in runs if question_scores.has(run.name)]
     if question_scores is None or len(names) < 2:
@@ -125,7 +125,7 @@ def best_set(
     means = values.mean(axis=0)
     drawn = cluster_bootstrap(values, question_scores.codes, resamples=_RESAMPLES, use="best set")  # [resamples, runs]
     deviations = drawn - means
-    leads = deviations.max(axis=1, keepdims=True) - deviations  # by chance, of the luckiest run over each
+    leads = deviations.max(axis=1, keepdims=True) - deviations  # by chance: the lead of the luckiest run over each
     allowed = np.quantile(leads, 0.95, axis=0)
     order = np.argsort(-means, kind="stable")
     kept = tuple(names[index] for index in order if means.max() - means[index] <= allowed[index])
@@ -134,7 +134,7 @@ def best_set(
 
 
 def detectable_differences(study: Study, question_scores: QuestionScores | None) -> list[Detectable]:
-    """What a study of this size can see between two runs: unpaired from the best's score, paired from best and next."""
+    """Return the smallest detectable difference between two runs: unpaired, and paired with the median run."""
     best = study.best
     score = study.score(best) if best is not None else None
     if best is None or score is None:
@@ -149,7 +149,7 @@ def detectable_differences(study: Study, question_scores: QuestionScores | None)
         paired = None
         if question_scores is not None and question_scores.has(best.name) and others:
             values = question_scores.values[metric]
-            # The middle run stands for any: the last ones may have learnt nothing, the next ones nearly the same.
+            # The median run is typical: the last runs may have learnt nothing, the next best answer nearly alike.
             other = others[len(others) // 2]
             paired = (
                 100.0 * mean_difference((values[other] - values[best.name])[None], question_scores.codes).detectable

@@ -1,4 +1,4 @@
-"""Question by question: what each model scored on the same questions, from predictions and gold answers."""
+"""Scores of models on each question, from predictions and gold answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from squadron.scoring.predictions import read_predictions
 class QuestionScores:
     """Scores (0 to 1) of models on the same n questions; ``codes`` [n] number their paragraphs.
 
-    ``values`` holds, by metric and model, an array [n]. ``left_out`` are models without readable predictions for all of
+    ``values`` holds an array [n] by metric and model. ``left_out`` are models without readable predictions for all of
     these questions.
     """
 
@@ -34,21 +34,21 @@ class QuestionScores:
 
     @property
     def questions(self) -> int:
-        """How many questions."""
+        """Number of questions."""
         return len(self.codes)
 
     @property
     def clusters(self) -> int:
-        """How many paragraphs they are about."""
+        """Number of paragraphs."""
         return int(self.codes.max()) + 1
 
     def has(self, *models: str) -> bool:
-        """Whether all of these models answered."""
+        """Return True if all of these models have scores."""
         return all(model in self.values["f1"] for model in models)
 
 
 def load_questions(study: Study, split: str) -> Dataset | None:
-    """The questions of a split; ``None`` where they are not at hand, or not the ones that were prepared."""
+    """Return the questions of a split; ``None`` if they are absent or differ from the ones that were prepared."""
     path = split_file(study, split)
     if path is None:
         return None
@@ -59,10 +59,10 @@ def load_questions(study: Study, split: str) -> Dataset | None:
 
 
 def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -> QuestionScores | None:
-    """Score the predictions of models, each a name and the file that holds them.
+    """Score the predictions of models, given as names with prediction files.
 
-    The questions are those that the first model answered (an evaluation may have been limited to some); models that
-    lack one of them are left out. ``None`` without questions or models.
+    The questions are those that the first readable model answered (an evaluation may be limited to some); models that
+    lack any of them are left out. Return ``None`` without questions or models.
     """
     if dataset is None or not models:
         return None
@@ -93,5 +93,5 @@ def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Pa
 
 
 def predictions_file(folder: Path, split: str, decoding: str) -> Path:
-    """Where ``evaluate`` puts the predictions of a split and strategy."""
+    """Return the file of a model's predictions on a split by a strategy."""
     return folder / "predictions" / f"{answers_stem(decoding, split)}.json"

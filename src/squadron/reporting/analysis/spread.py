@@ -1,4 +1,4 @@
-"""How far runs move by their seed alone."""
+"""Variation of runs by their seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from squadron.runs.records import RunRecord, Study
 
 
 def seed_spread(study: Study, metric: Metric = "f1") -> SeedSpread | None:
-    """The spread of runs that differ in their seed alone, pooled over all groups of such; ``None`` without any."""
+    """Return the spread of runs that differ only in their seed, pooled over groups; ``None`` without any."""
     axes = [axis for axis in study.axes if axis != "seed"]
     groups: dict[tuple[Any, ...], list[RunRecord]] = {}
     for run in comparable_runs(study):

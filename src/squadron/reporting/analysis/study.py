@@ -1,4 +1,4 @@
-"""From a study to its findings."""
+"""Analysis of a whole study."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from squadron.runs.records import Study
 
 
 def analyze_study(study: Study) -> Analysis:
-    """All that the study's numbers support. Deterministic: what is drawn has fixed seeds."""
+    """Return all findings of a study. Deterministic: random draws have fixed seeds."""
     questions = {split: load_questions(study, split) for split in dict.fromkeys([study.split, "validation", "test"])}
     files = [(run.name, predictions_file(run.path, study.split, study.decoding)) for run in study.scored]
     question_scores = load_question_scores(questions[study.split], files)

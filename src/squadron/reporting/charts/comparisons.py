@@ -1,4 +1,4 @@
-"""Charts of models and strategies beside each other, of their mistakes, of cost and of losses."""
+"""Charts that compare models and strategies, their mistakes and their costs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from squadron.runs.records import Study
 _BAR = 22
 _COLOURED_BY = ("targets", "lr", "rank")
 _UNIT = {"trainable_parameters": 1e3, "seconds": 1.0, "peak_memory_bytes": 2.0**20}
-"""What an axis of cost counts in: thousands, seconds, MiB."""
+"""Units of the cost axes: thousands, seconds, MiB."""
 _SHOWN_PUBLISHED = ("zero_shot", "lora", "full", "human", "study_base", "study_greedy")
 
 
 def charted_models(analysis: Analysis) -> ModelComparison:
-    """Which of the comparisons is drawn: the test split's, which nothing was chosen by, unless it lacks a model."""
+    """Return the comparison to chart: the test split's, which was not used for selection, unless it lacks a model."""
     return max(reversed(analysis.models), key=lambda one: len(one.models))
 
 
 def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """F1 of baseline, best and full fine-tuning as measured; published figures in a panel of their own, as outlines."""
+    """Chart the measured F1 of baseline, best and full fine-tuning, and published results in their own panel."""
     if not analysis.models:
         return None
     measured = [
@@ -57,9 +57,9 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         layers: list[Any] = [bars.encode(x=x)]
         if own:
             layers.append(base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q"))
-        # A figure stands beyond its interval, which would strike it through.
-        place = alt.X("high:Q") if own else alt.X("m:Q")
-        layers.append(base.mark_text(align="left", dx=5).encode(x=place, text="t:N"))
+        # The number stands beyond the interval, which would cross it out.
+        label_x = alt.X("high:Q") if own else alt.X("m:Q")
+        layers.append(base.mark_text(align="left", dx=5).encode(x=label_x, text="t:N"))
         heading = alt.TitleParams(title, fontSize=11, fontWeight="normal", anchor="start", frame="group")
         return alt.layer(*layers).properties(width=WIDTH - 230, height=_BAR * len(rows), title=heading)
 
@@ -72,14 +72,14 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
 
 
 def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """EM and F1 of the best run's strategies with intervals."""
+    """Chart EM and F1 of the best run's strategies, with intervals."""
     compared = analysis.decodings
     if compared is None:
         return None
     order = [score.decoding for score in sorted(compared.scores, key=lambda score: -score.f1)]
     names = {one: words.name("decoding_name", one) for one in order}
     panels = []
-    for place, metric in enumerate(("f1", "exact_match")):
+    for index, metric in enumerate(("f1", "exact_match")):
         rows = [
             {
                 "n": names[score.decoding],
@@ -90,7 +90,7 @@ def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, 
             }
             for score in compared.scores
         ]
-        y = alt.Y("n:N", title=None, sort=list(names.values())).axis(labels=place == 0, ticks=False)
+        y = alt.Y("n:N", title=None, sort=list(names.values())).axis(labels=index == 0, ticks=False)
         base = alt.Chart(inline(rows)).encode(y=y)
         x = alt.X("m:Q", title=words(metric), scale=alt.Scale(domain=[0, 112])).axis(values=[0, 20, 40, 60, 80, 100])
         chart = alt.layer(
@@ -103,7 +103,7 @@ def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, 
 
 
 def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """Shares of the kinds of mistake: of the best run with intervals, and of the untouched base."""
+    """Chart the shares of the kinds of mistake: of the best run, with intervals, and of the base model."""
     found = analysis.mistakes
     if found is None or found.wrong == 0:
         return None
@@ -131,7 +131,7 @@ def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
 
 
 def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
-    """F1 against each cost; a line joins the runs that no cheaper one reaches, filled points may be the best."""
+    """Chart F1 against each cost; a line joins the Pareto frontier, and diamonds may be the best run."""
     points = analysis.frontier.points
     if len(points) < 3:
         return None
@@ -141,7 +141,7 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
     scores = score_axis(words, "f1", [point.f1 for point in points])
     present = [cost for cost in COSTS if len({point.costs.get(cost) for point in points} - {None}) > 1]
     panels = []
-    for place, cost in enumerate(present):
+    for index, cost in enumerate(present):
         rows: list[Row] = []
         for point in points:
             if cost in point.costs:
@@ -166,7 +166,7 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
         x = alt.X("c:Q", title=words(cost), scale=scale).axis(format=",.10~f", tickCount=4)
         if logarithmic:
             x = x.axis(format=",.10~f", values=_round_values([row["c"] for row in rows]))
-        y = alt.Y("m:Q", **{**scores, "title": scores["title"] if place == 0 else None}).axis(labels=place == 0)
+        y = alt.Y("m:Q", **{**scores, "title": scores["title"] if index == 0 else None}).axis(labels=index == 0)
         base = alt.Chart(inline(rows)).encode(x=x, y=y)
         values = [] if axis is None else [words.value(value) for value in study.axes[axis]]
         encodings: dict[str, Any] = {
@@ -193,7 +193,7 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
 
 
 def _round_values(values: list[float]) -> list[float]:
-    """Powers of ten within these values; with less than two of them, their doubles and fivefolds, too."""
+    """Return the powers of ten within these values; if there are fewer than two, also 2 and 5 times them."""
     low, high = min(values), max(values)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in ((1,), (1, 2, 5)):

@@ -1,4 +1,4 @@
-"""Charts of how runs learnt: training and validation loss."""
+"""Charts of training and validation loss."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_POINTS = 200
 
 
 def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
-    """The loss of every run by epoch, on training and on validation questions; of few runs by step, smoothed."""
+    """Chart training and validation loss of every run by epoch; for few runs, by step and smoothed."""
     runs = [run for run in study.scored if run.curve.steps] or [run for run in study.runs if run.curve.steps]
     if not runs:
         return None
@@ -61,7 +61,7 @@ def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         present = {row["a"] for row in rows}
         domain = [words.value(value) for value in study.axes[axis] if words.value(value) in present]
         domain += sorted(present - set(domain))
-        # Few steps of a sequence of colours are too alike; a name's colours are not.
+        # A sequential scheme with few steps is hard to distinguish; categorical colours are not.
         kind = "O" if axis != "targets" and len(domain) > _FEW_COLOURS else "N"
         encodings["color"] = alt.Color(
             f"a:{kind}", title=words.name("axis", axis), sort=domain, scale=alt.Scale(domain=domain)
@@ -101,7 +101,7 @@ def _by_step(runs: list[RunRecord], words: ChartWords) -> dict[str, Any]:
 
 
 def _smoothed(run: RunRecord) -> list[tuple[int, float]]:
-    """At most some 200 points, each the mean of the steps up to it."""
+    """Return about 200 points at most, each the mean of the steps since the one before."""
     known = [(step, loss) for step, loss in zip(run.curve.steps, run.curve.losses, strict=True) if loss is not None]
     width = max(1, -(-len(known) // _MOST_POINTS), min(8, len(known) // 20))
     groups = [known[start : start + width] for start in range(0, len(known), width)]

@@ -1,4 +1,4 @@
-"""Charts of scores by what runs change: heatmaps, main effects and their differences, seeds, all runs in order."""
+"""Charts of scores by setting: heatmap, main effects and their differences, seeds, and the ranking of runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CELL = 27
 _MOST_PANELS = 6
 _MOST_RANKED = 100
 _SIDES = {"best": "#3f8fd0", "shown": "#d1495b", "noise": "#8c959f"}
-"""How far a value is from the best, with its colour on light and dark: what is noise has no colour."""
+"""Colour of a value by its difference from the best, on light and dark; noise is grey."""
 
 
 def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """F1 by rank and learning rate, a panel for each set of modules; ``None`` where runs do not differ in both."""
+    """Chart F1 by rank and learning rate, with a panel for each set of modules; ``None`` if runs do not vary both."""
     runs = comparable_runs(study)
     ranks, rates = (present_levels(runs, axis, study.axes.get(axis, ())) for axis in ("rank", "lr"))
     panels = present_levels(runs, "targets", study.axes.get("targets", ())) or [None]
@@ -46,7 +46,7 @@ def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
     low, high = min(row["f1"] for row in rows), max(row["f1"] for row in rows)
     for row in rows:
         row["t"] = words.points(row["f1"])
-        # Viridis ends in yellow, which takes dark letters.
+        # Viridis ends in yellow, which needs dark text.
         row["dark"] = row["f1"] > low + 0.6 * (high - low)
         row["top"] = row["f1"] == high
     base = alt.Chart().encode(
@@ -80,7 +80,7 @@ def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
 
 
 def main_effects(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
-    """Mean F1 of each value of each axis with its interval, and the single runs behind it."""
+    """Chart the mean F1 of each value of each axis, with its interval and the single runs."""
     effects = [one for one in analysis.effects if one.metric == "f1"][:_MOST_PANELS]
     if not effects:
         return None
@@ -89,7 +89,7 @@ def main_effects(study: Study, analysis: Analysis, words: ChartWords) -> dict[st
     ends = [end for effect in effects for level in effect.levels for end in level.interval]
     axis = score_axis(words, "f1", [*scores, *ends])
     width = (WIDTH - 60) / len(effects) - 20
-    panels = [_effect(study, effect, words, axis, width, first=place == 0) for place, effect in enumerate(effects)]
+    panels = [_effect(study, effect, words, axis, width, first=index == 0) for index, effect in enumerate(effects)]
     return finish(alt.hconcat(*panels, spacing=16), words("effects"), theme(words))
 
 
@@ -130,7 +130,7 @@ def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any
 
 
 def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """How far each value of each axis is from the axis' best, on the same questions, with the difference's interval."""
+    """Chart the difference of each value of each axis from the axis' best, with its interval."""
     effects = [one for one in analysis.effects if one.metric == "f1" and one.verdict != "untested"][:_MOST_PANELS]
     if not effects:
         return None
@@ -157,15 +157,15 @@ def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str
     color = alt.Color("side:N", title=None, scale=scale_of_sides).legend(orient="bottom")
     width = (WIDTH - 60) / len(effects) - 20
     charts: list[Any] = []
-    for place, (effect, rows) in enumerate(panels):
+    for index, (effect, rows) in enumerate(panels):
         order = [words.value(level.value) for level in effect.levels]
         x = alt.X("v:N", title=words.name("axis", effect.axis), sort=order, scale=alt.Scale(padding=0.4))
         x = x.axis(labelAngle=-40 if effect.ordered else -25, labelLimit=110, grid=False)
-        title = words("differences_axis") if place == 0 else None
+        title = words("differences_axis") if index == 0 else None
         base = alt.Chart(inline(rows)).encode(x=x, color=color)
         rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
         tips = [alt.Tooltip("v:N", title=words.name("axis", effect.axis)), alt.Tooltip("t:N", title=words("f1"))]
-        y = alt.Y("d:Q", title=title, scale=scale).axis(labels=place == 0, ticks=place == 0, domain=place == 0)
+        y = alt.Y("d:Q", title=title, scale=scale).axis(labels=index == 0, ticks=index == 0, domain=index == 0)
         points = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tips)
         chart = alt.layer(rule.encode(y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q"), points)
         charts.append(chart.properties(width=width, height=190))
@@ -173,7 +173,7 @@ def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str
 
 
 def train_size(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """F1 by the number of training questions; ``None`` where runs do not differ in it."""
+    """Chart F1 by the number of training questions; ``None`` if runs do not vary it."""
     effect = analysis.effect("train_size")
     if effect is None:
         return None
@@ -194,7 +194,7 @@ def train_size(study: Study, analysis: Analysis, words: ChartWords) -> dict[str,
 
 
 def seeds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """F1 of runs that differ in their seed alone, a line for each group; ``None`` without any."""
+    """Chart F1 of runs that differ only in their seed, one row per group; ``None`` without any."""
     spread = analysis.seeds
     if spread is None:
         return None
@@ -222,19 +222,19 @@ def seeds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
 
 
 def ranking(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
-    """All scored runs by place with their intervals; those that may be the best are set apart."""
+    """Chart all scored runs by rank, with intervals; runs that may be the best are highlighted."""
     if len(study.scored) < 3:
         return None
     among = set(analysis.best.names) if analysis.best is not None else set()
     sides = {True: words("frontier_best"), False: words("frontier_other")}
     rows: list[Row] = []
-    for place, run in enumerate(study.scored[:_MOST_RANKED], 1):
+    for rank, run in enumerate(study.scored[:_MOST_RANKED], 1):
         score = study.score(run)
         assert score is not None, run.name
         low, high = score.f1_interval
         rows.append(
             {
-                "p": place,
+                "p": rank,
                 "m": score.f1,
                 "low": low,
                 "high": high,

@@ -1,4 +1,4 @@
-"""What each option is worth: the main effect of every axis, and whether axes act together."""
+"""Ablations: the main effect of every axis, and the interactions of axes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST_SHARE = 0.005
 
 
 def ablations(draft: Draft, inputs: ReportInputs) -> None:
-    """Rank, learning rate, modules and whatever else varies."""
+    """Add the section on rank, learning rate, modules and all other axes."""
     analysis = inputs.analysis
     axes = list(dict.fromkeys(effect.axis for effect in analysis.effects))
     if not axes:
@@ -39,7 +39,7 @@ def ablations(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def _effect(draft: Draft, inputs: ReportInputs, f1: Effect, em: Effect | None) -> None:
-    """One axis: the verdict, the evidence for it, the means and the differences."""
+    """Add one axis: its verdict, the evidence, the means and the differences."""
     axis = labels.axis(draft, f1.axis)
     draft.add_text(effect_sentences(draft, f1, em))
     if f1.tied:
@@ -66,12 +66,12 @@ def _effect(draft: Draft, inputs: ReportInputs, f1: Effect, em: Effect | None) -
 
 
 def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> RichText:
-    """What the tests say of an axis, and no more."""
+    """Return the sentences on the tests of an axis."""
     say, axis = draft.say, f1.axis
     ranked = sorted(f1.levels, key=lambda one: one.mean)
     worst, best = ranked[0], ranked[-1]
     named = {"best": labels.level(draft, axis, best.value), "worst": labels.level(draft, axis, worst.value)}
-    told: list[RichText] = [
+    sentences: list[RichText] = [
         say(
             f"effect.{f1.verdict}",
             axis=labels.axis(draft, axis),
@@ -83,31 +83,31 @@ def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> RichText:
     evidence = _evidence(f1)
     if evidence is not None:
         kind = "trend" if evidence is f1.trend else "pair"
-        told.append(say(f"effect.{kind}", **_ends(draft, axis, evidence), **tested(draft, evidence)))
+        sentences.append(say(f"effect.{kind}", **_ends(draft, axis, evidence), **tested(draft, evidence)))
         others = [one for one in f1.as_good if one != f1.best]
         if not others:
-            told.append(say("effect.alone_best", best=named["best"]))
+            sentences.append(say("effect.alone_best", best=named["best"]))
         elif len(others) < len(f1.levels) - 1:
             levels = say.join([labels.level(draft, axis, one) for one in others])
-            told.append(say("effect.as_good", best=named["best"], others=levels, count=len(others)))
+            sentences.append(say("effect.as_good", best=named["best"], others=levels, count=len(others)))
     elif f1.verdict == "no_difference":
         seen = [one.detectable for one in f1.contrasts if one.detectable is not None]
         if seen:
-            told.append(say("effect.detectable", detectable=max(seen)))
+            sentences.append(say("effect.detectable", detectable=max(seen)))
     if em is not None and f1.verdict != "untested":
-        told.append(say("effect.em_same" if em.verdict == f1.verdict else f"effect.em_{em.verdict}"))
-    return join_sentences(told)
+        sentences.append(say("effect.em_same" if em.verdict == f1.verdict else f"effect.em_{em.verdict}"))
+    return join_sentences(sentences)
 
 
 def _evidence(effect: Effect) -> Contrast | None:
-    """The test that a verdict rests on: the trend where it shows the same, else the clearest pair."""
+    """Return the test behind a verdict: the trend if it has the same verdict, else the clearest pair."""
     if effect.trend is not None and effect.trend.verdict == effect.verdict:
         return effect.trend
     return min(effect.shown, key=lambda one: (one.adjusted or 0.0, -abs(one.difference)), default=None)
 
 
 def _contrasts(draft: Draft, effect: Effect, caption: RichText) -> None:
-    """Every pair of values with its difference and verdict."""
+    """Add the table of all pairs of values, with differences and verdicts."""
     rows = []
     for one in effect.contrasts:
         ends = _ends(draft, effect.axis, one)
@@ -137,19 +137,21 @@ def _ends(draft: Draft, axis: str, contrast: Contrast) -> dict[str, RichText]:
 
 
 def _interactions(draft: Draft, inputs: ReportInputs) -> None:
-    """Whether what one option is worth depends on another."""
+    """Add the interactions of axes and their shares of the variance."""
     analysis = inputs.analysis
-    told = []
+    sentences = []
     for one in analysis.interactions:
         if one.metric != "f1":
             continue
         first, second = (labels.axis(draft, axis) for axis in one.axes)
         p: dict[str, Any] = {} if one.verdict == "untested" else {"p": one.adjusted}
-        told.append(draft.say(f"interaction.{one.verdict}", first=first, second=second, **p))
+        sentences.append(draft.say(f"interaction.{one.verdict}", first=first, second=second, **p))
     shares = [one for one in analysis.variance.get("f1", ()) if one.share >= _LEAST_SHARE]
     if shares:
-        told.append(draft.say("interaction.variance", shares=draft.say.join([_share(draft, one) for one in shares])))
-    draft.paragraph_of(told)
+        sentences.append(
+            draft.say("interaction.variance", shares=draft.say.join([_share(draft, one) for one in shares]))
+        )
+    draft.paragraph_of(sentences)
     paired = next((one.paired for one in analysis.detectable if one.metric == "f1"), None)
     chart(draft, inputs, "heatmap")
     if "heatmap" in inputs.charts and paired is not None:
@@ -157,7 +159,7 @@ def _interactions(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def _share(draft: Draft, one: Any) -> RichText:
-    """The part of the variance that goes with one axis, or with two together."""
+    """Return the share of the variance explained by an axis or by two axes together."""
     if len(one.axes) == 1:
         return draft.say("interaction.variance_part", share=one.share, axis=labels.axis(draft, one.axes[0]))
     first, second = (labels.axis(draft, axis) for axis in one.axes)
@@ -165,7 +167,7 @@ def _share(draft: Draft, one: Any) -> RichText:
 
 
 def _seeds(draft: Draft, inputs: ReportInputs, seeds: SeedSpread) -> None:
-    """How far runs move by their seed alone."""
+    """Add the variation of runs by their seed."""
     spread = {"groups": len(seeds.groups), "deviation": seeds.deviation, "noticeable": seeds.noticeable}
     draft.paragraph("seeds.spread", **spread)
     rows = []

@@ -1,4 +1,4 @@
-"""What the way of decoding is worth, and what goes wrong."""
+"""Decoding strategies and failure analysis."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from squadron.reporting.sections.common import ReportInputs, chart, score_cells,
 from squadron.runs.records import FailureExample
 
 _EXAMPLES = 5
-"""Kinds of mistake that an example is shown of."""
+"""Number of kinds of mistake with an example."""
 _SAMPLED = ("top-k", "nucleus", "temperature")
 
 
 def decoding(draft: Draft, inputs: ReportInputs) -> None:
-    """The best run's strategies on the same questions."""
+    """Add the section that compares the best run's strategies on the same questions."""
     draft.section("decoding")
     found = inputs.analysis.decodings
     if found is None or len(found.scores) < 2:
@@ -44,7 +44,7 @@ def decoding(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def _item(draft: Draft, contrast: Contrast) -> RichText:
-    """A strategy with its difference from the reference."""
+    """Return a strategy with its difference from the reference."""
     values = {"decoding": labels.decoding(draft, str(contrast.second)), "difference": contrast.difference}
     if contrast.interval is None:
         return draft.say("decoding.item_plain", **values)
@@ -53,7 +53,7 @@ def _item(draft: Draft, contrast: Contrast) -> RichText:
 
 
 def failures(draft: Draft, inputs: ReportInputs) -> None:
-    """Kinds of mistake, counted, and examples of them."""
+    """Add the section on kinds of mistake, with counts and examples."""
     draft.section("failures")
     found, mistakes = inputs.study.failures, inputs.analysis.mistakes
     if found is None or mistakes is None:
@@ -103,11 +103,11 @@ def _kinds(draft: Draft, inputs: ReportInputs, mistakes: Mistakes, **where: obje
 
 
 def _example(draft: Draft, example: FailureExample, title: RichText) -> None:
-    """A wrong answer with its question and the part of its context around the accepted answer."""
+    """Add a wrong answer with its question and the excerpt of the context around the accepted answer."""
     gold = next((one for one in example.golds if one), "")
     before, middle, after = excerpt(example.context, gold)
     context = [TextRun(before, "data"), *([TextRun(middle, "marked")] if middle else []), TextRun(after, "data")]
-    # A language's own comma and "and" would read as parts of the answers, and turn the order of those with figures.
+    # A language's own comma and "and" would read as parts of the answers, and reverse the order of those with numbers.
     accepted = tuple(
         run
         for index, one in enumerate(dict.fromkeys(example.golds))

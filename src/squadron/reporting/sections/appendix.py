@@ -1,4 +1,4 @@
-"""All runs, and what somebody needs to do it again."""
+"""Appendices: references, all runs, and how to reproduce the study."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, name_cell, score_cells, score_columns
 
 _HASH = 16
-"""Characters of a hash that are shown."""
+"""Number of characters shown of a hash."""
 
 
 def references(draft: Draft) -> None:
-    """The cited works, in the order of their first citation."""
+    """Add the cited works, in the order of their first citation."""
     draft.section("references", numbered=False)
     cited = (Reference(draft.say.label_of("source", key), key, *SOURCES[key]) for key in draft.cited)
     draft.blocks.append(References(tuple(cited)))
 
 
 def all_runs(draft: Draft, inputs: ReportInputs) -> None:
-    """Every run with its options, scores and cost; those that did not end well with the reason."""
+    """Add the table of all runs with options, scores and costs, and the reasons of runs that did not end normally."""
     study = inputs.study
     draft.appendices()
     draft.section("all_runs")
@@ -48,7 +48,7 @@ def all_runs(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def reproduction(draft: Draft, inputs: ReportInputs) -> None:
-    """Hashes, versions, seeds, and the command."""
+    """Add hashes, versions, seeds and the command."""
     study = inputs.study
     draft.section("reproduction")
     draft.paragraph("reproduction.lead")

@@ -1,4 +1,4 @@
-"""What the study does not show, what it lacks, and what remains."""
+"""Limits of the study, missing data, and the conclusion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from squadron.runs.records import Missing
 
 
 def limits(draft: Draft, inputs: ReportInputs) -> None:
-    """What all this does not show, and what the folder lacks."""
+    """Add the section on limits and on what the folder lacks."""
     draft.section("limits")
     draft.bullets(_limits(draft, inputs))
     draft.part("missing")
@@ -49,13 +49,13 @@ def _limits(draft: Draft, inputs: ReportInputs) -> Iterator[RichText]:
 
 
 def _lack(draft: Draft, one: Missing) -> RichText:
-    """One thing that the study lacks; the runs that it concerns by name."""
+    """Return the sentence on something that the study lacks, with the names of the runs concerned."""
     values = {"count": len(one.names), "names": labels.names(draft, one.names)} if one.names else {}
     return draft.say(f"missing.{one.what}", **values)
 
 
 def conclusion(draft: Draft, inputs: ReportInputs) -> None:
-    """What remains, in a few sentences."""
+    """Add the conclusion in a few sentences."""
     study, say = inputs.study, draft.say
     draft.section("conclusion")
     best = study.best
@@ -64,27 +64,27 @@ def conclusion(draft: Draft, inputs: ReportInputs) -> None:
         draft.paragraph("conclusion.nothing")
         return
     f1 = {"f1": score.f1, "f1_interval": say.interval(*score.f1_interval)}
-    alone = "_single" if len(study.scored) == 1 else ""
-    told = [say(f"conclusion.best{alone}", scored=len(study.scored), questions=score.questions, **f1)]
-    told += verdicts(draft, inputs)
+    suffix = "_single" if len(study.scored) == 1 else ""
+    sentences = [say(f"conclusion.best{suffix}", scored=len(study.scored), questions=score.questions, **f1)]
+    sentences += verdicts(draft, inputs)
     found, frontier = inputs.analysis.best, inputs.analysis.frontier
     if found is not None and len(found.names) > 1 and "trainable_parameters" in frontier.cheapest:
         cheapest = name(frontier.cheapest["trainable_parameters"])
-        told.append(say("conclusion.cheapest", count=len(found.names), run=cheapest))
-    draft.paragraph_of(told)
+        sentences.append(say("conclusion.cheapest", count=len(found.names), run=cheapest))
+    draft.paragraph_of(sentences)
     draft.paragraph("conclusion.scope", base=labels.base(draft, study), source=labels.source(draft, study))
 
 
 def verdicts(draft: Draft, inputs: ReportInputs) -> list[RichText]:
-    """What the tests say, a sentence each: against the base, and of every axis."""
+    """Return one sentence per test: against the base, and on every axis."""
     analysis, study = inputs.analysis, inputs.study
-    told = []
+    sentences = []
     comparison = next((one for one in analysis.models if one.split == study.split), None)
     contrast = comparison.contrast("f1", "baseline", "best") if comparison else None
     if contrast is not None:
-        told.append(draft.say(f"conclusion.base_{contrast.verdict}"))
-    told += [_axis_verdict(draft, effect) for effect in analysis.effects if effect.metric == "f1"]
-    return told
+        sentences.append(draft.say(f"conclusion.base_{contrast.verdict}"))
+    sentences += [_axis_verdict(draft, effect) for effect in analysis.effects if effect.metric == "f1"]
+    return sentences
 
 
 def _axis_verdict(draft: Draft, effect: Effect) -> RichText:

@@ -1,4 +1,4 @@
-"""Parameters, time and memory, and what they buy."""
+"""Costs of the runs: parameters, time and memory, against their scores."""
 
 from __future__ import annotations
 
@@ -11,42 +11,44 @@ from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, chart
 
 _SECONDS_UP_TO, _MINUTES_UP_TO = 100.0, 90 * 60.0
-"""Times below these, in seconds, are told in seconds and in minutes; longer ones in hours."""
+"""Times below these limits, in seconds, are given in seconds and in minutes; longer ones in hours."""
 
 
 def cost(draft: Draft, inputs: ReportInputs) -> None:
-    """What the runs cost."""
+    """Add the section on cost."""
     draft.section("cost")
     study = inputs.study
     _parameters(draft, inputs)
     seconds = [run.seconds for run in study.runs if run.seconds]
-    told: list[tuple[str, dict[str, Any]]] = []
+    facts: list[tuple[str, dict[str, Any]]] = []
     if len(seconds) == 1:
-        told.append(("cost.run_time", {"time": _duration(draft, seconds[0])}))
+        facts.append(("cost.run_time", {"time": _duration(draft, seconds[0])}))
     elif seconds:
         low, high = (_duration(draft, one) for one in (min(seconds), max(seconds)))
-        told.append(("cost.run_time", {"time": low}) if low == high else ("cost.runs_time", {"low": low, "high": high}))
-        told.append(("cost.fleet_time", {}))
+        facts.append(
+            ("cost.run_time", {"time": low}) if low == high else ("cost.runs_time", {"low": low, "high": high})
+        )
+        facts.append(("cost.fleet_time", {}))
         if study.seconds:
-            told.insert(0, ("cost.time", {"runs": len(study.runs), "time": _duration(draft, study.seconds)}))
+            facts.insert(0, ("cost.time", {"runs": len(study.runs), "time": _duration(draft, study.seconds)}))
     memory = [run.peak_memory_bytes for run in study.runs if run.peak_memory_bytes]
     if memory:
-        told.append(("cost.memory", {"memory": max(memory)}))
-    if not told:
+        facts.append(("cost.memory", {"memory": max(memory)}))
+    if not facts:
         draft.missing("cost.none")
     else:
-        draft.paragraph_of([draft.say(key, **values) for key, values in told])
+        draft.paragraph_of([draft.say(key, **values) for key, values in facts])
     _frontier(draft, inputs)
 
 
 def _duration(draft: Draft, seconds: float) -> RichText:
-    """A time in the unit that says most with one decimal."""
+    """Return a time in the unit that suits one decimal."""
     unit = "seconds" if seconds < _SECONDS_UP_TO else "minutes" if seconds < _MINUTES_UP_TO else "hours"
     return draft.say(f"cost.{unit}", time=seconds)
 
 
 def _parameters(draft: Draft, inputs: ReportInputs) -> None:
-    """What each rank and set of modules has to train."""
+    """Add the table of trainable parameters by rank and modules."""
     counts = {
         (run.modules, run.rank): (run.trainable_parameters, run.trainable_share)
         for run in inputs.study.runs
@@ -70,7 +72,7 @@ def _parameters(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def _frontier(draft: Draft, inputs: ReportInputs) -> None:
-    """Which runs give the most for what they cost."""
+    """Add the Pareto frontier and the cheapest of the best runs."""
     found = inputs.analysis.frontier
     if len(found.points) < 2:
         return
@@ -81,6 +83,6 @@ def _frontier(draft: Draft, inputs: ReportInputs) -> None:
     for key in COSTS:
         if key in found.cheapest:
             by_run.setdefault(found.cheapest[key], []).append(draft.say(f"cost.cheapest_{key}"))
-    told = [draft.say("cost.cheapest", cost=draft.say.join(costs), run=name(run)) for run, costs in by_run.items()]
-    if told:
-        draft.paragraph_of(told)
+    facts = [draft.say("cost.cheapest", cost=draft.say.join(costs), run=name(run)) for run, costs in by_run.items()]
+    if facts:
+        draft.paragraph_of(facts)

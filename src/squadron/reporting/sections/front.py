@@ -13,9 +13,9 @@ _KNOWN = {one.key: one for one in PUBLISHED}
 
 
 def abstract(draft: Draft, inputs: ReportInputs) -> tuple[TextBlock, ...]:
-    """The study in one paragraph: what was asked, done and found."""
+    """Return the abstract: question, method and findings in one paragraph."""
     study, say = inputs.study, draft.say
-    alone = len(study.runs) == 1
+    single = len(study.runs) == 1
     about = {"base": labels.base(draft, study), "source": labels.source(draft, study)}
     axes = [labels.axis(draft, axis) for axis in varied(study)]
     sentences: list[RichText] = [
@@ -26,13 +26,13 @@ def abstract(draft: Draft, inputs: ReportInputs) -> tuple[TextBlock, ...]:
         sentences.append(say("missing.no_scores"))
     else:
         where = {"questions": inputs.questions, "split": labels.split(draft, study.split)}
-        if not alone:
+        if not single:
             sentences.append(say("abstract.runs", planned=len(study.runs), scored=len(study.scored), **where))
         score = study.score(best)
         assert score is not None, best.name
         sentences.append(
             say(
-                "abstract.best_single" if alone else "abstract.best",
+                "abstract.best_single" if single else "abstract.best",
                 run=name(best.name),
                 f1=score.f1,
                 f1_interval=say.interval(*score.f1_interval),
@@ -56,7 +56,7 @@ def abstract(draft: Draft, inputs: ReportInputs) -> tuple[TextBlock, ...]:
 
 
 def introduction(draft: Draft, inputs: ReportInputs) -> None:
-    """What the task is, and what this study asks."""
+    """Add the introduction: the task and the questions of this study."""
     draft.section("introduction")
     human = _KNOWN["human"]
     draft.paragraph("introduction.task", human_em=human.exact_match, human_f1=human.f1)
@@ -71,7 +71,7 @@ def introduction(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def related(draft: Draft, inputs: ReportInputs) -> None:
-    """What others did."""
+    """Add related work."""
     draft.section("related")
     draft.paragraph("related.adapters")
     figures = {

@@ -1,4 +1,4 @@
-"""What is trained, and how it is scored."""
+"""Method: training, decoding and scoring."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from squadron.reporting.sections.common import STUDY_QUESTIONS, STUDY_RUNS, Repo
 
 PROMPT = "Context: {context} Question: {question} Answer: {answer}<|endoftext|>"
 _RIGHT = 0.65
-"""Share of right answers of the example that small tests are shown by: about that of the published F1."""
+"""Share of right answers in the example of small test sets: about the published F1."""
 _NORMAL = 1.96
 
 
 def method(draft: Draft, inputs: ReportInputs) -> None:
-    """LoRA, the prompt, the loss, decoding, scores."""
+    """Add the section on LoRA, the prompt, the loss, decoding and scores."""
     draft.section("method")
     draft.part("adaptation")
     draft.paragraph("method.lora_before")
@@ -45,7 +45,7 @@ def method(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def _small_tests(draft: Draft, inputs: ReportInputs) -> None:
-    """How little few questions tell."""
+    """Add the table of interval widths by number of questions."""
     draft.paragraph("method.small", right=_RIGHT)
     sizes = sorted({STUDY_QUESTIONS, 50, 200, 1000, DEV_QUESTIONS, *([inputs.questions] if inputs.questions else [])})
     rows = [[draft.number_cell(size, "count"), draft.number_cell(half_width(size), "reach")] for size in sizes]
@@ -60,5 +60,5 @@ def _small_tests(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def half_width(questions: int) -> float:
-    """Half of the 95 % interval of EM, in points, by the normal approximation."""
+    """Return the half-width of the 95 % interval of EM, in points, by the normal approximation."""
     return 100 * _NORMAL * math.sqrt(_RIGHT * (1 - _RIGHT) / questions)

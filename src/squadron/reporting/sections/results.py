@@ -1,4 +1,4 @@
-"""Scores: untouched, tuned and published; the best runs; how they learnt."""
+"""Results: scores of base, tuned and published models, the best runs, and their losses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FITS: tuple[FitVerdict, ...] = ("overfit", "improving", "settled", "unknown")
 
 
 def results(draft: Draft, inputs: ReportInputs) -> None:
-    """What the runs scored."""
+    """Add the section on results."""
     study = inputs.study
     draft.section("results")
     if study.status not in ("done", "stopped"):
@@ -46,14 +46,14 @@ def results(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def _headline(draft: Draft, inputs: ReportInputs) -> None:
-    """Measured and published scores in one table, told apart, and what the tests say of the measured ones."""
+    """Add measured and published scores in one table, marked as such, and the tests of the measured ones."""
     study, best = inputs.study, inputs.study.best
     assert best is not None
     split, decoding = labels.split(draft, study.split), labels.decoding(draft, study.decoding)
     if study.lacks("baseline"):
         draft.missing("missing.baseline")
-    beside = study.baseline is not None and study.score(study.baseline) is not None
-    lead = "results.headline" if beside else "results.headline_alone"
+    has_baseline_score = study.baseline is not None and study.score(study.baseline) is not None
+    lead = "results.headline" if has_baseline_score else "results.headline_alone"
     draft.paragraph(lead, questions=inputs.questions, split=split, decoding=decoding)
     models: list[tuple[RichText, Any]] = []
     if study.baseline is not None:
@@ -120,7 +120,7 @@ def _headline(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def _compared(draft: Draft, comparison: ModelComparison) -> None:
-    """What the tests say of base, best and full fine-tuning."""
+    """Add the tests of base, best and full fine-tuning."""
     sentences: list[tuple[str, dict[str, Any]]] = []
     for key, first, second in (("base", "baseline", "best"), ("full", "best", "full")):
         contrast = comparison.contrast("f1", first, second)
@@ -137,9 +137,9 @@ def _compared(draft: Draft, comparison: ModelComparison) -> None:
 
 
 def _published_row(draft: Draft, one: Published) -> list[Cell]:
-    """A published figure; none of them has an interval of its own."""
-    places = {"whole_dev_set": "paper", "five_questions": "student", "people": "human"}
-    source = draft.say(f"published.{places[one.origin]}", questions=one.questions)
+    """Return the row of a published result, which has no interval."""
+    source_keys = {"whole_dev_set": "paper", "five_questions": "student", "people": "human"}
+    source = draft.say(f"published.{source_keys[one.origin]}", questions=one.questions)
     dash = draft.number_cell(None, "points")
     return [
         draft.phrase_cell(f"published_name.{one.key}"),
@@ -153,7 +153,7 @@ def _published_row(draft: Draft, one: Published) -> list[Cell]:
 
 
 def _leaders(draft: Draft, inputs: ReportInputs) -> None:
-    """The best runs, and how far their order can be believed."""
+    """Add the table of the best runs, and the confidence in their order."""
     study, found = inputs.study, inputs.analysis.best
     leaders = study.scored[:LEADERS]
     if len(leaders) < len(study.scored):
@@ -162,12 +162,12 @@ def _leaders(draft: Draft, inputs: ReportInputs) -> None:
         draft.paragraph("results.leaders_all", scored=len(study.scored))
     rows = [
         [
-            draft.number_cell(place, "count"),
+            draft.number_cell(rank, "count"),
             name_cell(run.name),
             *setting_cells(draft, run),
             *score_cells(draft, study.score(run)),
         ]
-        for place, run in enumerate(leaders, start=1)
+        for rank, run in enumerate(leaders, start=1)
     ]
     draft.table(
         "leaders-table",
@@ -193,7 +193,7 @@ def _leaders(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def _learning(draft: Draft, inputs: ReportInputs) -> None:
-    """Losses, and whether runs had learnt enough or too much."""
+    """Add the losses, and the verdicts on overfitting."""
     fits = inputs.analysis.fits
     if "losses" in inputs.charts:
         draft.paragraph("results.learning")

@@ -1,7 +1,8 @@
-"""Base, data, options and machine."""
+"""Setup: base model, data, options and machine."""
 
 from __future__ import annotations
 
+from squadron.reporting.analysis.effects import AXIS_OPTIONS
 from squadron.reporting.document.blocks import Cell
 from squadron.reporting.document.builder import Draft, name, text_cell
 from squadron.reporting.localization import labels
@@ -26,11 +27,10 @@ _OPTIONS = (
     "order",
     "seed",
 )
-_AXIS_OPTIONS = {"targets": "target_modules"}
 
 
 def setup(draft: Draft, inputs: ReportInputs) -> None:
-    """What the study was made with."""
+    """Add the section on the setup."""
     study = inputs.study
     draft.section("setup")
     draft.part("base_and_data")
@@ -45,12 +45,12 @@ def setup(draft: Draft, inputs: ReportInputs) -> None:
         draft.paragraph("setup.pocket")
     _data(draft, inputs)
     draft.part("training")
-    alone = len(study.runs) == 1
-    draft.paragraph("setup.training_single" if alone else "setup.training")
-    _options(draft, inputs, alone=alone)
-    if not alone:
+    single = len(study.runs) == 1
+    draft.paragraph("setup.training_single" if single else "setup.training")
+    _options(draft, inputs, single=single)
+    if not single:
         _grid(draft, inputs)
-    draft.paragraph("setup.best_epoch", *([] if alone else ["setup.fleet"]))
+    draft.paragraph("setup.best_epoch", *([] if single else ["setup.fleet"]))
     device = study.environment.get("device")
     if isinstance(device, str) and device:
         draft.paragraph("setup.machine", device=name(device))
@@ -73,10 +73,10 @@ def _data(draft: Draft, inputs: ReportInputs) -> None:
         draft.paragraph("setup.set_aside", count=data.set_aside)
 
 
-def _options(draft: Draft, inputs: ReportInputs, *, alone: bool) -> None:
-    """The options that all runs have alike."""
+def _options(draft: Draft, inputs: ReportInputs, *, single: bool) -> None:
+    """Add the table of options that all runs share."""
     study = inputs.study
-    changed = set() if alone else {_AXIS_OPTIONS.get(axis, axis) for axis in varied(study)}
+    changed = set() if single else {AXIS_OPTIONS.get(axis, axis) for axis in varied(study)}
     rows: list[list[Cell]] = []
     for key in _OPTIONS:
         values = {repr(run.config.get(key)): run.config.get(key) for run in study.runs}
@@ -84,12 +84,12 @@ def _options(draft: Draft, inputs: ReportInputs, *, alone: bool) -> None:
             value = labels.level(draft, key, next(iter(values.values())))
             rows.append([draft.phrase_cell(f"option.{key}"), text_cell(value)])
     columns = [draft.column("option", align="start"), draft.column("value", align="start")]
-    caption = draft.say("setup.options_caption_single" if alone else "setup.options_caption")
+    caption = draft.say("setup.options_caption_single" if single else "setup.options_caption")
     draft.table("options-table", caption, columns, rows)
 
 
 def _grid(draft: Draft, inputs: ReportInputs) -> None:
-    """What the runs differ in."""
+    """Add the table of axes and their values."""
     study = inputs.study
     rows = []
     for axis in study.axes:

@@ -1,4 +1,4 @@
-"""``squadron analyze``: a study's findings as tables and charts in a folder."""
+"""``squadron analyze``: write a study's findings as tables and charts into a folder."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FOLDER = "report"
 
 
 def write_analysis(folder: Path | str, *, out: Path | str | None = None, lang: Language = "en") -> dict[str, Any]:
-    """Analyze the sweep or run in ``folder`` and write what was found into ``out``; by default its ``report/``.
+    """Analyze the sweep or run in ``folder`` and write the findings into ``out``, by default its ``report/``.
 
-    There are ``analysis.json`` (all findings), ``tables.md``, ``tables/NAME.csv``, ``charts/NAME.svg`` and ``.png``,
-    and ``charts.html``, which needs no network. Returns the findings and where they lie. Raises
-    :class:`squadron.errors.RunError` where there is nothing to analyze, :class:`squadron.errors.DeviceError` where
-    ``out`` cannot be written.
+    Writes ``analysis.json`` (all findings), ``tables.md``, ``tables/NAME.csv``, ``charts/NAME.svg`` and ``.png``, and
+    ``charts.html``, which needs no network. Returns the findings and the files' paths. Raises
+    :class:`squadron.errors.RunError` if there is nothing to analyze, :class:`squadron.errors.DeviceError` if ``out``
+    cannot be written.
     """
     study = read_study(folder)
     analysis = analyze_study(study)
@@ -54,7 +54,7 @@ def write_analysis(folder: Path | str, *, out: Path | str | None = None, lang: L
 
 
 def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) -> str:
-    """All charts as one page of HTML that fetches nothing."""
+    """Return all charts as one HTML page that fetches nothing."""
     import base64
 
     import jinja2
@@ -72,7 +72,7 @@ def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) 
         dark=theme(words, dark=True),
         font=FONT,
         font_data=base64.b64encode(font).decode(),
-        # The end of the element is the one thing that a script's text must not hold.
+        # A script's text must not contain the end of its element.
         javascript=javascript().replace("</script", "<\\/script"),
     )
 
@@ -82,7 +82,7 @@ def _title(study: Study) -> str:
 
 
 def _findings(study: Study, analysis: Analysis) -> dict[str, Any]:
-    """What was found, and what it was found in, as JSON."""
+    """Return the findings and a summary of the study, as JSON values."""
     best = study.best
     return {
         "status": study.status,

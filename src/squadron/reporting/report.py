@@ -1,4 +1,4 @@
-"""A study as a paper: from its folder, in Persian or English, as one HTML file or as a PDF."""
+"""Reports: a study folder as a paper in Persian or English, as one HTML file or as a PDF."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ FORMATS: tuple[Format, ...] = ("html", "pdf")
 
 
 def write_report(folder: Path, *, lang: Language, format: Format, out: Path | None = None) -> Path:
-    """Write the report of the study in ``folder``, a sweep's or a single run's; return where it lies.
+    """Write the report of the study in ``folder``, a sweep or a single run; return its path.
 
-    ``out`` is the file to write, by default ``report/report.LANG.FORMAT`` in the folder itself. Reads files alone.
-    Raises :class:`squadron.errors.RunError` where the folder holds no study.
+    ``out`` is the file to write, by default ``report/report.LANG.FORMAT`` in the folder. Only files are read; no model
+    is loaded. Raises :class:`squadron.errors.RunError` if the folder holds no study.
     """
     folder = Path(folder)
     study = read_study(folder)
@@ -46,19 +46,19 @@ def write_report(folder: Path, *, lang: Language, format: Format, out: Path | No
 
 
 def build_report(study: Study, analysis: Analysis, language: Language) -> Report:
-    """The report's blocks. The same findings give the same figures in every language."""
+    """Build the report. The same findings give the same numbers in every language."""
     inputs = ReportInputs(study, analysis, chart_specs(study, analysis, chart_words(language)))
     first = _draft_sections(inputs, language, {})[0]
     draft, abstract = _draft_sections(inputs, language, first.labels_made)
     day = _day(study)
     words = {key.removeprefix("words."): text for key, text in sentences(language).items() if key.startswith("words.")}
-    alone = "_single" if len(study.runs) == 1 else ""
+    suffix = "_single" if len(study.runs) == 1 else ""
     months = tuple(sentences(language)["report.months"].split())
     return Report(
         language=language,
         direction=draft.say.direction,
         title=draft.say("report.title", base=labels.base(draft, study)),
-        subtitle=draft.say(f"report.subtitle{alone}", runs=len(study.runs), source=labels.source(draft, study)),
+        subtitle=draft.say(f"report.subtitle{suffix}", runs=len(study.runs), source=labels.source(draft, study)),
         date=draft.say("report.date", date=draft.say.numerals.date(day, months)),
         day=day,
         abstract=abstract,
@@ -68,7 +68,7 @@ def build_report(study: Study, analysis: Analysis, language: Language) -> Report
 
 
 def _draft_sections(inputs: ReportInputs, language: Language, known_labels: Labels) -> tuple[Draft, Any]:
-    """All sections in order; the abstract apart, which stands before them."""
+    """Draft all sections in order; return the draft and, separately, the abstract that precedes them."""
     draft = Draft(language, known_labels)
     abstract = front.abstract(draft, inputs)
     for section in (
@@ -92,7 +92,7 @@ def _draft_sections(inputs: ReportInputs, language: Language, known_labels: Labe
 
 
 def _day(study: Study) -> datetime.date:
-    """The day on which the study began: a report that is made again is the same, to the byte."""
+    """Return the day on which the study began, so that a repeated report has the same bytes."""
     try:
         return datetime.datetime.fromisoformat(study.started or "").date()
     except ValueError:

@@ -1,4 +1,4 @@
-"""A study's findings as tables: for spreadsheets (CSV), for pages (Markdown) and for programs (JSON)."""
+"""A study's findings as tables: CSV for spreadsheets, Markdown for pages and JSON for programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from squadron.runs.records import Baseline, RunRecord, Study
 CellValue = str | int | float | bool | None
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the start of a formula."""
+"""Characters that start a formula in a spreadsheet."""
 _MARKDOWN_MARKS = re.compile(r"([\\`*_\[\]|~$])")
 _SCORES = ("exact_match", "exact_match_low", "exact_match_high", "f1", "f1_low", "f1_high", "questions")
 _COSTS = ("trainable_parameters", "seconds", "peak_memory_bytes", "loss", "validation_loss")
@@ -27,7 +27,7 @@ _COSTS = ("trainable_parameters", "seconds", "peak_memory_bytes", "loss", "valid
 
 @dataclass(frozen=True, slots=True)
 class DataTable:
-    """A table of plain values: points, seconds, bytes, shares of 1. ``None`` is what is not known."""
+    """A table of plain values: points, seconds, bytes, shares (0 to 1). ``None`` means unknown."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ class DataTable:
 
 
 def all_tables(study: Study, analysis: Analysis) -> list[DataTable]:
-    """Every table that the study has rows for."""
+    """Return every table for which the study has rows."""
     made = (
         _runs(study, analysis),
         _models(analysis),
@@ -134,7 +134,7 @@ def _levels(analysis: Analysis) -> DataTable:
     ]
     columns = ("axis", "metric", "value", "runs", "mean", "low", "high", "best", "not_told_from_best", "axis_verdict")
     return DataTable(
-        "effects", "Main effects: the mean of each value over runs that are alike in all else", columns, tuple(rows)
+        "effects", "Main effects: the mean of each value over runs that are otherwise alike", columns, tuple(rows)
     )
 
 
@@ -157,7 +157,7 @@ def _contrasts(analysis: Analysis) -> DataTable:
     ]
     columns = ("axis", "metric", "kind", "first", "second", *_TEST, "pairs_of_runs", "questions")
     return DataTable(
-        "contrasts", "Every pair of values: the second less the first, on the same questions", columns, tuple(rows)
+        "contrasts", "Every pair of values: the second minus the first, on the same questions", columns, tuple(rows)
     )
 
 
@@ -168,7 +168,7 @@ def _variance(analysis: Analysis) -> DataTable:
         for one in shares
     ]
     columns = ("metric", "axes", "share", "f", "degrees", "residual_degrees", "p_value")
-    return DataTable("variance", "What the variance between runs goes with", columns, tuple(rows))
+    return DataTable("variance", "Shares of the variance between runs", columns, tuple(rows))
 
 
 def _interactions(analysis: Analysis) -> DataTable:
@@ -188,7 +188,7 @@ def _interactions(analysis: Analysis) -> DataTable:
         "adjusted_p_value",
         "verdict",
     )
-    return DataTable("interactions", "Means by two axes, and whether they interact", columns, tuple(rows))
+    return DataTable("interactions", "Means by two axes, and their interaction", columns, tuple(rows))
 
 
 def _decodings(analysis: Analysis) -> DataTable:
@@ -213,7 +213,9 @@ def _failure_kinds(analysis: Analysis) -> DataTable:
         for one in (found.kinds if found is not None else ())
     ]
     columns = ("kind", "label", "wrong_answers", "share", "share_low", "share_high", "base_wrong_answers", "base_share")
-    return DataTable("failures", "Kinds of mistake of the best run, beside the untouched base's", columns, tuple(rows))
+    return DataTable(
+        "failures", "Kinds of mistake of the best run, compared with the base model's", columns, tuple(rows)
+    )
 
 
 def _seeds(analysis: Analysis) -> DataTable:
@@ -230,7 +232,7 @@ def _seeds(analysis: Analysis) -> DataTable:
         for group in (spread.groups if spread is not None else ())
     ]
     columns = ("runs", "seeds", "f1_mean", "f1_deviation", "f1_lowest", "f1_highest")
-    return DataTable("seeds", "Runs that differ in their seed alone", columns, tuple(rows))
+    return DataTable("seeds", "Runs that differ only in their seed", columns, tuple(rows))
 
 
 def _published() -> DataTable:
@@ -238,7 +240,7 @@ def _published() -> DataTable:
         (one.label, one.exact_match, one.f1, one.deviation, one.questions, one.origin, one.source) for one in PUBLISHED
     ]
     columns = ("model", "exact_match", "f1", "f1_deviation", "questions", "measured_on", "source")
-    return DataTable("published", "Published elsewhere, not measured here", columns, tuple(rows))
+    return DataTable("published", "Published results, not measured here", columns, tuple(rows))
 
 
 def _score(study: Study, model: RunRecord | Baseline) -> tuple[CellValue, ...]:
@@ -253,7 +255,7 @@ def _cell_value(value: Any) -> CellValue:
 
 
 def to_csv(table: DataTable) -> str:
-    """The table for a spreadsheet: no text in it is taken for a formula, and nothing in it is invisible."""
+    """Return the table as CSV, safe for spreadsheets: no text is read as a formula, no character is invisible."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(table.columns)
@@ -269,7 +271,7 @@ def _formula_safe(cell: CellValue) -> CellValue:
 
 
 def to_markdown(tables: Iterable[DataTable]) -> str:
-    """Tables as a page of Markdown, in which text from data is text."""
+    """Return tables as a page of Markdown, with text from data escaped."""
     lines: list[str] = []
     for table in tables:
         lines += [
@@ -302,7 +304,7 @@ def _escape_markdown(text: str) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """Findings as plain JSON values; a table by pairs becomes a list of ``{"at": [..], "value": ..}``."""
+    """Convert findings to JSON values; a mapping with tuple keys becomes a list of ``{"at": [..], "value": ..}``."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

@@ -18,16 +18,8 @@ from squadron.data.sources import load_data
 from squadron.data.squad import Dataset, Paragraph, Question
 from squadron.errors import ConfigError, DataError
 from squadron.scoring.answers import AnswerRecord
-from squadron.scoring.failures import (
-    KINDS,
-    FailureAnalysis,
-    Kind,
-    analyze_failures,
-    classify,
-    question_word,
-    sample_failures,
-    write_failures,
-)
+from squadron.scoring.failure_kinds import KINDS, Kind, classify, question_word
+from squadron.scoring.failures import FailureAnalysis, analyze_failures, sample_failures, write_failures
 from squadron.scoring.metrics import Version, exact_match
 from squadron.scoring.wording import AnswerType, answer_type
 

@@ -1,4 +1,4 @@
-"""Charts in both languages: they can be drawn, tell the same figures, and have the language's digits and letters."""
+"""Charts in both languages: they render, show the same numbers, and use the language's digits and letters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMES = re.compile(r"\b(?:[A-Za-z][\w+.-]*-?\d[\w-]*)")
 """Latin names with digits in them: F1, GPT-2, r4-lr1e-3."""
 NUMBER = re.compile(r"[−-]?[\d.,]+%?")
 EMBED, MARK = "\u202b", "\u200f"
-"""Right-to-left embedding and right-to-left mark: they are not seen."""
+"""Right-to-left embedding and right-to-left mark, which are invisible."""
 MODULES = ("attention", "attention+mlp")
 
 
@@ -45,7 +45,7 @@ def persian(paper: Study, paper_analysis: Analysis) -> Specs:
 
 
 def written(svg: str) -> list[str]:
-    """The texts of an SVG."""
+    """Return the texts of an SVG."""
     return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
 
 
@@ -59,7 +59,7 @@ def test_every_chart_is_drawn(english: Specs, varied_folder: Path) -> None:
     assert "full fine-tuning" in written(to_svg(found["models"]))
 
 
-def test_studies_with_little_have_few_charts(run_folder: Path, hostile_folder: Path) -> None:
+def test_studies_with_little_data_have_few_charts(run_folder: Path, hostile_folder: Path) -> None:
     single, hostile = (read_study(folder) for folder in (run_folder, hostile_folder))
     found = chart_specs(single, analyze_study(single), chart_words("fa"))
     assert set(found) == {"models", "losses", "decodings", "kinds"}
@@ -69,11 +69,11 @@ def test_studies_with_little_have_few_charts(run_folder: Path, hostile_folder: P
 
 
 @pytest.mark.parametrize("name", sorted(set(CHARTS) - {"seeds", "train_size"}))
-def test_the_two_languages_tell_the_same_figures(english: Specs, persian: Specs, name: str) -> None:
+def test_both_languages_show_the_same_numbers(english: Specs, persian: Specs, name: str) -> None:
     svgs = [to_svg(specs[name]) for specs in (english, persian)]
     texts = [[text.replace(EMBED, "").replace(MARK, "") for text in written(svg)] for svg in svgs]
     assert len(texts[0]) == len(texts[1]) > 5
-    # Words may hold a figure in one language and not in the other; marks on axes and points may not.
+    # Words may contain a number in one language only; labels of axes and points may not.
     numbers = [sorted(one for one in map(western, own) if NUMBER.fullmatch(one)) for own in texts]
     assert numbers[0] == numbers[1]
     assert len(numbers[0]) > 3
@@ -112,7 +112,7 @@ def test_charts_fetch_nothing(english: Specs) -> None:
 
 
 def test_a_run_of_full_fine_tuning_has_its_name_in_persian(tmp_path: Path) -> None:
-    """It has no modules, by which the others are coloured."""
+    """It has no modules, which give the colour of the others."""
     study = read_study(make_study(tmp_path / "s", ranks=(4,), rates=(1e-4,), modules=MODULES, full=True))
     found = chart_specs(study, analyze_study(study), chart_words("fa"))
     texts = written(to_svg(found["frontier"]))
@@ -121,7 +121,7 @@ def test_a_run_of_full_fine_tuning_has_its_name_in_persian(tmp_path: Path) -> No
 
 
 def test_the_persian_percent_sign_stands_left_of_its_figure(english: Specs, persian: Specs) -> None:
-    """As in the report's text: the label looks as if the sign had come first, though it is read last."""
+    """As in the report's text: the sign is at the left, though it is read last."""
     signs = [text for text in written(to_svg(persian["kinds"])) if "٪" in text]
     assert len(signs) > 3
     for text in signs:
@@ -132,7 +132,7 @@ def test_the_persian_percent_sign_stands_left_of_its_figure(english: Specs, pers
 
 
 def picture(text: str) -> bytes:
-    """A line of text as it is seen."""
+    """Return a line of text as pixels."""
     import vl_convert
 
     place = 'x="40" y="20" text-anchor="middle" font-family="Vazirmatn"'
@@ -140,13 +140,13 @@ def picture(text: str) -> bytes:
     return bytes(vl_convert.svg_to_png(svg))
 
 
-def test_places_start_with_the_first(english: Specs) -> None:
+def test_ranks_start_at_one(english: Specs) -> None:
     texts = written(to_svg(english["ranking"]))
     assert "20" in texts
     assert "0" not in texts[: texts.index("20")]
 
 
-def test_a_picture_is_a_picture(english: Specs) -> None:
+def test_a_chart_renders_as_png(english: Specs) -> None:
     assert to_png(english["models"]).startswith(b"\x89PNG")
 
 
@@ -173,7 +173,7 @@ def contrast(first: str, second: str) -> float:
 
 
 @pytest.mark.parametrize(("dark", "page"), [(False, "#ffffff"), (True, "#0d1117")])
-def test_marks_and_letters_stand_out_from_the_page(dark: bool, page: str) -> None:
+def test_marks_and_text_have_contrast_with_the_page(dark: bool, page: str) -> None:
     settings = theme(chart_words("en"), dark=dark)
     for colour in [*settings["range"]["category"], settings["style"]["second"]["color"]]:
         assert contrast(colour, page) >= 3.0, colour

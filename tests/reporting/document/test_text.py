@@ -1,4 +1,4 @@
-"""Text from data: seen, bounded, and with nothing in it that hides."""
+"""Text from data: bounded, and without invisible characters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from squadron.reporting.document.text import (
         ("<script>", "<script>"),
     ],
 )
-def test_what_is_not_seen_is_written_out(text: str, shown: str) -> None:
+def test_invisible_characters_are_shown_as_code_points(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
@@ -58,7 +58,7 @@ def test_a_context_is_cut_around_its_answer() -> None:
     assert excerpt("gold", "gold") == ("", "gold", "")
 
 
-def test_characters_without_a_glyph_are_written_out() -> None:
+def test_characters_without_a_glyph_are_shown_as_code_points() -> None:
     assert drawable("漢字 é ی 😀") == "[U+6F22][U+5B57] é ی [U+1F600]"
     assert all(map(is_drawn, drawn_characters()))
     assert len(drawn_characters()) > 1500

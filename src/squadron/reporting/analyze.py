@@ -90,7 +90,7 @@ def _findings(study: Study, analysis: Analysis) -> dict[str, Any]:
         "decoding": study.decoding,
         "runs": [{"name": run.name, "status": run.status, **_headline(study, run)} for run in study.runs],
         "best_run": None if best is None else best.name,
-        "missing": [{"what": one.what, "names": list(one.names)} for one in study.missing],
+        "missing": [{"what": entry.what, "names": list(entry.names)} for entry in study.missing],
         "analysis": to_json(analysis),
     }
 

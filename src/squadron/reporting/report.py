@@ -96,5 +96,5 @@ def _day(study: Study) -> datetime.date:
     try:
         return datetime.datetime.fromisoformat(study.started or "").date()
     except ValueError:
-        newest = max((one.stat().st_mtime for one in study.path.glob("*.json")), default=0.0)
+        newest = max((path.stat().st_mtime for path in study.path.glob("*.json")), default=0.0)
         return datetime.datetime.fromtimestamp(newest, tz=datetime.UTC).date()

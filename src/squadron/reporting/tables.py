@@ -142,18 +142,18 @@ def _contrasts(analysis: Analysis) -> DataTable:
     rows = [
         (
             effect.axis,
-            one.metric,
+            contrast.metric,
             kind,
-            _cell_value(one.first),
-            _cell_value(one.second),
-            *_test(one),
-            one.pairs,
-            one.questions,
+            _cell_value(contrast.first),
+            _cell_value(contrast.second),
+            *_test(contrast),
+            contrast.pairs,
+            contrast.questions,
         )
         for effect in analysis.effects
         for kind, found in (("pair", effect.contrasts), ("trend", (effect.trend,)))
-        for one in found
-        if one is not None
+        for contrast in found
+        if contrast is not None
     ]
     columns = ("axis", "metric", "kind", "first", "second", *_TEST, "pairs_of_runs", "questions")
     return DataTable(
@@ -163,9 +163,9 @@ def _contrasts(analysis: Analysis) -> DataTable:
 
 def _variance(analysis: Analysis) -> DataTable:
     rows = [
-        (metric, " x ".join(one.axes), one.share, one.f, *one.degrees, one.p_value)
+        (metric, " x ".join(share.axes), share.share, share.f, *share.degrees, share.p_value)
         for metric, shares in analysis.variance.items()
-        for one in shares
+        for share in shares
     ]
     columns = ("metric", "axes", "share", "f", "degrees", "residual_degrees", "p_value")
     return DataTable("variance", "Shares of the variance between runs", columns, tuple(rows))
@@ -173,9 +173,18 @@ def _variance(analysis: Analysis) -> DataTable:
 
 def _interactions(analysis: Analysis) -> DataTable:
     rows = [
-        (one.metric, *one.axes, _cell_value(first), _cell_value(second), mean, one.p_value, one.adjusted, one.verdict)
-        for one in analysis.interactions
-        for (first, second), mean in one.cells.items()
+        (
+            interaction.metric,
+            *interaction.axes,
+            _cell_value(first),
+            _cell_value(second),
+            mean,
+            interaction.p_value,
+            interaction.adjusted,
+            interaction.verdict,
+        )
+        for interaction in analysis.interactions
+        for (first, second), mean in interaction.cells.items()
     ]
     columns = (
         "metric",
@@ -209,8 +218,8 @@ def _decodings(analysis: Analysis) -> DataTable:
 def _failure_kinds(analysis: Analysis) -> DataTable:
     found = analysis.mistakes
     rows = [
-        (one.kind, one.label, one.questions, one.share, *one.interval, one.base_questions, one.base_share)
-        for one in (found.kinds if found is not None else ())
+        (kind.kind, kind.label, kind.questions, kind.share, *kind.interval, kind.base_questions, kind.base_share)
+        for kind in (found.kinds if found is not None else ())
     ]
     columns = ("kind", "label", "wrong_answers", "share", "share_low", "share_high", "base_wrong_answers", "base_share")
     return DataTable(
@@ -237,7 +246,16 @@ def _seeds(analysis: Analysis) -> DataTable:
 
 def _published() -> DataTable:
     rows = [
-        (one.label, one.exact_match, one.f1, one.deviation, one.questions, one.origin, one.source) for one in PUBLISHED
+        (
+            published.label,
+            published.exact_match,
+            published.f1,
+            published.deviation,
+            published.questions,
+            published.origin,
+            published.source,
+        )
+        for published in PUBLISHED
     ]
     columns = ("model", "exact_match", "f1", "f1_deviation", "questions", "measured_on", "source")
     return DataTable("published", "Published results, not measured here", columns, tuple(rows))

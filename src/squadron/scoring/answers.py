@@ -67,9 +67,9 @@ class Calibration:
         return {
             "expected_calibration_error": self.expected_calibration_error,
             "brier_score": self.brier_score,
-            "questions": sum(one.count for one in self.bins),
+            "questions": sum(own.count for own in self.bins),
             "bins": [
-                {"probability": one.probability, "accuracy": one.accuracy, "count": one.count} for one in self.bins
+                {"probability": own.probability, "accuracy": own.accuracy, "count": own.count} for own in self.bins
             ],
         }
 
@@ -134,7 +134,7 @@ def calibration(probabilities: npt.ArrayLike, correct: npt.ArrayLike, bins: int 
         CalibrationBin(float(probability[start:stop].mean()), float(right[start:stop].mean()), stop - start)
         for start, stop in zip([0, *sorted(edges)], sorted(edges), strict=False)
     )
-    error = sum(one.count * abs(one.accuracy - one.probability) for one in found) / count
+    error = sum(own.count * abs(own.accuracy - own.probability) for own in found) / count
     return Calibration(error, float(np.mean((probability - right) ** 2)), found)
 
 

@@ -77,11 +77,19 @@ def analyze_failures(records: Sequence[AnswerRecord], *, version: Version = "1.1
         raise DataError(f"question {name!r}: answered {count} times; analyze one sample at a time")
     texts = [check_text(record.question_id, record.prediction) for record in records]
     pairs = zip(texts, records, strict=True)
-    scores = np.array([answer_scores(text, one.golds, version=version) for text, one in pairs], dtype=np.float64)
+    scores = np.array([answer_scores(text, record.golds, version=version) for text, record in pairs], dtype=np.float64)
     found = [classify(record, version=version) for record in records]
     failures = tuple(
-        Failure(one.question_id, *label, one.question, one.golds, one.prediction, float(scores[i, 1]), one.context)
-        for i, (one, label) in enumerate(zip(records, found, strict=True))
+        Failure(
+            record.question_id,
+            *label,
+            record.question,
+            record.golds,
+            record.prediction,
+            float(scores[i, 1]),
+            record.context,
+        )
+        for i, (record, label) in enumerate(zip(records, found, strict=True))
         if label is not None
     )
     rows: dict[tuple[str, str], list[int]] = {("all", "all"): list(range(len(records)))}
@@ -118,7 +126,9 @@ def sample_failures(failures: Sequence[Failure], per_kind: int = 20, seed: int =
         raise ConfigError(f"failures per kind {per_kind}: fewer than 1; 20 is usual")
     drawn: dict[Kind, list[Failure]] = {}
     for kind in KINDS:
-        of_kind = sorted((one for one in failures if one.kind == kind), key=lambda one: one.question_id)
+        of_kind = sorted(
+            (failure for failure in failures if failure.kind == kind), key=lambda failure: failure.question_id
+        )
         if of_kind:
             chosen = numpy_generator(seed, "failures", kind).permutation(len(of_kind))[:per_kind]
             drawn[kind] = [of_kind[number] for number in sorted(chosen)]
@@ -155,8 +165,8 @@ def write_failures(
         "statistics": answer_statistics(records),
         "calibration": None if calibrated is None else calibrated.to_json(),
         "table": list(analysis.table),
-        "samples": {kind: [one.to_json() for one in drawn] for kind, drawn in samples.items()},
-        "failures": [one.to_json(context=False) for one in analysis.failures],
+        "samples": {kind: [failure.to_json() for failure in drawn] for kind, drawn in samples.items()},
+        "failures": [failure.to_json(context=False) for failure in analysis.failures],
     }
     write_json(path, content)
     return analysis

@@ -149,11 +149,13 @@ def with_verdicts(contrasts: Sequence[Contrast]) -> list[Contrast]:
 
     A verdict other than ``no_difference`` also requires an interval that excludes 0.
     """
-    tested = [index for index, one in enumerate(contrasts) if one.p_value is not None]
+    tested = [index for index, contrast in enumerate(contrasts) if contrast.p_value is not None]
     adjusted = dict(zip(tested, holm([contrasts[index].p_value or 0.0 for index in tested]), strict=True))
     return [
-        replace(one, adjusted=adjusted[index], verdict=_verdict(one, adjusted[index])) if index in adjusted else one
-        for index, one in enumerate(contrasts)
+        replace(contrast, adjusted=adjusted[index], verdict=_verdict(contrast, adjusted[index]))
+        if index in adjusted
+        else contrast
+        for index, contrast in enumerate(contrasts)
     ]
 
 

@@ -78,7 +78,7 @@ def fit_of(run: RunRecord) -> Fit:
     """Classify a run as overfit, still improving or settled, from its training and validation losses."""
     training = dict(run.curve.epoch_losses())
     ends = run.curve.last_steps()
-    held_out = {one.step: one.loss for one in run.curve.validations}
+    held_out = {validation_point.step: validation_point.loss for validation_point in run.curve.validations}
     epochs = tuple(training)
     validation = tuple(held_out.get(ends[epoch]) for epoch in epochs)
     known = [(loss, epoch) for epoch, loss in zip(epochs, validation, strict=True) if loss is not None]

@@ -67,8 +67,8 @@ def main_effects(study: Study, question_scores: QuestionScores | None) -> list[E
     found: list[Effect] = []
     for metric in METRICS:
         untested = [_untested_effect(study, runs, axis, metric, question_scores) for axis in effect_axes(study)]
-        untested = [one for one in untested if len(one.levels) > 1]
-        family = [one for draft in untested for one in (*draft.contrasts, draft.trend) if one is not None]
+        untested = [effect for effect in untested if len(effect.levels) > 1]
+        family = [test for draft in untested for test in (*draft.contrasts, draft.trend) if test is not None]
         verdicts = iter(with_verdicts(family))
         for draft in untested:
             pairs = tuple(next(verdicts) for _ in draft.contrasts)
@@ -163,14 +163,14 @@ def trend_weights(values: Sequence[float]) -> list[float]:
     """
     places = np.array([math.log(value) for value in values] if min(values) > 0 else values, dtype=np.float64)
     centred = places - places.mean()
-    return [float(one) for one in centred * (places.max() - places.min()) / float(np.sum(centred**2))]
+    return [float(weight) for weight in centred * (places.max() - places.min()) / float(np.sum(centred**2))]
 
 
 def _with_axis_verdict(draft: Effect, contrasts: tuple[Contrast, ...], trend: Contrast | None) -> Effect:
     different = {
-        one.first if one.second == draft.best else one.second
-        for one in contrasts
-        if draft.best in (one.first, one.second) and one.verdict in ("higher", "lower")
+        contrast.first if contrast.second == draft.best else contrast.second
+        for contrast in contrasts
+        if draft.best in (contrast.first, contrast.second) and contrast.verdict in ("higher", "lower")
     }
     as_good = tuple(level.value for level in draft.levels if level.value not in different)
     verdict = _axis_verdict(contrasts, trend, ordered=draft.ordered)
@@ -179,7 +179,7 @@ def _with_axis_verdict(draft: Effect, contrasts: tuple[Contrast, ...], trend: Co
 
 def _axis_verdict(contrasts: Sequence[Contrast], trend: Contrast | None, *, ordered: bool) -> AxisVerdict:
     """Return the verdict on the whole axis; if it is ordered, the second value of each contrast is the larger one."""
-    verdicts = {one.verdict for one in contrasts}
+    verdicts = {contrast.verdict for contrast in contrasts}
     shown = verdicts & {"higher", "lower"}
     if not shown and trend is not None and trend.verdict in ("higher", "lower"):
         shown = {trend.verdict}

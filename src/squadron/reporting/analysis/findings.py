@@ -92,7 +92,7 @@ class Effect:
     @property
     def shown(self) -> tuple[Contrast, ...]:
         """The pairs of values that differ significantly."""
-        return tuple(one for one in self.contrasts if one.verdict in ("higher", "lower"))
+        return tuple(contrast for contrast in self.contrasts if contrast.verdict in ("higher", "lower"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ class Fits:
 
     def of(self, run: str) -> Fit | None:
         """Return the fit of a run."""
-        return next((one for one in self.runs if one.run == run), None)
+        return next((fit for fit in self.runs if fit.run == run), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,9 +306,16 @@ class Analysis:
 
     def effect(self, axis: str, metric: Metric = "f1") -> Effect | None:
         """Return the main effect of an axis on a metric."""
-        return next((one for one in self.effects if (one.axis, one.metric) == (axis, metric)), None)
+        return next((effect for effect in self.effects if (effect.axis, effect.metric) == (axis, metric)), None)
 
     def interaction(self, first: str, second: str, metric: Metric = "f1") -> Interaction | None:
         """Return the interaction of two axes, in either order."""
         wanted = {first, second}
-        return next((one for one in self.interactions if set(one.axes) == wanted and one.metric == metric), None)
+        return next(
+            (
+                interaction
+                for interaction in self.interactions
+                if set(interaction.axes) == wanted and interaction.metric == metric
+            ),
+            None,
+        )

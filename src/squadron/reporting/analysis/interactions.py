@@ -57,7 +57,7 @@ def analysis_of_variance(scores: Floats, settings: dict[str, list[Any]]) -> list
     residual, error_degrees = _fit(scores, [*mains, *pairs])
     found = []
     for term in (*mains, *pairs):
-        others = [one for one in (mains if len(term.axes) == 1 else [*mains, *pairs]) if one is not term]
+        others = [other for other in (mains if len(term.axes) == 1 else [*mains, *pairs]) if other is not term]
         without, degrees_without = _fit(scores, others)
         with_it, degrees_with = _fit(scores, [*others, term])
         degrees, explained = degrees_without - degrees_with, without - with_it
@@ -85,7 +85,7 @@ def interactions(
                 drafts.append(
                     _untested_interaction(study, runs, (first, second), metric, question_scores, share.p_value)
                 )
-        tested = [index for index, one in enumerate(drafts) if one.p_value is not None]
+        tested = [index for index, draft in enumerate(drafts) if draft.p_value is not None]
         for index, adjusted in zip(tested, holm([drafts[index].p_value or 0.0 for index in tested]), strict=True):
             verdict: Any = "interact" if adjusted < SIGNIFICANCE else "no_interaction"
             drafts[index] = replace(drafts[index], adjusted=adjusted, verdict=verdict)

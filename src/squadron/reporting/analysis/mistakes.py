@@ -19,25 +19,25 @@ def mistakes(study: Study) -> Mistakes | None:
     own, base = study.failures, study.baseline_failures
     if own is None:
         return None
-    baseline_kinds = {one.kind: one for one in base.kinds} if base is not None else {}
+    baseline_kinds = {kind.kind: kind for kind in base.kinds} if base is not None else {}
     kinds = []
-    for one in own.kinds:
-        if one.questions == 0 and (one.kind not in baseline_kinds or baseline_kinds[one.kind].questions == 0):
+    for kind in own.kinds:
+        if kind.questions == 0 and (kind.kind not in baseline_kinds or baseline_kinds[kind.kind].questions == 0):
             continue
-        low, high = clopper_pearson(one.questions, own.wrong) if own.wrong else (0.0, 1.0)
-        baseline_kind = baseline_kinds.get(one.kind)
+        low, high = clopper_pearson(kind.questions, own.wrong) if own.wrong else (0.0, 1.0)
+        baseline_kind = baseline_kinds.get(kind.kind)
         kinds.append(
             KindShare(
-                one.kind,
-                one.label,
-                one.questions,
-                one.share,
+                kind.kind,
+                kind.label,
+                kind.questions,
+                kind.share,
                 (low, high),
                 None if baseline_kind is None else baseline_kind.questions,
                 None if baseline_kind is None else baseline_kind.share,
             )
         )
-    kinds.sort(key=lambda one: (-one.questions, one.kind))
+    kinds.sort(key=lambda kind: (-kind.questions, kind.kind))
     first, second = (kinds[index].questions if index < len(kinds) else 0 for index in (0, 1))
     p_value = min(1.0, 2.0 * float(bdtr(second, first + second, 0.5))) if first else 1.0
     return Mistakes(own.wrong, own.questions, tuple(kinds), first > second and p_value < SIGNIFICANCE)

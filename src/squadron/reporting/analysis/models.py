@@ -32,7 +32,7 @@ def compare_models(study: Study, questions: Mapping[str, Dataset | None]) -> lis
     """Compare baseline, best adapter and full fine-tuning on the headline split, and on test if two have scores."""
     splits = list(dict.fromkeys([study.split, "test"]))
     compared = (_models(study, split, questions.get(split)) for split in splits)
-    return [one for one in compared if one is not None]
+    return [comparison for comparison in compared if comparison is not None]
 
 
 def _models(study: Study, split: str, dataset: Dataset | None) -> ModelComparison | None:

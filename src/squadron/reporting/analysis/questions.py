@@ -75,18 +75,19 @@ def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Pa
             continue
     if not found:
         return None
-    ids = [one for one in golds if one in next(iter(found.values()))]
-    found = {name: own for name, own in found.items() if all(one in own for one in ids)}
+    ids = [question for question in golds if question in next(iter(found.values()))]
+    found = {name: own for name, own in found.items() if all(question in own for question in ids)}
     if not ids:
         return None
     f1: dict[str, Floats] = {}
     exact: dict[str, Floats] = {}
     for name, own in found.items():
         scores = np.array(
-            [answer_scores(own[one], golds[one], version=dataset.version) for one in ids], dtype=np.float64
+            [answer_scores(own[question], golds[question], version=dataset.version) for question in ids],
+            dtype=np.float64,
         )
         exact[name], f1[name] = scores[:, 0], scores[:, 1]
-    codes = cluster_codes([clusters[one] for one in ids], len(ids))
+    codes = cluster_codes([clusters[question] for question in ids], len(ids))
     return QuestionScores(
         codes, {"f1": f1, "exact_match": exact}, tuple(name for name, _ in models if name not in found)
     )

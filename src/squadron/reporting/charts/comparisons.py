@@ -24,7 +24,7 @@ _SHOWN_PUBLISHED = ("zero_shot", "lora", "full", "human", "study_base", "study_g
 
 def charted_models(analysis: Analysis) -> ModelComparison:
     """Return the comparison to chart: the test split's, which was not used for selection, unless it lacks a model."""
-    return max(reversed(analysis.models), key=lambda one: len(one.models))
+    return max(reversed(analysis.models), key=lambda comparison: len(comparison.models))
 
 
 def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
@@ -42,9 +42,9 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         for model in charted_models(analysis).models
     ]
     others = [
-        {"n": words(f"published_{one.key}"), "m": one.f1, "t": words.points(one.f1)}
-        for one in PUBLISHED
-        if one.key in _SHOWN_PUBLISHED
+        {"n": words(f"published_{published.key}"), "m": published.f1, "t": words.points(published.f1)}
+        for published in PUBLISHED
+        if published.key in _SHOWN_PUBLISHED
     ]
     x = alt.X("m:Q", title=words("f1"), scale=alt.Scale(domain=[0, 100]))
 
@@ -77,7 +77,7 @@ def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, 
     if compared is None:
         return None
     order = [score.decoding for score in sorted(compared.scores, key=lambda score: -score.f1)]
-    names = {one: words.name("decoding_name", one) for one in order}
+    names = {decoding: words.name("decoding_name", decoding) for decoding in order}
     panels = []
     for index, metric in enumerate(("f1", "exact_match")):
         rows = [
@@ -109,11 +109,11 @@ def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
         return None
     sides = [words("kinds_best"), words("kinds_base")]
     rows: list[Row] = []
-    for one in found.kinds:
-        name = words.name("kind", one.kind)
-        rows.append({"n": name, "s": one.share, "low": one.interval[0], "high": one.interval[1], "k": sides[0]})
-        if one.base_share is not None:
-            rows.append({"n": name, "s": one.base_share, "k": sides[1]})
+    for kind in found.kinds:
+        name = words.name("kind", kind.kind)
+        rows.append({"n": name, "s": kind.share, "low": kind.interval[0], "high": kind.interval[1], "k": sides[0]})
+        if kind.base_share is not None:
+            rows.append({"n": name, "s": kind.base_share, "k": sides[1]})
     order = list(dict.fromkeys(row["n"] for row in rows))
     shown = [side for side in sides if any(row["k"] == side for row in rows)]
     base = alt.Chart(inline(rows)).encode(
@@ -135,7 +135,7 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
     points = analysis.frontier.points
     if len(points) < 3:
         return None
-    axis = next((one for one in _COLOURED_BY if one in study.axes), None)
+    axis = next((axis_name for axis_name in _COLOURED_BY if axis_name in study.axes), None)
     runs = {run.name: run for run in study.scored}
     sides = {True: words("frontier_best"), False: words("frontier_other")}
     scores = score_axis(words, "f1", [point.f1 for point in points])

@@ -27,7 +27,7 @@ def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         return None
     if len(runs) <= _FEW_RUNS:
         return _by_step(runs, words)
-    axis = next((one for one in _COLOURED_BY if one in study.axes), None)
+    axis = next((axis_name for axis_name in _COLOURED_BY if axis_name in study.axes), None)
     sides = [words("losses_training"), words("losses_validation")]
     rows: list[Row] = []
     best = study.best.name if study.best is not None else None
@@ -83,9 +83,9 @@ def _by_step(runs: list[RunRecord], words: ChartWords) -> dict[str, Any]:
         name = words.data(run.name)
         rows += [{"run": name, "s": step, "y": loss, "side": sides[0]} for step, loss in _smoothed(run)]
         rows += [
-            {"run": name, "s": one.step, "y": one.loss, "side": sides[1]}
-            for one in run.curve.validations
-            if one.loss is not None
+            {"run": name, "s": point.step, "y": point.loss, "side": sides[1]}
+            for point in run.curve.validations
+            if point.loss is not None
         ]
     encodings: dict[str, Any] = {
         "x": alt.X("s:Q", title=words("step"), scale=alt.Scale(nice=False, padding=6)).axis(format=",d", grid=False),

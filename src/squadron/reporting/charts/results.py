@@ -81,7 +81,7 @@ def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
 
 def main_effects(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
     """Chart the mean F1 of each value of each axis, with its interval and the single runs."""
-    effects = [one for one in analysis.effects if one.metric == "f1"][:_MOST_PANELS]
+    effects = [effect for effect in analysis.effects if effect.metric == "f1"][:_MOST_PANELS]
     if not effects:
         return None
     runs = comparable_runs(study)
@@ -131,7 +131,9 @@ def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any
 
 def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
     """Chart the difference of each value of each axis from the axis' best, with its interval."""
-    effects = [one for one in analysis.effects if one.metric == "f1" and one.verdict != "untested"][:_MOST_PANELS]
+    effects = [effect for effect in analysis.effects if effect.metric == "f1" and effect.verdict != "untested"][
+        :_MOST_PANELS
+    ]
     if not effects:
         return None
     panels: list[tuple[Effect, list[Row]]] = []
@@ -152,7 +154,7 @@ def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str
     ends = [row.get(key, 0.0) for _, rows in panels for row in rows for key in ("low", "high")]
     room = 0.05 * (max(ends) - min(ends) or 1.0)
     scale = alt.Scale(domain=[min(ends) - room, max(ends) + room], nice=False)
-    sides = [words(f"differences_{one}") for one in _SIDES]
+    sides = [words(f"differences_{side}") for side in _SIDES]
     scale_of_sides = alt.Scale(domain=sides, range=list(_SIDES.values()))
     color = alt.Color("side:N", title=None, scale=scale_of_sides).legend(orient="bottom")
     width = (WIDTH - 60) / len(effects) - 20

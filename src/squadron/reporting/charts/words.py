@@ -68,7 +68,9 @@ class ChartWords:
         return f"'{_EMBED}' + datum.label" if self.language == "fa" else "datum.label"
 
     def _embedded(self, text: str) -> str:
-        mixed = self.language == "fa" and (direction(text) == "rtl" or any("\u0600" <= one <= "\u06ff" for one in text))
+        mixed = self.language == "fa" and (
+            direction(text) == "rtl" or any("\u0600" <= character <= "\u06ff" for character in text)
+        )
         return _EMBED + text if mixed else text
 
 

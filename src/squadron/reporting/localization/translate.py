@@ -101,7 +101,7 @@ class Translator:
                 case "strong" | "emphasis":
                     emphasis_kind: TextRunKind = "strong" if kind == "strong" else "emphasis"
                     inner = self._runs(content, values)
-                    runs += [TextRun(one.text, emphasis_kind) if one.kind == "text" else one for one in inner]
+                    runs += [TextRun(run.text, emphasis_kind) if run.kind == "text" else run for run in inner]
                 case _:
                     raise AssertionError(kind)
         return runs + self._words(sentence[end:])
@@ -123,8 +123,8 @@ class Translator:
 
     def _value(self, value: Any, style: str | None) -> Sequence[TextRun]:
         if style is not None and "|" in style:
-            one, more = style.split("|")
-            return self._words(one if value == 1 else more)
+            singular, plural = style.split("|")
+            return self._words(singular if value == 1 else plural)
         if isinstance(value, TextRun):
             return [value]
         if isinstance(value, tuple):

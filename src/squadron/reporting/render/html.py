@@ -49,9 +49,9 @@ def to_html(report: Report) -> str:
         script=own,
         charts=Markup(_script_json({"specs": specs, "words": report.words})),
         policy=_policy(library, own),
-        formulas={name: Markup(one.mathml) for name, one in FORMULAS.items()},
-        symbols={name: Markup(one.mathml) for name, one in SYMBOLS.items()},
-        spoken={name: one.spoken for name, one in FORMULAS.items()},
+        formulas={name: Markup(formula.mathml) for name, formula in FORMULAS.items()},
+        symbols={name: Markup(formula.mathml) for name, formula in SYMBOLS.items()},
+        spoken={name: formula.spoken for name, formula in FORMULAS.items()},
         fewest=_FEWEST_TO_SORT,
     )
 
@@ -66,15 +66,15 @@ def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], d
     values: dict[str, dict[str, str]] = {"light": {}, "dark": {}}
     named: dict[tuple[str, str], str] = {}
 
-    def merge(one: Any, other: Any) -> Any:
-        if isinstance(one, dict):
-            return {key: merge(value, other[key]) for key, value in one.items()}
-        if isinstance(one, list):
-            return [merge(*pair) for pair in zip(one, other, strict=True)]
-        if one == other:
-            return one
-        variable = named.setdefault((one, other), f"--chart-{len(named)}")
-        values["light"][variable], values["dark"][variable] = one, other
+    def merge(light_value: Any, dark_value: Any) -> Any:
+        if isinstance(light_value, dict):
+            return {key: merge(value, dark_value[key]) for key, value in light_value.items()}
+        if isinstance(light_value, list):
+            return [merge(*pair) for pair in zip(light_value, dark_value, strict=True)]
+        if light_value == dark_value:
+            return light_value
+        variable = named.setdefault((light_value, dark_value), f"--chart-{len(named)}")
+        values["light"][variable], values["dark"][variable] = light_value, dark_value
         return f"var({variable})"
 
     config = merge(light, dark)

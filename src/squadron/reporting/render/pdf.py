@@ -51,7 +51,7 @@ def _formulas() -> str:
     """Return the formulas as a Typst module of two dictionaries."""
     lines = []
     for name, table in (("formulas", FORMULAS), ("symbols", SYMBOLS)):
-        entries = "".join(f'"{key}": ${one.typst}$, ' for key, one in table.items())
+        entries = "".join(f'"{key}": ${formula.typst}$, ' for key, formula in table.items())
         lines.append(f"#let {name} = ({entries})")
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from squadron.reporting.analysis.findings import Contrast, Effect, SeedSpread
+from squadron.reporting.analysis.findings import Contrast, Effect, SeedSpread, VarianceShare
 from squadron.reporting.document.blocks import Cell, RichText
 from squadron.reporting.document.builder import Draft, join_sentences, text_cell
 from squadron.reporting.localization import labels
@@ -43,10 +43,10 @@ def _effect(draft: Draft, inputs: ReportInputs, f1: Effect, em: Effect | None) -
     axis = labels.axis(draft, f1.axis)
     draft.add_text(effect_sentences(draft, f1, em))
     if f1.tied:
-        draft.paragraph("effect.tied", tied=draft.say.join([labels.axis(draft, one) for one in f1.tied]))
+        draft.paragraph("effect.tied", tied=draft.say.join([labels.axis(draft, other_axis) for other_axis in f1.tied]))
     if not f1.balanced:
         draft.paragraph("effect.unbalanced")
-    if any(one.verdict != "untested" and not one.covers_training for one in f1.contrasts):
+    if any(contrast.verdict != "untested" and not contrast.covers_training for contrast in f1.contrasts):
         draft.paragraph("effect.one_pair")
     where = {"questions": inputs.questions, "split": labels.split(draft, inputs.study.split)}
     means = {level.value: level for level in em.levels} if em else {}
@@ -68,7 +68,7 @@ def _effect(draft: Draft, inputs: ReportInputs, f1: Effect, em: Effect | None) -
 def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> RichText:
     """Return the sentences on the tests of an axis."""
     say, axis = draft.say, f1.axis
-    ranked = sorted(f1.levels, key=lambda one: one.mean)
+    ranked = sorted(f1.levels, key=lambda level: level.mean)
     worst, best = ranked[0], ranked[-1]
     named = {"best": labels.level(draft, axis, best.value), "worst": labels.level(draft, axis, worst.value)}
     sentences: list[RichText] = [
@@ -84,14 +84,14 @@ def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> RichText:
     if evidence is not None:
         kind = "trend" if evidence is f1.trend else "pair"
         sentences.append(say(f"effect.{kind}", **_ends(draft, axis, evidence), **tested(draft, evidence)))
-        others = [one for one in f1.as_good if one != f1.best]
+        others = [level for level in f1.as_good if level != f1.best]
         if not others:
             sentences.append(say("effect.alone_best", best=named["best"]))
         elif len(others) < len(f1.levels) - 1:
-            levels = say.join([labels.level(draft, axis, one) for one in others])
+            levels = say.join([labels.level(draft, axis, level) for level in others])
             sentences.append(say("effect.as_good", best=named["best"], others=levels, count=len(others)))
     elif f1.verdict == "no_difference":
-        seen = [one.detectable for one in f1.contrasts if one.detectable is not None]
+        seen = [contrast.detectable for contrast in f1.contrasts if contrast.detectable is not None]
         if seen:
             sentences.append(say("effect.detectable", detectable=max(seen)))
     if em is not None and f1.verdict != "untested":
@@ -103,23 +103,29 @@ def _evidence(effect: Effect) -> Contrast | None:
     """Return the test behind a verdict: the trend if it has the same verdict, else the clearest pair."""
     if effect.trend is not None and effect.trend.verdict == effect.verdict:
         return effect.trend
-    return min(effect.shown, key=lambda one: (one.adjusted or 0.0, -abs(one.difference)), default=None)
+    return min(effect.shown, key=lambda contrast: (contrast.adjusted or 0.0, -abs(contrast.difference)), default=None)
 
 
 def _contrasts(draft: Draft, effect: Effect, caption: RichText) -> None:
     """Add the table of all pairs of values, with differences and verdicts."""
     rows = []
-    for one in effect.contrasts:
-        ends = _ends(draft, effect.axis, one)
+    for contrast in effect.contrasts:
+        ends = _ends(draft, effect.axis, contrast)
         pair = (*ends["first"], *draft.say("effect.to"), *ends["second"])
-        tests = [draft.number_cell(one.detectable, "points"), draft.number_cell(one.adjusted, "p")]
-        verdict = draft.phrase_cell(f"effect.verdict_{one.verdict}")
+        tests = [draft.number_cell(contrast.detectable, "points"), draft.number_cell(contrast.adjusted, "p")]
+        verdict = draft.phrase_cell(f"effect.verdict_{contrast.verdict}")
         rows.append(
-            [text_cell(pair), draft.number_cell(one.difference, "signed"), _interval(draft, one), *tests, verdict]
+            [
+                text_cell(pair),
+                draft.number_cell(contrast.difference, "signed"),
+                _interval(draft, contrast),
+                *tests,
+                verdict,
+            ]
         )
     columns = [draft.column("compared", align="start")]
     columns += [draft.column(key) for key in ("difference", "interval", "detectable", "p_value")]
-    shown = [index for index, one in enumerate(effect.contrasts) if one.verdict in _SHOWN]
+    shown = [index for index, contrast in enumerate(effect.contrasts) if contrast.verdict in _SHOWN]
     columns.append(draft.column("verdict", align="start"))
     draft.table(f"pairs-{effect.axis}", caption, columns, rows, highlighted=shown)
 
@@ -140,30 +146,32 @@ def _interactions(draft: Draft, inputs: ReportInputs) -> None:
     """Add the interactions of axes and their shares of the variance."""
     analysis = inputs.analysis
     sentences = []
-    for one in analysis.interactions:
-        if one.metric != "f1":
+    for interaction in analysis.interactions:
+        if interaction.metric != "f1":
             continue
-        first, second = (labels.axis(draft, axis) for axis in one.axes)
-        p: dict[str, Any] = {} if one.verdict == "untested" else {"p": one.adjusted}
-        sentences.append(draft.say(f"interaction.{one.verdict}", first=first, second=second, **p))
-    shares = [one for one in analysis.variance.get("f1", ()) if one.share >= _LEAST_SHARE]
+        first, second = (labels.axis(draft, axis) for axis in interaction.axes)
+        p: dict[str, Any] = {} if interaction.verdict == "untested" else {"p": interaction.adjusted}
+        sentences.append(draft.say(f"interaction.{interaction.verdict}", first=first, second=second, **p))
+    shares = [share for share in analysis.variance.get("f1", ()) if share.share >= _LEAST_SHARE]
     if shares:
         sentences.append(
-            draft.say("interaction.variance", shares=draft.say.join([_share(draft, one) for one in shares]))
+            draft.say("interaction.variance", shares=draft.say.join([_share(draft, share) for share in shares]))
         )
     draft.paragraph_of(sentences)
-    paired = next((one.paired for one in analysis.detectable if one.metric == "f1"), None)
+    paired = next((found.paired for found in analysis.detectable if found.metric == "f1"), None)
     chart(draft, inputs, "heatmap")
     if "heatmap" in inputs.charts and paired is not None:
         draft.note("interaction.cells", detectable=paired)
 
 
-def _share(draft: Draft, one: Any) -> RichText:
+def _share(draft: Draft, variance_share: VarianceShare) -> RichText:
     """Return the share of the variance explained by an axis or by two axes together."""
-    if len(one.axes) == 1:
-        return draft.say("interaction.variance_part", share=one.share, axis=labels.axis(draft, one.axes[0]))
-    first, second = (labels.axis(draft, axis) for axis in one.axes)
-    return draft.say("interaction.variance_pair", share=one.share, first=first, second=second)
+    if len(variance_share.axes) == 1:
+        return draft.say(
+            "interaction.variance_part", share=variance_share.share, axis=labels.axis(draft, variance_share.axes[0])
+        )
+    first, second = (labels.axis(draft, axis) for axis in variance_share.axes)
+    return draft.say("interaction.variance_pair", share=variance_share.share, first=first, second=second)
 
 
 def _seeds(draft: Draft, inputs: ReportInputs, seeds: SeedSpread) -> None:

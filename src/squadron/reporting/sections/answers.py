@@ -33,9 +33,9 @@ def decoding(draft: Draft, inputs: ReportInputs) -> None:
     columns += [draft.column(key) for key in ("questions", "in_context", "eos")]
     draft.table("decoding-table", draft.say("decoding.caption", **where), columns, rows)
     reference = labels.decoding(draft, found.reference)
-    contrasts = [one for one in found.contrasts if one.metric == "f1"]
+    contrasts = [contrast for contrast in found.contrasts if contrast.metric == "f1"]
     for key, verdict in (("better", "higher"), ("worse", "lower"), ("same", "no_difference"), ("untested", "untested")):
-        items = [_item(draft, one) for one in contrasts if one.verdict == verdict]
+        items = [_item(draft, contrast) for contrast in contrasts if contrast.verdict == verdict]
         if items:
             draft.paragraph(f"decoding.{key}", reference=reference, items=draft.say.join(items))
     if any(score.decoding in _SAMPLED for score in found.scores):
@@ -67,24 +67,24 @@ def failures(draft: Draft, inputs: ReportInputs) -> None:
     _kinds(draft, inputs, mistakes, wrong=found.wrong, **where)
     draft.part("examples")
     draft.paragraph("failures.examples")
-    for one in mistakes.kinds[:_EXAMPLES]:
-        for example in found.examples.get(one.kind, ())[:1]:
-            _example(draft, example, labels.kind(draft, one.kind, one.label))
+    for kind in mistakes.kinds[:_EXAMPLES]:
+        for example in found.examples.get(kind.kind, ())[:1]:
+            _example(draft, example, labels.kind(draft, kind.kind, kind.label))
 
 
 def _kinds(draft: Draft, inputs: ReportInputs, mistakes: Mistakes, **where: object) -> None:
     draft.paragraph("failures.lead", **where)
-    kinds = [one for one in mistakes.kinds if one.questions]
+    kinds = [kind for kind in mistakes.kinds if kind.questions]
     rows = []
-    compared = any(one.base_share is not None for one in mistakes.kinds)
-    for one in kinds:
+    compared = any(kind.base_share is not None for kind in mistakes.kinds)
+    for kind in kinds:
         means = (
-            draft.phrase_cell(f"kind_means.{one.kind}") if draft.say.has(f"kind_means.{one.kind}") else text_cell(())
+            draft.phrase_cell(f"kind_means.{kind.kind}") if draft.say.has(f"kind_means.{kind.kind}") else text_cell(())
         )
-        ends = draft.say("number.share_interval", low=one.interval[0], high=one.interval[1])
-        own = [draft.number_cell(one.questions, "count"), draft.number_cell(one.share, "percent"), text_cell(ends)]
-        own += [draft.number_cell(one.base_share, "percent")] if compared else []
-        rows.append([text_cell(labels.kind(draft, one.kind, one.label)), means, *own])
+        ends = draft.say("number.share_interval", low=kind.interval[0], high=kind.interval[1])
+        own = [draft.number_cell(kind.questions, "count"), draft.number_cell(kind.share, "percent"), text_cell(ends)]
+        own += [draft.number_cell(kind.base_share, "percent")] if compared else []
+        rows.append([text_cell(labels.kind(draft, kind.kind, kind.label)), means, *own])
     columns = [draft.column("kind", align="start"), draft.column("kind_means", align="start")]
     columns += [draft.column(key) for key in ("wrong", "share", "interval")]
     columns += [draft.column("base_share")] if compared else []
@@ -104,14 +104,14 @@ def _kinds(draft: Draft, inputs: ReportInputs, mistakes: Mistakes, **where: obje
 
 def _example(draft: Draft, example: FailureExample, title: RichText) -> None:
     """Add a wrong answer with its question and the excerpt of the context around the accepted answer."""
-    gold = next((one for one in example.golds if one), "")
+    gold = next((answer for answer in example.golds if answer), "")
     before, middle, after = excerpt(example.context, gold)
     context = [TextRun(before, "data"), *([TextRun(middle, "marked")] if middle else []), TextRun(after, "data")]
     # A language's own comma and "and" would read as parts of the answers, and reverse the order of those with numbers.
     accepted = tuple(
         run
-        for index, one in enumerate(dict.fromkeys(example.golds))
-        for run in (*((TextRun(" | ", "data"),) if index else ()), quote(one))
+        for index, answer in enumerate(dict.fromkeys(example.golds))
+        for run in (*((TextRun(" | ", "data"),) if index else ()), quote(answer))
     )
     answered = (quote(example.prediction),) if example.prediction.strip() else draft.say("failures.nothing")
     draft.example(

@@ -17,7 +17,7 @@ def limits(draft: Draft, inputs: ReportInputs) -> None:
     draft.section("limits")
     draft.bullets(_limits(draft, inputs))
     draft.part("missing")
-    lacking = [_lack(draft, one) for one in inputs.study.missing]
+    lacking = [_lack(draft, missing) for missing in inputs.study.missing]
     if lacking:
         draft.bullets(lacking)
     else:
@@ -26,7 +26,14 @@ def limits(draft: Draft, inputs: ReportInputs) -> None:
 
 def _limits(draft: Draft, inputs: ReportInputs) -> Iterator[RichText]:
     study, analysis, say = inputs.study, inputs.analysis, draft.say
-    paired = next((one for one in analysis.detectable if one.metric == "f1" and one.paired is not None), None)
+    paired = next(
+        (
+            detectable
+            for detectable in analysis.detectable
+            if detectable.metric == "f1" and detectable.paired is not None
+        ),
+        None,
+    )
     if paired is not None:
         split = labels.split(draft, study.split)
         yield say("limits.questions", questions=paired.questions, split=split, paired=paired.paired)
@@ -48,10 +55,10 @@ def _limits(draft: Draft, inputs: ReportInputs) -> Iterator[RichText]:
         yield say("limits.published")
 
 
-def _lack(draft: Draft, one: Missing) -> RichText:
+def _lack(draft: Draft, missing: Missing) -> RichText:
     """Return the sentence on something that the study lacks, with the names of the runs concerned."""
-    values = {"count": len(one.names), "names": labels.names(draft, one.names)} if one.names else {}
-    return draft.say(f"missing.{one.what}", **values)
+    values = {"count": len(missing.names), "names": labels.names(draft, missing.names)} if missing.names else {}
+    return draft.say(f"missing.{missing.what}", **values)
 
 
 def conclusion(draft: Draft, inputs: ReportInputs) -> None:
@@ -79,7 +86,7 @@ def verdicts(draft: Draft, inputs: ReportInputs) -> list[RichText]:
     """Return one sentence per test: against the base, and on every axis."""
     analysis, study = inputs.analysis, inputs.study
     sentences = []
-    comparison = next((one for one in analysis.models if one.split == study.split), None)
+    comparison = next((found for found in analysis.models if found.split == study.split), None)
     contrast = comparison.contrast("f1", "baseline", "best") if comparison else None
     if contrast is not None:
         sentences.append(draft.say(f"conclusion.base_{contrast.verdict}"))

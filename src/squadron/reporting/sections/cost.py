@@ -24,7 +24,7 @@ def cost(draft: Draft, inputs: ReportInputs) -> None:
     if len(seconds) == 1:
         facts.append(("cost.run_time", {"time": _duration(draft, seconds[0])}))
     elif seconds:
-        low, high = (_duration(draft, one) for one in (min(seconds), max(seconds)))
+        low, high = (_duration(draft, limit) for limit in (min(seconds), max(seconds)))
         facts.append(
             ("cost.run_time", {"time": low}) if low == high else ("cost.runs_time", {"low": low, "high": high})
         )
@@ -64,7 +64,9 @@ def _parameters(draft: Draft, inputs: ReportInputs) -> None:
             draft.number_cell(parameters, "count"),
             draft.number_cell(share, "percent2"),
         ]
-        for (modules, rank), (parameters, share) in sorted(counts.items(), key=lambda one: (str(one[0][0]), one[0][1]))
+        for (modules, rank), (parameters, share) in sorted(
+            counts.items(), key=lambda entry: (str(entry[0][0]), entry[0][1])
+        )
     ]
     columns = [draft.column("modules", align="start")]
     columns += [draft.column(key) for key in ("rank", "parameters", "parameter_share")]

@@ -9,7 +9,7 @@ from squadron.reporting.published import PUBLISHED
 from squadron.reporting.sections.common import STUDY_QUESTIONS, STUDY_RUNS, ReportInputs, varied
 from squadron.reporting.sections.conclusion import verdicts
 
-_KNOWN = {one.key: one for one in PUBLISHED}
+_KNOWN = {published.key: published for published in PUBLISHED}
 
 
 def abstract(draft: Draft, inputs: ReportInputs) -> tuple[TextBlock, ...]:

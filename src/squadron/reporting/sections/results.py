@@ -66,7 +66,7 @@ def _headline(draft: Draft, inputs: ReportInputs) -> None:
         count = draft.number_cell(score.questions if score else None, "count")
         rows.append([text_cell(title), *score_cells(draft, score), count, draft.phrase_cell("published.measured")])
     measured = len(rows)
-    rows += [_published_row(draft, one) for one in PUBLISHED]
+    rows += [_published_row(draft, published) for published in PUBLISHED]
     draft.table(
         "headline-table",
         draft.say("results.headline_caption", questions=inputs.questions, split=split),
@@ -87,7 +87,7 @@ def _headline(draft: Draft, inputs: ReportInputs) -> None:
             "split": labels.split(draft, shown.split),
         }
         chart(draft, inputs, "models", **where)
-    comparison = next((one for one in inputs.analysis.models if one.split == study.split), None)
+    comparison = next((found for found in inputs.analysis.models if found.split == study.split), None)
     if comparison is not None:
         _compared(draft, comparison)
     if len(study.scored) == 1:
@@ -136,18 +136,18 @@ def _compared(draft: Draft, comparison: ModelComparison) -> None:
         draft.paragraph("models.one_training")
 
 
-def _published_row(draft: Draft, one: Published) -> list[Cell]:
+def _published_row(draft: Draft, published: Published) -> list[Cell]:
     """Return the row of a published result, which has no interval."""
     source_keys = {"whole_dev_set": "paper", "five_questions": "student", "people": "human"}
-    source = draft.say(f"published.{source_keys[one.origin]}", questions=one.questions)
+    source = draft.say(f"published.{source_keys[published.origin]}", questions=published.questions)
     dash = draft.number_cell(None, "points")
     return [
-        draft.phrase_cell(f"published_name.{one.key}"),
-        draft.number_cell(one.exact_match, "points"),
+        draft.phrase_cell(f"published_name.{published.key}"),
+        draft.number_cell(published.exact_match, "points"),
         dash,
-        draft.number_cell(one.f1, "points2"),
+        draft.number_cell(published.f1, "points2"),
         dash,
-        draft.number_cell(one.questions, "count"),
+        draft.number_cell(published.questions, "count"),
         text_cell(source),
     ]
 
@@ -207,15 +207,15 @@ def _learning(draft: Draft, inputs: ReportInputs) -> None:
         return
     draft.paragraph("fit.counts", runs=len(fits.runs), **counts)
     for axis in [key for key in varied(inputs.study) if key != "seed"]:
-        shares = [one for one in fits.by_axis if one.axis == axis]
+        shares = [share for share in fits.by_axis if share.axis == axis]
         if len(shares) < 2:
             continue
         rows = [
             [
-                text_cell(labels.level(draft, axis, one.value)),
-                *(draft.number_cell(one.counts.get(key, 0), "count") for key in _FITS),
+                text_cell(labels.level(draft, axis, share.value)),
+                *(draft.number_cell(share.counts.get(key, 0), "count") for key in _FITS),
             ]
-            for one in shares
+            for share in shares
         ]
         columns = [draft.column("level", align="start")]
         columns += [Column(draft.say(f"fit.{key}")) for key in _FITS]

@@ -19,8 +19,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 lint: setup  ## format check, lint, types
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks scripts
+	$(BIN)/ruff check src tests benchmarks scripts
 	$(BIN)/mypy
 
 test: lint  ## the one gate: format, lint, types, tests, docs
@@ -34,14 +34,14 @@ performance: setup  ## measure beside the peers and write docs/performance.md (a
 	$(BIN)/python benchmarks/performance.py
 
 pocket: setup  ## the study's 75 runs on the pocket base; writes docs/pocket.md (twenty minutes)
-	$(BIN)/python benchmarks/pocket_study.py
+	$(BIN)/python scripts/pocket_study.py
 
-screenshots: setup  ## README's pictures from a real pocket study, by a headless Chromium: docs/images/ (some minutes)
-	$(BIN)/python benchmarks/screenshots.py $(if $(STUDY),--study $(STUDY))
+screenshots: setup  ## the pictures of docs/gallery.md from a real pocket study, by a headless Chromium: docs/images/ (some minutes)
+	$(BIN)/python scripts/screenshots.py $(if $(STUDY),--study $(STUDY))
 
 format: setup  ## write the format and the mendable lint
-	$(BIN)/ruff check --fix --quiet src tests || true
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix --quiet src tests benchmarks scripts || true
+	$(BIN)/ruff format src tests benchmarks scripts
 
 clean:  ## remove what setup and the tests made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -25,9 +25,9 @@ TINY = GPT2Config(vocab_size=211, n_positions=79, n_embd=33, n_layer=3, n_head=3
 """Distinct sizes, so that a mixed-up axis cannot pass unseen."""
 
 
-def load_script(name: str) -> ModuleType:
-    """A script of benchmarks/ as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+def load_script(path: str) -> ModuleType:
+    """Load a script, such as ``benchmarks/performance.py``, as a module."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,135 +1,220 @@
-"""The verbs as functions: options as keywords, with the names, defaults and checks of the command line."""
+"""The verbs as functions: options as keywords, with the names, types, defaults and checks of the command line.
+
+Each raises a :class:`squadron.errors.SquadronError` for what a user can cause, in one line with the next step. What was
+finished by then stays, for ``resume`` or for the same call again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from squadron.experiments import ask as asking
-from squadron.experiments import evaluate as evaluation
-from squadron.experiments import export as exporting
-from squadron.experiments import prepare as preparing
-from squadron.experiments import score as scoring
-from squadron.experiments import train as training
+from squadron.options import runs as of_runs
+from squadron.options import typed
 from squadron.options.core import (
     AskOptions,
+    BaseInitOptions,
+    DemoOptions,
     EvaluateOptions,
     ExportOptions,
+    Options,
     PrepareOptions,
     ScoreOptions,
-    TrainOptions,
     checked,
 )
-from squadron.options.reporting import ReportOptions
-from squadron.options.sweep import ReproduceOptions, SweepOptions
-from squadron.sweeps import sweep as sweeping
+from squadron.options.keywords import takes
+from squadron.options.reporting import AnalyzeOptions, ReportOptions
+from squadron.options.requests import ReproduceRequest, SweepRequest, TrainRequest
 from squadron.tracking.events import Listener
 from squadron.tracking.progress import Reporter
 from squadron.tracking.trackers import open_trackers
 
-
-def prepare(**options: Any) -> dict[str, Any]:
-    """Make a folder of train, validation and test questions (``squadron prepare --help``); return what it holds.
-
-    Raises :class:`squadron.errors.SquadronError` for what a user can cause, in one line with the next step.
-    """
-    return preparing.prepare(checked(PrepareOptions, options))
+# Each function imports its verb when it is called: torch, charts and the hub's libraries are slow to import.
 
 
+@takes(PrepareOptions)
+def prepare(**options: Unpack[typed.PrepareKeywords]) -> dict[str, Any]:
+    """Make a folder of train, validation and test questions; return what it holds."""
+    from squadron.experiments.prepare import prepare as run
+
+    return run(checked(PrepareOptions, options))
+
+
+@takes(TrainRequest)
 def train(
     *,
-    resume: bool = False,
-    replace: bool = False,
-    track: Sequence[str] = (),
     reporter: Reporter | None = None,
-    **options: Any,
+    listeners: Sequence[Listener] = (),
+    **options: Unpack[typed.TrainKeywords],
 ) -> dict[str, Any]:
-    """Train an adapter, or all weights, into a run folder (``squadron train --help``); return the run's summary.
+    """Train an adapter, or all weights, into a run folder; return the run's summary.
 
-    ``track`` names trackers that log it: tensorboard, mlflow, wandb.
-
-    Raises :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays for ``resume``.
+    ``reporter`` is told the progress, ``listeners`` every event of the run (:mod:`squadron.tracking.events`).
     """
-    chosen = checked(TrainOptions, options)
-    listeners = open_trackers(track, Path(chosen.out))
-    return training.train(chosen, resume=resume, replace=replace, reporter=reporter, listeners=listeners)
+    from squadron.experiments.train import train as run
+
+    request = checked(TrainRequest, options)
+    every = [*listeners, *open_trackers(request.track, Path(request.out))]
+    return run(request.kept(), resume=request.resume, replace=request.replace, reporter=reporter, listeners=every)
 
 
-def evaluate(*, reporter: Reporter | None = None, **options: Any) -> dict[str, Any]:
-    """Answer and score the questions of a split with a run or a base (``squadron evaluate --help``); return the scores.
+@takes(EvaluateOptions)
+def evaluate(*, reporter: Reporter | None = None, **options: Unpack[typed.EvaluateKeywords]) -> dict[str, Any]:
+    """Answer and score the questions of a split with a run or a base; return the scores."""
+    from squadron.experiments.evaluate import evaluate as run
 
-    Raises :class:`squadron.errors.SquadronError` for what a user can cause.
-    """
-    return evaluation.evaluate(checked(EvaluateOptions, options), reporter=reporter)
+    return run(checked(EvaluateOptions, options), reporter=reporter)
 
 
+@takes(SweepRequest)
 def sweep(
     *,
-    resume: bool = False,
-    replace: bool = False,
     reporter: Reporter | None = None,
-    track: Sequence[str] = (),
     listeners: Sequence[Listener] = (),
-    **options: Any,
+    **options: Unpack[typed.SweepKeywords],
 ) -> dict[str, Any]:
-    """Train, score and rank the runs of a configuration (``squadron sweep --help``); return the leaderboard.
+    """Train, score and rank the runs of a configuration; return the leaderboard, or with ``dry_run`` the plan.
 
-    ``listeners`` hear every event of every run (:mod:`squadron.tracking.events`), and so do the trackers that
-    ``track`` names. Raises :class:`squadron.errors.SquadronError` for what a user can cause; what was finished stays
-    for ``resume``.
+    ``reporter`` is told the progress, ``listeners`` every event of every run (:mod:`squadron.tracking.events`).
     """
-    chosen = checked(SweepOptions, options)
-    every = [*listeners, *open_trackers(track, Path(chosen.out))]
-    return sweeping.sweep(chosen, resume=resume, replace=replace, reporter=reporter, listeners=every)
+    request = checked(SweepRequest, options)
+    if request.dry_run:
+        from squadron.sweeps.dry_run import preview
+
+        return preview(request.kept())
+    from squadron.sweeps.sweep import sweep as run
+
+    return run(
+        request.kept(),
+        resume=request.resume,
+        replace=request.replace,
+        join=request.join,
+        reporter=reporter,
+        listeners=[*listeners, *open_trackers(request.track, Path(request.out))],
+    )
 
 
-def score(**options: Any) -> dict[str, Any]:
-    """Score a file of predictions by the official definitions (``squadron score --help``); return the scores.
-
-    Raises :class:`squadron.errors.SquadronError` for what a user can cause.
-    """
-    return scoring.score(checked(ScoreOptions, options))
-
-
-def ask(**options: Any) -> dict[str, Any]:
-    """Answer one question about a file's text (``squadron ask --help``); return the answers with their places.
-
-    Raises :class:`squadron.errors.SquadronError` for what a user can cause.
-    """
-    return asking.ask(checked(AskOptions, options))
-
-
-def export(**options: Any) -> dict[str, Any]:
-    """Write what a run trained, for ``peft`` or for ``transformers`` (``squadron export --help``).
-
-    Raises :class:`squadron.errors.SquadronError` for what a user can cause.
-    """
-    return exporting.export(checked(ExportOptions, options))
-
-
+@takes(ReproduceRequest)
 def reproduce(
-    *, replace: bool = False, track: Sequence[str] = (), reporter: Reporter | None = None, **options: Any
+    *,
+    reporter: Reporter | None = None,
+    listeners: Sequence[Listener] = (),
+    **options: Unpack[typed.ReproduceKeywords],
 ) -> dict[str, Any]:
-    """Make the whole study, from questions to reports (``squadron reproduce --help``); return scores and reports.
+    """Run the whole study, from questions to reports; return scores and where the reports are.
 
-    The same call again goes on with what was stopped. Raises :class:`squadron.errors.SquadronError` for what a user can
-    cause.
+    The same call again continues a study that was stopped.
     """
-    from squadron.sweeps.reproduce import reproduce as run  # charts are slow to import
+    from squadron.sweeps.reproduce import reproduce as run
 
-    chosen = checked(ReproduceOptions, options)
-    listeners = open_trackers(track, Path(chosen.out))
-    return run(chosen, replace=replace, reporter=reporter, listeners=listeners)
+    request = checked(ReproduceRequest, options)
+    every = [*listeners, *open_trackers(request.track, Path(request.out))]
+    return run(request.kept(), replace=request.replace, reporter=reporter, listeners=every)
 
 
-def report(**options: Any) -> Path:
-    """Write a study up in English or Persian, as HTML or PDF (``squadron report --help``); return where it lies.
+@takes(DemoOptions)
+def demo(*, reporter: Reporter | None = None, **options: Unpack[typed.DemoKeywords]) -> dict[str, Any]:
+    """Run the study in miniature on the embedded base and questions; return scores and where the reports are."""
+    from squadron.sweeps.reproduce import demo as run
 
-    Raises :class:`squadron.errors.SquadronError` for what a user can cause.
-    """
-    from squadron.reporting.report import write_report  # charts are slow to import, and no other verb draws any
+    return run(checked(DemoOptions, options), reporter=reporter)
+
+
+@takes(AskOptions)
+def ask(**options: Unpack[typed.AskKeywords]) -> dict[str, Any]:
+    """Answer one question about a file's text; return the answers with their places in it."""
+    from squadron.experiments.ask import ask as run
+
+    return run(checked(AskOptions, options))
+
+
+@takes(ScoreOptions)
+def score(**options: Unpack[typed.ScoreKeywords]) -> dict[str, Any]:
+    """Score a file of predictions by the official definitions; return the scores."""
+    from squadron.experiments.score import score as run
+
+    return run(checked(ScoreOptions, options))
+
+
+@takes(ExportOptions)
+def export(**options: Unpack[typed.ExportKeywords]) -> dict[str, Any]:
+    """Write what a run trained, for ``peft`` or for ``transformers``; return where and what."""
+    from squadron.experiments.export import export as run
+
+    return run(checked(ExportOptions, options))
+
+
+@takes(AnalyzeOptions)
+def analyze(**options: Unpack[typed.AnalyzeKeywords]) -> dict[str, Any]:
+    """Write a study's findings as tables and charts; return the findings and where they are."""
+    from squadron.reporting.analyze import write_analysis
+
+    asked = checked(AnalyzeOptions, options)
+    return write_analysis(asked.results_dir, out=asked.out, lang=asked.lang)
+
+
+@takes(ReportOptions)
+def report(**options: Unpack[typed.ReportKeywords]) -> Path:
+    """Write a study up in English or Persian, as HTML or PDF; return the path of the report."""
+    from squadron.reporting.report import write_report
 
     asked = checked(ReportOptions, options)
     out = None if asked.out is None else Path(asked.out)
     return write_report(Path(asked.folder), lang=asked.lang, format=asked.format, out=out)
+
+
+@takes(BaseInitOptions)
+def init_base(**options: Unpack[typed.InitBaseKeywords]) -> dict[str, Any]:
+    """Make a checkpoint with seeded random weights in the hub's layout; return its path and size."""
+    from squadron.experiments.bases import init_base as run
+
+    return run(checked(BaseInitOptions, options))
+
+
+@takes(Options)
+def doctor(**options: Unpack[typed.DoctorKeywords]) -> dict[str, Any]:
+    """Return what this machine can do: device, precision, memory, matrix-product rates, extras."""
+    from squadron.experiments.doctor import examine
+
+    return examine(checked(Options, options))
+
+
+@takes(of_runs.RunsListOptions)
+def list_runs(**options: Unpack[typed.ListRunsKeywords]) -> dict[str, Any]:
+    """Return the runs of a folder with their scores, best first."""
+    from squadron.runs.listing import list_runs as run
+
+    return run(checked(of_runs.RunsListOptions, options))
+
+
+@takes(of_runs.RunsShowOptions)
+def show_run(**options: Unpack[typed.ShowRunKeywords]) -> dict[str, Any]:
+    """Return all that a run's record and scores say."""
+    from squadron.runs.listing import show_run as run
+
+    return run(checked(of_runs.RunsShowOptions, options))
+
+
+@takes(of_runs.RunsCompareOptions)
+def compare_runs(**options: Unpack[typed.CompareRunsKeywords]) -> dict[str, Any]:
+    """Test whether one run answers better than another, question by question; return both scores and the test."""
+    from squadron.runs.compare import compare_runs as run
+
+    return run(checked(of_runs.RunsCompareOptions, options))
+
+
+@takes(of_runs.RunsPruneOptions)
+def prune_runs(**options: Unpack[typed.PruneRunsKeywords]) -> dict[str, Any]:
+    """Remove weights and checkpoints that are not needed (with ``yes``, else nothing); return their paths and sizes."""
+    from squadron.runs.maintenance import prune as run
+
+    return run(checked(of_runs.RunsPruneOptions, options))
+
+
+@takes(of_runs.RunsPromoteOptions)
+def promote_run(**options: Unpack[typed.PromoteRunKeywords]) -> dict[str, Any]:
+    """Copy a run, or the best of a folder of runs, to a folder of its own; return both paths."""
+    from squadron.runs.maintenance import promote as run
+
+    return run(checked(of_runs.RunsPromoteOptions, options))

@@ -13,12 +13,12 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from squadron.errors import DeviceError, SquadronError
+from squadron.temporaries import replace_folder, sweep_leftovers, temporary
 
 
 @contextlib.contextmanager
@@ -30,40 +30,39 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            yield temporary
-            # mkstemp makes files private; a result is as readable as any file the user makes.
-            temporary.chmod(0o666 & ~_umask())
-            with temporary.open("rb+") as stream:
+        sweep_leftovers(path)
+        with temporary(path) as fresh:
+            yield fresh
+            with fresh.open("rb+") as stream:
                 os.fsync(stream.fileno())
-            temporary.replace(path)
+            fresh.replace(path)
             _sync_folder(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary sibling folder to fill; on success it takes the place of ``path``, else it vanishes.
 
-    What was at ``path`` goes only once the new folder stands there. Raises :class:`DeviceError` as :func:`atomic_path`.
+    ``path`` is missing or empty, unless ``replace``: then what was there goes once the new folder stands in its place.
+    Raises :class:`DeviceError` as :func:`atomic_path`.
     """
     with explain_os_errors(path):
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part"))
-        try:
-            fresh.chmod(0o755)  # mkdtemp makes folders private; this one is a result
+        target = path.resolve()  # a link stays one
+        if target in (Path.cwd(), *Path.cwd().parents):
+            raise DeviceError(
+                f"{path}: is the folder that this command is run in; run it from another, or choose another"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep_leftovers(target)
+        with temporary(target, folder=True) as fresh:
             yield fresh
-            old = fresh.with_suffix(".old")
-            if path.is_dir():
-                path.rename(old)
-            fresh.rename(path)
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            if replace and target.is_dir():
+                replace_folder(fresh, target)
+            else:
+                if target.is_dir():
+                    target.rmdir()
+                fresh.rename(target)
+            _sync_folder(target.parent)
 
 
 def write_bytes(path: Path | str, data: bytes) -> None:
@@ -127,6 +126,9 @@ def explain_os_errors(path: Path) -> Iterator[None]:
             errno.EROFS,
             errno.ENOTDIR,
             errno.EISDIR,
+            errno.EBUSY,
+            errno.ENOTEMPTY,
+            errno.EEXIST,
         ):
             raise DeviceError(f"{path}: cannot be written ({problem.strerror}); choose another folder") from problem
         raise
@@ -146,12 +148,6 @@ def _existing(path: Path) -> Path:
     while not path.exists():
         path = path.parent
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 from helpers import ROOT, load_script
 
 
-@pytest.mark.parametrize(("script", "page"), [("performance", "performance"), ("pocket_study", "pocket")])
+@pytest.mark.parametrize(
+    ("script", "page"), [("benchmarks/performance.py", "performance"), ("scripts/pocket_study.py", "pocket")]
+)
 def test_a_page_is_what_its_record_says(script: str, page: str) -> None:
     record = json.loads((ROOT / "docs" / f"{page}.json").read_text())
     assert load_script(script).page(record) == (ROOT / "docs" / f"{page}.md").read_text()

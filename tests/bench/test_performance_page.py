@@ -14,7 +14,7 @@ from helpers import load_script
 
 @pytest.fixture(scope="module")
 def performance() -> ModuleType:
-    return load_script("performance")
+    return load_script("benchmarks/performance.py")
 
 
 def point(value: object, seconds: float, adapters: int = 1) -> dict[str, Any]:

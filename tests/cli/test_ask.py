@@ -72,6 +72,9 @@ def test_the_context_may_come_from_standard_input(
         (b"\xff\xfe", "When?", "byte 0 is not UTF-8"),
         (b"x" * 200_000, "When?", "200,000 characters; at most 100,000"),
         (b"Some text.", " ", "the question is empty"),
+        (b"Some text.", "", "the question is empty"),
+        (b" \n", "When?", "empty; give the text to answer from"),
+        (b"Some text.", "x" * 20_000, "the question has 20,000 characters; at most 10,000"),
         (b"Some text.", "When? " * 200, "does not fit the model; shorten it"),
     ],
 )

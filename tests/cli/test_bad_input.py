@@ -116,6 +116,16 @@ def test_splits_larger_than_the_data(squadron: Any, small_squad: Path, tmp_path:
     ("arguments", "words"),
     [
         (("--rank", 0), "--rank 0: input should be greater than or equal to 1"),
+        (("--rank", 100_000), "--rank 100000: at most 32 fits this base's width; lower it"),
+        (("--seed", "9" * 20), "--seed 9{20}: input should be less than or equal to 9223372036854775807"),
+        *(
+            ((flag, "9" * 20), f"{flag} 9{{20}}: input should be less than or equal to 1000000000")
+            for flag in ("--rank", "--epochs", "--max-length", "--max-steps", "--batch-size", "--eval-questions")
+        ),
+        (("--alpha", "1e400"), "--alpha inf: input should be a finite number"),
+        (("--base", "caf\udce9"), r"--base caf\\udce9: not UTF-8; rename it"),
+        (("--data", "caf\udce9"), r"--data caf\\udce9: not UTF-8; rename it"),
+        (("--target-modules", "\udce9"), r"--target-modules .*: not UTF-8"),
         (("--lr", "nan"), "--lr nan: input should be a finite number"),
         (("--lr", "-1", "--rank", 0), "--rank 0: .*; --lr -1.0: "),
         (("--target-modules", "c_proj"), "c_proj: ambiguous.*attn.c_proj .* mlp.c_proj"),
@@ -143,6 +153,74 @@ def test_unknown_flags_and_verbs_are_errors(squadron: Any, arguments: tuple[obje
     assert outcome.code == 2
     assert outcome.out == ""
     assert "Error" in outcome.err
+
+
+def test_paths_that_are_not_utf8_are_refused_before_anything_is_made(
+    squadron: Any, byte_base_dir: Path, small_squad: Path, tmp_path: Path
+) -> None:
+    odd = f"{tmp_path}/caf\udce9"
+    for call in (
+        ("prepare", "--dataset", small_squad, "--out", odd),
+        ("train", "--base", byte_base_dir, "--data", small_squad, "--out", odd),
+        ("ask", "--base", byte_base_dir, "--context", odd, "Who?"),
+        ("ask", "--base", byte_base_dir, "--context", small_squad, "Wh\udce9"),
+        ("score", odd, small_squad),
+        ("runs", odd),
+        ("report", odd),
+    ):
+        complaint(squadron(*call), r"\\udce9: not UTF-8; rename it, or type it in UTF-8")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "words"),
+    [
+        ("--samples", 100_000, "--samples 100000: input should be less than or equal to 1000"),
+        ("--beams", 10**9, "--beams 1000000000: input should be less than or equal to 1000"),
+        ("--top-k", "9" * 20, "--top-k 9{20}: input should be less"),
+        ("--temperature", "1e400", "--temperature inf: input should be a finite number"),
+    ],
+)
+def test_numbers_that_no_evaluation_can_have(
+    squadron: Any, byte_base_dir: Path, small_squad: Path, flag: str, value: object, words: str
+) -> None:
+    complaint(squadron("evaluate", "--base", byte_base_dir, "--data", small_squad, flag, value), words)
+
+
+def test_a_rank_that_does_not_fit_ends_a_sweep_before_it_begins(
+    squadron: Any, byte_base_dir: Path, small_squad: Path, tmp_path: Path
+) -> None:
+    config, out = tmp_path / "sweep.yaml", tmp_path / "out"
+    arguments = ("sweep", config, "--base", byte_base_dir, "--dataset", small_squad, "--out", out)
+    config.write_text("grid: {rank: [4, 33]}\n")
+    complaint(squadron(*arguments), "--rank 33: at most 32 fits this base's width")
+    config.write_text(f"grid: {{rank: [4, {10**20}]}}\n")
+    listed = squadron(*arguments)
+    assert listed.code == 2
+    assert f"grid.rank {10**20}: input should be less than or equal to 1000000000" in listed.err
+    assert not out.exists()
+
+
+def test_a_tokenizer_with_more_tokens_than_its_model_is_refused(
+    squadron: Any, byte_base_dir: Path, small_squad: Path, tmp_path: Path
+) -> None:
+    base = Path(shutil.copytree(byte_base_dir, tmp_path / "base"))
+    whole = json.loads((base / "tokenizer.json").read_text())
+    whole["model"]["vocab"]["A"] = 999
+    (base / "tokenizer.json").write_text(json.dumps(whole))
+    context = tmp_path / "context.txt"
+    context.write_text("A town.")
+    for call in (
+        ("ask", "--context", context, "A?"),
+        ("evaluate", "--data", small_squad, "--limit", 1),
+        ("train", "--data", small_squad, "--out", tmp_path / "run"),
+    ):
+        complaint(squadron(*call, "--base", base), "ids up to 999, its model has 257; the files belong to different")
+
+
+def test_a_command_to_copy_is_quoted(squadron: Any, tmp_path: Path) -> None:
+    outcome = squadron("evaluate", tmp_path / "a; touch PWN; #")
+    complaint(outcome, r"make one with: squadron train --out 'a; touch PWN; #' \.\.\.")
 
 
 def test_an_existing_run_folder_is_refused_resumed_or_replaced_as_asked(train: Any, tmp_path: Path) -> None:
@@ -195,7 +273,7 @@ def test_prepare_replaces_only_what_it_made(squadron: Any, small_squad: Path, tm
     complaint(squadron(*arguments), "not empty; add --replace")
     assert squadron(*arguments, "--replace").code == 0
     (out / "thesis.txt").write_text("years of work")
-    complaint(squadron(*arguments, "--replace"), r"not just what `prepare` made \(it has thesis.txt\)")
+    complaint(squadron(*arguments, "--replace"), "holds what Squadron did not write: thesis.txt; move it")
     assert (out / "thesis.txt").read_text() == "years of work"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data"]
 
@@ -203,7 +281,7 @@ def test_prepare_replaces_only_what_it_made(squadron: Any, small_squad: Path, tm
 def test_what_a_killed_write_left_is_in_nobodys_way(train: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    (run / ".run.json.abc.part").write_text("{")
+    (run / ".run.json.squadron-0a1b2c3d.part").write_text("{")
     (run / ".lock").touch()
     assert train().code == 0
     assert not list(run.glob(".*.part"))

@@ -18,23 +18,24 @@ from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
 from squadron.options.core import EvaluateOptions, TrainOptions, checked
 from squadron.options.runs import RunsListOptions, RunsPruneOptions
-from squadron.runs import listing, maintenance
+from squadron.runs import listing, maintenance, run_records
 from squadron.scoring.predictions import write_predictions
 
 
 def make_run(folder: Path, f1: float | None, *, status: str = "done", **config: Any) -> Path:
     """A run folder as far as its files are listed."""
     (folder / "adapter").mkdir(parents=True)
-    (folder / "adapter" / "weights").write_text("x" * 100)
+    (folder / "adapter" / "adapter_model.safetensors").write_text("x" * 100)
     (folder / "last").mkdir()
-    (folder / "last" / "weights").write_text("x" * 50)
+    (folder / "last" / "adapter_model.safetensors").write_text("x" * 50)
     (folder / "checkpoint.safetensors").write_text("x" * 500)
     settings = {"rank": 4, "lr": 1e-3, "target_modules": ["attention"], "alpha": 32.0, "out": str(folder), **config}
     record = {"schema": 1, "kind": "train", "status": status, "config": settings, "loss": 0.5, "seconds": 7.0}
     (folder / "run.json").write_text(json.dumps({**record, "trainable_parameters": 100 * settings["rank"]}))
     if f1 is not None:
         own = {"exact_match": f1 / 2, "f1": f1, "exact_match_interval": [0, 9], "f1_interval": [1, 8], "questions": 9}
-        splits = {"validation": {"decodings": {"greedy": own}}, "test": {"decodings": {"span": {**own, "f1": -f1}}}}
+        other = {**own, "f1": 100 - f1}
+        splits = {"validation": {"decodings": {"greedy": own}}, "test": {"decodings": {"span": other}}}
         (folder / "scores.json").write_text(json.dumps({"schema": 1, "splits": splits}))
     return folder
 
@@ -98,7 +99,7 @@ def test_a_broken_run_is_listed_with_why(squadron: Squadron, sweep: Path) -> Non
     broken = {run["name"]: run["reason"] for run in listed if run["status"] == "unreadable"}
     assert set(broken) == {"r4", "r8"}
     assert "not JSON (line 1" in broken["r4"]
-    assert "not the scores of a run" in broken["r8"]
+    assert "scores.json: a list is not an object; remove the file and evaluate the run again" in broken["r8"]
 
 
 def test_what_is_no_folder_of_runs_is_said_so(squadron: Squadron, tmp_path: Path) -> None:
@@ -129,8 +130,8 @@ def test_a_thousand_runs_take_two_files_each(tmp_path: Path, monkeypatch: pytest
         for name in ("run.json", "scores.json"):
             (folder / name).write_bytes((record / name).read_bytes())
     read: list[Path] = []
-    plain = listing.read_json
-    monkeypatch.setattr(listing, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
+    plain = run_records.read_json
+    monkeypatch.setattr(run_records, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
     found = listing.list_runs(RunsListOptions(folder=str(tmp_path / "many")))
     assert len(found["runs"]) == 1000
     assert len(read) == 2000
@@ -147,7 +148,7 @@ def test_show_tells_options_and_every_score(squadron: Squadron, sweep: Path) -> 
     run = sweep / "runs" / "r8"
     record = squadron("runs", "show", run, "--json").record
     assert record["record"]["config"]["rank"] == 8
-    assert record["splits"]["test"]["decodings"]["span"]["f1"] == -30.0
+    assert record["splits"]["test"]["decodings"]["span"]["f1"] == 70.0
     shown = squadron("runs", "show", run).out
     for words in ("trainable parameters", "rank", "span", "30.0 (1.0–8.0)"):
         assert words in shown
@@ -168,7 +169,9 @@ def test_prune_removes_what_was_asked_for_and_only_with_yes(squadron: Squadron, 
     gone = before - files(sweep)
     # The interrupted run keeps its checkpoint: it can be resumed.
     assert gone == {
-        f"runs/{name}/{file}" for name in ("r4", "r8", "r16") for file in ("checkpoint.safetensors", "last/weights")
+        f"runs/{name}/{file}"
+        for name in ("r4", "r8", "r16")
+        for file in ("checkpoint.safetensors", "last/adapter_model.safetensors")
     }
 
 
@@ -180,7 +183,7 @@ def test_prune_keeps_what_is_known_of_the_losing_runs(squadron: Squadron, sweep:
     assert files(sweep) == before
     done = squadron("runs", "prune", sweep, "--keep", 2, "--yes", "--json").record
     assert (done["pruned"], done["bytes"]) == (["r4"], 650)
-    weights = ("adapter/weights", "last/weights", "checkpoint.safetensors")
+    weights = ("adapter/adapter_model.safetensors", "last/adapter_model.safetensors", "checkpoint.safetensors")
     assert before - files(sweep) == {f"runs/r4/{file}" for file in weights}
     assert squadron("runs", sweep, "--json").record["runs"] == [
         {**row, "pruned": True} if row["name"] == "r4" else row for row in listed
@@ -204,11 +207,11 @@ def test_a_prune_that_was_killed_is_finished_by_the_next(
     class Killed(BaseException):
         """No handler runs, as none does when a process is killed."""
 
-    def killed(_: Path) -> None:
+    def killed(*_: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(maintenance.shutil, "rmtree", killed)
+        patch.setattr(maintenance, "remove_owned", killed)
         with pytest.raises(Killed):
             maintenance.prune(RunsPruneOptions(folder=str(sweep), keep=2, yes=True))
     assert not (sweep / "runs" / "r4" / "checkpoint.safetensors").exists()
@@ -237,7 +240,7 @@ def test_promote_copies_the_best_run(squadron: Squadron, sweep: Path, tmp_path: 
     out = tmp_path / "best-model"
     record = squadron("runs", "promote", sweep, "--out", out, "--json").record
     assert record == {"run": str(sweep / "runs" / "r8"), "out": str(out)}
-    assert files(out) == {"adapter/weights", "run.json", "scores.json"}
+    assert files(out) == {"adapter/adapter_model.safetensors", "run.json", "scores.json"}
     assert json.loads((out / "run.json").read_text())["promoted_from"] == record["run"]
     again = squadron("runs", "promote", sweep / "runs" / "r4", "--out", out)
     assert again.code == 2

@@ -108,6 +108,8 @@ def test_every_layout_and_compression_gives_the_same(tmp_path: Path) -> None:
         (b"PAR1 and then nothing of the kind PAR1", "parquet file is truncated or damaged"),
         (b'{"id": "a", "context": "c"}\n{"id": ', "line 2 is not JSON"),
         (b"[" * 100_000, "nested too deeply"),
+        (b'{"id": "a", "context": "c"}\n' + b"[" * 2000 + b"]" * 2000, "line 2 is JSON nested too deeply"),
+        (b"[" * 2000 + b"]" * 2000 + b'\n{"id": "a", "context": "c"}', "nested too deeply"),
         (b"[]", "holds no questions"),
     ],
 )
@@ -222,3 +224,27 @@ def test_rows_of_the_hub_say_by_an_empty_list_that_there_is_no_answer() -> None:
     assert parse(rows[1:]).version == "1.1"
     told = [{**rows[0], "is_impossible": False}, rows[1]]
     assert "answers: empty" in str(parse(told).set_aside[0])
+
+
+def test_parts_are_read_written_and_told_only_where_every_question_has_one() -> None:
+    easy, hard = {**qa("q1"), "part": "easy"}, {**qa("q2"), "part": "hard"}
+    kept = parse(official(easy, hard, {**qa("q3"), "part": "easy"}))
+    assert kept.parts() == {"easy": ["q1", "q3"], "hard": ["q2"]}
+    assert [q.get("part") for q in kept.to_json()["data"][0]["paragraphs"][0]["qas"]] == ["easy", "hard", "easy"]
+    assert parse(kept.to_json()).paragraphs == kept.paragraphs
+    rows = [
+        {
+            "id": q["id"],
+            "title": "t",
+            "context": CONTEXT,
+            "question": "When?",
+            "answers": q["answers"],
+            "part": q["part"],
+        }
+        for q in (easy, hard)
+    ]
+    assert parse(rows).parts() == {"easy": ["q1"], "hard": ["q2"]}
+    for other in (qa("q2"), {**qa("q2"), "part": 7}, {**qa("q2"), "part": ""}):
+        mixed = parse(official(easy, other))
+        assert (mixed.parts(), mixed.set_aside) == ({}, ())
+        assert "part" not in mixed.to_json()["data"][0]["paragraphs"][0]["qas"][1]

@@ -12,7 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from helpers import TINY, reference_model
 from squadron.errors import ModelError
+from squadron.model import checkpoint
 from squadron.model.checkpoint import load_base, random_model, save_model
+from squadron.model.config import SIZES
 from squadron.model.gpt2 import GPT2
 
 
@@ -115,6 +117,61 @@ def test_a_configuration_of_another_model_is_refused(folder: Path, change: dict[
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ModelError, match=words):
         load_base(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("n_layer", 10**5, "n_layer is 100000; at most 1,000"),
+        ("n_layer", 10**9, "n_layer is 1000000000; at most"),
+        ("n_layer", 999, r"describes [\d,]+ numbers, the weights' files hold [\d,]+ bytes; .* different models"),
+        ("n_embd", 10**9 - 1, "n_embd is 999999999; at most 100,000"),
+        ("n_embd", 99_999, "describes .* numbers, the weights' files hold"),
+        ("vocab_size", 9_999_999, "describes .* numbers, the weights' files hold"),
+        ("n_layer", -1, "n_layer is -1; a positive integer"),
+        ("n_layer", 0, "n_layer is 0; a positive integer"),
+        ("n_layer", 2.0, "n_layer is 2.0; a positive integer"),
+        ("n_layer", True, "n_layer is True; a positive integer"),
+        ("n_head", "3", "n_head is '3'; a positive integer"),
+        ("n_inner", [1] * 500, r"n_inner is \[1, 1, 1, 1, 1, 1, \.\.\.\]; a positive integer"),
+        ("layer_norm_epsilon", float("nan"), "layer_norm_epsilon is nan"),
+    ],
+)
+def test_a_configuration_of_impossible_sizes_takes_no_memory(
+    folder: Path, key: str, value: object, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    monkeypatch.delattr(checkpoint, "GPT2")  # nothing may be built
+    with pytest.raises(ModelError, match=words) as caught:
+        load_base(str(folder))
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("name", ["h.0.attn.c_attn.weight", "lm_head.weight"])
+def test_two_names_for_one_tensor_are_refused(folder: Path, name: str) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["wte.weight"].clone()
+    tensors[f"transformer.{name}"] = tensors[name] + 1
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(ModelError, match=rf"tensors {name} .* and transformer\.{name} .* are both {name}; keep one"):
+        load_base(str(folder))
+
+
+def test_a_tensor_in_two_shards_is_refused(folder: Path, tmp_path: Path) -> None:
+    reference_model(folder).save_pretrained(tmp_path / "many", max_shard_size="20KB")
+    shards = sorted((tmp_path / "many").glob("*.safetensors"))
+    own, other = load_file(shards[0]), load_file(shards[1])
+    name = next(iter(own))
+    save_file({**other, name: own[name]}, shards[1])
+    with pytest.raises(ModelError, match=f"{shards[0].name}.* and .*{shards[1].name}.* are both"):
+        load_base(str(tmp_path / "many"))
+
+
+def test_formula_of_the_size_is_the_models_own() -> None:
+    for config in (TINY, SIZES["gpt2"]):
+        with torch.device("meta"):
+            assert config.parameter_count == GPT2(config).parameter_count
 
 
 def test_offline_a_hub_id_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,25 +8,22 @@ from collections import Counter
 import pytest
 
 from squadron.pocket.dice import Dice
-from squadron.pocket.facts import KINDS
+from squadron.pocket.kinds import kinds
 from squadron.pocket.passages import make_passage
-from squadron.pocket.relations import _ASIDES, _ROLE_BLOCK, SENSES, open_kind
-from squadron.pocket.values import SLOTS
+from squadron.pocket.relations import open_kind, open_world
+from squadron.pocket.tables import SLOTS
 
-BLOCKS = [*((key, block) for key, _, block in SENSES), ("role", _ROLE_BLOCK)]
-
-
-def lines(block: str) -> list[str]:
-    return [line.strip() for line in block.strip().splitlines()]
+WORLD = open_world()
+LINES = [*((relation.key, relation.lines) for relation in WORLD.relations), ("role", WORLD.role)]
 
 
-@pytest.mark.parametrize(("key", "block"), BLOCKS, ids=[key for key, _ in BLOCKS])
-def test_a_relation_is_told_and_asked_in_many_words(key: str, block: str) -> None:
-    asked = [line for line in lines(block) if line.endswith("?")]
-    said = [line for line in lines(block) if not line.endswith("?")]
+@pytest.mark.parametrize(("key", "lines"), LINES, ids=[key for key, _ in LINES])
+def test_a_relation_is_told_and_asked_in_many_words(key: str, lines: tuple[str, ...]) -> None:
+    asked = [line for line in lines if line.endswith("?")]
+    said = [line for line in lines if not line.endswith("?")]
     assert len(said) >= 4, key
     assert len(asked) >= 3, key
-    assert max(Counter(lines(block)).values()) == 1
+    assert max(Counter(lines).values()) == 1
     for line in said:
         assert line.endswith("."), line
         assert line.count("{v}") + line.count("{when}") == 1, line
@@ -37,9 +34,10 @@ def test_a_relation_is_told_and_asked_in_many_words(key: str, block: str) -> Non
 
 
 def test_every_sort_of_answer_has_asides_that_distract() -> None:
-    for key, spec, _ in SENSES:
-        assert len(_ASIDES[spec.tag]) >= 2, key
-    assert all(set(re.findall(r"\{(\w+)\}", aside)) <= {*SLOTS, *_ASIDES} for own in _ASIDES.values() for aside in own)
+    for relation in WORLD.relations:
+        assert len(WORLD.asides[relation.spec.tag]) >= 2, relation.key
+    for aside in (aside for own in WORLD.asides.values() for aside in own):
+        assert set(re.findall(r"\{(\w+)\}", aside)) <= {*SLOTS, *WORLD.asides}, aside
 
 
 def test_a_kind_has_facts_of_its_own_each_time() -> None:
@@ -55,15 +53,15 @@ def test_a_kind_has_facts_of_its_own_each_time() -> None:
 def test_no_held_out_phrasing_is_among_them() -> None:
     """Whatever stands in the slots, no line reads as a held-out one of any fact does."""
     patterns = []
-    for kind in KINDS:
+    for kind in kinds():
         for fact in kind.facts:
             for template in (*fact.said["new"], *fact.asked["new"]):
                 parts = [part.lower() for part in re.split(r"\{\w+\}|[\[\]]", template) if part.strip(" .,?")]
                 patterns.append((template, re.compile(".+".join(map(re.escape, parts)))))
     assert len(patterns) >= 400
     checked = 0
-    for _, block in BLOCKS:
-        for line in lines(block):
+    for _, lines in LINES:
+        for line in lines:
             for part in ("the old part of name", "name's old part"):
                 text = line.replace("{x}", part).replace("{when}", "in value").lower()
                 text = re.sub(r"[\[\]]", "", re.sub(r"\{(\w+)\}", r"\1", text))

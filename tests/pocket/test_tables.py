@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from squadron.pocket.facts import KINDS
-from squadron.pocket.pools import POOLS
-from squadron.pocket.tables import Fact, Kind
-from squadron.pocket.values import SLOTS
+from squadron.pocket.kinds import kinds
+from squadron.pocket.pools import pools
+from squadron.pocket.tables import SLOTS, Fact, Kind
 
+KINDS = kinds()
 FACTS = [(kind, fact) for kind in KINDS for fact in kind.facts]
 NAMES = [f"{kind.key}.{fact.key}" for kind, fact in FACTS]
 STOP = set(
@@ -47,8 +47,7 @@ def test_a_fact_has_phrasings_enough(kind: Kind, fact: Fact) -> None:
 
 def test_no_phrasing_is_written_twice() -> None:
     for kind in KINDS:
-        lines = [line for fact in kind.facts for line in fact.block.strip().splitlines()]
-        found = Counter(line.strip().removeprefix("* ") for line in lines)
+        found = Counter(line.removeprefix("* ") for fact in kind.facts for line in fact.lines)
         assert max(found.values()) == 1, (kind.key, found.most_common(3))
 
 
@@ -62,7 +61,7 @@ def test_a_held_out_phrasing_has_a_word_that_no_known_one_has(kind: Kind, fact: 
 
 @each_fact
 def test_statements_name_the_entity_and_the_answer_once(kind: Kind, fact: Fact) -> None:
-    slots = {"it", "its", "name", "v", "when", "other", *SLOTS, *POOLS}
+    slots = {"it", "its", "name", "v", "when", "other", *SLOTS, *pools()}
     for template in (*fact.said["known"], *fact.said["new"]):
         found = Counter(re.findall(r"\{(\w+)\}", template))
         assert found["v"] + found["when"] == 1, template
@@ -90,7 +89,7 @@ def test_every_sort_of_answer_has_asides_that_distract(kind: Kind) -> None:
         assert len(kind.asides[fact.spec.tag]) >= 2, (kind.key, fact.spec.tag)
     for templates in kind.asides.values():
         for template in templates:
-            assert set(re.findall(r"\{(\w+)\}", template)) <= {"name", *SLOTS, *POOLS}, template
+            assert set(re.findall(r"\{(\w+)\}", template)) <= {"name", *SLOTS, *pools()}, template
 
 
 @each_kind
@@ -102,7 +101,7 @@ def test_openings_and_companions_can_be_filled(kind: Kind) -> None:
 
 
 def test_pools_are_wide_and_have_no_entry_twice() -> None:
-    for name, columns in POOLS.items():
+    for name, columns in pools().items():
         size = 1
         for column in columns:
             assert len(set(column)) == len(column), name

@@ -11,20 +11,22 @@ import pytest
 
 from squadron.data.sources import load_data
 from squadron.files import write_json
-from squadron.runs import sweep_folder
+from squadron.runs import run_records
 from squadron.runs.sweep_folder import SweepFolder
-from squadron.sweeps import leaderboard
 from squadron.sweeps.leaderboard import compare_settings, guard_cell, rank_runs, write_leaderboard
+
+BEGUN = {"schema": 1, "kind": "train", "config": {}}
 
 
 def made_run(folder: Path, name: str, status: str = "done", f1: float | None = None, **record: Any) -> None:
     path = folder / "runs" / name
-    write_json(path / "run.json", {"status": status, "loss": 0.5, "validation_loss": 1.0, "seconds": 2.0, **record})
+    figures = {"loss": 0.5, "validation_loss": 1.0, "seconds": 2.0, **record}
+    write_json(path / "run.json", {**BEGUN, "status": status, **figures})
     if f1 is not None:
         interval = [f1 - 1, f1 + 1]
         scores = {"exact_match": f1 / 2, "f1": f1, "questions": 9, "f1_interval": interval}
         own = {"greedy": {**scores, "exact_match_interval": interval}}
-        write_json(path / "scores.json", {"splits": {"validation": {"decodings": own}}})
+        write_json(path / "scores.json", {"schema": 1, "splits": {"validation": {"decodings": own}}})
 
 
 def ranked(folder: Path, names: list[str], **failed: str) -> list[dict[str, Any]]:
@@ -39,10 +41,14 @@ def test_the_best_comes_first_and_what_failed_last(tmp_path: Path) -> None:
     made_run(tmp_path, "broke", "diverged", reason="loss nan at step 3; lower --lr")
     made_run(tmp_path, "gone", "running")
     made_run(tmp_path, "cut", "stopped", validation_f1=50.0, validation_exact_match=30.0, reason="dropped")
+    made_run(tmp_path, "torn", "done", f1=60.0)
+    (tmp_path / "runs" / "torn" / "run.json").write_text("{")
     made_run(tmp_path, "stale", "done", reason="of an earlier try", f1=1.0)
-    board = ranked(tmp_path, ["gone", "broke", "low", "high", "tie", "cut", "new", "stale"], gone="the disk is full")
-    assert [run["name"] for run in board] == ["tie", "high", "low", "stale", "cut", "new", "broke", "gone"]
-    assert [run["rank"] for run in board] == list(range(1, 9))
+    board = ranked(
+        tmp_path, ["gone", "broke", "low", "high", "tie", "cut", "new", "stale", "torn"], gone="the disk is full"
+    )
+    assert [run["name"] for run in board] == ["tie", "high", "low", "stale", "cut", "new", "broke", "gone", "torn"]
+    assert [run["rank"] for run in board] == list(range(1, 10))
     by_name = {run["name"]: run for run in board}
     assert (by_name["gone"]["status"], by_name["gone"]["reason"]) == ("failed", "the disk is full")
     assert by_name["new"]["status"] == "waiting"
@@ -54,7 +60,9 @@ def test_the_best_comes_first_and_what_failed_last(tmp_path: Path) -> None:
     assert [row["name"] for row in rows] == [run["name"] for run in board]
     assert (rows[0]["rank"], rows[0]["changes.rank"], rows[0]["changes.targets"]) == ("1", "4", "attn.q attn.v")
     assert (rows[0]["f1"], rows[0]["f1_low"], rows[0]["f1_high"]) == ("40.0", "39.0", "41.0")
-    assert rows[-1]["reason"] == "the disk is full"
+    assert rows[-2]["reason"] == "the disk is full"
+    assert rows[-1]["status"] == "unreadable"
+    assert "torn/run.json: not JSON" in rows[-1]["reason"]
 
 
 @pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", "\tx"])
@@ -72,16 +80,13 @@ def test_a_thousand_runs_are_read_once_each(tmp_path: Path, monkeypatch: pytest.
     for number, name in enumerate(names):
         path = tmp_path / "runs" / name
         path.mkdir(parents=True)
-        (path / "run.json").write_text(json.dumps({"status": "done", "validation_loss": 1.0}))
+        (path / "run.json").write_text(json.dumps({**BEGUN, "status": "done", "validation_loss": 1.0}))
         own = {"exact_match": 1.0, "f1": number / 10, "questions": 9, "f1_interval": [0, 1]}
         scores = {"greedy": {**own, "exact_match_interval": [0, 1]}}
-        (path / "scores.json").write_text(json.dumps({"splits": {"validation": {"decodings": scores}}}))
+        (path / "scores.json").write_text(json.dumps({"schema": 1, "splits": {"validation": {"decodings": scores}}}))
     read: list[Path] = []
-    for module in (leaderboard, sweep_folder):
-        real = module.read_json
-        monkeypatch.setattr(
-            module, "read_json", lambda path, real=real, **more: read.append(path) or real(path, **more)
-        )
+    real = run_records.read_json
+    monkeypatch.setattr(run_records, "read_json", lambda path, **more: (read.append(path), real(path, **more))[1])
     board = ranked(tmp_path, names)
     assert [run["name"] for run in board[:2]] == ["r999", "r998"]
     assert len(read) == len(set(read)) == 2000

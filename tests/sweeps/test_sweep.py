@@ -26,6 +26,7 @@ from squadron.experiments.training_job import FleetTrainer
 from squadron.options.core import EvaluateOptions, TrainOptions
 from squadron.options.runs import RunsPruneOptions
 from squadron.options.sweep import SweepOptions
+from squadron.runs import folder as run_folder
 from squadron.runs.folder import RunFolder
 from squadron.runs.maintenance import prune
 from squadron.runs.study import read_study
@@ -363,8 +364,9 @@ def test_questions_are_prepared_within_the_folder_wherever_that_is(
     with pytest.raises(RunError, match=r"data_options was .* and is now"):
         sweep(more, resume=True)
     # What a killed process left is made anew; the old questions go only once the new ones are there.
-    (here / ".data.part").mkdir()
-    (here / ".data.part" / "train.json").write_text("{")
+    left = here / ".data.squadron-0a1b2c3d.part"
+    left.mkdir()
+    (left / "train.json").write_text("{")
     sweep(more, replace=True)
     assert json.loads((here / "data" / "data.json").read_text())["settings"]["train_size"] == 6
     assert [path.name for path in here.glob(".*.part")] == []
@@ -524,7 +526,7 @@ def test_runs_may_come_in_batches(options: Options, tmp_path: Path) -> None:
     again = sweep(options(), source=OneByOne(), resume=True)
     assert again["runs"] == result["runs"]
     assert all(torch.equal(tensor, before[name]) for name, tensor in adapter(tmp_path / "sweep/runs/r3").items())
-    assert SweepFolder.open(tmp_path / "sweep", kind="sweep").record["fleets"] == ["01", "02"]
+    assert SweepFolder.open(tmp_path / "sweep").record["fleets"] == ["01", "02"]
 
 
 def test_all_problems_are_told_before_anything_starts(options: Options, small_squad: Path, tmp_path: Path) -> None:
@@ -546,6 +548,32 @@ def test_all_problems_are_told_before_anything_starts(options: Options, small_sq
     with pytest.raises(ConfigError, match=r"--train-size 3: .* is prepared already; leave it out"):
         sweep(options(train_size=3))
     assert not (tmp_path / "sweep").exists()
+
+
+def test_a_replacement_that_was_killed_is_the_new_sweep_and_goes_on(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\n"
+    sweep(options(small))
+    home, other = tmp_path / "sweep", options(small.replace("3", "4"))
+
+    class Killed(BaseException):
+        """No handler runs, as none does when a process is killed."""
+
+    def half(folder: Path, *_: object, **__: object) -> None:
+        shutil.rmtree(folder / "fleets")
+        (folder / "runs" / "r2" / "run.json").unlink()
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_folder, "remove_owned", half)
+        with pytest.raises(Killed):
+            sweep(other, replace=True)
+    with pytest.raises(RunError, match="is being replaced; wait for it, or give the command that replaces it again"):
+        sweep(other, join=True)
+    assert set(statuses(sweep(other, resume=True)).values()) == {"done"}
+    assert sorted(path.name for path in (home / "runs").iterdir()) == ["r2", "r4"]
+    assert "replacing" not in json.loads((home / "sweep.json").read_text())
 
 
 def test_a_folder_is_resumed_replaced_or_refused_and_never_guessed(options: Options, tmp_path: Path) -> None:

@@ -216,7 +216,9 @@ def test_mean_losses_do_without_dropout(model: GPT2, examples: list[Example]) ->
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(b"nothing of the kind")
-    with pytest.raises(RunError, match=r"checkpoint\.safetensors: cannot be read .*; remove it to start again"):
+    with pytest.raises(
+        RunError, match=r"checkpoint\.safetensors: damaged, or not a checkpoint .*; remove it to start again"
+    ):
         load_checkpoint(path)
     save_checkpoint(path, {"x": torch.zeros(2)}, {"step": 1})
     assert load_checkpoint(path)[1] == {"step": 1}

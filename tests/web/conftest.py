@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -75,18 +76,29 @@ class Served:
     port: int
     process: subprocess.Popen[str]
     run: Path
+    errors: Path
+    """The file that its standard error goes to."""
+    temporary: Path
+    """The folder where it makes its temporary ones."""
 
 
 @pytest.fixture(scope="module")
-def served(sweep: Path) -> Iterator[Served]:
+def served(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """``squadron playground RUN --sweep DIR`` as a person starts it, on a free port."""
     pytest.importorskip("gradio", reason="the playground's page needs gradio (pip install 'squadron[web]')")
     command = [sys.executable, "-m", "squadron", "playground", "--sweep", str(sweep), "--port", "0", "--json"]
     command += ["--max-new-tokens", "8", "--precision", "fp32"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    folder = tmp_path_factory.mktemp("served")
+    errors, temporary = folder / "errors.txt", folder / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment) as process,
+    ):
         assert process.stdout is not None
         record = json.loads(process.stdout.readline())
         try:
-            yield Served(record["url"], record["port"], process, sweep / "runs" / RUN)
+            yield Served(record["url"], record["port"], process, sweep / "runs" / RUN, errors, temporary)
         finally:
             process.kill()

@@ -239,12 +239,13 @@ def test_other_sites_get_no_answer_and_the_page_reaches_nowhere(served: Served) 
     assert "default-src 'self'" in policy
     assert "http" not in policy
     assert "fonts.googleapis" not in text
-    # Gradio hands out files of its own folders, and none of ours.
+    # The page's own files are handed out, and none of ours.
     for path in ("gradio_api/file=pyproject.toml", f"gradio_api/file={served.run}/run.json"):
-        with pytest.raises(urllib.error.HTTPError, match="403"):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(served.url + path, timeout=10)
 
 
 def test_ctrl_c_ends_it_well(served: Served) -> None:
     served.process.send_signal(signal.SIGINT)
     assert served.process.wait(timeout=20) == 0
+    assert list(served.temporary.iterdir()) == []

@@ -162,7 +162,7 @@ def test_a_single_run_tells_its_own_figures(sweep: Path, tmp_path: Path) -> None
     (copy / "scores.json").unlink()
     (copy / "scores.json").write_text("{}")
     board = read_board(None, [copy])
-    assert (board.rows, "not the scores of a run" in board.problems[0]) == ((), True)
+    assert (board.rows, "scores.json: schema: missing; remove the file" in board.problems[0]) == ((), True)
 
 
 def test_curves_are_the_run_s_metrics(sweep: Path, tmp_path: Path) -> None:
@@ -190,8 +190,9 @@ def test_runs_outside_a_sweep_stand_by_the_same_split(tmp_path: Path) -> None:
     splits[0]["test"] = {"decodings": {**score(39.4), "span": score(43.3)["greedy"]}}
     for name, held in zip(("tested", "untested"), splits, strict=True):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "run.json").write_text(json.dumps({"status": "done", "config": {"lr": 0.001}}))
-        scores = {"split": list(held)[-1], "decoding": "greedy", "splits": held}
+        record = {"schema": 1, "kind": "train", "status": "done", "config": {"lr": 0.001}}
+        (tmp_path / name / "run.json").write_text(json.dumps(record))
+        scores = {"schema": 1, "split": list(held)[-1], "decoding": "greedy", "splits": held}
         (tmp_path / name / "scores.json").write_text(json.dumps(scores))
     rows = read_board(None, [tmp_path / "tested", tmp_path / "untested"]).rows
     assert [row.figures["f1"] for row in rows] == [57.6, 18.9]

@@ -123,7 +123,7 @@ def _answer_with_squadron(plan: dict[str, Any], data: Dataset, strategies: tuple
     fleet = Fleet.from_weights(
         base.model.config, [load_adapter(Path(plan["adapter"]), base.model.config)], device=device
     )
-    tokenizer = load_tokenizer(base.folder)
+    tokenizer = load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size)
 
     def answer(questions: Dataset) -> float:
         began = time.perf_counter()

@@ -86,7 +86,8 @@ def plan_training(
     Squadron nothing and saves them padding. By paragraph, whole paragraphs follow one another.
     """
     location = locate_base(base, offline=offline)
-    tokenizer = load_tokenizer(location)
+    config = read_config(location / "config.json")
+    tokenizer = load_tokenizer(location, vocab_size=config.vocab_size)
     examples, _ = encode_training(load_data(data, offline=offline), tokenizer, max_length=max_length)
     wanted = steps * batch_size
     if len(examples) < wanted:
@@ -95,7 +96,6 @@ def plan_training(
     drawn = [schedule.examples[i] for i in schedule.arrangement(0)[:wanted]]
     if order == "question":
         drawn = _grouped_by_length(drawn, batch_size, seed)
-    config = read_config(location / "config.json")
     spec = LoraSpec(rank=rank, targets=targets, seed=seed)
     save_adapter(folder / "adapter", Fleet(config, [spec]).weights(0), base=base)
     return TrainPlan(

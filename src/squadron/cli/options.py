@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import typer
@@ -12,46 +12,36 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from squadron.cli.output import Console, guarded
-from squadron.options.core import Options, checked, flag_name
+from squadron.options.core import Model, Options, checked, flag_name
 
 _JSON = typer.Option("--json", help="Print one JSON object to standard output and nothing else.")
 _DEBUG = typer.Option("--debug", help="Show the whole trace of an error.")
 
-TRACK = ((), "Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several.")
-"""The flag of verbs that train, for ``extra``: names for :func:`squadron.tracking.trackers.open_trackers`."""
-
 
 def verb(
-    app: typer.Typer,
-    name: str,
-    options: type[Options],
-    *,
-    extra: Mapping[str, tuple[Any, str]] | None = None,
-) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    app: typer.Typer, name: str, options: type[Model]
+) -> Callable[[Callable[[Model, Console], int]], Callable[[Model, Console], int]]:
     """Register a function as the verb ``name``, with a flag for each field of ``options``.
 
-    The function is called with the checked options, a :class:`Console`, and the values of ``extra`` (name to default
-    and help: flags that say how to run, not what); it returns the exit code. Its docstring is the verb's help.
+    The function is called with the checked options and a :class:`Console`; it returns the exit code. Its docstring is
+    the verb's help.
     """
-    extra = extra or {}
 
-    def register(function: Callable[..., int]) -> Callable[..., int]:
+    def register(function: Callable[[Model, Console], int]) -> Callable[[Model, Console], int]:
         def run(call_context: typer.Context, **values: Any) -> None:
             console = Console(json_output=values.pop("json_output"), debug=values.pop("debug"))
-            more = {key: values.pop(key) for key in extra}
 
             def call() -> int:
                 # What was not typed is the model's own to fill in: it may ask what was.
                 given = {key: value for key, value in values.items() if _was_typed(call_context, key)}
-                return function(checked(options, given), console, **more)
+                return function(checked(options, given), console)
 
             raise typer.Exit(guarded(call, console))
 
         # What is the verb's own comes first; what every verb has, last.
         fields = options.model_fields.items()
-        own = sorted(fields, key=lambda item: (item[0] in Options.model_fields, not _is_argument(item[1])))
+        own = sorted(fields, key=lambda item: (item[0] in Options.model_fields, not _marked(item[1], "argument")))
         parameters = [_parameter(key, field) for key, field in own]
-        parameters += [_extra(key, default, text) for key, (default, text) in extra.items()]
         parameters += [
             _keyword("json_output", Annotated[bool, _JSON], False),
             _keyword("debug", Annotated[bool, _DEBUG], False),
@@ -66,20 +56,23 @@ def verb(
 
 
 def list_flags(options: type[Options]) -> set[str]:
-    """The flags that take several values."""
-    fields = options.model_fields.items()
-    return {flag_name(key) for key, field in fields if _plain(field.annotation)[1] and not _is_argument(field)}
+    """Return the flags that take several values in a row."""
+    return {
+        flag_name(key)
+        for key, field in options.model_fields.items()
+        if _plain(field.annotation)[1] and not _marked(field, "argument") and not _marked(field, "repeated")
+    }
 
 
-def _is_argument(field: FieldInfo) -> bool:
-    """Whether a value is given by its place and not by a flag."""
-    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("argument"))
+def _marked(field: FieldInfo, mark: str) -> bool:
+    """Return True if a field has this mark: ``argument``, given by its place; ``repeated``, one value a flag."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get(mark))
 
 
 def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
     kind, many = _plain(field.annotation)
     described = field.description or ""
-    argument = _is_argument(field)
+    argument = _marked(field, "argument")
     required = field.is_required()
     default = None if field.default is PydanticUndefined else field.default
     if many and argument:
@@ -99,14 +92,6 @@ def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
     if required:
         return _keyword(key, Annotated[kind, info], inspect.Parameter.empty)
     return _keyword(key, Annotated[kind | None, info], default)
-
-
-def _extra(key: str, default: Any, text: str) -> inspect.Parameter:
-    """A flag of how to run: on or off, or a list where the default is a tuple."""
-    if isinstance(default, tuple):
-        # click hands an empty list over, not the default.
-        return _keyword(key, Annotated[list[str], typer.Option(flag_name(key), help=text, show_default=False)], [])
-    return _keyword(key, Annotated[type(default), typer.Option(flag_name(key), help=text)], default)
 
 
 def _was_typed(context: typer.Context, key: str) -> bool:

@@ -10,26 +10,25 @@ import typer
 from rich.table import Table
 
 from squadron.cli.evaluate import interval
-from squadron.cli.options import TRACK, verb
+from squadron.cli.options import verb
 from squadron.cli.output import Console
 from squadron.cli.sweep_table import SweepTable, clock
 from squadron.options.core import DemoOptions
-from squadron.options.sweep import ReproduceOptions
+from squadron.options.requests import ReproduceRequest
 
 
 def add(app: typer.Typer) -> None:
     """Register the verbs."""
-    extra = {"replace": (False, "Replace the study in --out instead of going on with it."), "track": TRACK}
 
-    @verb(app, "reproduce", ReproduceOptions, extra=extra)
-    def reproduce(options: ReproduceOptions, console: Console, replace: bool, track: list[str]) -> int:
+    @verb(app, "reproduce", ReproduceRequest)
+    def reproduce(request: ReproduceRequest, console: Console) -> int:
         """Make the whole study, from questions to reports. The same command again goes on with what was stopped."""
         from squadron.sweeps.reproduce import reproduce as run
         from squadron.tracking.trackers import open_trackers
 
         table = SweepTable(console.err)
-        listeners = [table, *open_trackers(track, Path(options.out))]
-        record = run(options, replace=replace, reporter=table, listeners=listeners)
+        listeners = [table, *open_trackers(request.track, Path(request.out))]
+        record = run(request.kept(), replace=request.replace, reporter=table, listeners=listeners)
         console.result(record, lambda out: _show(out, record))
         return _exit_code(record)
 
@@ -63,7 +62,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
                 f"{model}, {name}",
                 f"{scores['exact_match']:.1f} ({interval(scores['exact_match_interval'])})",
                 f"{scores['f1']:.1f} ({interval(scores['f1_interval'])})",
-                *(f"{scores['parts'][part]['f1']:.1f}" for part in parts),
+                *(f"{own[part]['f1']:.1f}" if part in (own := scores.get("parts", {})) else "-" for part in parts),
             )
     out.print(table)
     for run in record["runs"]:

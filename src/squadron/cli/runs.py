@@ -130,7 +130,7 @@ def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
     if told.get("peak_memory_bytes"):
         rows.append(("peak memory", megabytes(told["peak_memory_bytes"])))
     rows += [
-        (key, " ".join(value) if isinstance(value, list) else str(value))
+        (key, " ".join(map(str, value)) if isinstance(value, list) else str(value))
         for key, value in told["config"].items()
         if value is not None
     ]

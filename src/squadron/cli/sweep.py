@@ -10,11 +10,10 @@ import typer
 from rich.table import Table
 
 from squadron.cli.evaluate import interval
-from squadron.cli.options import TRACK, verb
+from squadron.cli.options import verb
 from squadron.cli.output import Console, megabytes, pruned_line, two_columns
 from squadron.cli.sweep_table import SweepTable, clock
-from squadron.errors import ConfigError
-from squadron.options.sweep import SweepOptions
+from squadron.options.requests import SweepRequest
 
 _SHOWN = 12
 """Runs on the leaderboard that is printed; the file has all."""
@@ -22,42 +21,28 @@ _SHOWN = 12
 
 def add(app: typer.Typer) -> None:
     """Register the verb."""
-    extra = {
-        "resume": (False, "Go on with the sweep in --out; starts it where there is none."),
-        "replace": (False, "Replace the sweep in --out."),
-        "join": (False, "Help the sweep in --out that another process leads: take fleets off it."),
-        "dry_run": (False, "Print runs, fleets, memory and a time estimate from a short trial; start nothing."),
-        "track": TRACK,
-    }
 
-    @verb(app, "sweep", SweepOptions, extra=extra)
-    def sweep(
-        options: SweepOptions,
-        console: Console,
-        resume: bool,
-        replace: bool,
-        join: bool,
-        dry_run: bool,
-        track: list[str],
-    ) -> int:
+    @verb(app, "sweep", SweepRequest)
+    def sweep(request: SweepRequest, console: Console) -> int:
         """Train, score and rank many runs, as fleets on one base. What stops it costs nothing: add --resume."""
-        chosen = [f"--{name}" for name, on in (("resume", resume), ("replace", replace), ("join", join)) if on]
-        if len(chosen) > 1:
-            raise ConfigError(f"{' and '.join(chosen)}: choose one")
-        if dry_run:
+        if request.dry_run:
             from squadron.sweeps.dry_run import preview
 
-            if chosen:
-                raise ConfigError(f"--dry-run and {chosen[0]}: choose one")
-            record = preview(options)
+            record = preview(request.kept())
             console.result(record, lambda out: _show_preview(out, record))
             return 0
         from squadron.sweeps.sweep import sweep as run
         from squadron.tracking.trackers import open_trackers
 
         table = SweepTable(console.err)
-        listeners = [table, *open_trackers(track, Path(options.out))]
-        record = run(options, resume=resume, replace=replace, join=join, reporter=table, listeners=listeners)
+        record = run(
+            request.kept(),
+            resume=request.resume,
+            replace=request.replace,
+            join=request.join,
+            reporter=table,
+            listeners=[table, *open_trackers(request.track, Path(request.out))],
+        )
         console.result(record, lambda out: _show(out, record))
         return 1 if any(run["status"] in ("failed", "diverged") for run in record["runs"]) else 0
 

@@ -8,30 +8,27 @@ from typing import Any
 import rich.console
 import typer
 
-from squadron.cli.options import TRACK, verb
+from squadron.cli.options import verb
 from squadron.cli.output import Console, megabytes, two_columns
-from squadron.errors import ConfigError
-from squadron.options.core import TrainOptions
+from squadron.options.requests import TrainRequest
 
 
 def add(app: typer.Typer) -> None:
     """Register the verb."""
-    extra = {
-        "resume": (False, "Go on with the run in --out from its last checkpoint; starts it where there is none."),
-        "replace": (False, "Replace the run in --out."),
-        "track": TRACK,
-    }
 
-    @verb(app, "train", TrainOptions, extra=extra)
-    def train(options: TrainOptions, console: Console, resume: bool, replace: bool, track: list[str]) -> int:
+    @verb(app, "train", TrainRequest)
+    def train(request: TrainRequest, console: Console) -> int:
         """Train a LoRA adapter on a frozen GPT-2, or all its weights. The defaults are the study's."""
         from squadron.experiments.train import train as run
         from squadron.tracking.trackers import open_trackers
 
-        if resume and replace:
-            raise ConfigError("--resume and --replace: choose one")
-        listeners = open_trackers(track, Path(options.out))
-        record = run(options, resume=resume, replace=replace, reporter=console.reporter(), listeners=listeners)
+        record = run(
+            request.kept(),
+            resume=request.resume,
+            replace=request.replace,
+            reporter=console.reporter(),
+            listeners=open_trackers(request.track, Path(request.out)),
+        )
         console.result(record, lambda out: _show(out, record))
         return 0 if record["status"] == "done" else 1
 

@@ -12,9 +12,25 @@ from squadron.data.splits import SPLITS
 from squadron.data.squad import Dataset
 from squadron.errors import DataError
 from squadron.files import read_json, sha256_file, write_json
+from squadron.marks import json_object
+from squadron.ownership import Layout
 
 MANIFEST = "data.json"
 SCHEMA = 1
+
+
+def is_prepared_file(path: Path) -> bool:
+    """The check of the manifest that ``prepare`` writes, and of a file that is as the manifest beside it says."""
+    manifest = json_object(path.parent / MANIFEST)
+    splits = manifest.get("splits")
+    if manifest.get("schema") != SCHEMA or "source" not in manifest or not isinstance(splits, dict):
+        return False
+    described = [one for one in splits.values() if isinstance(one, dict) and one.get("file") == path.name]
+    return path.name == MANIFEST or any(one.get("sha256") == sha256_file(path) for one in described)
+
+
+LAYOUT = Layout(dict.fromkeys((MANIFEST, *(f"{split}.json" for split in SPLITS)), is_prepared_file))
+"""What the folder holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ What a file is, is told by its bytes and not by its name.
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import lzma
 import zlib
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from squadron.data.parquet import read_parquet
 from squadron.data.squad import Dataset, SquadVersion
 from squadron.data.validation import build_dataset, hub_rows, official_rows
 from squadron.errors import DataError
@@ -42,7 +42,7 @@ def load_data(source: str | Path, *, split: str = "train", offline: bool = False
 def parse_data(data: bytes, source: str, *, strict: bool = False) -> Dataset:
     """Read a data set from the bytes of a file, decompressed already; ``source`` names it in errors."""
     if data[:4] == b"PAR1":
-        return _from_rows(_parquet(data, source), source, strict=strict)
+        return _from_rows(read_parquet(data, source), source, strict=strict)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -99,7 +99,7 @@ def _json(text: str) -> Any:
 def _is_object(line: str) -> bool:
     try:
         return isinstance(_json(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -112,18 +112,8 @@ def _json_lines(text: str, source: str) -> list[Any]:
                 rows.append(_json(line))
             except ValueError as problem:
                 raise DataError(f"{source}: line {number} is not JSON ({problem}); is the file whole?") from None
-    return rows
-
-
-def _parquet(data: bytes, source: str) -> list[Any]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        rows: list[Any] = pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist()
-    except (pyarrow.ArrowException, OSError) as problem:
-        first = str(problem).splitlines()[0]
-        raise DataError(f"{source}: the parquet file is truncated or damaged ({first}); fetch it again") from None
+            except RecursionError:
+                raise DataError(f"{source}: line {number} is JSON nested too deeply; expected a row of SQuAD") from None
     return rows
 
 

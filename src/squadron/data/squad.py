@@ -21,11 +21,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and the answers that count as right; none where SQuAD v2.0 says it cannot be answered."""
+    """A question and the answers that count as right; none where SQuAD v2.0 says it cannot be answered.
+
+    ``part`` names a part of its split that is scored by itself as well: of the pocket test split, ``known`` or ``new``
+    phrasings. Most data has none.
+    """
 
     id: str
     text: str
     answers: tuple[Answer, ...]
+    part: str | None = None
 
     @property
     def impossible(self) -> bool:
@@ -87,6 +92,15 @@ class Dataset:
         """Question id to its context: questions of one context succeed and fail together."""
         return {question.id: paragraph.context for paragraph, question in self.questions()}
 
+    def parts(self) -> dict[str, list[str]]:
+        """Part to the ids of its questions, in order; empty unless every question is of a part."""
+        found: dict[str, list[str]] = {}
+        for _, question in self.questions():
+            if question.part is None:
+                return {}
+            found.setdefault(question.part, []).append(question.id)
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """The official layout, articles in order of first appearance."""
         articles: dict[str, list[dict[str, Any]]] = {}
@@ -106,6 +120,8 @@ class Dataset:
         }
         if self.version == "2.0":
             record["is_impossible"] = question.impossible
+        if question.part is not None:
+            record["part"] = question.part
         return record
 
 

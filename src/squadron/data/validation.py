@@ -26,7 +26,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class RawQuestion:
-    """One question as a file has it, nothing checked yet. ``answers`` are ``{"text", "answer_start"}`` objects."""
+    """One question as a file has it, nothing checked yet. ``answers`` are ``{"text", "answer_start"}`` objects.
+
+    ``part`` is no field of SQuAD's: where it is not a text, it is some other program's, and left alone.
+    """
 
     place: str
     article: Any
@@ -35,6 +38,7 @@ class RawQuestion:
     question: Any
     answers: Any
     impossible: Any
+    part: Any
 
 
 class _BadRowError(Exception):
@@ -62,6 +66,7 @@ def official_rows(data: Any, source: str) -> Iterator[RawQuestion]:
                     entry.get("question"),
                     entry.get("answers"),
                     entry.get("is_impossible", False),
+                    entry.get("part"),
                 )
 
 
@@ -85,6 +90,7 @@ def hub_rows(rows: Iterable[Any], source: str, *, empty_is_impossible: bool = Fa
             row.get("question"),
             answers,
             row.get("is_impossible", empty_is_impossible and answers == []),
+            row.get("part"),
         )
 
 
@@ -142,7 +148,8 @@ def _check(row: RawQuestion, version: SquadVersion, repaired: list[Finding]) -> 
         raise _BadRowError("answers", "empty; SQuAD v1.1 has an answer for every question (v2.0 sets is_impossible)")
     if not answers and not row.impossible:
         raise _BadRowError("answers", "empty while is_impossible is not true; set it, or give an answer")
-    return Paragraph(article, context, ()), Question(identity, question, tuple(answers))
+    part = row.part if isinstance(row.part, str) and row.part else None
+    return Paragraph(article, context, ()), Question(identity, question, tuple(answers), part)
 
 
 def _answer(entry: Any, field: str, context: str) -> tuple[Answer, str]:

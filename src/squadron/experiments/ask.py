@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from squadron.data.validation import LONGEST_QUESTION
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, DataError
 from squadron.experiments.load_run import open_run, run_base
@@ -28,6 +29,10 @@ def ask(options: AskOptions) -> dict[str, Any]:
     context = _context(options.context)
     if not options.question.strip():
         raise ConfigError("ask: the question is empty; write one")
+    if len(options.question) > LONGEST_QUESTION:
+        raise ConfigError(
+            f"ask: the question has {len(options.question):,} characters; at most {LONGEST_QUESTION:,} are taken"
+        )
     device = resolve_device(options.device)
     dtype = resolve_precision(options.precision, device)
     strategies = resolve_strategies(options.decoding)
@@ -39,7 +44,12 @@ def ask(options: AskOptions) -> dict[str, Any]:
     for name, members in [*alone, *by_base.items()]:
         base = load_base(base_location(name), offline=options.offline, dtype=dtype, device=device)
         adapters = tuple(open_run(Path(run), base=base).adapter for run in members)
-        answerer = Answerer(base, load_tokenizer(base.folder), tuple(members) or (name,), adapters)
+        answerer = Answerer(
+            base,
+            load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size),
+            tuple(members) or (name,),
+            adapters,
+        )
         answers += answerer.answer(
             context,
             options.question,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.errors import ConfigError, ModelError
-from squadron.files import sha256_file
+from squadron.files import atomic_folder, sha256_file
 from squadron.model.checkpoint import WEIGHTS, random_model, save_model
 from squadron.model.config import SIZES
 from squadron.model.tokenizer import load_tokenizer
@@ -21,13 +21,9 @@ def init_base(options: BaseInitOptions) -> dict[str, Any]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ModelError(f"--out {out}: exists and is not an empty folder; choose another")
     config = SIZES[options.size]
-    tokenizer = load_tokenizer(Path(options.tokenizer))
-    if tokenizer.size > config.vocab_size:
-        raise ModelError(
-            f"--tokenizer {options.tokenizer}: has {tokenizer.size:,} tokens, {options.size} has room for "
-            f"{config.vocab_size:,}"
-        )
+    tokenizer = load_tokenizer(Path(options.tokenizer), vocab_size=config.vocab_size)
     model = random_model(config, seed=options.seed)
-    tokenizer.save(out)
-    save_model(model, out)  # last: a folder with weights is whole
+    with atomic_folder(out) as fresh:
+        tokenizer.save(fresh)
+        save_model(model, fresh)
     return {"base": str(out), "parameters": model.parameter_count, "sha256": sha256_file(out / WEIGHTS)}

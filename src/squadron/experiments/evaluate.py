@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from squadron.data.prepared import Split, load_split
+from squadron.data.prepared import MANIFEST, Split, load_split
 from squadron.data.squad import Dataset
 from squadron.decoding.strategies import Strategy, resolve_strategies
 from squadron.errors import ConfigError, RunError
@@ -18,14 +18,14 @@ from squadron.experiments.environment import peak_memory_bytes
 from squadron.experiments.load_run import open_run
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predict import answer_questions, first_questions
-from squadron.experiments.scores import Subject, score_answers, write_evaluation
+from squadron.experiments.scores import Subject, refuse_strangers, score_answers, write_evaluation
 from squadron.files import sha256_file
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
 from squadron.options.core import EvaluateOptions
 from squadron.runs.folder import RunFolder
-from squadron.runs.layout import HEADLINE
+from squadron.runs.layout import HEADLINE, RECORD, SWEEP
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 
@@ -58,12 +58,14 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
     opened = _open(options, device, dtype)
     subject, base = opened.subject, opened.base
     dataset = asked(subject.split, options)
+    if opened.out is not None:
+        refuse_strangers(opened.out, subject.split.name, strategy_names(options))
     reporter.start("answering", len(dataset), "question")
     began = time.perf_counter()
     try:
         (decodings,) = evaluate_fleet(
             base,
-            load_tokenizer(base.folder),
+            load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size),
             opened.fleet,
             [subject],
             [opened.out],
@@ -168,6 +170,8 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: torch.dtype) ->
     if (options.run is None) == (options.base is None):
         raise ConfigError("evaluate: give either a run folder, or --base for a base without adapter")
     out = None if options.out is None else Path(options.out)
+    if out is not None:
+        _require_own_folder(out, options.run)
     if options.run is None:
         assert options.base is not None
         if options.data is None:
@@ -184,6 +188,16 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: torch.dtype) ->
     began_as = run.folder.record["base"]["sha256"]  # after full fine-tuning, run.base is another one
     subject = Subject(config["base"], began_as, sha256_file(run.weights), split, options.limit)
     return _Opened(subject, run.base, fleet, max_length, out or run.folder.path)
+
+
+def _require_own_folder(out: Path, run: str | None) -> None:
+    """Refuse to put scores among those of another run, or into a folder that is something else."""
+    if out.exists() and not out.is_dir():
+        raise RunError(f"--out {out}: a file; give a folder")
+    own = run is not None and out.is_dir() and out.samefile(run)
+    for record, what in ((RECORD, "a run"), (SWEEP, "a sweep"), (MANIFEST, "prepared questions")):
+        if not own and (out / record).exists():
+            raise RunError(f"--out {out}: holds {what} ({record}); choose another folder")
 
 
 def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:

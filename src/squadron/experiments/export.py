@@ -7,7 +7,7 @@ from typing import Any
 
 from squadron.errors import RunError
 from squadron.experiments.load_run import is_full, open_run
-from squadron.files import write_bytes
+from squadron.files import atomic_folder, write_bytes
 from squadron.model.adapters import CONFIG, WEIGHTS, merge
 from squadron.model.checkpoint import save_model
 from squadron.model.tokenizer import load_tokenizer
@@ -20,12 +20,13 @@ def export(options: ExportOptions) -> dict[str, Any]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"--out {out}: exists and is not an empty folder; choose another")
     run = open_run(Path(options.run), which=options.which, offline=options.offline)  # checks adapter and base
-    if options.format == "peft":
-        if is_full(run.folder):
-            raise RunError(f"--format peft: {run.folder.path} has no adapter (--method full); use --format merged")
-        for file in (WEIGHTS, CONFIG):
-            write_bytes(out / file, (run.weights.parent / file).read_bytes())
-    else:
-        load_tokenizer(run.base.folder).save(out)
-        save_model(merge(run.base.model, run.adapter), out)
+    if options.format == "peft" and is_full(run.folder):
+        raise RunError(f"--format peft: {run.folder.path} has no adapter (--method full); use --format merged")
+    with atomic_folder(out) as fresh:
+        if options.format == "peft":
+            for file in (WEIGHTS, CONFIG):
+                write_bytes(fresh / file, (run.weights.parent / file).read_bytes())
+        else:
+            load_tokenizer(run.base.folder).save(fresh)
+            save_model(merge(run.base.model, run.adapter), fresh)
     return {"run": options.run, "out": str(out), "format": options.format, "base": run.folder.record["config"]["base"]}

@@ -86,12 +86,7 @@ def open_material(
     Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
     """
     base = load_base(location or base_location(name), offline=offline, dtype=dtype, device=device)
-    tokenizer = load_tokenizer(base.folder)
-    if tokenizer.size > base.model.config.vocab_size:
-        raise ConfigError(
-            f"--base {base.name}: its tokenizer has {tokenizer.size:,} tokens, its model "
-            f"{base.model.config.vocab_size:,}; the files belong to different models"
-        )
+    tokenizer = load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size)
     return Material(name, data, base, tokenizer, training, validation_split(data))
 
 

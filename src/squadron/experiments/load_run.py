@@ -12,11 +12,14 @@ import torch
 
 from squadron.errors import RunError
 from squadron.experiments.pocket import base_location
+from squadron.files import sha256_file
 from squadron.model.adapters import WEIGHTS, load_adapter
 from squadron.model.checkpoint import WEIGHTS as MODEL_WEIGHTS
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.lora import AdapterWeights
 from squadron.runs.folder import RunFolder, require_weights
+from squadron.runs.layout import RECORD
+from squadron.runs.run_records import TrainedRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +47,44 @@ def kept_weights(folder: RunFolder, which: str = "adapter") -> Path:
     return kept_at(folder, which) / (MODEL_WEIGHTS if is_full(folder) else WEIGHTS)
 
 
+def _usable(path: Path) -> RunFolder:
+    """A run's folder, with all in its record that is needed to use what it trained."""
+    folder = RunFolder.open(path)
+    require_weights(path, folder.record)
+    TrainedRecord.of(path / RECORD, folder.record)
+    return folder
+
+
 def run_base(path: Path) -> str:
     """The base that a run's adapter belongs on: the one it was trained on; of a full run, its own checkpoint.
 
     Raises :class:`RunError` where a full run has none yet: nobody may take its path for the name of a base.
     """
-    folder = RunFolder.open(path)
+    folder = _usable(path)
     return str(_require_kept(folder)) if is_full(folder) else str(folder.record["config"]["base"])
 
 
 def _require_kept(folder: RunFolder, which: str = "adapter") -> Path:
     kept = kept_at(folder, which)
-    require_weights(folder.path, folder.record)
     if not kept.is_dir():
         status = folder.record["status"]
         raise RunError(f"{folder.path}: has no {kept.name} yet (status: {status}); train it to its end")
     return kept
+
+
+def _verify_weights(folder: RunFolder, which: str) -> None:
+    """Raise :class:`RunError` where the weights are not those that the record names; that of a run which has not ended,
+    or ended before records named them, says nothing."""
+    written = (folder.record.get("weights_sha256") or {}).get(which)
+    weights = kept_weights(folder, which)
+    if written is None or not weights.is_file():  # what is missing is told by who opens it
+        return
+    found = sha256_file(weights)
+    if found != written:
+        raise RunError(
+            f"{weights}: damaged or replaced since the run ended (its sha256 was {written[:12]}..., is "
+            f"{found[:12]}...); put a copy of it back, or remove {folder.path} and train the run again"
+        )
 
 
 def open_run(
@@ -73,11 +98,12 @@ def open_run(
 ) -> OpenRun:
     """Open a run's best adapter (or its ``last``) on its base, which is loaded unless it is given.
 
-    Raises :class:`RunError` where the run has no adapter yet, or none any more, and where the base is not the one it
-    was trained on.
+    Raises :class:`RunError` where the run has no adapter yet, or none any more, where its weights are not those that
+    it ended with, and where the base is not the one it was trained on.
     """
-    folder = RunFolder.open(path)
+    folder = _usable(path)
     kept = _require_kept(folder, which)
+    _verify_weights(folder, which)
     if is_full(folder):
         if base is None:
             base = load_base(str(kept), dtype=dtype, device=device)

@@ -21,8 +21,9 @@ from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import PlaygroundOptions
 from squadron.pocket.base import NAME as POCKET
 from squadron.pocket.world import make_dataset
-from squadron.runs.board import SWEEP, Board, read_board
+from squadron.runs.board import Board, read_board
 from squadron.runs.folder import RunFolder
+from squadron.runs.layout import SWEEP
 from squadron.scoring.metrics import answer_scores
 from squadron.training.precision import resolve_device, resolve_precision
 
@@ -129,7 +130,7 @@ class Playground:
         found = []
         for name in dict.fromkeys(choice.base for choice in chosen):
             base = self._base(name)
-            tokenizer = load_tokenizer(base.folder)
+            tokenizer = load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size)
             own = [choice for choice in chosen if choice.base == name]
             found += [Answerer(base, tokenizer, (choice.key,)) for choice in own if choice.run is None]
             runs = {choice.key: choice.run for choice in own if choice.run is not None}

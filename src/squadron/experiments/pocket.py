@@ -8,23 +8,12 @@ from typing import Any
 from squadron.options.core import PocketBuildOptions
 from squadron.pocket.base import NAME, Recipe, pocket_base
 from squadron.pocket.build import build
-from squadron.pocket.world import part_of
 from squadron.tracking.progress import Reporter
 
 
 def base_location(name: str) -> str:
     """Where a base lies: ``pocket`` is the shipped one, any other name means what it says."""
     return str(pocket_base()) if name == NAME else name
-
-
-def parts(ids: list[str]) -> dict[str, list[str]]:
-    """The halves of the pocket test split, by question id: known phrasings and new ones. None for other questions."""
-    if not all(name.startswith(("known-test-", "new-test-")) for name in ids):
-        return {}
-    found: dict[str, list[str]] = {}
-    for name in ids:
-        found.setdefault(part_of(name), []).append(name)
-    return found
 
 
 def build_pocket(options: PocketBuildOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:

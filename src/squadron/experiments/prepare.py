@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from squadron.data.prepared import MANIFEST, write_prepared
+from squadron.data.prepared import LAYOUT, write_prepared
 from squadron.data.sources import load_data
 from squadron.data.splits import SPLITS, split_dataset
 from squadron.data.squad import Dataset
 from squadron.errors import DataError
 from squadron.files import atomic_folder
 from squadron.options.core import PrepareOptions
+from squadron.ownership import refuse_foreign, refuse_inputs_inside
 from squadron.pocket.base import NAME as POCKET
 from squadron.pocket.world import make_splits
+from squadron.temporaries import sweep_leftovers
 
 
 def _drawn(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
@@ -46,17 +48,18 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
     out = Path(options.out)
     if out.exists() and not out.is_dir():
         raise DataError(f"--out {out}: a file; give a folder")
+    sweep_leftovers(out)
     if out.is_dir() and any(out.iterdir()):
         if not options.replace:
             raise DataError(f"--out {out}: not empty; add --replace, or choose another folder")
-        strangers = {entry.name for entry in out.iterdir()} - {MANIFEST, *(f"{name}.json" for name in SPLITS)}
-        if strangers or not (out / MANIFEST).is_file():
-            found = sorted(strangers)[0] if strangers else f"no {MANIFEST}"
-            raise DataError(f"--out {out}: not just what `prepare` made (it has {found}); choose another folder")
+        refuse_inputs_inside(out, {"--dataset": options.dataset})
+        refuse_foreign(out, LAYOUT, flag="--out", error=DataError)
     source, splits = _drawn(options)
     settings = options.model_dump(mode="json", exclude={"out", "replace", "offline", "strict", "device", "precision"})
-    with atomic_folder(out) as fresh:
+    with atomic_folder(out, replace=options.replace) as fresh:
         write_prepared(fresh, splits, source, settings)
+        if out.is_dir():
+            refuse_foreign(out, LAYOUT, flag="--out", error=DataError)  # something may have come since
     return {
         "data": str(out),
         "source": source.source,

@@ -12,11 +12,12 @@ from typing import Any
 
 from squadron.data.prepared import Split
 from squadron.data.squad import Dataset
-from squadron.errors import RunError
-from squadron.experiments.pocket import parts
 from squadron.experiments.predict import Answers
-from squadron.files import read_json, write_json
+from squadron.files import write_json
+from squadron.marks import is_failures, is_predictions, is_scores
+from squadron.ownership import Check, refuse_overwrite
 from squadron.runs.layout import HEADLINE, SCORES, answers_stem
+from squadron.runs.run_records import ScoresRecord
 from squadron.scoring.answers import answer_statistics
 from squadron.scoring.evaluation import score
 from squadron.scoring.failures import write_failures
@@ -59,11 +60,21 @@ def write_evaluation(
     _write_scores(out, subject, decodings, settings)
 
 
+def refuse_strangers(out: Path, split: str, strategies: Sequence[str]) -> None:
+    """Raise :class:`RunError` where an evaluation would overwrite a file in ``out`` that no evaluation wrote."""
+    checks: dict[str, Check] = {SCORES: is_scores}
+    for stem in (answers_stem(name, split) for name in strategies):
+        checks |= {f"predictions/{stem}.details.json": is_predictions, f"predictions/{stem}.json": is_predictions}
+        checks[f"failures/{stem}.json"] = is_failures
+    for name, check in checks.items():
+        refuse_overwrite(out / name, check, flag="--out", what="what an evaluation")
+
+
 def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:
     """Whether the folder has scores of this very subject by all these strategies."""
     if not (out / SCORES).is_file():
         return False
-    found = read_json(out / SCORES, what="the scores of a run", error=RunError)["splits"].get(subject.split.name, {})
+    found = ScoresRecord.read(out / SCORES).content["splits"].get(subject.split.name, {})
     same = all(found.get(key) == value for key, value in subject.about().items())
     return same and all(name in found["decodings"] for name in strategies)
 
@@ -88,10 +99,10 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
         "nan_answers": sum(math.isnan(one.log_probability) for made in answers.generations.values() for one in made),
         "truncation": answers.truncation.to_json(),
     }
-    halves = parts(list(golds))
-    if halves:
+    parts = dataset.parts()
+    if parts:
         record["parts"] = {}
-        for name, ids in halves.items():
+        for name, ids in parts.items():
             own = score(answers.predictions(), {one: golds[one] for one in ids}, clusters=clusters)
             record["parts"][name] = {key: value for key, value in own.to_json().items() if key in _PART}
     if len(every) > 1:
@@ -114,7 +125,6 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
     """Predictions in the official format, beside them how sure the model was and whether it stopped, and what kinds of
     mistake it made."""
     stem = answers_stem(decoding, subject.split.name)
-    write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
     details = {
         name: [
             {
@@ -129,7 +139,9 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
         ]
         for name, generations in answers.generations.items()
     }
+    # Details first: predictions that have none beside them are taken for somebody else's.
     write_json(out / "predictions" / f"{stem}.details.json", details)
+    write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
     about = {"model": subject.name, "split": subject.split.name, "decoding": decoding}
     write_failures(out / "failures" / f"{stem}.json", answers.records(dataset), version=dataset.version, about=about)
 
@@ -143,7 +155,7 @@ def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], set
     about = subject.about()
     splits: dict[str, Any] = {}
     if path.is_file():
-        splits = read_json(path, what="the scores of a run", error=RunError)["splits"]
+        splits = ScoresRecord.read(path).content["splits"]
     before = splits.get(subject.split.name, {})
     same = all(before.get(key) == value for key, value in about.items())
     kept = before["decodings"] if before and same else {}

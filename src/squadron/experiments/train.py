@@ -9,9 +9,11 @@ from typing import Any
 from squadron.data.prepared import load_split
 from squadron.errors import InterruptedRunError, RunError
 from squadron.experiments.inputs import open_material
+from squadron.experiments.pocket import base_location
 from squadron.experiments.trainables import adapter_spec, asked_precision
 from squadron.experiments.training_job import FleetJob, Member
 from squadron.options.core import TrainOptions
+from squadron.ownership import refuse_inputs_inside
 from squadron.runs.folder import RunFolder
 from squadron.tracking.events import Listener, RunEnded, Stream
 from squadron.tracking.interrupt import graceful_interrupt
@@ -46,6 +48,8 @@ def train(
     device = resolve_device(options.device)
     resolve_precision(options.precision, device)
     training = load_split(options.data, "train", offline=options.offline)
+    if replace:
+        refuse_inputs_inside(Path(options.out), {"--data": options.data, "--base": base_location(options.base)})
     folder = RunFolder.create(
         Path(options.out),
         options.settings(),

@@ -19,8 +19,10 @@ from squadron.data.trees import Pack
 from squadron.errors import InterruptedRunError
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
 from squadron.experiments.inputs import Material
+from squadron.experiments.load_run import kept_weights
 from squadron.experiments.predict import answer_questions, first_questions
 from squadron.experiments.trainables import keep, make_fleet
+from squadron.files import sha256_file
 from squadron.options.core import TrainOptions
 from squadron.runs.folder import RunFolder
 from squadron.scoring.evaluation import score
@@ -160,7 +162,8 @@ class FleetJob:
         truncation = self.material.examples(self.options.max_length)[1].to_json()
         for k, member in enumerate(self.members):
             trainable = self.trainer.fleet.trainable_parameters(k)
-            member.folder.record.pop("pruned", None)
+            for stale in ("pruned", "weights_sha256"):  # of weights that are gone, or are about to change
+                member.folder.record.pop(stale, None)
             member.folder.update(
                 status="running",
                 seed=self.options.seed,
@@ -356,6 +359,7 @@ class FleetJob:
             "seconds": self.seconds,
             "fleet_size": len(self.members),
             "peak_memory_bytes": peak_memory_bytes(self.material.device),
+            "weights_sha256": {which: sha256_file(kept_weights(member.folder, which)) for which in ("adapter", "last")},
         }
         member.folder.record.pop("reason", None)
         if reason is not None:

@@ -74,6 +74,7 @@ def load_base(
     folder = locate_base(name, offline=offline)
     config = read_config(folder / "config.json")
     files = weight_files(folder)
+    _check_size(config, files, folder)
     with torch.device("meta"):
         model = GPT2(config)
     model = model.to(dtype).to_empty(device=device)
@@ -107,14 +108,35 @@ def weight_files(folder: Path) -> list[Path]:
     raise ModelError(f"{folder}: neither {WEIGHTS} nor {INDEX} is there; is this a checkpoint folder?")
 
 
+def _check_size(config: GPT2Config, files: list[Path], folder: Path) -> None:
+    """Refuse a ``config.json`` of a larger model than the files can hold, before memory is taken for it."""
+    held = sum(file.stat().st_size for file in files)
+    if config.parameter_count > held:  # a number takes a byte at the least
+        raise ModelError(
+            f"{folder / 'config.json'}: describes {config.parameter_count:,} numbers, the weights' files hold "
+            f"{held:,} bytes; weights and config.json belong to different models"
+        )
+
+
 def _tensors(files: list[Path]) -> Iterator[tuple[str, Path, Tensor]]:
-    """Every tensor of the files under its name without the ``transformer.`` that some writers put before it."""
+    """Every tensor of the files under its name without the ``transformer.`` that some writers put before it.
+
+    Raises :class:`ModelError` where two of a checkpoint have one name so.
+    """
+    seen: dict[str, str] = {}
     for file in files:
         try:
             with safe_open(file, framework="pt") as stream:
                 for name in stream.keys():  # noqa: SIM118  (the handle itself cannot be iterated)
-                    if not name.endswith(_BUFFERS):
-                        yield name.removeprefix("transformer."), file, stream.get_tensor(name)
+                    if name.endswith(_BUFFERS):
+                        continue
+                    short = name.removeprefix("transformer.")
+                    if short in seen:
+                        raise ModelError(
+                            f"{file}: tensors {seen[short]} and {name} ({file.name}) are both {short}; keep one of them"
+                        )
+                    seen[short] = f"{name} ({file.name})"
+                    yield short, file, stream.get_tensor(name)
         except (SafetensorError, OSError) as problem:
             raise ModelError(f"{file}: cannot be read as safetensors ({problem}); download it again") from None
 

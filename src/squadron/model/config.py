@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,14 @@ class GPT2Config:
     n_head: int = 12
     n_inner: int = 3072
     layer_norm_epsilon: float = 1e-5
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the model has; the output projection is ``wte`` and counts once."""
+        width, inner = self.n_embd, self.n_inner
+        attention = 4 * width * width + 4 * width
+        mlp = 2 * width * inner + inner + width
+        return (self.vocab_size + self.n_positions) * width + self.n_layer * (attention + mlp + 4 * width) + 2 * width
 
     def to_hub(self) -> dict[str, Any]:
         """``config.json`` for the hub's layout; ``transformers`` opens it."""
@@ -68,6 +77,16 @@ _EXPECTED: Mapping[str, tuple[Any, ...]] = {
     "tie_word_embeddings": (True,),
 }
 
+# Far above any GPT-2. Larger numbers come from a damaged or hostile file, and would take memory before they fail.
+_HIGHEST: Mapping[str, int] = {
+    "vocab_size": 10_000_000,
+    "n_positions": 1_000_000,
+    "n_embd": 100_000,
+    "n_layer": 1_000,
+    "n_head": 100_000,
+    "n_inner": 1_000_000,
+}
+
 
 def read_config(path: Path) -> GPT2Config:
     """Read and check a ``config.json``. Raises :class:`ModelError` with the key, the value and what is expected."""
@@ -75,16 +94,18 @@ def read_config(path: Path) -> GPT2Config:
     if not isinstance(values, dict):
         raise ModelError(f"{path}: a JSON object is expected, not {type(values).__name__}")
     if values.get("model_type", "gpt2") != "gpt2":
-        raise ModelError(f"{path}: model_type is {values['model_type']!r}; Squadron reads gpt2 checkpoints")
+        raise ModelError(f"{path}: model_type is {reprlib.repr(values['model_type'])}; Squadron reads gpt2 checkpoints")
     for key, allowed in _EXPECTED.items():
         if values.get(key, allowed[0]) not in allowed:
-            raise ModelError(f"{path}: {key} is {values[key]!r}; Squadron's GPT-2 has {allowed[0]!r}")
+            raise ModelError(f"{path}: {key} is {reprlib.repr(values[key])}; Squadron's GPT-2 has {allowed[0]!r}")
 
     def positive(key: str, default: int) -> int:
         value = values.get(key)
         value = default if value is None else value
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ModelError(f"{path}: {key} is {value!r}; a positive integer is expected")
+            raise ModelError(f"{path}: {key} is {reprlib.repr(value)}; a positive integer is expected")
+        if value > _HIGHEST[key]:
+            raise ModelError(f"{path}: {key} is {reprlib.repr(value)}; at most {_HIGHEST[key]:,} is taken")
         return value
 
     n_embd, n_head = positive("n_embd", 768), positive("n_head", 12)
@@ -92,7 +113,7 @@ def read_config(path: Path) -> GPT2Config:
         raise ModelError(f"{path}: n_embd {n_embd} is not a multiple of n_head {n_head}")
     epsilon = values.get("layer_norm_epsilon", 1e-5)
     if not isinstance(epsilon, float | int) or not 0 < epsilon < 1:
-        raise ModelError(f"{path}: layer_norm_epsilon is {epsilon!r}; a number between 0 and 1 is expected")
+        raise ModelError(f"{path}: layer_norm_epsilon is {reprlib.repr(epsilon)}; a number between 0 and 1 is expected")
     return GPT2Config(
         vocab_size=positive("vocab_size", 50257),
         n_positions=positive("n_positions", 1024),

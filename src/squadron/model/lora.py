@@ -20,7 +20,7 @@ from torch import Tensor
 
 from squadron.errors import ConfigError
 from squadron.model.config import GPT2Config
-from squadron.model.targets import Scaling, Target, describe_targets, resolve_targets, trainable_parameters
+from squadron.model.targets import Scaling, Target, check_rank, describe_targets, resolve_targets, trainable_parameters
 from squadron.randomness import derive_seed
 
 
@@ -104,6 +104,8 @@ class Fleet:
 
     def __init__(self, config: GPT2Config, specs: Sequence[LoraSpec], *, device: torch.device | str = "cpu") -> None:
         """Make untrained adapters: A uniform within ``1/sqrt(in)``, as PEFT draws it, from each one's seed; B zero."""
+        for spec in specs:
+            check_rank(config, spec.targets, spec.rank)
         self.config = config
         self.specs = tuple(specs)
         self._plan([_parts(config, spec) for spec in specs], [spec.scale for spec in specs], device)

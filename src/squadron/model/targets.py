@@ -85,6 +85,14 @@ def describe_targets(config: GPT2Config, name: str) -> Target:
     return Target(name, name, n_in, n_out, 0, n_out)
 
 
+def check_rank(config: GPT2Config, targets: Sequence[str], rank: int) -> None:
+    """Refuse a rank that no matrix of the targets can have. Raises :class:`ConfigError` with the largest that fits."""
+    described = [describe_targets(config, name) for name in resolve_targets(targets)]
+    largest = min(min(target.n_in, target.stop - target.start) for target in described)
+    if rank > largest:
+        raise ConfigError(f"--rank {rank}: at most {largest} fits this base's width; lower it")
+
+
 def trainable_parameters(config: GPT2Config, targets: Sequence[str], rank: int) -> int:
     """The formula: over all blocks and targets, ``rank * (inputs + outputs)``. GPT-2, attention, r=4: 221,184."""
     per_block = sum(describe_targets(config, name).parameters(rank) for name in resolve_targets(targets))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tokenizers import Tokenizer as Backend
 
 from squadron.errors import ModelError
 from squadron.files import read_json, write_json, write_text
+from squadron.model.tokenizer_checks import MOST_BYTES, fault, vocabulary_fault
 
 EOS = "<|endoftext|>"
 
@@ -31,25 +33,32 @@ class Tokenizer:
         backend.no_truncation()
         backend.no_padding()
         self._backend = backend
+        self._source = source
         self.eos_id: int = eos_id
         self.size: int = backend.get_vocab_size(with_added_tokens=True)
+        # Ids need not be without holes: the highest tells whether a model has a row for each.
+        self.highest_id: int = max(backend.get_vocab(with_added_tokens=True).values())
 
     def encode(self, text: str) -> list[int]:
         """The token ids of ``text``, nothing added."""
-        return list(self._backend.encode(text, add_special_tokens=False).ids)
+        with _explained(self._source):
+            return list(self._backend.encode(text, add_special_tokens=False).ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """:meth:`encode` for many texts at once, on all cores."""
-        return [list(item.ids) for item in self._backend.encode_batch(list(texts), add_special_tokens=False)]
+        with _explained(self._source):
+            return [list(item.ids) for item in self._backend.encode_batch(list(texts), add_special_tokens=False)]
 
     def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Token ids, and for each the characters of ``text`` that it covers, as ``(start, stop)``."""
-        item = self._backend.encode(text, add_special_tokens=False)
+        with _explained(self._source):
+            item = self._backend.encode(text, add_special_tokens=False)
         return list(item.ids), list(item.offsets)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ``ids``; EOS, where it occurs, gives nothing."""
-        return str(self._backend.decode(list(ids), skip_special_tokens=True))
+        with _explained(self._source):
+            return str(self._backend.decode(list(ids), skip_special_tokens=True))
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer's files in the hub's layout, so that ``transformers`` opens the folder too."""
@@ -70,16 +79,47 @@ class Tokenizer:
         )
 
 
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """Load the tokenizer of a checkpoint folder. Raises :class:`ModelError` where its files are missing or broken."""
+@contextlib.contextmanager
+def _explained(source: str) -> Iterator[None]:
+    """Turn what the library raises into one line: it has bare Exception, and its panics are no Exception at all."""
+    try:
+        yield
+    except BaseException as problem:
+        if not isinstance(problem, Exception) and type(problem).__name__ != "PanicException":
+            raise
+        first = (str(problem).splitlines() or [type(problem).__name__])[0]
+        raise ModelError(f"{source}: not a tokenizer ({first}); copy the base model's own file there") from None
+
+
+def load_tokenizer(folder: Path, *, vocab_size: int | None = None) -> Tokenizer:
+    """Load the tokenizer of a checkpoint folder, for a model of ``vocab_size`` tokens where that is known.
+
+    Raises :class:`ModelError` where its files are missing, broken or of a kind that GPT-2 has not, and where a token
+    has an id that the model has no row for.
+    """
     whole = folder / "tokenizer.json"
-    if whole.is_file():
-        read_json(whole, what="a tokenizer", error=ModelError)  # one clear line where it is not even JSON
-        try:
-            backend = Backend.from_file(str(whole))
-        except Exception as problem:  # the library raises bare Exception
-            raise ModelError(f"{whole}: not a tokenizer ({problem}); copy the base model's own file there") from None
-        return Tokenizer(backend, str(whole))
+    tokenizer = _from_whole(whole) if whole.is_file() else _from_pair(folder)
+    if vocab_size is not None and tokenizer.highest_id >= vocab_size:
+        raise ModelError(
+            f"{folder}: its tokenizer has {tokenizer.size:,} tokens with ids up to {tokenizer.highest_id:,}, its model "
+            f"has {vocab_size:,}; the files belong to different models"
+        )
+    return tokenizer
+
+
+def _from_whole(path: Path) -> Tokenizer:
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise ModelError(f"{path}: {size:,} bytes; at most {MOST_BYTES:,} are taken for a tokenizer")
+    found = fault(read_json(path, what="a tokenizer", error=ModelError))
+    if found is not None:
+        raise ModelError(f"{path}: not a tokenizer that Squadron reads: {found}; copy the base model's own file there")
+    with _explained(str(path)):
+        backend = Backend.from_file(str(path))
+    return Tokenizer(backend, str(path))
+
+
+def _from_pair(folder: Path) -> Tokenizer:
     vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
     if not (vocabulary.is_file() and merges.is_file()):
         raise ModelError(
@@ -96,6 +136,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 def _bpe(vocabulary: Path, merges: Path) -> models.BPE:
     ids: Any = read_json(vocabulary, what="a BPE vocabulary", error=ModelError)
+    if (found := vocabulary_fault(ids)) is not None:
+        raise ModelError(f"{vocabulary}: {found}; copy the base model's own file there")
     try:
         lines = merges.read_text(encoding="utf-8").splitlines()
         # The first line may tell the format's version; a pair is two tokens with a space between.

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from squadron.data.batches import Order
 from squadron.data.splits import SplitBy
@@ -16,8 +25,17 @@ from squadron.model.targets import Scaling
 from squadron.pocket.base import Recipe
 from squadron.training.schedules import Schedule
 
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
+PLACE = BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)
+Place = Annotated[str, PLACE]
+"""A file, a folder, or a name that may stand for one: text or a path."""
+MOST = 1_000_000_000
+"""The highest number of anything that is counted; a larger one is a slip of the keyboard."""
+Positive = Annotated[int, Field(ge=1, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Length = Annotated[int, Field(ge=16, le=MOST)]
+Several = Annotated[int, Field(ge=1, le=1000)]
+"""Answers or hypotheses to one question, all of them in memory."""
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Model = TypeVar("Model", bound="Options")
 Method = Literal["lora", "full"]
 LORA_ALONE = ("rank", "alpha", "dropout", "scaling", "target_modules")
@@ -29,7 +47,19 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of everything random.")
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text_is_text(cls, value: Any) -> Any:
+        """Refuse text that no file, record or message can hold."""
+        for text in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(text, str):
+                if any("\ud800" <= letter <= "\udfff" for letter in text):
+                    raise ValueError("not UTF-8; rename it, or type it in UTF-8")
+                if "\0" in text:
+                    raise ValueError("holds the character U+0000; leave it out")
+        return value
+
+    seed: Seed = Field(0, description="Seed of everything random.")
     offline: bool = Field(False, description="Ask no network: the hub's files come from the local cache alone.")
     device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda or cuda:N.")
     precision: Precision = Field(
@@ -37,14 +67,25 @@ class Options(BaseModel):
         description="Numbers of the base: auto is bf16 where that is measured clearly faster, else fp32 (GPU: fp16).",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_several(cls, given: Any) -> Any:
+        """Take one text as a list of one, where several may be given."""
+        if not isinstance(given, dict):
+            return given
+        several = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
+        return {
+            name: (value,) if name in several and isinstance(value, str) else value for name, value in given.items()
+        }
+
 
 class PrepareOptions(Options):
     """Options of ``prepare``."""
 
-    dataset: str = Field(
+    dataset: Place = Field(
         description="pocket, squad, squad_v2, a hub id, or a file (JSON, JSONL, parquet; plain, .xz, .gz)."
     )
-    out: str = Field(description="Folder to make: train.json, validation.json, test.json, data.json.")
+    out: Place = Field(description="Folder to make: train.json, validation.json, test.json, data.json.")
     train_size: Count = Field(2000, description="Questions to train on.")
     val_size: Count = Field(200, description="Questions to validate on.")
     test_size: Count = Field(5, description="Questions to test on.")
@@ -57,9 +98,9 @@ class PrepareOptions(Options):
 class TrainOptions(Options):
     """Options of ``train``; the defaults are the study's. Raises :class:`ConfigError` where one excludes another."""
 
-    base: str = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
-    data: str = Field(description="Folder that `prepare` made, or a SQuAD file to train on.")
-    out: str = Field(description="Run folder to make.")
+    base: Place = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
+    data: Place = Field(description="Folder that `prepare` made, or a SQuAD file to train on.")
+    out: Place = Field(description="Run folder to make.")
     method: Method = Field(
         "lora",
         description="What is trained: lora, an adapter; full, all weights (try a --lr of 5e-5; no adapter options).",
@@ -84,7 +125,7 @@ class TrainOptions(Options):
     max_steps: Positive | None = Field(None, description="Stop after this many optimizer steps. Default: no limit.")
     batch_size: Positive = Field(4, description="Questions in one forward and backward pass.")
     gradient_accumulation: Positive = Field(2, description="Passes in one optimizer step.")
-    max_length: Annotated[int, Field(ge=16)] = Field(
+    max_length: Length = Field(
         256, description="Longest training sequence, tokens; context around the answer is kept, the rest goes."
     )
     loss: Loss = Field("answer", description="Targets: the answer and EOS, or the full sequence.")
@@ -112,13 +153,13 @@ class TrainOptions(Options):
 class EvaluateOptions(Options):
     """Options of ``evaluate``."""
 
-    run: str | None = Field(
+    run: Place | None = Field(
         None, description="Run folder to evaluate; leave it out for a base alone.", json_schema_extra={"argument": True}
     )
-    base: str | None = Field(
+    base: Place | None = Field(
         None, description="Base model without adapter (the baseline): pocket, a folder or a hub id."
     )
-    data: str | None = Field(None, description="Prepared folder or SQuAD file. Default: what the run was trained on.")
+    data: Place | None = Field(None, description="Prepared folder or SQuAD file. Default: what the run was trained on.")
     split: str = Field("validation", description="Which split of the prepared folder.")
     decoding: tuple[str, ...] = Field(
         ("greedy",), description="Strategies: greedy, top-k, nucleus, temperature, beam, span, or all."
@@ -128,7 +169,7 @@ class EvaluateOptions(Options):
         None, description="Longest prompt, tokens; the end of the context goes. Default: the run's (256 for a base)."
     )
     limit: Positive | None = Field(None, description="Only the first so many questions of the split.")
-    samples: Positive = Field(
+    samples: Several = Field(
         1, description="Answers drawn by each stochastic strategy; scores are the first's, with mean and spread of all."
     )
     top_k: Positive | None = Field(None, description="Tokens that top-k keeps. Default: 50.")
@@ -138,19 +179,21 @@ class EvaluateOptions(Options):
     temperature: Annotated[float, Field(gt=0)] | None = Field(
         None, description="What temperature divides logits by. Default: 1.3."
     )
-    beams: Positive | None = Field(None, description="Hypotheses of beam search. Default: 4.")
+    beams: Several | None = Field(None, description="Hypotheses of beam search. Default: 4.")
     suppress_eos: bool = Field(False, description="Never stop early: all answers get --max-new-tokens, to time them.")
-    out: str | None = Field(None, description="Folder for predictions and scores. Default: the run's own.")
+    out: Place | None = Field(None, description="Folder for predictions and scores. Default: the run's own.")
 
 
 class AskOptions(Options):
     """Options of ``ask``."""
 
     question: str = Field(description="The question.", json_schema_extra={"argument": True})
-    context: str = Field(description="File with the context to answer from, or - for standard input.")
-    run: str | None = Field(None, description="Run folder whose adapter answers.")
-    base: str | None = Field(None, description="Base model that answers without adapter: pocket, a folder or a hub id.")
-    compare: tuple[str, ...] = Field((), description="More run folders, to answer beside it in the same pass.")
+    context: Place = Field(description="File with the context to answer from, or - for standard input.")
+    run: Place | None = Field(None, description="Run folder whose adapter answers.")
+    base: Place | None = Field(
+        None, description="Base model that answers without adapter: pocket, a folder or a hub id."
+    )
+    compare: tuple[Place, ...] = Field((), description="More run folders, to answer beside it in the same pass.")
     decoding: tuple[str, ...] = Field(
         ("greedy", "span", "top-k", "nucleus", "temperature"), description="Strategies, or all."
     )
@@ -160,11 +203,11 @@ class AskOptions(Options):
 class PlaygroundOptions(Options):
     """Options of ``playground``."""
 
-    runs: tuple[str, ...] = Field(
+    runs: tuple[Place, ...] = Field(
         (), description="Run folders whose adapters may be asked.", json_schema_extra={"argument": True}
     )
-    sweep: str | None = Field(None, description="Sweep folder: its leaderboard, its runs' curves and adapters.")
-    base: str | None = Field(
+    sweep: Place | None = Field(None, description="Sweep folder: its leaderboard, its runs' curves and adapters.")
+    base: Place | None = Field(
         None, description="Base to ask without adapter. Default: the runs' own; pocket where there are none."
     )
     host: str = Field(
@@ -177,8 +220,8 @@ class PlaygroundOptions(Options):
 class ExportOptions(Options):
     """Options of ``export``."""
 
-    run: str = Field(description="Run folder.", json_schema_extra={"argument": True})
-    out: str = Field(description="Folder to make.")
+    run: Place = Field(description="Run folder.", json_schema_extra={"argument": True})
+    out: Place = Field(description="Folder to make.")
     format: Literal["peft", "merged"] = Field("peft", description="PEFT's adapter files, or base and adapter as one.")
     which: Literal["adapter", "last"] = Field(
         "adapter", description="The best adapter of the run (of a full one, the best model), or the last."
@@ -188,32 +231,32 @@ class ExportOptions(Options):
 class ScoreOptions(Options):
     """Options of ``score``."""
 
-    predictions: str = Field(
+    predictions: Place = Field(
         description="Predictions as the official {id: text} JSON.", json_schema_extra={"argument": True}
     )
-    data: str = Field(description="SQuAD file with the questions.", json_schema_extra={"argument": True})
-    against: str | None = Field(None, description="Other predictions, to test whether the first are better.")
+    data: Place = Field(description="SQuAD file with the questions.", json_schema_extra={"argument": True})
+    against: Place | None = Field(None, description="Other predictions, to test whether the first are better.")
 
 
 class BaseInitOptions(Options):
     """Options of ``base init``."""
 
     size: str = Field("gpt2", description=f"Shape: {', '.join(SIZES)}.")
-    tokenizer: str = Field(description="Folder with tokenizer.json, or vocab.json and merges.txt.")
-    out: str = Field(description="Checkpoint folder to make.")
+    tokenizer: Place = Field(description="Folder with tokenizer.json, or vocab.json and merges.txt.")
+    out: Place = Field(description="Checkpoint folder to make.")
 
 
 class DemoOptions(Options):
     """Options of ``demo``."""
 
-    out: str = Field("demo", description="Folder to make; a demo that was left unfinished there is taken up.")
+    out: Place = Field("demo", description="Folder to make; a demo that was left unfinished there is taken up.")
     replace: bool = Field(False, description="Replace an earlier demo in --out.")
 
 
 class PocketBuildOptions(Options):
     """Options of ``pocket build``."""
 
-    out: str = Field(description="Folder to make; one that was left half-made is taken up.")
+    out: Place = Field(description="Folder to make; one that was left half-made is taken up.")
     tokens: Positive = Field(Recipe().tokens, description="Tokens of text to pre-train on.")
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
         Recipe().learning_rate, description="Highest rate of AdamW, for the embeddings."
@@ -226,14 +269,16 @@ class PocketBuildOptions(Options):
 class BenchTrainOptions(Options):
     """Options of ``bench train``."""
 
-    base: str = Field(description="Base model: a checkpoint folder or a hub id.")
-    data: str = Field(description="SQuAD file to take questions from.")
+    base: Place = Field(description="Base model: a checkpoint folder or a hub id.")
+    data: Place = Field(description="SQuAD file to take questions from.")
     order: Order = Field("question", description="Questions one by one, or whole paragraphs.")
     sides: tuple[str, ...] = Field(("squadron", "transformers+peft", "trl"), description="Which sides to run.")
-    steps: Annotated[int, Field(ge=3)] = Field(12, description="Optimizer steps a side and round; two are warm-up.")
+    steps: Annotated[int, Field(ge=3, le=MOST)] = Field(
+        12, description="Optimizer steps a side and round; two are warm-up."
+    )
     rounds: Positive = Field(2, description="How often the sides alternate.")
     batch_size: Positive = Field(8, description="Questions in a step.")
-    max_length: Annotated[int, Field(ge=16)] = Field(256, description="Longest sequence, tokens.")
+    max_length: Length = Field(256, description="Longest sequence, tokens.")
     rank: Positive = Field(4, description="LoRA rank.")
     target_modules: tuple[str, ...] = Field(("attention",), description="Modules to adapt; no slices (peft has none).")
 
@@ -255,20 +300,22 @@ class BenchScaleOptions(Options):
         ("lora", "full"), description="What is trained: lora, full."
     )
     questions: Positive = Field(4, description="Questions of a step, 16 tokens each, on one context.")
-    steps: Annotated[int, Field(ge=2)] = Field(3, description="Optimizer steps of each point; the first is warm-up.")
+    steps: Annotated[int, Field(ge=2, le=MOST)] = Field(
+        3, description="Optimizer steps of each point; the first is warm-up."
+    )
 
 
 class BenchGenerateOptions(Options):
     """Options of ``bench generate``."""
 
-    base: str = Field(description="Base model: a checkpoint folder or a hub id.")
-    data: str = Field(description="SQuAD file to take questions from.")
+    base: Place = Field(description="Base model: a checkpoint folder or a hub id.")
+    data: Place = Field(description="SQuAD file to take questions from.")
     questions: Positive | None = Field(None, description="Only the first so many questions. Default: all.")
     peer_questions: Positive = Field(64, description="How many of them the peer answers a round, in whole batches.")
     rounds: Positive = Field(2, description="How often the sides alternate.")
     batch_size: Positive = Field(8, description="The peer's batch, questions.")
     max_new_tokens: Positive = Field(16, description="Tokens of every answer.")
-    max_length: Annotated[int, Field(ge=16)] = Field(256, description="Longest prompt, tokens.")
+    max_length: Length = Field(256, description="Longest prompt, tokens.")
     rank: Positive = Field(4, description="LoRA rank.")
 
 
@@ -286,7 +333,7 @@ def checked(model: type[Model], values: Mapping[str, Any], *, source: str = "") 
             elif error["type"] == "extra_forbidden":
                 lines.append(f"{flag}: unknown option; known are {', '.join(model.model_fields)}")
             else:
-                lines.append(f"{flag} {error['input']}: {_lower(error['msg'])}")
+                lines.append(f"{flag} {_typed(error['input'])}: {_lower(error['msg'].removeprefix('Value error, '))}")
         raise ConfigError((f"{source}: " if source else "") + "; ".join(dict.fromkeys(lines))) from None
 
 
@@ -298,6 +345,12 @@ def flag_name(field: str) -> str:
 def _shown(value: Any) -> str:
     """A value as it was typed."""
     return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _typed(value: Any) -> str:
+    """A wrong value for an error: of bounded length, in letters that every terminal takes."""
+    text = str(value).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _described(model: type[Options], key: str) -> str:

@@ -7,21 +7,21 @@ from typing import Literal
 from pydantic import Field
 
 from squadron.languages import Language
-from squadron.options.core import Options
+from squadron.options.core import Options, Place
 
 
 class AnalyzeOptions(Options):
     """Options of ``analyze``."""
 
-    results_dir: str = Field(description="Folder of a sweep, a demo or a run.")
-    out: str | None = Field(None, description="Folder for tables and charts. Default: report/ in --results-dir.")
+    results_dir: Place = Field(description="Folder of a sweep, a demo or a run.")
+    out: Place | None = Field(None, description="Folder for tables and charts. Default: report/ in --results-dir.")
     lang: Language = Field("en", description="Language of the charts: en or fa.")
 
 
 class ReportOptions(Options):
     """Options of ``report``."""
 
-    folder: str = Field(description="Folder of a sweep or of a run.", json_schema_extra={"argument": True})
+    folder: Place = Field(description="Folder of a sweep or of a run.", json_schema_extra={"argument": True})
     lang: Language = Field("en", description="Language of the report: en or fa.")
     format: Literal["html", "pdf"] = Field("html", description="One self-contained page, or pages to print.")
-    out: str | None = Field(None, description="File to write. Default: report/report.LANG.FORMAT in the folder.")
+    out: Place | None = Field(None, description="File to write. Default: report/report.LANG.FORMAT in the folder.")

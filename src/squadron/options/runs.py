@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from squadron.options.core import Options, Positive
+from squadron.options.core import Options, Place, Positive
 
 By = Literal["f1", "exact_match"]
 
@@ -14,29 +14,31 @@ By = Literal["f1", "exact_match"]
 class RunsListOptions(Options):
     """Options of ``runs list``."""
 
-    folder: str = Field(description="Sweep folder, or any folder of run folders.", json_schema_extra={"argument": True})
+    folder: Place = Field(
+        description="Sweep folder, or any folder of run folders.", json_schema_extra={"argument": True}
+    )
     split: str | None = Field(None, description="Split whose scores are listed. Default: the sweep's, else validation.")
     decoding: str | None = Field(
         None, description="Strategy whose scores are listed. Default: the sweep's, else greedy."
     )
     by: By = Field("f1", description="What the best are best by.")
-    promote: str | None = Field(None, description="Copy the best run to this folder, as `runs promote` does.")
+    promote: Place | None = Field(None, description="Copy the best run to this folder, as `runs promote` does.")
 
 
 class RunsShowOptions(Options):
     """Options of ``runs show``."""
 
-    run: str = Field(description="Run folder.", json_schema_extra={"argument": True})
+    run: Place = Field(description="Run folder.", json_schema_extra={"argument": True})
 
 
 class RunsCompareOptions(Options):
     """Options of ``runs compare``."""
 
-    first: str = Field(description="Run folder, or a sweep's baseline.", json_schema_extra={"argument": True})
-    second: str = Field(description="The run folder to test against it.", json_schema_extra={"argument": True})
+    first: Place = Field(description="Run folder, or a sweep's baseline.", json_schema_extra={"argument": True})
+    second: Place = Field(description="The run folder to test against it.", json_schema_extra={"argument": True})
     split: str = Field("validation", description="Split whose predictions are compared.")
     decoding: str = Field("greedy", description="Strategy whose predictions are compared.")
-    data: str | None = Field(
+    data: Place | None = Field(
         None, description="Prepared folder or SQuAD file with the questions. Default: what the runs were trained on."
     )
 
@@ -44,7 +46,9 @@ class RunsCompareOptions(Options):
 class RunsPruneOptions(Options):
     """Options of ``runs prune``."""
 
-    folder: str = Field(description="Sweep folder, or any folder of run folders.", json_schema_extra={"argument": True})
+    folder: Place = Field(
+        description="Sweep folder, or any folder of run folders.", json_schema_extra={"argument": True}
+    )
     keep: Positive | None = Field(
         None, description="Remove the weights of all scored runs but so many of the best; scores and answers stay."
     )
@@ -63,11 +67,11 @@ class RunsPruneOptions(Options):
 class RunsPromoteOptions(Options):
     """Options of ``runs promote``."""
 
-    folder: str = Field(
+    folder: Place = Field(
         description="Sweep folder or folder of run folders, whose best run is taken, or one run folder.",
         json_schema_extra={"argument": True},
     )
-    out: str = Field("best-model", description="Folder to make.")
+    out: Place = Field("best-model", description="Folder to make.")
     split: str | None = Field(
         None, description="Split by whose scores the best is chosen. Default: the sweep's, else validation."
     )

@@ -7,19 +7,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from squadron.languages import Language
-from squadron.options.core import Count, Options, Positive
+from squadron.options.core import MOST, Count, Options, Place, Positive, Seed
 
 
 class SweepSettings(Options):
     """Options that ``sweep`` and ``reproduce`` share."""
 
-    base: str = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
-    dataset: str = Field(
+    base: Place = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
+    dataset: Place = Field(
         description="Questions: a folder that `prepare` made; or pocket, squad, a hub id or a file, prepared in --out."
     )
-    out: str = Field(description="Sweep folder to make.")
+    out: Place = Field(description="Sweep folder to make.")
     seeds: Positive | None = Field(None, description="Repeat each run with so many seeds, as replicates.")
-    halving: Annotated[int, Field(ge=2)] | None = Field(
+    halving: Annotated[int, Field(ge=2, le=MOST)] | None = Field(
         None, description="Successive halving: after few epochs only the best 1/N of the runs go on. Default: all do."
     )
     fleet_size: Positive | None = Field(
@@ -35,7 +35,7 @@ class SweepSettings(Options):
     cpus_per_fleet: Annotated[float, Field(gt=0)] | None = Field(
         None, description="CPU cores that Ray sets aside for a fleet. Default: 1."
     )
-    seed: Annotated[int, Field(ge=0)] | None = Field(  # type: ignore[assignment]
+    seed: Seed | None = Field(  # type: ignore[assignment]
         None, description="Seed of everything random. Default: the configuration's, else 0."
     )
     train_size: Count | None = Field(None, description="Questions to train on. Default: the configuration's.")
@@ -49,7 +49,7 @@ class SweepSettings(Options):
 class SweepOptions(SweepSettings):
     """Options of ``sweep``."""
 
-    config: str = Field(
+    config: Place = Field(
         description="Configuration of the runs: a YAML file, or quick or paper.", json_schema_extra={"argument": True}
     )
 

@@ -12,13 +12,16 @@ import torch
 from squadron.errors import ModelError
 from squadron.files import sha256_file, write_json, write_text
 from squadron.model.checkpoint import WEIGHTS, save_model
+from squadron.ownership import Layout, any_file, only_leftovers, refuse_foreign
 from squadron.pocket.base import RECIPE, Recipe
 from squadron.pocket.pretrain import pretrain
 from squadron.pocket.tokens import train_tokenizer
+from squadron.training.checkpoint import load_checkpoint
 
 _CHECKPOINT = "checkpoint.safetensors"
-_OWN = {_CHECKPOINT, WEIGHTS, "config.json", "tokenizer.json", "tokenizer_config.json", "README.md"}
-"""What a build that was stopped may have left."""
+_FILES = (_CHECKPOINT, WEIGHTS, "config.json", "tokenizer.json", "tokenizer_config.json", "README.md", RECIPE)
+_LAYOUT = Layout(dict.fromkeys(_FILES, any_file))
+"""What a build that was stopped may have left, beside its checkpoint."""
 
 
 def build(out: Path, recipe: Recipe, *, progress: Callable[[int, float], None] | None = None) -> dict[str, Any]:
@@ -28,8 +31,13 @@ def build(out: Path, recipe: Recipe, *, progress: Callable[[int, float], None] |
     """
     if (out / RECIPE).is_file():
         raise ModelError(f"--out {out}: holds a finished base; choose another folder")
-    if out.exists() and not {entry.name for entry in out.iterdir() if entry.suffix != ".part"} <= _OWN:
-        raise ModelError(f"--out {out}: not empty; choose another folder")
+    if out.exists() and not out.is_dir():
+        raise ModelError(f"--out {out}: a file; give a folder")
+    if out.is_dir():
+        begun = (out / _CHECKPOINT).is_file() and "recipe" in load_checkpoint(out / _CHECKPOINT)[1]
+        if not begun and not only_leftovers(out, _LAYOUT):
+            raise ModelError(f"--out {out}: not empty; choose another folder")
+        refuse_foreign(out, _LAYOUT, flag="--out", error=ModelError)
     tokenizer = train_tokenizer(vocabulary=recipe.vocabulary, seed=recipe.seed)
     model, loss, seconds = pretrain(recipe, tokenizer, out / _CHECKPOINT, progress=progress)
     tokenizer.save(out)

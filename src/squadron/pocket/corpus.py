@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 from squadron.pocket.dice import Dice
-from squadron.pocket.facts import KINDS
-from squadron.pocket.names import Namer, words
+from squadron.pocket.kinds import kinds
+from squadron.pocket.names import Namer, word_lists
 from squadron.pocket.passages import Passage, make_passage
 from squadron.pocket.relations import open_kind
 from squadron.pocket.telling import Claim, Entity, ask, capitalized, make_entity, state
@@ -23,9 +23,6 @@ TOLD_AGAIN = 85
 OPEN = 50
 """Per cent of these that are about open relations (:mod:`squadron.pocket.relations`) rather than the tables' facts."""
 
-_SPEAKERS = words(
-    "Anna Ben Carla Dan Ella Finn Gina Hans Iris Joe Kim Leo Mia Nick Olga Pia Ray Sue Tom Una Will Zoe Teacher Guide"
-)
 _OPENERS = ("Tell me,", "So,", "One more thing:", "And", "Just to be sure:", "I forgot:", "Let me ask:", "Now,")
 _REPLIES = (
     "Good question.",
@@ -98,7 +95,7 @@ def _faq(passage: Passage, claims: Sequence[Claim], dice: Dice) -> str:
 
 
 def _dialogue(passage: Passage, claims: Sequence[Claim], dice: Dice) -> str:
-    one, two = dice.shuffled(_SPEAKERS)[:2]
+    one, two = dice.shuffled(word_lists()["speakers"])[:2]
     lines: list[str] = []
     for claim in claims:
         question = _question(claim, dice)
@@ -165,7 +162,7 @@ def _article(dice: Dice) -> str:
 
 
 def _fact_sheets(dice: Dice) -> str:
-    kind = dice.pick(KINDS)
+    kind = dice.pick(kinds())
     source = Source(dice, Namer("corpus", dice))
     blocks: list[str] = []
     for _ in range(dice.between(1, 3)):
@@ -178,7 +175,7 @@ def _fact_sheets(dice: Dice) -> str:
 
 def _list(dice: Dice) -> str:
     """Several entities of one kind, one fact each."""
-    kind = dice.pick(KINDS)
+    kind = dice.pick(kinds())
     source = Source(dice, Namer("corpus", dice))
     lines: list[str] = []
     for _ in range(dice.between(4, 8)):
@@ -193,9 +190,9 @@ def _list(dice: Dice) -> str:
 def _guide(dice: Dice) -> str:
     """A walk past several things, one sentence of each, as a guide would tell it."""
     source = Source(dice, Namer("corpus", dice))
-    speaker = dice.pick(_SPEAKERS)
+    speaker = dice.pick(word_lists()["speakers"])
     lines: list[str] = []
-    for kind in dice.shuffled(KINDS)[: dice.between(3, 6)]:
+    for kind in dice.shuffled(kinds())[: dice.between(3, 6)]:
         entity = make_entity(kind, source)
         facts = dice.some(kind.facts, 2)
         first, second = [Claim(entity, fact, source.draw(fact.spec, entity.first_year)) for fact in facts]

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Mapping
+from functools import cache
 from typing import Literal
 
 from squadron.pocket.dice import Dice
+from squadron.pocket.sections import read
 
 Realm = Literal["train", "validation", "test", "corpus"]
 """Whose names: those of a split, or of the text that the base reads before."""
@@ -25,53 +28,13 @@ SHARES: dict[Realm, range] = {
 """Of a hundred coined words, which are whose. The corpus needs most: millions of tokens of it are read."""
 
 
-def words(text: str) -> tuple[str, ...]:
-    """The words of a line, so that a list of names can be written as one."""
-    return tuple(text.split())
-
-
-_ONSETS = words(
-    "b bl br c ch cl cr d dr f fl fr g gl gr h j k kn l m n p pl pr r s sh sk sl sm sn sp st str t th tr v w wh y z "
-    "b d f g h l m n p r s t b d h l m r"
+_HEADINGS = (
+    *("onsets", "vowels", "codas", "links"),
+    *(f"{sort} endings" for sort in ("surname", "town", "river", "peak")),
+    *(f"{sex} first names" for sex in ("female", "male")),
+    *(f"{which} words of ships" for which in ("first", "second")),
+    "speakers",
 )
-_VOWELS = words("a e i o u a e i o a e o ai ea ee oa ou au ei")
-_CODAS = words("l m n r s t l n r s t ck ld ll nd nn rd rn rt ss st th rl")
-_LINKS = words("l m n r s t d v b g nd rl st lm rn th k")
-
-_ENDINGS: dict[str, tuple[str, ...]] = {
-    "surname": words("ell er man son sen ard ett ow ley well by ridge wood ick ander is ova ini era ant"),
-    "town": words("ford mouth ham ton stead wick bury holm haven dale field port minster worth by cross"),
-    "river": words("en a el ow ane is er ine ent ey al or"),
-    "peak": words("horn fell ar eth ock und iel esk agh oss enna ull"),
-}
-"""How each sort of name ends."""
-
-_FEMALE = words(
-    "Ada Agnes Alice Alma Amelia Anna Beatrice Bertha Carla Cecily Clara Cora Daisy Delia Dora Edith Elena Elsa Emma "
-    "Esther Eva Fanny Flora Frida Gerda Greta Hanna Helen Hilda Ida Ines Irene Iris Jane Josefine Julia Karin Laura "
-    "Lena Lydia Mabel Magda Maria Martha Maud Mina Nadia Nina Nora Olga Olive Paula Petra Rosa Ruth Sara Sofia Stella "
-    "Tilda Ursula Vera Viola Wilma Yvonne Zelda"
-)
-_MALE = words(
-    "Abel Adam Albert Alfred Anton Arno Arthur August Basil Bruno Carl Cecil Conrad David Edgar Edwin Emil Ernst Felix "
-    "Frank Fritz Georg Gilbert Gustav Harold Henry Herman Hugo Isak Ivan Jakob Jasper John Jonas Josef Julius Karl "
-    "Konrad Leo Linus Louis Lucas Magnus Martin Max Miles Nils Noah Oscar Otto Paul Percy Peter Ralph Robert Rudolf "
-    "Samuel Simon Stefan Theo Thomas Tobias Victor Walter Wilhelm"
-)
-_SHIP_FIRST = words(
-    "Amber Autumn Blue Bold Brave Bright Bronze Copper Coral Crimson Distant Eager Early Eastern Evening Fair Faithful "
-    "First Fleet Free Gentle Gilded Golden Good Grand Green Grey Happy Hardy High Honest Hopeful Iron Ivory Jade Kind "
-    "Last Little Lone Lucky Merry Midnight Morning New Noble Northern Old Patient Pearl Proud Quick Quiet Red Restless "
-    "Royal Scarlet Second Silent Silver Southern Steady Summer Swift Tall True Western White Wild Winter Young"
-)
-_SHIP_SECOND = words(
-    "Albatross Anchor Arrow Aurora Badger Beacon Bear Bell Breeze Castle Comet Compass Crane Crown Curlew Dawn Dolphin "
-    "Dove Eagle Falcon Fern Finch Flame Fox Garland Gull Harbour Hare Harp Hawk Heart Heron Hope Horizon Journey Kite "
-    "Lantern Lark Lily Lion Maiden Marigold Meadow Moon Oak Orchid Otter Petrel Pilgrim Plover Promise Queen Raven "
-    "Robin Rose Rover Sparrow Spirit Star Stag Stork Storm Swallow Swan Tern Thistle Tide Traveller Venture Voyage "
-    "Wanderer Wave Whale Willow Wren"
-)
-
 _LONGEST = 10
 """Letters of a coined word."""
 _UNFIT = re.compile(
@@ -86,6 +49,14 @@ def realm_of(word: str) -> Realm:
     """The split to which a coined word belongs."""
     place = zlib.crc32(word.lower().encode()) % 100
     return next(realm for realm, share in SHARES.items() if place in share)
+
+
+@cache
+def word_lists() -> Mapping[str, tuple[str, ...]]:
+    """Return what names are made of, by the headings of ``texts/names.txt``."""
+    text = read("names.txt")
+    text.has_only(_HEADINGS)
+    return {heading: text.section(heading).words() for heading in _HEADINGS}
 
 
 class Namer:
@@ -105,14 +76,15 @@ class Namer:
 
     def ship(self) -> str:
         """Two common words, whose pair belongs to this split."""
+        lists = word_lists()
         while True:
-            pair = f"{self._dice.pick(_SHIP_FIRST)} {self._dice.pick(_SHIP_SECOND)}"
+            pair = f"{self._dice.pick(lists['first words of ships'])} {self._dice.pick(lists['second words of ships'])}"
             if self._take(pair):
                 return pair
 
     def first_name(self, female: bool) -> str:
         """A common first name."""
-        return self._dice.pick(_FEMALE if female else _MALE)
+        return self._dice.pick(word_lists()["female first names" if female else "male first names"])
 
     def _take(self, name: str) -> bool:
         if name in self.coined or realm_of(name) != self.realm:
@@ -121,10 +93,10 @@ class Namer:
         return True
 
     def _spell(self, sort: str) -> str:
-        dice = self._dice
-        root = dice.pick(_ONSETS) + dice.pick(_VOWELS)
-        ending = dice.pick(_ENDINGS[sort])
+        dice, lists = self._dice, word_lists()
+        root = dice.pick(lists["onsets"]) + dice.pick(lists["vowels"])
+        ending = dice.pick(lists[f"{sort} endings"])
         if dice.chance(40):
-            root += dice.pick(_LINKS) + dice.pick("aeiou")
-        middle = dice.pick(_LINKS if ending[0] in "aeiou" else _CODAS)
+            root += dice.pick(lists["links"]) + dice.pick("aeiou")
+        middle = dice.pick(lists["links" if ending[0] in "aeiou" else "codas"])
         return (root + middle + ending).capitalize()

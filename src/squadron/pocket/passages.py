@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from squadron.pocket.dice import Dice
-from squadron.pocket.facts import KINDS
+from squadron.pocket.kinds import kinds
 from squadron.pocket.names import Namer, Realm
 from squadron.pocket.tables import Fact, Kind, Phrasing
 from squadron.pocket.telling import Claim, Entity, Reference, Sentence, make_entity, remark, state
@@ -56,7 +56,7 @@ class Passage:
 
 def make_passage(realm: Realm, phrasing: Phrasing, dice: Dice, kind: Kind | None = None) -> Passage:
     """A paragraph about a new entity, in one realm's names and with one set of phrasings."""
-    kind = kind or dice.pick(KINDS)
+    kind = kind or dice.pick(kinds())
     while True:
         passage = _attempt(kind, realm, phrasing, dice)
         words = len(passage.text.split())

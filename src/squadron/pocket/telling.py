@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from squadron.pocket.tables import Fact, Kind
-from squadron.pocket.values import SLOTS, Source, Value
+from squadron.pocket.tables import SLOTS, Fact, Kind
+from squadron.pocket.values import Source, Value
 
 Reference = Literal["full", "short", "noun", "pronoun"]
 """How a sentence first refers to its entity: "Ada Brandel", "Brandel", "the bridge", "she"."""

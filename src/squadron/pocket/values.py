@@ -6,28 +6,13 @@ from dataclasses import dataclass
 
 from squadron.pocket.dice import Dice
 from squadron.pocket.names import Namer
-from squadron.pocket.pools import POOLS
-from squadron.pocket.tables import ABSOLUTE, Spec
+from squadron.pocket.pools import pools
+from squadron.pocket.tables import ABSOLUTE, SLOTS, Spec
 
 LAST_YEAR = 2019
 """No year of the world lies after it."""
 
-_MONTHS = tuple(POOLS["month"][0])
 _SMALL = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-
-SLOTS: dict[str, Spec] = {
-    "person": Spec("person", "person"),
-    "place": Spec("place", "place"),
-    "river": Spec("river", "river"),
-    "year": Spec("time", "year", -20, 90),
-    "later": Spec("time", "year", 30, 90),
-    "soon": Spec("time", "year", 2, 11),
-    "earlier": Spec("time", "year", -40, -2),
-    "count": Spec("number", "count", 4, 90),
-    "large": Spec("number", "count", 100, 4000),
-    "reason": Spec("reason", "reason"),
-}
-"""Slots that any statement may have beside its answer; the name of a pool is a slot too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +82,7 @@ class Source:
         sort = self.dice.below(10)
         if sort < 5:
             return Value(tag, str(chosen))
-        month = f"{self.dice.pick(_MONTHS)} {chosen}"
+        month = f"{self.dice.pick(pools()['month'][0])} {chosen}"
         if sort < 8:
             return Value(tag, month, (str(chosen),))
         return Value(tag, f"{self.dice.between(1, 28)} {month}", (month, str(chosen)))
@@ -110,7 +95,7 @@ class Source:
         return number // 5 * 5 if number >= 150 else number
 
     def _phrase(self, tag: str, pool: str, first_year: int) -> Value:
-        words = [self.dice.pick(column) for column in POOLS[pool]]
+        words = [self.dice.pick(column) for column in pools()[pool]]
         words = [self.slot(word[1:-1], first_year).text if word.startswith("{") else word for word in words]
         return Value(tag, " ".join(word for word in words if word))
 

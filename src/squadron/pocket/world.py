@@ -1,13 +1,14 @@
 """The question set ``pocket``: paragraphs of the synthetic world with their questions, in SQuAD's layout, on demand.
 
 Training and validation are told and asked in the known phrasings. Of the test split, one half is too; the other half
-is told and asked in phrasings that occur nowhere else. Question ids say which: ``known-...`` or ``new-...``.
+is told and asked in phrasings that occur nowhere else. Its questions say which: their ``part`` is ``known`` or ``new``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Literal
 
@@ -45,16 +46,6 @@ def make_splits(*, train: int = 2000, validation: int = 200, test: int = 500, se
     }
 
 
-def part_of(question_id: str) -> Phrasing:
-    """Which half of the test split a question belongs to: ``known`` phrasings or ``new`` ones."""
-    part = question_id.partition("-")[0]
-    if part == "known":
-        return "known"
-    if part == "new":
-        return "new"
-    raise DataError(f"{question_id!r} is no question of pocket; its ids start with known- or new-")
-
-
 def paragraph_of(split: Split, phrasing: Phrasing, index: int, *, seed: int = 0) -> tuple[Paragraph, Passage]:
     """One paragraph with all its questions, and the passage that it is made of."""
     dice = Dice(seed, "pocket", split, phrasing, index)
@@ -66,6 +57,8 @@ def paragraph_of(split: Split, phrasing: Phrasing, index: int, *, seed: int = 0)
         _question(sentence, f"{phrasing}-{split}-{index:05d}-{number}", context, phrasing, dice)
         for number, sentence in enumerate(chosen)
     )
+    if split == "test":
+        questions = tuple(replace(question, part=phrasing) for question in questions)
     return Paragraph(passage.entity.title, context, questions), passage
 
 

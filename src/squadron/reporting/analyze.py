@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from squadron.files import write_bytes, write_json, write_text
+from squadron.files import write_bytes, write_json
 from squadron.languages import Language
+from squadron.marks import ANALYSIS, analysis_files
+from squadron.ownership import refuse_overwrite
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.charts.gallery import chart_specs
@@ -27,23 +30,21 @@ def write_analysis(folder: Path | str, *, out: Path | str | None = None, lang: L
 
     Writes ``analysis.json`` (all findings), ``tables.md``, ``tables/NAME.csv``, ``charts/NAME.svg`` and ``.png``, and
     ``charts.html``, which needs no network. Returns the findings and the files' paths. Raises
-    :class:`squadron.errors.RunError` if there is nothing to analyze, :class:`squadron.errors.DeviceError` if ``out``
-    cannot be written.
+    :class:`squadron.errors.RunError` if there is nothing to analyze or another file would be overwritten,
+    :class:`squadron.errors.DeviceError` if ``out`` cannot be written.
     """
     study = read_study(folder)
     analysis = analyze_study(study)
     target = Path(out) if out is not None else study.path / FOLDER
     tables = all_tables(study, analysis)
-    for table in tables:
-        write_text(target / "tables" / f"{table.name}.csv", to_csv(table))
-    write_text(target / "tables.md", f"# {_title(study)}\n\n{to_markdown(tables)}")
     charts = chart_specs(study, analysis, chart_words(lang))
+    files: dict[str, bytes] = {f"tables/{table.name}.csv": to_csv(table).encode() for table in tables}
+    files["tables.md"] = f"# {_title(study)}\n\n{to_markdown(tables)}".encode()
     for name, spec in charts.items():
-        write_text(target / "charts" / f"{name}.svg", to_svg(spec))
-        write_bytes(target / "charts" / f"{name}.png", to_png(spec))
-    write_text(target / "charts.html", chart_page(study, charts, lang))
+        files |= {f"charts/{name}.svg": to_svg(spec).encode(), f"charts/{name}.png": to_png(spec)}
+    files["charts.html"] = chart_page(study, charts, lang).encode()
     findings = _findings(study, analysis)
-    write_json(target / "analysis.json", {"schema": 1, **findings})
+    _write(target, files, {"schema": 1, **findings})
     return {
         "results_dir": str(study.path),
         "out": str(target),
@@ -51,6 +52,19 @@ def write_analysis(folder: Path | str, *, out: Path | str | None = None, lang: L
         "charts": [str(Path("charts") / f"{name}.svg") for name in charts],
         **findings,
     }
+
+
+def _write(target: Path, files: Mapping[str, bytes], findings: Mapping[str, Any]) -> None:
+    """Write all files. ``analysis.json`` comes first and lists them, with remaining files of earlier analyses: a file
+    that it does not list belongs to somebody else and is not overwritten."""
+    known = analysis_files(target)
+    refuse_overwrite(target / ANALYSIS, lambda _: bool(known), flag="--out", what="an analysis")
+    for name in files:
+        refuse_overwrite(target / name, lambda _, name=name: name in known, flag="--out", what="a part of an analysis")  # type: ignore[misc]
+    named = files.keys() | {name for name in known if (target / name).is_file()} | {ANALYSIS}
+    write_json(target / ANALYSIS, {**findings, "files": sorted(named)})
+    for name, content in files.items():
+        write_bytes(target / name, content)
 
 
 def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) -> str:
@@ -63,7 +77,7 @@ def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("squadron.reporting"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    font = files("squadron.reporting").joinpath("fonts", "Vazirmatn-Regular.woff2").read_bytes()
+    font = resources.files("squadron.reporting").joinpath("fonts", "Vazirmatn-Regular.woff2").read_bytes()
     return environment.get_template("charts.html").render(
         language=lang,
         direction="rtl" if lang == "fa" else "ltr",

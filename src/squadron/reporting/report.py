@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from squadron.files import write_bytes
 from squadron.languages import Language
+from squadron.marks import is_report
+from squadron.ownership import refuse_overwrite
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.charts.gallery import chart_specs
@@ -32,12 +34,14 @@ def write_report(folder: Path, *, lang: Language, format: Format, out: Path | No
     """Write the report of the study in ``folder``, a sweep or a single run; return its path.
 
     ``out`` is the file to write, by default ``report/report.LANG.FORMAT`` in the folder. Only files are read; no model
-    is loaded. Raises :class:`squadron.errors.RunError` if the folder holds no study.
+    is loaded. Raises :class:`squadron.errors.RunError` if the folder holds no study, or if the file exists and is not a
+    report.
     """
     folder = Path(folder)
-    study = read_study(folder)
-    report = build_report(study, analyze_study(study), lang)
     path = Path(out) if out is not None else folder / "report" / f"report.{lang}.{format}"
+    study = read_study(folder)
+    refuse_overwrite(path, is_report, flag="report:" if out is None else "--out", what="a report")
+    report = build_report(study, analyze_study(study), lang)
     if format == "pdf":
         write_bytes(path, to_pdf(report, to_svg))
     else:

@@ -6,8 +6,8 @@ its figures, and nothing else.
 
 from __future__ import annotations
 
-import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,9 @@ from typing import Any, TypeGuard
 
 from squadron.errors import RunError, SquadronError
 from squadron.files import read_json
+from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP
+from squadron.runs.run_records import RunRecord, ScoresRecord, read_metrics
 
-LEADERBOARD = "leaderboard.json"
-SWEEP = "sweep.json"
 _POINTS = 200
 """Points of a training curve that are shown; a longer one is averaged in bins."""
 _SUMMARY = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
@@ -100,31 +100,29 @@ def read_board(sweep: Path | None, runs: Sequence[Path]) -> Board:
 
 
 def read_curves(run: Path) -> Curves:
-    """The curves of a run from its ``metrics.jsonl``; lines that are no metrics are passed over."""
-    try:
-        lines = (run / "metrics.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
+    """The curves of a run from its ``metrics.jsonl``; lines that are none are passed over, the first of them told."""
+    if not (run / METRICS).is_file():
         return Curves(problem="it has no metrics yet")
-    except OSError as problem:
-        return Curves(problem=f"its metrics cannot be read ({problem.strerror})")
+    try:
+        metrics = read_metrics(run / METRICS)
+    except RunError as problem:
+        return Curves(problem=str(problem))
     found: dict[str, list[tuple[float, float]]] = {"loss": [], "validation_loss": [], "validation_f1": []}
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError):
-            continue
-        if not isinstance(record, dict) or not _is_number(step := record.get("step")):
-            continue
+    for line in metrics.lines:
         for name, points in found.items():
-            if _is_number(value := record.get(name)):
-                points.append((step, value))
+            if (value := line.get(name)) is not None:
+                points.append((line["step"], value))
     loss = _thinned(found["loss"])
-    return Curves(loss, tuple(found["validation_loss"]), tuple(found["validation_f1"]))
+    told = next(iter(metrics.problems), "")
+    return Curves(loss, tuple(found["validation_loss"]), tuple(found["validation_f1"]), told)
 
 
 def _leaderboard(sweep: Path) -> dict[str, Any]:
     if not sweep.is_dir():
-        raise RunError(f"--sweep {sweep}: no such folder; make one with: squadron sweep CONFIG.yaml --out {sweep.name}")
+        raise RunError(
+            f"--sweep {sweep}: no such folder; make one with: "
+            f"squadron sweep CONFIG.yaml --out {shlex.quote(sweep.name)}"
+        )
     # A sweep that has just begun has no leaderboard yet, and lists its runs all the same.
     path = next((sweep / name for name in (LEADERBOARD, SWEEP) if (sweep / name).is_file()), sweep / LEADERBOARD)
     record = read_json(path, what="the leaderboard of a sweep", error=RunError)
@@ -142,23 +140,21 @@ def _winner(found: Any) -> Winner | None:
 
 def _own_figures(path: Path) -> dict[str, Any]:
     """What a run outside a sweep says of itself, in a leaderboard's words."""
-    record = read_json(path / "run.json", what="the record of a run", error=RunError)
-    if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
-        raise RunError(f"{path / 'run.json'}: not the record of a run")
+    record = RunRecord.read(path / RECORD).content
     figures = {key: record.get(key) for key in (*_COST, "status", "reason")}
     changes = {key: record["config"][key] for key in _STUDIED if key in record["config"]}
     figures["changes"] = changes
-    if (path / "scores.json").is_file():
-        scores = read_json(path / "scores.json", what="the scores of a run", error=RunError)
-        try:
-            # What was evaluated last may be another split than its neighbours': validation compares like with like.
-            split = "validation" if "validation" in scores["splits"] else scores["split"]
-            decodings = scores["splits"][split]["decodings"]
-            decoding = "greedy" if "greedy" in decodings else scores["decoding"]
-            figures |= {key: decodings[decoding].get(key) for key in _SUMMARY}
-            changes["scored on"] = f"{split}, {decoding}"
-        except (KeyError, TypeError, AttributeError):
-            raise RunError(f"{path / 'scores.json'}: not the scores of a run; evaluate it again") from None
+    if (path / SCORES).is_file():
+        scores = ScoresRecord.read(path / SCORES)
+        # What was evaluated last may be another split than its neighbours': validation compares like with like.
+        split = "validation" if "validation" in scores.splits else scores.split or ""
+        own = scores.splits.get(split)
+        decoding = "greedy" if own is not None and "greedy" in own.decodings else scores.decoding or ""
+        found = scores.find(split, decoding)
+        if found is None:
+            raise RunError(f"{path / SCORES}: has no scores on {split!r} by {decoding!r}; {ScoresRecord.next_step}")
+        figures |= found.model_dump(include=set(_SUMMARY))
+        changes["scored on"] = f"{split}, {decoding}"
     return figures
 
 

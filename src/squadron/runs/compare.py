@@ -7,10 +7,9 @@ from typing import Any
 
 from squadron.data.prepared import Split, load_split
 from squadron.errors import ConfigError, RunError
-from squadron.files import read_json
 from squadron.options.runs import RunsCompareOptions
-from squadron.runs.folder import RECORD
-from squadron.runs.layout import SCORES, answers_stem
+from squadron.runs.layout import RECORD, SCORES, answers_stem
+from squadron.runs.run_records import RunRecord, ScoresRecord
 from squadron.scoring.evaluation import compare, score
 from squadron.scoring.predictions import read_predictions
 from squadron.scoring.results import Scores
@@ -47,15 +46,15 @@ def compare_runs(options: RunsCompareOptions) -> dict[str, Any]:
 
 def _answered(path: Path, options: RunsCompareOptions) -> dict[str, Any]:
     """Which questions a run answered: the checksum of their file and how many were asked."""
-    scores = read_json(path / SCORES, what="the scores that `squadron evaluate` writes", error=RunError)
-    split = scores["splits"].get(options.split, {})
-    if options.decoding not in split.get("decodings", {}):
-        found = [f"{name} by {', '.join(one['decodings'])}" for name, one in scores["splits"].items()]
+    splits = ScoresRecord.read(path / SCORES).splits
+    split = splits.get(options.split)
+    if split is None or options.decoding not in split.decodings:
+        found = [f"{name} by {', '.join(one.decodings)}" for name, one in splits.items()]
         raise RunError(
             f"{path}: has no scores on {options.split} by {options.decoding} (it has {'; '.join(found)}); "
             f"make them with: squadron evaluate"
         )
-    return {"sha256": split.get("sha256"), "limit": split.get("limit")}
+    return {"sha256": split.sha256, "limit": split.limit}
 
 
 def _questions(paths: tuple[Path, Path], options: RunsCompareOptions) -> Split:
@@ -63,8 +62,9 @@ def _questions(paths: tuple[Path, Path], options: RunsCompareOptions) -> Split:
         return load_split(options.data, options.split, offline=options.offline)
     for path in paths:
         if (path / RECORD).is_file():
-            record = read_json(path / RECORD, what="the record of a run", error=RunError)
-            return load_split(record["config"]["data"], options.split, offline=options.offline)
+            data = RunRecord.read(path / RECORD).config.data
+            if data is not None:
+                return load_split(data, options.split, offline=options.offline)
     raise ConfigError(f"--data: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")
 
 

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
-from collections.abc import Mapping
+import os
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from filelock import FileLock, Timeout
 
 from squadron.errors import RunError
-from squadron.files import explain_os_errors, read_json, write_json, write_text
+from squadron.files import explain_os_errors, write_json, write_text
+from squadron.ownership import Layout, is_empty, only_leftovers, refuse_foreign, remove_owned, sweep_folder
+from squadron.runs.contents import RUN
+from squadron.runs.layout import LOCK, METRICS, RECORD, SCHEMA
+from squadron.runs.run_records import Record, RunRecord, read_metrics
 
-SCHEMA = 1
-RECORD = "run.json"
-LOCK = ".lock"
 TRAIN_AGAIN = "to train a pruned run again, remove its folder and give the command that made it, with --resume"
 """What to do about a run whose record says ``pruned``: its weights are gone, all else is there."""
 
+_REPLACING = "replacing"
+"""In the record of a new run (or sweep) while the files of the one that it replaces go: the names of that one's runs.
+Whatever command takes such a folder up finishes that first."""
+
 
 def require_weights(path: Path, record: Mapping[str, Any]) -> None:
-    """Raise :class:`RunError` where the run at ``path``, with this record, was pruned."""
+    """Raise :class:`RunError` where the run at ``path``, with this record, was pruned or is half replaced."""
+    refuse_half_replaced(path, record)
     if record.get("pruned"):
         raise RunError(f"{path}: its weights were pruned; {TRAIN_AGAIN}")
+
+
+def refuse_half_replaced(path: Path, record: Mapping[str, Any]) -> None:
+    """Raise :class:`RunError` where files of what was at ``path`` before may still be there."""
+    if _REPLACING in record:
+        raise RunError(f"{path}: is being replaced; wait for it, or give the command that replaces it again")
 
 
 class RunFolder:
     """The folder of one run. ``record`` is what ``run.json`` holds."""
 
     record_name: ClassVar[str] = RECORD
+    record_type: ClassVar[type[Record]] = RunRecord
     verb: ClassVar[str] = "train"
     noun: ClassVar[str] = "run"
     when_busy: ClassVar[str] = "wait for it or choose another"
@@ -38,7 +53,8 @@ class RunFolder:
         self.path = path
         self.record = record
         self.is_new = False
-        self.replaces = False
+        self._before: Self | None = None
+        self._made = False
         self._lock: FileLock | None = None
 
     @classmethod
@@ -54,7 +70,9 @@ class RunFolder:
         if path.exists() and not path.is_dir():
             raise RunError(f"--out {path}: a file; give a folder")
         fresh = cls(path, {"schema": SCHEMA, "kind": kind, "status": "running", "config": dict(config)})
-        if not path.is_dir() or all(_is_leftover(entry) for entry in path.iterdir()):
+        with explain_os_errors(path):
+            is_free = not path.is_dir() or only_leftovers(path, fresh.layout, lock=LOCK)
+        if is_free:
             fresh._take()
             fresh.is_new = True
             return fresh
@@ -63,12 +81,11 @@ class RunFolder:
                 f"--out {path}: not empty, and no {cls.noun} folder ({cls.record_name} is missing); choose another"
             )
         if replace:
-            fresh._take()
-            fresh.replaces = True
+            fresh._replace(cls.open_to_replace(path))
             return fresh
         if not resume:
             raise RunError(f"--out {path}: a {cls.noun} is there already; add --resume to go on with it, or --replace")
-        folder = cls.open(path, kind=kind)
+        folder = cls.open(path)
         before = folder.record["config"]
         # What only one of them has comes of something else that differs, which says more.
         keys = (before.keys() | config.keys()) - may_differ
@@ -78,38 +95,65 @@ class RunFolder:
                     f"--resume {path}: {key} was {before.get(key)!r} and is now {config.get(key)!r}; "
                     f"resume with the same options, or use --replace"
                 )
+        if _REPLACING in folder.record:
+            fresh._replace(folder)
+            return fresh
         folder.record["config"] = dict(config)
         folder._take()
         return folder
 
     @classmethod
-    def open(cls, path: Path, *, kind: str = "train") -> Self:
+    def open(cls, path: Path) -> Self:
         """Read a run folder that exists. Raises :class:`RunError` where it is none."""
         if not path.is_dir():
             raise RunError(
-                f"{path}: no such {cls.noun} folder; make one with: squadron {cls.verb} --out {path.name} ..."
+                f"{path}: no such {cls.noun} folder; make one with: "
+                f"squadron {cls.verb} --out {shlex.quote(path.name)} ..."
             )
-        record = read_json(path / cls.record_name, what=f"the record of a {cls.noun}", error=RunError)
-        if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("kind") != kind:
-            raise RunError(f"{path / cls.record_name}: not the record of a {kind} run of schema {SCHEMA}")
-        return cls(path, record)
+        return cls(path, cls.record_type.read(path / cls.record_name).content)
+
+    @classmethod
+    def open_to_replace(cls, path: Path) -> Self:
+        """Read a run folder that is to be replaced. Raises :class:`RunError` if its record is not Squadron's."""
+        try:
+            return cls.open(path)
+        except RunError as problem:
+            raise RunError(
+                f"{path / cls.record_name}: not the record of a {cls.verb} run, so its folder is not replaced "
+                f"({str(problem).partition(': ')[2].partition(';')[0]}); choose another folder"
+            ) from None
+
+    @property
+    def layout(self) -> Layout:
+        """What the folder may hold that is Squadron's."""
+        return RUN
+
+    def _run_names(self) -> list[str]:
+        """The names of the runs that lie within the folder."""
+        return []
+
+    def _replace(self, before: Self) -> None:
+        """Take the folder over from what is in it, all of which must be Squadron's."""
+        self._before = before
+        refuse_foreign(self.path, before.layout, flag="--replace")
+        self._take()
 
     def _take(self) -> None:
         with explain_os_errors(self.path):
+            self._made = not self.path.is_dir()
             self.path.mkdir(parents=True, exist_ok=True)
             if not self.try_take():
                 raise RunError(f"--out {self.path}: in use by another process; {self.when_busy}")
 
     def try_take(self) -> bool:
         """Lock the folder, which exists, for this process; False where another one has it."""
-        lock = FileLock(self.path / LOCK)
+        lock = folder_lock(self.path)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             return False
         self._lock = lock
-        for leftover in self.path.glob(".*.part"):  # of a write that was killed
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+        sweep_folder(self.path, self.layout)
         return True
 
     def release(self) -> None:
@@ -118,22 +162,34 @@ class RunFolder:
             self._lock.release()
             self._lock = None
 
-    def _clear(self) -> None:
-        # The record goes last: what is left after a kill in the middle is still seen to be a run.
-        for entry in sorted(self.path.iterdir(), key=lambda entry: entry.name == self.record_name):
-            if not _is_leftover(entry):  # questions that were made for the new run are one, for now
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    @property
+    def replaces(self) -> bool:
+        """Whether another run is there yet, which goes once this one begins."""
+        return self._before is not None
 
-    def begin(self) -> None:
-        """Everything that a run needs is at hand: only now does what is replaced go."""
-        if self.replaces:
-            self._clear()
-            self.replaces = False
+    def begin(self, *, keep: Sequence[str] = ()) -> None:
+        """Everything that a run needs is at hand: only now does what is replaced go, but for the entries to ``keep``.
+
+        The new record comes first and says what goes on: whatever stops this leaves the old run or the new one.
+        """
+        if self._before is None:
+            return
+        layout = self._before.layout
+        refuse_foreign(self.path, layout, flag="--replace")  # something may have come since
+        with explain_os_errors(self.path):
+            self.update(**{_REPLACING: self._before._run_names()})
+            remove_owned(self.path, layout, keep=(self.record_name, LOCK, *keep))
+            del self.record[_REPLACING]
+            self.update()
+        self._before = None
 
     def discard(self) -> None:
-        """Remove a folder in which nothing worth keeping was made."""
+        """Remove what was made in a folder in which nothing worth keeping came about, and the folder if it was made."""
+        with contextlib.suppress(OSError):
+            remove_owned(self.path, self.layout)
+            if self._made:
+                self.path.rmdir()
         self.release()
-        shutil.rmtree(self.path, ignore_errors=True)
 
     def update(self, **values: Any) -> None:
         """Change the record and write it."""
@@ -143,14 +199,19 @@ class RunFolder:
     def write_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Write all metrics so far, a JSON object a line."""
         text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-        write_text(self.path / "metrics.jsonl", text)
+        write_text(self.path / METRICS, text)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The metrics that were written; none where there are none."""
-        path = self.path / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        """The metrics that were written; none where there are none. Raises :class:`RunError` for a damaged line."""
+        found = read_metrics(self.path / METRICS)
+        if found.problems:
+            raise RunError(found.problems[0])
+        return list(found.lines)
 
 
-def _is_leftover(entry: Path) -> bool:
-    """Whether a file is no part of a run: the lock, or what a killed write left."""
-    return entry.name == LOCK or (entry.name.startswith(".") and entry.suffix == ".part")
+def folder_lock(folder: Path) -> FileLock:
+    """The lock of a run's or sweep's folder. Raises :class:`RunError` where a user's file has its name."""
+    path = folder / LOCK
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file() or not is_empty(path)):
+        raise RunError(f"{path}: is not the lock that Squadron makes; rename it, or choose another folder")
+    return FileLock(path)

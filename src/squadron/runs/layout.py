@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-SCORES = "scores.json"
+SCHEMA = 1
+LOCK = ".lock"
+RECORD, SWEEP, SCORES, METRICS, LEADERBOARD = (
+    "run.json",
+    "sweep.json",
+    "scores.json",
+    "metrics.jsonl",
+    "leaderboard.json",
+)
 HEADLINE = ("exact_match", "f1", "questions")
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from squadron.errors import RunError, SquadronError
-from squadron.files import read_json
 from squadron.options.axes import AXES
 from squadron.options.runs import By, RunsListOptions, RunsShowOptions
-from squadron.runs.folder import RECORD, SCHEMA
-from squadron.runs.layout import SCORES
+from squadron.runs.layout import LEADERBOARD, RECORD, SCORES, SWEEP
+from squadron.runs.run_records import BoardRecord, RunRecord, ScoresRecord, SweepRecord, read_planned
 
-SWEEP = "sweep.json"
-LEADERBOARD = "leaderboard.json"
 _SCORED = ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")
 _TRAINED = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
 _ALWAYS = ("rank", "lr", "targets")
@@ -25,8 +23,8 @@ _ALWAYS = ("rank", "lr", "targets")
 def list_runs(options: RunsListOptions) -> dict[str, Any]:
     """The runs of a folder, best first: those with scores, then the others by name.
 
-    A run whose files cannot be read is listed as ``unreadable`` with the reason. Raises :class:`RunError` where the
-    folder has no runs.
+    A run whose files, or what its sweep says of it, cannot be read is listed as ``unreadable`` with the reason.
+    Raises :class:`RunError` where the folder has no runs.
     """
     folder = Path(options.folder)
     split, decoding = ranked_by(folder, options.split, options.decoding)
@@ -36,11 +34,12 @@ def list_runs(options: RunsListOptions) -> dict[str, Any]:
 
 def ranked_by(folder: Path, split: str | None, decoding: str | None) -> tuple[str, str]:
     """The split and the strategy whose scores tell: as asked, else those of a sweep's own leaderboard."""
-    board: Any = {}
-    if (split is None or decoding is None) and (folder / LEADERBOARD).is_file():
-        board = read_json(folder / LEADERBOARD, what="the leaderboard of a sweep", error=RunError)
-        board = board if isinstance(board, dict) else {}
-    return split or board.get("split", "validation"), decoding or board.get("decoding", "greedy")
+    if split is not None and decoding is not None:
+        return split, decoding
+    if not (folder / LEADERBOARD).is_file():
+        return split or "validation", decoding or "greedy"
+    board = BoardRecord.read(folder / LEADERBOARD)
+    return split or board.split, decoding or board.decoding
 
 
 def read_runs(folder: Path, *, split: str, decoding: str, by: By) -> list[dict[str, Any]]:
@@ -79,7 +78,7 @@ def best_run(rows: Sequence[Mapping[str, Any]], folder: Path, *, split: str, dec
     if best is None:
         raise RunError(
             f"{folder}: no run has scores on {split} by {decoding}; make them with: squadron evaluate RUN "
-            f"--split {split} --decoding {decoding}"
+            f"--split {shlex.quote(split)} --decoding {shlex.quote(decoding)}"
         )
     return Path(best["folder"])
 
@@ -87,9 +86,9 @@ def best_run(rows: Sequence[Mapping[str, Any]], folder: Path, *, split: str, dec
 def show_run(options: RunsShowOptions) -> dict[str, Any]:
     """All that one run's record and scores say."""
     path = Path(options.run)
-    record = _record(path)
-    scores = _scores(path)
-    return {"name": path.resolve().name, "folder": str(path), "record": record, "splits": scores.get("splits", {})}
+    record, scores = RunRecord.read(path / RECORD), _scores(path)
+    splits = {} if scores is None else scores.content["splits"]
+    return {"name": path.resolve().name, "folder": str(path), "record": record.content, "splits": splits}
 
 
 def _holds_runs(folder: Path) -> bool:
@@ -97,20 +96,8 @@ def _holds_runs(folder: Path) -> bool:
         return any((folder / entry.name / RECORD).is_file() for entry in entries if entry.is_dir())
 
 
-def _record(path: Path) -> dict[str, Any]:
-    record = read_json(path / RECORD, what="the record of a run", error=RunError)
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA or not isinstance(record.get("config"), dict):
-        raise RunError(f"{path / RECORD}: not the record of a run of schema {SCHEMA}")
-    return record
-
-
-def _scores(path: Path) -> dict[str, Any]:
-    if not (path / SCORES).is_file():
-        return {}
-    scores = read_json(path / SCORES, what="the scores of a run", error=RunError)
-    if not isinstance(scores, dict) or not isinstance(scores.get("splits"), dict):
-        raise RunError(f"{path / SCORES}: not the scores of a run; evaluate it again")
-    return scores
+def _scores(path: Path) -> ScoresRecord | None:
+    return ScoresRecord.read(path / SCORES) if (path / SCORES).is_file() else None
 
 
 def _row(path: Path, split: str, decoding: str) -> dict[str, Any]:
@@ -118,36 +105,39 @@ def _row(path: Path, split: str, decoding: str) -> dict[str, Any]:
     row: dict[str, Any] = {"name": path.name, "status": "unreadable", "folder": str(path), "config": {}}
     row |= dict.fromkeys((*_SCORED, *_TRAINED))
     try:
-        record = _record(path)
-        row |= {"status": record.get("status"), "config": record["config"]}
+        record = RunRecord.read(path / RECORD).content
+        row |= {"status": record["status"], "config": record["config"]}
         row |= {key: record.get(key) for key in _TRAINED}
-        row |= {key: record[key] for key in ("reason", "pruned") if key in record}
-        found = _scores(path).get("splits", {}).get(split, {}).get("decodings", {}).get(decoding, {})
-        row |= {key: found.get(key) for key in _SCORED}
+        row |= {key: record[key] for key in ("reason", "pruned") if record.get(key) is not None}
+        scores = _scores(path)
+        found = None if scores is None else scores.find(split, decoding)
+        row |= {} if found is None else found.model_dump(include=set(_SCORED))
     except SquadronError as problem:
         row |= {"status": "unreadable", "reason": str(problem)}
     return row
 
 
 def _without_folder(folder: Path, known: set[str]) -> list[dict[str, Any]]:
-    """The runs that a sweep plans or has lost, which have no folder of their own."""
+    """The runs that a sweep plans or has lost, which have no folder of their own; and of what its record says of its
+    runs, all that cannot be read."""
     if not (folder / SWEEP).is_file():
         return []
-    sweep = read_json(folder / SWEEP, what="the record of a sweep", error=RunError)
-    planned = sweep.get("runs", []) if isinstance(sweep, dict) else []
-    return [
-        {
-            "name": run["name"],
-            "status": run["status"],
-            "folder": None,
-            "config": {},
-            "changes": run.get("changes", {}),
-            **dict.fromkeys((*_SCORED, *_TRAINED)),
-            **({"reason": run["reason"]} if "reason" in run else {}),
-        }
+    blank: dict[str, Any] = {"folder": None, "config": {}, **dict.fromkeys((*_SCORED, *_TRAINED))}
+    try:
+        planned, unreadable = read_planned(folder / SWEEP, SweepRecord.read(folder / SWEEP).runs)
+    except RunError as problem:
+        return [{**blank, "name": SWEEP, "status": "unreadable", "reason": str(problem)}]
+    rows = [
+        {**blank, **run.model_dump(include={"name", "status", "changes", "reason"}, exclude_none=True)}
         for run in planned
-        if run["name"] not in known
+        if run.name not in known
     ]
+    rows += [
+        {**blank, "name": name, "status": "unreadable", "reason": reason}
+        for name, reason in unreadable.items()
+        if name not in known
+    ]
+    return rows
 
 
 def _tell_changes(rows: list[dict[str, Any]]) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from squadron.errors import ConfigError, RunError
-from squadron.files import atomic_folder, explain_os_errors, read_json, write_json
+from squadron.errors import ConfigError, DeviceError, RunError
+from squadron.files import atomic_folder, explain_os_errors, write_json
 from squadron.options.runs import RunsPromoteOptions, RunsPruneOptions
-from squadron.runs.folder import LOCK, RECORD, require_weights
-from squadron.runs.listing import SWEEP, best_run, ranked_by, read_runs
+from squadron.ownership import foreign, refuse_foreign, remove_owned
+from squadron.runs.contents import RUN, WEIGHTS
+from squadron.runs.folder import RunFolder, folder_lock, require_weights
+from squadron.runs.layout import LOCK, RECORD, SCORES, SWEEP
+from squadron.runs.listing import best_run, ranked_by, read_runs
+from squadron.runs.run_records import RunRecord, ScoresRecord
+from squadron.temporaries import final_name, sweep_leftovers
 
 _CHECKPOINT = "checkpoint.safetensors"
 _ENDED = ("done", "diverged")
@@ -38,7 +43,8 @@ def prune(options: RunsPruneOptions) -> dict[str, Any]:
         raise ConfigError("runs prune: say what goes: --keep N, --checkpoints or --last")
     home = Path(options.folder)
     if not options.yes or not (home / SWEEP).is_file():
-        return _prune(home, options)
+        with explain_os_errors(home):
+            return _prune(home, options)
     with _hold(home) as held:
         if not held:
             raise RunError(f"{home}: its sweep is under way; wait for it, or stop it")
@@ -56,23 +62,54 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
         split, decoding = ranked_by(source, options.split, options.decoding)
         rows = read_runs(source, split=split, decoding=decoding, by=options.by)
         source = best_run(rows, source, split=split, decoding=decoding)
-    record = read_json(source / RECORD, what="the record of a run", error=RunError)
+    record = RunRecord.read(source / RECORD).content
+    if (source / SCORES).is_file():
+        ScoresRecord.read(source / SCORES)  # a copy that cannot be listed is of no use
     require_weights(source, record)
     if not any((source / kept).is_dir() for kept in ("adapter", "model")):
         raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
     if source.resolve() in out.resolve().parents:
         raise RunError(f"--out {out}: lies within the run that is to be copied; choose another folder")
+    sweep_leftovers(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not options.replace:
             raise RunError(f"--out {out}: exists already; add --replace, or choose another folder")
         if not (out / RECORD).is_file():
             raise RunError(f"--out {out}: no run folder ({RECORD} is missing); choose another")
+        RunFolder.open_to_replace(out)
+        refuse_foreign(out, RUN, flag="--out")
         if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
             raise RunError(f"--out {out}: holds the run that is to be copied; choose another folder")
-    with atomic_folder(out) as fresh:
-        shutil.copytree(source, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+    with _in_use_by_nobody(out), atomic_folder(out, replace=options.replace) as fresh:
+        shutil.copytree(source, fresh, symlinks=True, dirs_exist_ok=True, ignore=_not_copied(source))
         write_json(fresh / RECORD, {**record, "promoted_from": str(source)})
+        if out.is_dir() and options.replace:
+            refuse_foreign(out, RUN, flag="--out")  # something may have come since
     return {"run": str(source), "out": str(out)}
+
+
+@contextlib.contextmanager
+def _in_use_by_nobody(out: Path) -> Iterator[None]:
+    """Hold the run at ``out``, where there is one that is to be replaced."""
+    if not (out / RECORD).is_file():
+        yield
+        return
+    with _hold(out.resolve()) as held:
+        if not held:
+            raise RunError(f"--out {out}: in use by another process; wait for it, or choose another folder")
+        yield
+
+
+def _not_copied(source: Path) -> Callable[[str, list[str]], set[str]]:
+    """What a copy of a run leaves out, as :func:`shutil.copytree` asks for it: what later verbs do without, and what
+    is no part of the run."""
+    strangers = {os.path.normpath(source / name) for name in foreign(source, RUN)}
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        left = {name for name in names if os.path.normpath(os.path.join(folder, name)) in strangers}
+        return left | {name for name in names if name in _NOT_COPIED or final_name(name) is not None}
+
+    return ignored
 
 
 def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
@@ -87,7 +124,7 @@ def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
         paths = list(_unneeded(row, options, loses=loses))
         if not paths:
             continue
-        with _hold(Path(row["folder"])) as held:
+        with _hold(Path(row["folder"]), only_told=not options.yes) as held:
             if not held:
                 skipped.append(row["name"])
                 continue
@@ -121,25 +158,32 @@ def _unneeded(row: Mapping[str, Any], options: RunsPruneOptions, *, loses: bool)
         asked = {name for name, gone in ((_CHECKPOINT, options.checkpoints), ("last", options.last)) if gone}
     for name in _WEIGHTS:
         if (loses or name in asked) and row["folder"] is not None and (Path(row["folder"]) / name).exists():
-            yield Path(row["folder"]) / name
+            path = Path(row["folder"]) / name
+            if not path.is_symlink() and (path.is_file() or any(one.name in WEIGHTS.entries for one in path.iterdir())):
+                yield path
 
 
 def _mark_pruned(path: Path) -> None:
-    write_json(path, {**read_json(path, what="the record of a run", error=RunError), "pruned": True})
+    write_json(path, {**RunRecord.read(path).content, "pruned": True})
 
 
 @contextlib.contextmanager
-def _hold(folder: Path) -> Iterator[bool]:
-    """Keep other processes from using a run; False where one does, or the folder is a link to elsewhere."""
-    lock = FileLock(folder / LOCK)
+def _hold(folder: Path, *, only_told: bool = False) -> Iterator[bool]:
+    """Keep other processes from using a run; False where one does, or the folder is a link to elsewhere. Where it is
+    ``only_told`` what would be done, a folder that cannot be written is held well enough."""
+    if folder.is_symlink():
+        yield False
+        return
+    lock = folder_lock(folder)
     try:
-        if folder.is_symlink():
-            yield False
-            return
-        lock.acquire(timeout=0)
+        with explain_os_errors(folder):
+            lock.acquire(timeout=0)
     except Timeout:
         yield False
         return
+    except DeviceError:
+        if not only_told:
+            raise
     try:
         yield True
     finally:
@@ -147,14 +191,17 @@ def _hold(folder: Path) -> Iterator[bool]:
 
 
 def _size(path: Path) -> int:
+    """Bytes of what is Squadron's at ``path``."""
     if not path.is_dir():
         return path.stat().st_size
-    return sum(os.lstat(Path(root, name)).st_size for root, _, names in os.walk(path) for name in names)
+    return sum(one.stat().st_size for one in path.iterdir() if one.is_file() and one.name in WEIGHTS.entries)
 
 
 def _remove(path: Path) -> None:
     with explain_os_errors(path):
         if path.is_dir():
-            shutil.rmtree(path)
+            remove_owned(path, WEIGHTS)
+            with contextlib.suppress(OSError):  # not empty: a stranger's file is in it
+                path.rmdir()
         else:
             path.unlink()

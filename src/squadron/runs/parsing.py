@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,10 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
 def number(record: Mapping[str, Any], key: str) -> float | None:
     """A finite number, or ``None``."""
     value = record.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value)
+    # The bounds leave out what is no number, and what no float can hold.
+    return float(value) if -sys.float_info.max <= value <= sys.float_info.max else None
 
 
 def integer(record: Mapping[str, Any], key: str) -> int | None:
@@ -111,7 +112,7 @@ def read_curve(path: Path | None) -> Curve:
     for place, line in enumerate(lines):
         try:
             record = as_mapping(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             if place == len(lines) - 1:
                 break
             raise RunError(f"{path}: line {place + 1} is not JSON; remove the run and train it again") from None

@@ -13,7 +13,7 @@ from typing import Any
 
 from squadron.errors import RunError
 from squadron.files import read_json, sha256_file
-from squadron.runs.layout import answers_stem
+from squadron.runs.layout import LEADERBOARD, RECORD, SCORES, SWEEP, answers_stem
 from squadron.runs.parsing import (
     as_mapping,
     integer,
@@ -35,8 +35,8 @@ from squadron.runs.records import (
     SplitInfo,
     Study,
 )
+from squadron.runs.run_records import BoardRecord, RunRecord, ScoresRecord, SweepRecord
 
-_SWEEP, _RUN, _SCORES, _LEADERBOARD = "sweep.json", "run.json", "scores.json", "leaderboard.json"
 _OPTIONS = {"targets": "target_modules"}
 """Axes that have another name than the option that they set."""
 _ENDS: Mapping[Lack, tuple[str, ...]] = {
@@ -59,17 +59,17 @@ def read_study(folder: Path | str) -> Study:
     path = Path(folder)
     if not path.is_dir():
         raise RunError(f"{path}: no such folder; give the folder of a sweep or of a run")
-    if (path / _RUN).is_file():
+    if (path / RECORD).is_file():
         return _study(path, {}, [path], [], single=True)
-    record = as_mapping(_read(path / _SWEEP)) if (path / _SWEEP).is_file() else {}
-    planned = [as_mapping(one) for one in record.get("runs", []) if isinstance(one, dict)]
+    record = SweepRecord.read(path / SWEEP).content if (path / SWEEP).is_file() else {}
+    planned = [one for one in record.get("runs", []) if isinstance(one, dict)]
     inside = path / "runs"
     # The names come from a file: one that leads elsewhere is none.
     names = [str(one["name"]) for one in planned if _is_name(one.get("name"))]
-    found = sorted(one.name for one in inside.iterdir() if (one / _RUN).is_file()) if inside.is_dir() else []
+    found = sorted(one.name for one in inside.iterdir() if (one / RECORD).is_file()) if inside.is_dir() else []
     folders = [inside / name for name in dict.fromkeys([*names, *found])]
     if not folders:
-        raise RunError(f"{path}: no run in it; give the folder of a sweep ({_SWEEP}, runs/) or of a run ({_RUN})")
+        raise RunError(f"{path}: no run in it; give the folder of a sweep ({SWEEP}, runs/) or of a run ({RECORD})")
     return _study(path, record, folders, planned, single=False)
 
 
@@ -169,10 +169,10 @@ def _run(folder: Path, plan: Mapping[str, Any], unreadable: list[str]) -> RunRec
     status = str(plan.get("status", "waiting"))
     reason = text_or_none(plan.get("reason"))
     try:
-        if (folder / _RUN).is_file():
-            record = as_mapping(_read(folder / _RUN))
-        if (folder / _SCORES).is_file():
-            scores = read_scores(_read(folder / _SCORES))
+        if (folder / RECORD).is_file():
+            record = RunRecord.read(folder / RECORD).content
+        if (folder / SCORES).is_file():
+            scores = read_scores(ScoresRecord.read(folder / SCORES).content)
         curve = read_curve(folder / "metrics.jsonl")
     except RunError as problem:
         unreadable.append(folder.name)
@@ -266,14 +266,14 @@ def _axes(runs: Sequence[RunRecord]) -> dict[str, tuple[Any, ...]]:
 
 
 def _leaderboard(path: Path) -> Mapping[str, Any]:
-    return as_mapping(_read(path / _LEADERBOARD)) if (path / _LEADERBOARD).is_file() else {}
+    return BoardRecord.read(path / LEADERBOARD).content if (path / LEADERBOARD).is_file() else {}
 
 
 def _baseline(folder: Path, record: Mapping[str, Any], first: Mapping[str, Any]) -> Baseline | None:
-    if not (folder / _SCORES).is_file():
+    if not (folder / SCORES).is_file():
         return None
     base = as_mapping(record.get("base")) or as_mapping(first.get("base"))
-    return Baseline(str(base.get("name", "base")), folder, read_scores(_read(folder / _SCORES)))
+    return Baseline(str(base.get("name", "base")), folder, read_scores(ScoresRecord.read(folder / SCORES).content))
 
 
 def _failures(folder: Path, split: str, decoding: str) -> Failures | None:
@@ -338,7 +338,7 @@ def _is_name(value: object) -> bool:
 def _record(folder: Path) -> Mapping[str, Any]:
     """A run's record once more, for what the study as a whole takes from its first run; empty where there is none."""
     try:
-        return as_mapping(_read(folder / _RUN)) if (folder / _RUN).is_file() else {}
+        return RunRecord.read(folder / RECORD).content if (folder / RECORD).is_file() else {}
     except RunError:
         return {}
 

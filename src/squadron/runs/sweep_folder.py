@@ -21,7 +21,12 @@ from filelock import FileLock
 
 from squadron.errors import RunError
 from squadron.files import read_json, write_bytes, write_json
-from squadron.runs.folder import RECORD, RunFolder
+from squadron.marks import json_object
+from squadron.ownership import Layout
+from squadron.runs.contents import sweep_layout
+from squadron.runs.folder import RunFolder
+from squadron.runs.layout import RECORD, SWEEP
+from squadron.runs.run_records import Record, RunRecord, SweepRecord
 
 FINAL = ("done", "diverged", "stopped")
 """States of runs that nothing is left to train of."""
@@ -30,10 +35,24 @@ FINAL = ("done", "diverged", "stopped")
 class SweepFolder(RunFolder):
     """The folder of a sweep. ``record`` is what ``sweep.json`` holds."""
 
-    record_name: ClassVar[str] = "sweep.json"
+    record_name: ClassVar[str] = SWEEP
+    record_type: ClassVar[type[Record]] = SweepRecord
     verb: ClassVar[str] = "sweep"
     noun: ClassVar[str] = "sweep"
     when_busy: ClassVar[str] = "add --join to help it, wait for it, or choose another"
+
+    @property
+    def layout(self) -> Layout:
+        """What the folder may hold that is Squadron's."""
+        return sweep_layout(self._run_names())
+
+    def _run_names(self) -> list[str]:
+        """The sweep's runs, as its record and its fleets name them."""
+        planned = [run.get("name") for run in self.record.get("runs", []) if isinstance(run, dict)]
+        flown = [json_object(path).get("runs", []) for path in sorted((self.path / "fleets").glob("*.json"))]
+        named = [*planned, *(name for runs in flown if isinstance(runs, list) for name in runs)]
+        named += self.record.get("replacing", [])
+        return sorted({name for name in named if isinstance(name, str)})
 
     def run_path(self, run: str) -> Path:
         """The folder of a run."""
@@ -44,8 +63,7 @@ class SweepFolder(RunFolder):
         path = self.run_path(run) / RECORD
         if not path.is_file():
             return {}
-        record: dict[str, Any] = read_json(path, what="the record of a run", error=RunError)
-        return record
+        return RunRecord.read(path).content
 
     def run_metrics(self, run: str) -> list[dict[str, Any]]:
         """The lines of a run's ``metrics.jsonl``."""

@@ -135,7 +135,7 @@ class SweepRun:
             self._know(run)
         flown: list[str] = []
         while True:
-            record = SweepFolder.open(self.folder.path, kind="sweep").record
+            record = SweepFolder.open(self.folder.path).record
             fleets = [fleet for fleet in record.get("fleets", []) if fleet not in flown]
             if fleets:
                 self._fly(fleets)
@@ -155,7 +155,7 @@ class SweepRun:
         if not self.folder.try_take():
             return False
         # It may have planned or ended in the meantime.
-        self.folder.record = SweepFolder.open(self.folder.path, kind="sweep").record
+        self.folder.record = SweepFolder.open(self.folder.path).record
         if self.folder.record["status"] != "running" or self.folder.record.get("fleets"):
             self.folder.release()
             return False
@@ -250,7 +250,7 @@ class SweepRun:
         stem = answers_stem(self._decoding, self.job.split.name)
         dataset = asked(self.job.split, self.job.evaluation)
         settings, winner = compare_settings(self.folder, entries, dataset, self._decoding, stem)
-        status = "failed" if any(entry["status"] == "failed" for entry in entries) else "done"
+        status = "failed" if any(entry["status"] in ("failed", "unreadable") for entry in entries) else "done"
         self._write(entries, status, settings=settings, winner=winner, best=best)
         return self._result(entries, status=status, settings=settings, winner=winner, best=best)
 

@@ -20,6 +20,7 @@ from squadron.data.squad import Dataset
 from squadron.errors import RunError
 from squadron.files import read_json, write_json, write_text
 from squadron.runs.layout import SCORES
+from squadron.runs.run_records import ScoresRecord
 from squadron.runs.sweep_folder import SweepFolder
 from squadron.scoring.evaluation import score
 from squadron.scoring.intervals import Floats
@@ -27,6 +28,7 @@ from squadron.scoring.paired import paired_test
 
 JSON_FILE, CSV_FILE = "leaderboard.json", "leaderboard.csv"
 _ORDER = {"done": 0, "stopped": 1, "running": 2, "interrupted": 2, "waiting": 2, "diverged": 3, "failed": 3}
+_ORDER |= {"unreadable": 3}
 _SCORES = ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")
 _COSTS = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
 _SIGNIFICANT = 0.05
@@ -87,7 +89,10 @@ def compare_settings(
 def _entry(
     folder: SweepFolder, name: str, changes: Mapping[str, Any], split: str, decoding: str, failure: str | None
 ) -> dict[str, Any]:
-    record = folder.run_record(name)
+    try:
+        record = folder.run_record(name)
+    except RunError as problem:
+        record = {"status": "unreadable", "reason": str(problem)}
     status = record.get("status", "waiting")
     entry: dict[str, Any] = {"name": name, "status": status, "changes": dict(changes), **dict.fromkeys(_SCORES)}
     entry |= {key: record.get(key) for key in _COSTS}
@@ -109,9 +114,8 @@ def _entry(
 def _scores(path: Path, split: str, decoding: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    splits = read_json(path, what="the scores of a run", error=RunError)["splits"]
-    found: dict[str, Any] = splits.get(split, {}).get("decodings", {}).get(decoding, {})
-    return found
+    found = ScoresRecord.read(path).find(split, decoding)
+    return {} if found is None else found.model_dump(include=set(_SCORES))
 
 
 def _place(entry: Mapping[str, Any]) -> tuple[Any, ...]:

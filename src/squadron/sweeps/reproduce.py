@@ -5,6 +5,7 @@ Everything is a sweep's folder with reports in it, and taken up from there: the 
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,7 +54,8 @@ def reproduce(
     out = Path(options.out)
     if swept["best"] is None:
         raise RunError(
-            f"{out}: no run of the study came to its end, so there is nothing to report; squadron runs {out}"
+            f"{out}: no run of the study came to its end, so there is nothing to report; "
+            f"see: squadron runs {shlex.quote(str(out))}"
         )
     reports = []
     for language in options.languages:

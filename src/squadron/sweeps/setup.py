@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,12 @@ from squadron.experiments.pocket import base_location
 from squadron.experiments.prepare import prepare
 from squadron.model.checkpoint import locate_base, weight_files
 from squadron.model.config import GPT2Config, Precision, read_config
+from squadron.model.targets import check_rank
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked, flag_name
 from squadron.options.sweep import SweepOptions
+from squadron.ownership import refuse_inputs_inside
+from squadron.runs.folder import refuse_half_replaced
 from squadron.runs.sweep_folder import SweepFolder, same_config
 from squadron.sweeps.config import Evaluation
 from squadron.sweeps.grid import PlannedRun, SweepPlan, read_sweep
@@ -50,7 +52,7 @@ def read_plan(options: SweepOptions) -> SweepPlan:
             for name, value in sizes.items()
         ]
     if plan is not None and config is not None:
-        tried(lambda: _check_lengths(plan, config))
+        tried(lambda: _check_fit(plan, config))
     if plan is not None and options.halving is not None:
         if plan.config.search is not None and plan.config.search.method == "optuna":
             problems.append(f"--halving {options.halving}: a study learns from whole runs; leave one of the two out")
@@ -81,9 +83,14 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
         "engine": options.engine,
     }
     path = Path(options.out)
+    if replace:
+        refuse_inputs_inside(
+            path, {"CONFIG": options.config, "--base": base_location(options.base), "--dataset": options.dataset}
+        )
     if not join:
         return SweepFolder.create(path, config, kind="sweep", resume=resume, replace=replace, may_differ=WHERE)
-    folder = SweepFolder.open(path, kind="sweep")
+    folder = SweepFolder.open(path)
+    refuse_half_replaced(path, folder.record)
     before = folder.record["config"]
     for key in sorted((before.keys() | config.keys()) - WHERE):
         if not same_config({"": before.get(key)}, {"": config.get(key)}):
@@ -101,7 +108,6 @@ def is_prepared(dataset: str) -> bool:
 
 def prepare_data(options: SweepOptions, plan: SweepPlan, out: Path) -> None:
     """Make the folder of splits. Raises :class:`squadron.errors.DataError` for what a user can cause."""
-    shutil.rmtree(out, ignore_errors=True)
     values = {"seed": plan.config.base_options.get("seed", 0), **plan.config.data_options}
     prepare(
         checked(PrepareOptions, {"dataset": options.dataset, "out": str(out), "offline": options.offline, **values})
@@ -140,12 +146,18 @@ def _check_base(options: SweepOptions) -> GPT2Config:
     folder = locate_base(base_location(options.base), offline=options.offline)
     config = read_config(folder / "config.json")
     weight_files(folder)
-    load_tokenizer(folder)
+    load_tokenizer(folder, vocab_size=config.vocab_size)
     return config
 
 
-def _check_lengths(plan: SweepPlan, config: GPT2Config) -> None:
-    default = TrainOptions.model_fields["max_length"].default
+def _check_fit(plan: SweepPlan, config: GPT2Config) -> None:
+    """Refuse ranks and lengths that this base has no room for."""
+    defaults = TrainOptions.model_fields
+    for run in plan.runs:
+        if run.options.get("method", defaults["method"].default) != "full":
+            rank, targets = (run.options.get(key, defaults[key].default) for key in ("rank", "target_modules"))
+            check_rank(config, targets, rank)
+    default = defaults["max_length"].default
     for length in sorted({run.options.get("max_length", default) for run in plan.runs}):
         if length > config.n_positions:
             raise ConfigError(f"max_length {length}: this base has {config.n_positions} positions; lower it")

@@ -9,20 +9,25 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from squadron.data.prepared import LAYOUT as DATA
 from squadron.data.prepared import load_split
 from squadron.errors import ConfigError, InterruptedRunError, RunError
 from squadron.experiments.inputs import Material, open_material
 from squadron.experiments.train import check_facts
+from squadron.files import explain_os_errors
 from squadron.options.sweep import SweepOptions
+from squadron.ownership import refuse_foreign
 from squadron.runs.sweep_folder import SweepFolder
 from squadron.sweeps.coordinator import RunSource, SweepRun, WholePlan
 from squadron.sweeps.engines import Engine, LocalEngine, join_command
 from squadron.sweeps.grid import SweepPlan
 from squadron.sweeps.setup import is_prepared, open_folder, precision_of, prepare_data, read_plan
+from squadron.temporaries import temporary_name
 from squadron.tracking.events import Listener, Stream
 from squadron.tracking.interrupt import graceful_interrupt
 from squadron.tracking.progress import Reporter
@@ -111,16 +116,18 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
     dtype = resolve_precision(asked, device)
     data = options.dataset if is_prepared(options.dataset) else str(folder.path / "data")
     # Within the folder: what is beside it may be another disk, or not ours to write.
-    fresh = folder.path / ".data.part"
+    fresh = temporary_name(folder.path / "data")
     if join and data != options.dataset and not is_prepared(data):
         raise RunError(
             f"--join {folder.path}: its questions are not there; try again, or, where its leader was killed, "
             f"give --resume in place of --join"
         )
     making = data != options.dataset and not join and (folder.replaces or not is_prepared(data))
-    if making:
-        prepare_data(options, plan, fresh)
+    if making and not folder.replaces and Path(data).is_dir():
+        refuse_foreign(Path(data), DATA, flag="--resume")  # it was never finished, or is somebody else's
     try:
+        if making:
+            prepare_data(options, plan, fresh)
         source = str(fresh) if making else data
         material = open_material(
             options.base,
@@ -140,10 +147,11 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
             )
         check_facts(folder, material.facts())
         if not join:  # the record is the leader's, which may have written a newer one by now
-            folder.begin()
+            folder.begin(keep=[fresh.name])
             folder.update(status="running")  # first: a folder without its record would be taken for a stranger's
         if making:
-            fresh.rename(data)
+            with explain_os_errors(folder.path):
+                fresh.rename(data)
     finally:
         if making:
             shutil.rmtree(fresh, ignore_errors=True)

@@ -32,6 +32,8 @@ _NO_RUNS = (
     '<div class="empty"><p>No runs are open. Start the playground with run folders or a sweep:</p>'
     "<pre>squadron playground runs/first runs/second\nsquadron playground --sweep sweeps/paper</pre></div>"
 )
+_PLAIN: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
+"""Of every event: values come as they were sent, since Gradio fails on a choice that a list does not have."""
 _PICK = """element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-run]');
   if (button) trigger('click', {run: button.dataset.run});
@@ -88,7 +90,7 @@ def build(playground: Playground) -> Any:
                 models = _ask_tab(playground)
             with gr.Tab("Runs", id="runs"):
                 board, run = _runs_tab(playground)
-        page.load(lambda: _now(playground), outputs=[models, board, run], api_visibility="private", queue=False)
+        page.load(lambda: _now(playground), outputs=[models, board, run], **_PLAIN, queue=False)
     page.queue(default_concurrency_limit=1, api_open=False)
     return page
 
@@ -115,27 +117,27 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
             found = _html(_WAITING, "answers")
 
     def show_example(number: int | None) -> tuple[Any, ...]:
-        if number is None:
+        if number is None or number not in range(len(playground.examples)):
             return gr.skip(), gr.Radio(choices=[], visible=False), gr.skip()
         paragraph = playground.examples[number]
         questions = list(dict.fromkeys(one.text for one in paragraph.questions))
         return paragraph.context, gr.Radio(choices=questions, value=questions[0], visible=True), questions[0]
 
-    def answer(context: str, question: str, models: list[str], decoding: list[str]) -> str:
+    def answer(context: str | None, question: str | None, models: list[str] | None, decoding: list[str] | None) -> str:
         try:
-            strategies = [name for name in _STRATEGIES if name in decoding]
-            return render.answers(playground.ask(context, question, models, strategies))
+            strategies = [name for name in _STRATEGIES if name in (decoding or ())]
+            return render.answers(playground.ask(context or "", question or "", models or (), strategies))
         except SquadronError as problem:
             return render.problem(str(problem))
 
-    example.input(show_example, example, [context, asked, question], api_visibility="private", queue=False)
-    asked.input(lambda text: text, asked, question, api_visibility="private", queue=False)
+    example.input(show_example, example, [context, asked, question], **_PLAIN, queue=False)
+    asked.input(lambda text: text, asked, question, **_PLAIN, queue=False)
     gr.on(
         [button.click, question.submit],
         answer,
         [context, question, models, decoding],
         found,
-        api_visibility="private",
+        **_PLAIN,
         concurrency_limit=1,
         show_progress="minimal",
         scroll_to_output=True,
@@ -162,11 +164,17 @@ def _runs_tab(playground: Playground) -> tuple[gr.HTML, gr.Dropdown]:
         curves = read_curves(rows[path].path)
         return render.run_facts(rows[path], curves.problem), *_curves(curves)
 
-    def pick(event: gr.EventData) -> str:
-        return str(event.run)
+    def pick(event: gr.EventData) -> Any:
+        """The run whose button was pressed, where it is one of the list: a request may name anything."""
+        run = getattr(event, "run", None)
+        try:
+            known = playground.board()
+        except SquadronError:
+            return gr.skip()  # the page says what is wrong when it is loaded anew
+        return _run_choices(known, run) if run in [str(row.path) for row in known.rows] else gr.skip()
 
-    board.click(pick, None, run, api_visibility="private", queue=False)
-    run.change(show_run, run, [facts, loss, f1], api_visibility="private", show_progress="hidden")
+    board.click(pick, None, run, **_PLAIN, queue=False)
+    run.change(show_run, run, [facts, loss, f1], **_PLAIN, show_progress="hidden")
     return board, run
 
 
@@ -188,12 +196,12 @@ def _now(playground: Playground) -> tuple[Any, ...]:
     )
     if not board.rows and not board.problems:
         return models, gr.skip(), gr.skip()
-    return models, render.leaderboard(board), _run_choices(board)
+    return models, render.leaderboard(board), _run_choices(board, str(board.rows[0].path) if board.rows else None)
 
 
-def _run_choices(board: Board) -> gr.Dropdown:
+def _run_choices(board: Board, chosen: str | None) -> gr.Dropdown:
     names = [(row.name, str(row.path)) for row in board.rows]
-    return gr.Dropdown(choices=names, value=names[0][1] if names else None, visible=bool(names))
+    return gr.Dropdown(choices=names, value=chosen, visible=bool(names))
 
 
 def _plot(what: str) -> dict[str, Any]:

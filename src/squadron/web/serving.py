@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import ipaddress
 import os
 import socket
-from collections.abc import Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from squadron.errors import ConfigError, DeviceError
@@ -73,14 +75,25 @@ def _server(playground: Playground, *, local: bool) -> Any:
     """The page behind its policy, as a server that is not started yet."""
     # Before Gradio is imported: it would tell its makers of each start, and ask them for its newest version.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Before the page is built: Gradio's own choice is one folder in /tmp that all users of the machine share.
+    cache = tempfile.TemporaryDirectory(prefix="squadron-playground-")
+    os.environ["GRADIO_TEMP_DIR"] = cache.name
     import gradio as gr
     import uvicorn
     from fastapi import FastAPI
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from squadron.web import page
+    from squadron.web.gate import Gate
 
-    app = FastAPI(openapi_url=None)
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with cache:  # removed here, because SIGTERM ends the process right after the server
+            yield
+
+    app = FastAPI(openapi_url=None, lifespan=lifespan)
+    blocks = page.build(playground)
+    app.add_middleware(Gate, page=blocks)  # innermost: its refusals have the headers below too
     if local:
         # A page of another site that calls itself by a name for 127.0.0.1 gets no answer.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
@@ -95,7 +108,7 @@ def _server(playground: Playground, *, local: bool) -> Any:
 
     gr.mount_gradio_app(
         app,
-        page.build(playground),
+        blocks,
         path="/",
         footer_links=[],
         run_history=False,
@@ -107,4 +120,6 @@ def _server(playground: Playground, *, local: bool) -> Any:
         theme=page.theme(),
         css_paths=page.CSS,
     )
+    # Gradio asks whether it may open a file only where it has launched, which a mounted app never says of itself.
+    blocks.has_launched = True
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3))

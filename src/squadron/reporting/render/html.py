@@ -17,6 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from squadron.languages import Language
+from squadron.marks import GENERATOR
 from squadron.reporting.charts.rendering import javascript
 from squadron.reporting.charts.theme import theme
 from squadron.reporting.charts.words import chart_words
@@ -44,6 +45,7 @@ def to_html(report: Report) -> str:
     own = _script(_file("report.js"))
     return environment.get_template("report.html").render(
         report=report,
+        generator=GENERATOR,
         style=Markup(_style(report, light, dark)),
         library=library,
         script=own,

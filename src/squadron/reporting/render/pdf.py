@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass
 from importlib.resources import as_file, files
 from typing import Any
 
+from squadron.marks import GENERATOR
 from squadron.reporting.document.blocks import Figure, Report, TextRun
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
 from squadron.reporting.document.text import direction, drawable
@@ -30,7 +31,7 @@ def to_pdf(report: Report, draw: Callable[[dict[str, Any]], str], *, standards: 
     content: dict[str, bytes] = {
         "main": package.joinpath("templates", "report.typ").read_bytes(),
         "formulas.typ": _formulas().encode(),
-        "report.json": json.dumps(_to_plain(report), ensure_ascii=False).encode(),
+        "report.json": json.dumps({**_to_plain(report), "generator": GENERATOR}, ensure_ascii=False).encode(),
         **{f"{figure.anchor}.svg": draw(figure.spec).encode() for figure in figures},
     }
     with as_file(package.joinpath("fonts")) as fonts:

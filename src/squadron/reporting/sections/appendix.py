@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from squadron.reporting.document.bibliography import SOURCES
 from squadron.reporting.document.blocks import Cell, Reference, References, TextRun
 from squadron.reporting.document.builder import Draft, name, quote, text_cell
@@ -72,5 +74,5 @@ def reproduction(draft: Draft, inputs: ReportInputs) -> None:
     columns = [draft.column("option", align="start"), draft.column("value", align="start")]
     draft.table("made-with", draft.say("reproduction.caption"), columns, rows)
     draft.paragraph("reproduction.command")
-    command = f"squadron report {study.path.resolve().name} --lang {draft.say.language} --format pdf"
+    command = f"squadron report {shlex.quote(study.path.resolve().name)} --lang {draft.say.language} --format pdf"
     draft.code(command)

@@ -1,0 +1,78 @@
+"""What a verb is asked for: its options, and how to begin (resume, replace, join), which no record keeps."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import Field, model_validator
+
+from squadron.errors import ConfigError
+from squadron.options.core import Options, TrainOptions, flag_name
+from squadron.options.sweep import ReproduceOptions, SweepOptions
+
+Kept = TypeVar("Kept", bound=Options)
+_TRACK = "Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."
+
+
+class TrainRequest(TrainOptions):
+    """What ``train`` takes. Raises :class:`ConfigError` if two ways to begin are asked for."""
+
+    resume: bool = Field(
+        False, description="Go on with the run in --out from its last checkpoint; starts it where there is none."
+    )
+    replace: bool = Field(False, description="Replace the run in --out.")
+    track: tuple[str, ...] = Field((), description=_TRACK, json_schema_extra={"repeated": True})
+
+    @model_validator(mode="after")
+    def _begin_in_one_way(self) -> TrainRequest:
+        require_one(self, "resume", "replace")
+        return self
+
+    def kept(self) -> TrainOptions:
+        """Return the options that the run's record keeps."""
+        return narrowed(self, TrainOptions)
+
+
+class SweepRequest(SweepOptions):
+    """What ``sweep`` takes. Raises :class:`ConfigError` if two ways to begin are asked for."""
+
+    resume: bool = Field(False, description="Go on with the sweep in --out; starts it where there is none.")
+    replace: bool = Field(False, description="Replace the sweep in --out.")
+    join: bool = Field(False, description="Help the sweep in --out that another process leads: take fleets off it.")
+    dry_run: bool = Field(
+        False, description="Print runs, fleets, memory and a time estimate from a short trial; start nothing."
+    )
+    track: tuple[str, ...] = Field((), description=_TRACK, json_schema_extra={"repeated": True})
+
+    @model_validator(mode="after")
+    def _begin_in_one_way(self) -> SweepRequest:
+        require_one(self, "dry_run", "resume", "replace", "join")
+        return self
+
+    def kept(self) -> SweepOptions:
+        """Return the options that the sweep's record keeps."""
+        return narrowed(self, SweepOptions)
+
+
+class ReproduceRequest(ReproduceOptions):
+    """What ``reproduce`` takes."""
+
+    replace: bool = Field(False, description="Replace the study in --out instead of going on with it.")
+    track: tuple[str, ...] = Field((), description=_TRACK, json_schema_extra={"repeated": True})
+
+    def kept(self) -> ReproduceOptions:
+        """Return the options that the study's record keeps."""
+        return narrowed(self, ReproduceOptions)
+
+
+def require_one(request: Options, *names: str) -> None:
+    """Raise :class:`ConfigError` if more than one of these on-off options is on."""
+    chosen = [flag_name(name) for name in names if getattr(request, name)]
+    if len(chosen) > 1:
+        raise ConfigError(f"{' and '.join(chosen[:2])}: choose one")
+
+
+def narrowed(request: Options, kind: type[Kept]) -> Kept:
+    """Return the part of a request that ``kind`` has; what was not given stays not given."""
+    given: dict[str, Any] = {name: getattr(request, name) for name in request.model_fields_set}
+    return kind(**{name: value for name, value in given.items() if name in kind.model_fields})

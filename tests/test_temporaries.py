@@ -1,0 +1,134 @@
+"""Temporary files: names that only Squadron makes, gone after a kill and never before, and folders replaced whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from squadron import temporaries
+from squadron.errors import DeviceError
+from squadron.files import atomic_folder, atomic_path, write_text
+from squadron.temporaries import final_name, temporary, temporary_name
+
+LEFT = ".a.json.squadron-0a1b2c3d.part"
+
+
+def test_names_are_of_a_form_that_tells_what_they_were_to_become() -> None:
+    name = temporary_name(Path("home") / "a.json")
+    assert name.parent == Path("home")
+    assert final_name(name.name) == "a.json"
+    assert final_name(temporary_name(name).name) == "a.json"
+    assert name != temporary_name(Path("home") / "a.json")
+    for other in (".a.json.abc.part", "a.json.squadron-0a1b2c3d.part", ".a.json.squadron-0A1B2C3D.part", ".x.part"):
+        assert final_name(other) is None
+
+
+def test_a_write_removes_what_a_killed_one_left_and_nothing_else(tmp_path: Path) -> None:
+    others = {".a.json.abc.part", ".a.json.part", ".b.json.squadron-0a1b2c3d.part", "a.json.bak"}
+    for name in (*others, LEFT):
+        (tmp_path / name).write_text("x")
+    (tmp_path / ".a.json.squadron-ffffffff.part").symlink_to(tmp_path / "a.json.bak")
+    write_text(tmp_path / "a.json", "{}")
+    assert set(os.listdir(tmp_path)) == {*others, "a.json", ".a.json.squadron-ffffffff.part"}
+
+
+def test_what_a_living_process_writes_stays(tmp_path: Path) -> None:
+    with temporary(tmp_path / "a") as file, temporary(tmp_path / "b", folder=True) as folder:
+        write_text(tmp_path / "a", "other")
+        with atomic_folder(tmp_path / "b") as fresh:
+            write_text(fresh / "inner", "other")
+        assert file.is_file()
+        assert folder.is_dir()
+    assert set(os.listdir(tmp_path)) == {"a", "b"}
+
+
+@pytest.fixture(params=[0o022, 0o077])
+def mask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_files_and_folders_are_as_readable_as_the_umask_says(tmp_path: Path, mask: int) -> None:
+    with atomic_folder(tmp_path / "folder") as fresh:
+        write_text(fresh / "file", "x")
+    with atomic_path(tmp_path / "other") as place:
+        place.write_bytes(b"x")
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("folder", "folder/file", "other")]
+    assert modes == [0o777 & ~mask, 0o666 & ~mask, 0o666 & ~mask]
+
+
+def _killed(folder: Path, *lines: str) -> None:
+    """Replace a folder in another process, which ends at once where ``lines`` say."""
+    program = [
+        "import os, shutil",
+        "from pathlib import Path",
+        "from squadron import temporaries",
+        "from squadron.files import atomic_folder",
+        *lines,
+        f"with atomic_folder(Path({str(folder)!r}), replace=True) as fresh: (fresh / 'new').touch()",
+    ]
+    assert subprocess.run([sys.executable, "-c", "\n".join(program)], check=False).returncode == 9
+
+
+_NO_SWAP = "temporaries.swap = lambda *_: False"
+_AT_RENAME = """
+plain, calls = Path.rename, []
+def rename(self, target):
+    calls.append(target)
+    if len(calls) == 2: os._exit(9)
+    return plain(self, target)
+Path.rename = rename
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "there"),
+    [
+        (["temporaries.shutil.rmtree = lambda *_, **__: os._exit(9)"], {"new"}),
+        ([_NO_SWAP, "temporaries.shutil.rmtree = lambda *_, **__: os._exit(9)"], {"new"}),
+        ([_NO_SWAP, _AT_RENAME], set()),
+    ],
+)
+def test_a_kill_leaves_the_old_folder_or_the_new_one(tmp_path: Path, lines: list[str], there: set[str]) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "old").touch()
+    _killed(folder, *lines)
+    assert (set(os.listdir(folder)) if folder.exists() else set()) == there
+    assert any(final_name(name) == "folder" for name in os.listdir(tmp_path))
+    temporaries.sweep_leftovers(folder)  # as the next command does
+    assert set(os.listdir(folder)) == (there or {"old"})
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_folder_that_is_not_to_be_replaced_must_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with atomic_folder(tmp_path / "mine") as fresh:
+        write_text(fresh / "a", "x")
+    words = r"mine: cannot be written .* choose another folder"
+    with pytest.raises(DeviceError, match=words), atomic_folder(tmp_path / "mine") as fresh:
+        write_text(fresh / "b", "x")
+    assert os.listdir(tmp_path / "mine") == ["a"]
+    assert os.listdir(tmp_path) == ["mine"]
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "old").touch()
+    (tmp_path / "link").symlink_to("there")
+    with atomic_folder(tmp_path / "link", replace=True) as fresh:
+        write_text(fresh / "new", "x")
+    assert (tmp_path / "link").is_symlink()
+    assert os.listdir(tmp_path / "there") == ["new"]
+
+
+def test_the_folder_one_stands_in_is_not_pulled_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DeviceError, match="the folder that this command is run in"), atomic_folder(Path()):
+        pass

@@ -1,4 +1,4 @@
-"""Made-up studies that many tests read; none of them may write into one."""
+"""Synthetic studies that many tests read; no test may write into one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from squadron.runs.study import read_study
 
 @pytest.fixture(scope="session")
 def paper_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of the study's 75 runs, whole."""
+    """Return a complete sweep of the study's 75 runs."""
     return make_study(tmp_path_factory.mktemp("paper") / "sweep")
 
 
 @pytest.fixture(scope="session")
 def paper(paper_folder: Path) -> Study:
-    """:func:`paper_folder`, read."""
+    """Return :func:`paper_folder` as a study."""
     return read_study(paper_folder)
 
 
 @pytest.fixture(scope="session")
 def paper_analysis(paper: Study) -> Analysis:
-    """The findings of :func:`paper`."""
+    """Return the findings of :func:`paper`."""
     from squadron.reporting.analysis.study import analyze_study  # charts are slow to import
 
     return analyze_study(paper)
@@ -34,7 +34,7 @@ def paper_analysis(paper: Study) -> Analysis:
 
 @pytest.fixture(scope="session")
 def varied_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small sweep with replicates, three training-set sizes and full fine-tuning."""
+    """Return a small sweep with replicates, three training-set sizes and full fine-tuning."""
     return make_study(
         tmp_path_factory.mktemp("varied") / "sweep",
         ranks=(4, 16),
@@ -48,7 +48,7 @@ def varied_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A partial sweep whose data tries to be anything but text."""
+    """Return a partial sweep with hostile strings in its data."""
     return make_study(
         tmp_path_factory.mktemp("hostile") / "sweep",
         ranks=(4, 8),
@@ -62,5 +62,5 @@ def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A single run's folder, without a sweep around it."""
+    """Return the folder of a single run without a sweep."""
     return make_run(tmp_path_factory.mktemp("single") / "sweep")

@@ -1,4 +1,4 @@
-"""The report's sentences follow the findings; both languages tell the same figures; what lacks is said."""
+"""The report's sentences follow the findings, both languages give the same numbers, and missing data is named."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from squadron.errors import RunError
 from squadron.languages import LANGUAGES
 from squadron.reporting.analysis.findings import Analysis, AxisVerdict, Effect
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.charts.comparisons import shown_models
+from squadron.reporting.charts.comparisons import charted_models
 from squadron.reporting.document.blocks import (
     Block,
-    Example,
+    ExampleBlock,
     Figure,
     Heading,
-    Paragraph,
     Report,
-    Run,
-    Table,
+    TableBlock,
+    TextBlock,
+    TextRun,
     plain,
     texts,
 )
@@ -56,37 +56,37 @@ def all_text(report: Report) -> str:
     return "\n".join(texts(report))
 
 
-def runs_of(block: Block) -> list[Run]:
+def runs_of(block: Block) -> list[TextRun]:
     match block:
-        case Heading() | Paragraph():
+        case Heading() | TextBlock():
             return list(block.runs)
-        case Table():
+        case TableBlock():
             cells = [run for row in block.rows for cell in row for run in cell.runs]
             return [*block.caption, *cells, *block.note]
-        case Example():
+        case ExampleBlock():
             return [run for _, value in block.lines for run in value]
         case _:
             return []
 
 
-def figures_of(blocks: Sequence[Block]) -> list[Counter[str]]:
-    """The figures of each block; within a sentence their order is the language's."""
+def numbers_of(blocks: Sequence[Block]) -> list[Counter[str]]:
+    """Count the numbers of each block; their order within a sentence depends on the language."""
     found = [Counter(western(run.text) for run in runs_of(block) if run.kind == "number") for block in blocks]
     return [one for one in found if one]
 
 
-def assert_same_figures(english: Report, persian: Report) -> int:
+def assert_same_numbers(english: Report, persian: Report) -> int:
     assert [type(block) for block in english.blocks] == [type(block) for block in persian.blocks]
-    ours, theirs = (figures_of([*report.abstract, *report.blocks]) for report in (english, persian))
+    ours, theirs = (numbers_of([*report.abstract, *report.blocks]) for report in (english, persian))
     assert ours == theirs
     return sum(one.total() for one in ours)
 
 
-def test_both_languages_tell_the_same_figures(english: Report, persian: Report) -> None:
-    assert assert_same_figures(english, persian) > 900
+def test_both_languages_give_the_same_numbers(english: Report, persian: Report) -> None:
+    assert assert_same_numbers(english, persian) > 900
 
 
-def test_the_paper_has_its_parts_and_its_references_lead_somewhere(english: Report, persian: Report) -> None:
+def test_the_paper_has_its_parts_and_its_references_resolve(english: Report, persian: Report) -> None:
     for report in (english, persian):
         sections = [block.anchor for block in report.blocks if isinstance(block, Heading) and block.level == 1]
         assert sections == [
@@ -97,15 +97,15 @@ def test_the_paper_has_its_parts_and_its_references_lead_somewhere(english: Repo
         led = [run for run in runs if run.kind == "reference"]
         assert len(led) > 12
         assert not [run for run in led if "?" in run.text]
-    tables = {block.anchor: block for block in english.blocks if isinstance(block, Table)}
+    tables = {block.anchor: block for block in english.blocks if isinstance(block, TableBlock)}
     assert len(tables["runs-table"].rows) == 75
     assert "200 questions" in plain(tables["means-rank"].caption)
     assert "±41.8" in all_text(english)
     assert "±۴۱٫۸" in all_text(persian)
 
 
-def test_published_figures_stand_apart_from_measured_ones(english: Report) -> None:
-    (table,) = [block for block in english.blocks if isinstance(block, Table) and block.anchor == "headline-table"]
+def test_published_results_are_separate_from_measured_ones(english: Report) -> None:
+    (table,) = [block for block in english.blocks if isinstance(block, TableBlock) and block.anchor == "headline-table"]
     sources = [plain(row[-1].runs) for row in table.rows]
     assert {place for place, source in enumerate(sources) if source != "measured here"} == table.published
     assert sources.count("measured here") == 2
@@ -114,7 +114,7 @@ def test_published_figures_stand_apart_from_measured_ones(english: Report) -> No
 
 
 def with_verdict(analysis: Analysis, verdict: AxisVerdict) -> Analysis:
-    """The findings with another verdict on rank."""
+    """Return the findings with another verdict on rank."""
 
     def changed(effect: Effect) -> Effect:
         if effect.axis != "rank":
@@ -136,7 +136,7 @@ def with_verdict(analysis: Analysis, verdict: AxisVerdict) -> Analysis:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_another_finding_is_another_sentence(paper: Study, paper_analysis: Analysis, language: str) -> None:
+def test_each_verdict_has_its_own_sentence(paper: Study, paper_analysis: Analysis, language: str) -> None:
     wanted = {
         "en": {
             "higher": "A higher rank scores higher here",
@@ -161,8 +161,8 @@ def test_another_finding_is_another_sentence(paper: Study, paper_analysis: Analy
         assert [name for name, text in seen.items() if sentence in text] == [verdict]
 
 
-def test_a_made_up_effect_is_reported_as_it_is(tmp_path: Path) -> None:
-    """Nothing is put into the findings by hand here: the files say that there is no effect of rank at all."""
+def test_a_study_without_an_effect_is_reported_as_such(tmp_path: Path) -> None:
+    """The findings are not edited here: the files themselves have no effect of rank."""
     from made_study import plain_effects
 
     folder = make_study(
@@ -176,7 +176,7 @@ def test_a_made_up_effect_is_reported_as_it_is(tmp_path: Path) -> None:
 
 def test_a_partial_and_failed_sweep_says_what_is_missing(hostile_folder: Path) -> None:
     english, persian = both(hostile_folder)
-    assert_same_figures(english, persian)
+    assert_same_numbers(english, persian)
     text = all_text(english)
     for sentence in ("1 run failed", "1 run diverged", "2 runs not finished", "was not finished when this report"):
         assert sentence in text
@@ -184,7 +184,7 @@ def test_a_partial_and_failed_sweep_says_what_is_missing(hostile_folder: Path) -
     assert "۱ اجرا شکست خورد" in all_text(persian)
 
 
-def test_what_data_says_is_text(hostile_folder: Path) -> None:
+def test_hostile_data_is_text(hostile_folder: Path) -> None:
     english, _ = both(hostile_folder)
     quoted = [run for block in english.blocks for run in runs_of(block) if run.kind in ("data", "marked")]
     assert [run for run in quoted if "onerror=alert(2)" in run.text]
@@ -194,22 +194,22 @@ def test_what_data_says_is_text(hostile_folder: Path) -> None:
 
 def test_a_single_run_and_a_study_without_scores(run_folder: Path, tmp_path: Path) -> None:
     english, persian = both(run_folder)
-    assert assert_same_figures(english, persian) > 100
+    assert assert_same_numbers(english, persian) > 100
     assert "This study has one run" in all_text(english)
     assert not re.search(r"\b1 (?:runs|points)\b", all_text(english))
     assert "ablations" not in [block.anchor for block in english.blocks if isinstance(block, Heading)]
     assert "was not scored" in all_text(english)
     nothing = make_study(tmp_path / "none", ranks=(4, 8), rates=(1e-4,), modules=("attention",), failed=2)
     english, persian = both(nothing)
-    assert_same_figures(english, persian)
+    assert_same_numbers(english, persian)
     assert "No run was scored" in all_text(english)
     assert "هیچ اجرایی سنجیده نشده است" in all_text(persian)
 
 
 def test_seeds_sizes_and_full_fine_tuning(varied_folder: Path) -> None:
     english, persian = both(varied_folder)
-    assert_same_figures(english, persian)
-    anchors = [block.anchor for block in english.blocks if isinstance(block, (Heading, Table))]
+    assert_same_numbers(english, persian)
+    anchors = [block.anchor for block in english.blocks if isinstance(block, (Heading, TableBlock))]
     assert {"seeds", "seeds-table", "train_size", "means-train_size"} <= set(anchors)
     assert "Full fine-tuning" in all_text(english)
     assert "no run trains all weights" not in all_text(english)
@@ -217,23 +217,23 @@ def test_seeds_sizes_and_full_fine_tuning(varied_folder: Path) -> None:
 
 def paragraph_with(report: Report, words: str) -> str:
     (found,) = [
-        plain(block.runs) for block in report.blocks if isinstance(block, Paragraph) and words in plain(block.runs)
+        plain(block.runs) for block in report.blocks if isinstance(block, TextBlock) and words in plain(block.runs)
     ]
     return found
 
 
-def test_a_base_that_some_runs_train_is_not_called_frozen_in_all(english: Report, varied_folder: Path) -> None:
+def test_the_base_is_not_called_frozen_if_some_runs_train_it(english: Report, varied_folder: Path) -> None:
     assert "frozen in fp32 during all runs" in paragraph_with(english, "The base model is")
     varied, persian = both(varied_folder)
     assert "but those of full fine-tuning" in paragraph_with(varied, "The base model is")
     assert "جز در تنظیم کامل" in all_text(persian)
 
 
-def test_a_chart_s_caption_names_the_split_that_it_shows(varied_folder: Path) -> None:
-    """Full fine-tuning is not scored on the test split, so the chart stays with the split that all were scored on."""
+def test_the_caption_of_a_chart_names_its_split(varied_folder: Path) -> None:
+    """Full fine-tuning is not scored on the test split, so the chart shows the split with scores of all models."""
     study = read_study(varied_folder)
     analysis = analyze_study(study)
-    shown = shown_models(analysis)
+    shown = charted_models(analysis)
     assert {one.split for one in analysis.models} == {"validation", "test"}
     assert shown.split == "validation"
     report = build_report(study, analysis, "en")
@@ -244,9 +244,7 @@ def test_a_chart_s_caption_names_the_split_that_it_shows(varied_folder: Path) ->
 @pytest.mark.parametrize(
     ("seconds", "wanted"), [((5.0, 7.04), "5.0 seconds to 7.0 seconds"), ((80.0, 240.0), "80.0 seconds to 4.0 minutes")]
 )
-def test_times_are_told_in_the_unit_that_fits(
-    paper: Study, paper_analysis: Analysis, seconds: Any, wanted: str
-) -> None:
+def test_times_are_given_in_a_fitting_unit(paper: Study, paper_analysis: Analysis, seconds: Any, wanted: str) -> None:
     runs = tuple(replace(run, seconds=seconds[place % 2]) for place, run in enumerate(paper.runs))
     study = replace(paper, runs=runs, seconds=36_000.0)
     assert f"Training a run took {wanted}." in all_text(build_report(study, paper_analysis, "en"))
@@ -255,8 +253,8 @@ def test_times_are_told_in_the_unit_that_fits(
     assert "The 75 runs took 10.0 hours in all. Training a run took 7.0 seconds." in text
 
 
-def test_accepted_answers_are_parted_by_what_no_language_owns(paper: Study, paper_analysis: Analysis) -> None:
-    """A Persian comma between them would turn the order of "11 March 1780"."""
+def test_accepted_answers_are_separated_by_a_neutral_mark(paper: Study, paper_analysis: Analysis) -> None:
+    """A Persian comma between them would reverse the order of "11 March 1780"."""
     assert paper.failures is not None
     examples = {
         kind: tuple(replace(one, golds=("1780", "11 March 1780", "1780")) for one in those)
@@ -264,13 +262,13 @@ def test_accepted_answers_are_parted_by_what_no_language_owns(paper: Study, pape
     }
     study = replace(paper, failures=replace(paper.failures, examples=examples))
     report = build_report(study, paper_analysis, "fa")
-    shown = [block.lines[-1][1] for block in report.blocks if isinstance(block, Example)]
+    shown = [block.lines[-1][1] for block in report.blocks if isinstance(block, ExampleBlock)]
     assert shown
     assert {plain(runs) for runs in shown} == {"1780 | 11 March 1780"}
     assert {run.kind for runs in shown for run in runs} == {"data"}
 
 
-def test_halves_of_the_test_split_are_told_apart(paper: Study, paper_analysis: Analysis) -> None:
+def test_both_halves_of_the_test_split_are_reported(paper: Study, paper_analysis: Analysis) -> None:
     assert "phrasings that it never has" not in all_text(build_report(paper, paper_analysis, "en"))
     assert paper.best is not None
     score = paper.best.score("test", paper.decoding)
@@ -283,7 +281,7 @@ def test_halves_of_the_test_split_are_told_apart(paper: Study, paper_analysis: A
     assert "30 are put in phrasings of the kind that training has (F1 45.5; 24.6 – 67.8) and 30" in text
 
 
-def test_one_epoch_tells_nothing_of_fit(paper: Study, paper_analysis: Analysis) -> None:
+def test_one_epoch_gives_no_verdict_on_fit(paper: Study, paper_analysis: Analysis) -> None:
     count = len(paper_analysis.fits.runs)
     runs = tuple(replace(one, verdict="unknown") for one in paper_analysis.fits.runs)
     fits = replace(paper_analysis.fits, runs=runs, counts={"unknown": count})
@@ -292,7 +290,7 @@ def test_one_epoch_tells_nothing_of_fit(paper: Study, paper_analysis: Analysis) 
     assert "0 had settled" not in text
 
 
-def test_the_files_have_their_names_and_refusals_are_one_line(run_folder: Path, tmp_path: Path) -> None:
+def test_files_have_default_names_and_errors_are_one_line(run_folder: Path, tmp_path: Path) -> None:
     out = write_report(run_folder, lang="fa", format="html", out=tmp_path / "x.html")
     assert out.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     again = squadron.report(folder=str(run_folder), lang="fa", format="html", out=str(tmp_path / "y.html"))

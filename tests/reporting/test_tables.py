@@ -1,4 +1,4 @@
-"""Tables for spreadsheets, pages and programs: the numbers of the folders, and everything from data as text."""
+"""Tables as CSV, Markdown and JSON: the numbers of the run folders, and data as text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from made_study import HOSTILE
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.tables import Table, all_tables, to_csv, to_json, to_markdown
+from squadron.reporting.tables import DataTable, all_tables, to_csv, to_json, to_markdown
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
 
@@ -52,7 +52,7 @@ def test_the_runs_table_has_the_scores(paper: Study, paper_analysis: Analysis) -
     assert len(cells(to_csv(tables["contrasts"]))) == 1 + 2 * (10 + 1 + 10 + 1 + 3)
 
 
-def test_partial_and_single_studies_have_the_tables_that_they_can(varied_folder: Path, run_folder: Path) -> None:
+def test_partial_and_single_studies_have_the_possible_tables(varied_folder: Path, run_folder: Path) -> None:
     varied, single = read_study(varied_folder), read_study(run_folder)
     assert "seeds" in {table.name for table in all_tables(varied, analyze_study(varied))}
     names = {table.name for table in all_tables(single, analyze_study(single))}
@@ -62,22 +62,22 @@ def test_partial_and_single_studies_have_the_tables_that_they_can(varied_folder:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\u202e=1"])
 def test_no_text_is_a_formula(text: str) -> None:
     ((_,), (cell, number)) = (
-        cells(to_csv(Table("t", "t", ("a",), ())))[0],
-        cells(to_csv(Table("t", "t", ("a", "b"), ((text, -1.5),))))[1],
+        cells(to_csv(DataTable("t", "t", ("a",), ())))[0],
+        cells(to_csv(DataTable("t", "t", ("a", "b"), ((text, -1.5),))))[1],
     )
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert text.strip("\t\r\u202e") in cell
-    assert number == "-1.5"  # a number is one
+    assert number == "-1.5"  # a number stays a number
 
 
-def test_whatever_data_holds_is_text(hostile_folder: Path) -> None:
+def test_hostile_data_is_text(hostile_folder: Path) -> None:
     study = read_study(hostile_folder)
     assert any(run.reason == HOSTILE[0] for run in study.runs)
     tables = [
         *all_tables(study, analyze_study(study)),
-        Table("evil", "evil", ("text",), tuple((one,) for one in HOSTILE)),
+        DataTable("evil", "evil", ("text",), tuple((one,) for one in HOSTILE)),
     ]
-    page = to_markdown([*tables, Table("long", "long", ("text",), (("y" * 10_000,), ("a|b\nc",)))])
+    page = to_markdown([*tables, DataTable("long", "long", ("text",), (("y" * 10_000,), ("a|b\nc",)))])
     assert "<script" not in page
     assert "<img" not in page
     assert "&lt;script>" in page

@@ -79,7 +79,7 @@ def evaluate_v1(predictions: dict[str, str], golds: dict[str, list[str]]) -> dic
 def evaluate_v2(
     predictions: dict[str, str], golds: dict[str, list[str]], doubts: dict[str, float], threshold: float
 ) -> dict[str, float]:
-    """Every question must have a prediction, as the official script needs. The result has its names."""
+    """Evaluate; every question must have a prediction, as in the official script, whose names the result uses."""
     raw = {question: answer_v2(predictions[question], answers) for question, answers in golds.items()}
     final = {}
     for question, pair in raw.items():

@@ -1,4 +1,4 @@
-"""How answers look, of what type they are, and calibration: small cases by hand."""
+"""Answer statistics, answer types and calibration: small cases by hand."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def test_strong_words(text: str, words: str) -> None:
     assert " ".join(strong_words(text)) == words
 
 
-def test_numbers_of_any_length_are_words() -> None:
+def test_numbers_may_have_any_length() -> None:
     digits = "9" * 5000  # arithmetic rounds such numbers, and int() refuses them
     assert [len(strong_words(f"{digits}{end}")) for end in ("", "th", ".5", " million")] == [1, 1, 1, 1]
 
 
-def test_words_stand_in_others_as_a_run_of_whole_words() -> None:
+def test_contains_matches_runs_of_whole_words() -> None:
     assert contains(("a", "b", "c"), ("b", "c"))
     assert not contains(("a", "b", "c"), ("a", "c"))
     assert not contains(("ab", "c"), ("b", "c"))
@@ -94,7 +94,7 @@ def test_words_stand_in_others_as_a_run_of_whole_words() -> None:
 
 
 @pytest.mark.parametrize(("text", "empty"), [("", True), ("The", True), (" ... ", True), ("“”", True), ("I", False)])
-def test_empty_says_nothing(text: str, empty: bool) -> None:
+def test_answers_without_letters_or_digits_are_empty(text: str, empty: bool) -> None:
     assert is_empty(text) is empty
 
 
@@ -143,17 +143,17 @@ def test_empty_says_nothing(text: str, empty: bool) -> None:
         ("", "other"),
     ],
 )
-def test_types_go_by_form(text: str, expected: AnswerType) -> None:
+def test_types_follow_the_form_of_the_answer(text: str, expected: AnswerType) -> None:
     assert answer_type(text) == expected
 
 
-def test_types_know_the_question_and_the_context() -> None:
-    assert (answer_type("1200"), answer_type("1200", counted=True)) == ("year", "number")
+def test_types_depend_on_question_and_context() -> None:
+    assert (answer_type("1200"), answer_type("1200", is_count=True)) == ("year", "number")
     assert (answer_type("Steam"), answer_type("Steam", context="The steam rises.")) == ("name", "other")
     assert answer_type("Steam Company", context="The steam rises.") == "name"
 
 
-def test_types_that_may_name_two_of_a_sort() -> None:
+def test_compatible_types() -> None:
     assert same_type("date", "year")
     assert same_type("person", "name")
     assert same_type("name", "place")
@@ -234,17 +234,17 @@ def test_bins_hold_every_answer_once(pairs: list[tuple[float, bool]], bins: int)
 
 
 @pytest.mark.parametrize("sure", [[], [0.5, 0.5], [1.1], [-0.1], [math.nan]])
-def test_what_is_no_probability_is_an_error(sure: list[float]) -> None:
+def test_values_outside_0_to_1_are_an_error(sure: list[float]) -> None:
     with pytest.raises(DataError, match="calibration"):
         calibration(sure, [1] if sure else [])
 
 
-def test_no_bins_are_an_error() -> None:
+def test_fewer_than_one_bin_is_an_error() -> None:
     with pytest.raises(ConfigError, match="bins 0"):
         calibration([0.5], [1], bins=0)
 
 
-def test_answers_of_unknown_probability_are_left_out() -> None:
+def test_answers_without_a_probability_are_left_out() -> None:
     right = replace(RECORD, prediction="the Denver Broncos", log_probability=math.log(0.8))
     wrong = replace(RECORD, prediction="Carolina", log_probability=math.log(0.4))
     unknown = [replace(wrong, log_probability=math.nan), replace(wrong, log_probability=None)]

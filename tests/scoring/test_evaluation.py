@@ -1,4 +1,4 @@
-"""Totals by hand, v2.0 against the independent evaluation, and what is refused."""
+"""Totals by hand, v2.0 against the independent evaluation, and invalid input."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def test_totals_by_hand() -> None:
     assert scores.question_f1.tolist() == [1, 0, pytest.approx(2 / 3), 0]
     assert (scores.has_answer, scores.no_answer, scores.best) == (None, None, None)
     assert scores.exact_match_interval.low < 25 < scores.exact_match_interval.high
-    # Four answers tell nothing: the interval is wide, and no likely difference would be found.
+    # Four answers give a wide interval, and only implausible differences are detectable.
     assert scores.exact_match_interval.high - scores.exact_match_interval.low > 70
     assert scores.exact_match_detectable > 90
 
 
-def test_nothing_predicted_scores_zero_but_not_surely() -> None:
+def test_no_predictions_score_zero_with_an_interval() -> None:
     scores = score({}, {f"q{number}": ["cat"] for number in range(7)})
     assert (scores.exact_match, scores.f1, len(scores.missing_ids)) == (0.0, 0.0, 7)
     assert (scores.exact_match_interval.low, scores.exact_match_interval.high) == (
@@ -55,7 +55,7 @@ def test_clusters_widen_the_interval() -> None:
     assert alone.to_json()["clusters"] == 400
     assert together.to_json()["clusters"] == 40
     widths = [item.exact_match_interval.high - item.exact_match_interval.low for item in (alone, together)]
-    # Ten equal answers are worth one: sqrt(10) times as wide.
+    # Ten equal answers count as one: sqrt(10) times as wide.
     assert widths[1] / widths[0] == pytest.approx(10**0.5, rel=0.1)
     # By hand: (1.95996 + 0.84162) * sqrt(2) * 50 points / sqrt(400), with a deviation of 400/399.
     assert alone.exact_match_detectable == pytest.approx(2.80158 * 2**0.5 * 50 / 399**0.5, rel=1e-4)
@@ -66,7 +66,7 @@ def test_clusters_widen_the_interval() -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(WORDS), st.lists(st.sampled_from(WORDS), min_size=1, max_size=3)), min_size=1)
 )
-def test_v1_totals_are_the_official_ones(rows: list[tuple[str, list[str]]]) -> None:
+def test_v1_totals_match_the_official_evaluation(rows: list[tuple[str, list[str]]]) -> None:
     golds = {f"q{number}": answers for number, (_, answers) in enumerate(rows)}
     predictions = {f"q{number}": text for number, (text, _) in enumerate(rows) if number % 5 != 4}
     scores = score(predictions, golds, resamples=1)
@@ -87,7 +87,7 @@ V2_ROWS = st.lists(
 
 @settings(derandomize=True, deadline=None, max_examples=400)
 @given(V2_ROWS, st.sampled_from([-2.0, 0.0, 0.25, 0.6, 1.0]), st.randoms(use_true_random=False))
-def test_v2_is_the_official_one(
+def test_v2_matches_the_official_evaluation(
     rows: list[tuple[str, list[str], float]], threshold: float, generator: random.Random
 ) -> None:
     golds = {f"q{number}": answers for number, (_, answers, _) in enumerate(rows)}
@@ -158,13 +158,13 @@ def test_compare_by_hand_in_any_order() -> None:
     assert (record["questions"], record["clusters"], record["f1"]["exact"]) == (6, 6, True)
 
 
-def test_a_run_compared_with_itself_is_no_better() -> None:
+def test_a_run_compared_with_itself_shows_no_difference() -> None:
     scores = score(GIVEN, GOLDS)
     comparison = compare(scores, scores)
     assert (comparison.exact_match.difference, comparison.f1.p_value, comparison.mcnemar.p_value) == (0.0, 1.0, 1.0)
 
 
-def test_only_the_same_questions_compare() -> None:
+def test_only_runs_on_the_same_questions_are_compared() -> None:
     scores = score(GIVEN, GOLDS)
     with pytest.raises(DataError, match=r"question 'q1': scored in one run only \(1 such questions\); evaluate both"):
         compare(scores, score(GIVEN, {name: GOLDS[name] for name in ("q2", "q3", "q4")}))
@@ -190,7 +190,7 @@ def test_only_the_same_questions_compare() -> None:
             DataError,
             "question 'q1': its no-answer score is inf, not a finite number",
         ),
-        ({"version": "2.0", "no_answer_threshold": 0.5}, ConfigError, r"threshold 0\.5: nothing to hold it against"),
+        ({"version": "2.0", "no_answer_threshold": 0.5}, ConfigError, r"threshold 0\.5: nothing to compare it with"),
         (
             {"version": "2.0", "no_answer_threshold": float("nan"), "no_answer_scores": dict.fromkeys(GOLDS, 0.5)},
             ConfigError,
@@ -200,7 +200,7 @@ def test_only_the_same_questions_compare() -> None:
         ({"resamples": 0}, ConfigError, "resamples 0: fewer than 1"),
     ],
 )
-def test_what_cannot_be_scored_is_named(changes: dict[str, Any], error: type[Exception], words: str) -> None:
+def test_invalid_input_is_named(changes: dict[str, Any], error: type[Exception], words: str) -> None:
     arguments: dict[str, Any] = {"predictions": GIVEN, "golds": GOLDS} | changes
     with pytest.raises(error, match=words) as caught:
         score(arguments.pop("predictions"), arguments.pop("golds"), **arguments)

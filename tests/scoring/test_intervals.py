@@ -37,11 +37,11 @@ from squadron.scoring.intervals import (
         (1, 5, 0.0051, 0.7164),
     ],
 )
-def test_clopper_pearson_is_the_table(successes: int, trials: int, low: float, high: float) -> None:
+def test_clopper_pearson_matches_the_table(successes: int, trials: int, low: float, high: float) -> None:
     assert clopper_pearson(successes, trials) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_clopper_pearson_is_scipy_s_at_every_confidence() -> None:
+def test_clopper_pearson_matches_scipy_at_every_confidence() -> None:
     for successes in range(8):
         for confidence in (0.5, 0.9, 0.99):
             theirs = binomtest(successes, 7).proportion_ci(confidence)
@@ -53,12 +53,12 @@ def test_margins_of_the_study_sizes() -> None:
 
 
 def test_detectable_difference_by_hand() -> None:
-    # (1.95996 + 0.84162) * 50 / sqrt(100), and twice that where four questions are worth one.
+    # (1.95996 + 0.84162) * 50 / sqrt(100), and twice that if four questions count as one.
     assert minimum_detectable_difference(100, deviation=50) == pytest.approx(14.0079, abs=1e-4)
     assert minimum_detectable_difference(100, deviation=50, effect=4) == pytest.approx(28.0158, abs=1e-4)
 
 
-def test_codes_number_the_clusters_as_they_come() -> None:
+def test_codes_number_the_clusters_in_order_of_appearance() -> None:
     assert cluster_codes(["p2", "p1", "p2", ("p", 3)], 4).tolist() == [0, 1, 0, 2]
     assert cluster_codes(None, 3).tolist() == [0, 1, 2]
 
@@ -78,7 +78,7 @@ def width(interval: Interval) -> float:
     return interval.high - interval.low
 
 
-def test_five_questions_say_almost_nothing() -> None:
+def test_five_questions_give_a_wide_interval() -> None:
     codes = cluster_codes(None, 5)
     for right in range(6):
         interval = mean_interval([1] * right + [0] * (5 - right), codes)
@@ -89,18 +89,18 @@ def test_five_questions_say_almost_nothing() -> None:
     assert mean_interval([1] * 5, codes).low == pytest.approx(0.025 ** (1 / 5))
 
 
-def test_one_paragraph_is_one_question() -> None:
+def test_one_paragraph_counts_as_one_question() -> None:
     interval = mean_interval([1, 1, 1, 0, 1, 1, 0], cluster_codes("a" * 7, 7))
     assert width(interval) > 0.9
     assert interval.method.endswith("(1 cluster)")
 
 
-def test_all_wrong_is_not_surely_wrong() -> None:
+def test_all_wrong_answers_have_an_interval() -> None:
     interval = mean_interval(np.zeros(200), cluster_codes(None, 200))
     assert (interval.low, interval.high) == (0.0, pytest.approx(1 - 0.025 ** (1 / 200)))
 
 
-def test_bootstrap_of_many_is_the_normal_interval() -> None:
+def test_bootstrap_of_many_questions_matches_the_normal_interval() -> None:
     values = (np.arange(900) % 3 == 0).astype(np.float64)
     interval = mean_interval(values, cluster_codes(None, 900))
     margin = 1.95996 * (1 / 3 * 2 / 3 / 900) ** 0.5
@@ -115,7 +115,7 @@ def test_the_bootstrap_draws_whole_clusters() -> None:
     assert set(means.tolist()) == {0.0, 0.75, 1.0}
 
 
-def test_same_seed_same_resamples_and_columns_share_them() -> None:
+def test_columns_share_the_resamples_of_a_seed() -> None:
     generator = np.random.default_rng(11)
     values, codes = generator.random((53, 2)), cluster_codes((np.arange(53) // 3).tolist(), 53)
     both = cluster_bootstrap(values, codes, resamples=37, seed=5)
@@ -128,7 +128,7 @@ def test_same_seed_same_resamples_and_columns_share_them() -> None:
 
 
 def paragraphs(generator: np.random.Generator, count: int, size: int) -> tuple[Floats, Codes]:
-    """Right and wrong answers of true mean 0.6, alike within a paragraph: each has its own chance, Beta(1.2, 0.8)."""
+    """Return answers of true mean 0.6; each paragraph has its own chance of right answers, Beta(1.2, 0.8)."""
     chances = np.repeat(generator.beta(1.2, 0.8, size=count), size)
     return (generator.random(count * size) < chances).astype(np.float64), np.repeat(np.arange(count), size)
 
@@ -137,7 +137,7 @@ def covers(interval: Interval) -> bool:
     return interval.low <= 0.6 <= interval.high
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+def test_the_interval_has_its_nominal_coverage() -> None:
     generator = numpy_generator(7, "coverage")
     trials, clustered, alone = 400, 0, 0
     for seed in range(trials):
@@ -150,7 +150,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
 
 
 @pytest.mark.parametrize(("count", "size"), [(5, 1), (4, 5), (12, 3)])
-def test_few_paragraphs_are_covered_too(count: int, size: int) -> None:
+def test_intervals_of_few_paragraphs_have_coverage(count: int, size: int) -> None:
     generator = numpy_generator(8, "coverage", count)
     trials = 300
     held = sum(covers(mean_interval(*paragraphs(generator, count, size), resamples=200)) for _ in range(trials))

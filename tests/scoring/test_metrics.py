@@ -16,7 +16,7 @@ from scoring import official
 from squadron.errors import DataError
 from squadron.scoring.metrics import answer_scores, exact_match, f1, gold_candidates, normalize_answer, normalize_gold
 
-# Pieces that normalization treats each in its own way, so that equal and nearly equal answers come up often.
+# Pieces that normalization treats differently, so that equal and nearly equal answers are frequent.
 PIECES = ["a", "an", "the", "The", "A.", "cat", "Cat", "dogs", "1,000", "1000", "%", "é", "ß", "İ", "’", "“", "'", '"']
 PIECES += ["-", "–", "_", ".", " ", "  ", "\t", "\n", "\u00a0", "\u3000", "\u0301", "۱۲", "است", "東京", "𝔸"]
 ANSWERS = st.one_of(st.lists(st.sampled_from(PIECES), max_size=7).map("".join), st.text(max_size=12))
@@ -25,20 +25,20 @@ FIXED = settings(derandomize=True, deadline=None, max_examples=400)
 
 @FIXED
 @given(ANSWERS)
-def test_normalization_is_the_official_one(text: str) -> None:
+def test_normalization_matches_the_official_one(text: str) -> None:
     assert normalize_answer(text) == normalize_gold(text) == official.normalize(text)
 
 
 @FIXED
 @given(ANSWERS, st.lists(ANSWERS, min_size=1, max_size=4))
-def test_v1_is_the_official_one(prediction: str, golds: list[str]) -> None:
+def test_v1_matches_the_official_evaluation(prediction: str, golds: list[str]) -> None:
     assert answer_scores(prediction, golds) == official.answer_v1(prediction, golds)
     assert (exact_match(prediction, golds), f1(prediction, golds)) == official.answer_v1(prediction, golds)
 
 
 @FIXED
 @given(ANSWERS, st.lists(ANSWERS, max_size=4))
-def test_v2_is_the_official_one(prediction: str, golds: list[str]) -> None:
+def test_v2_matches_the_official_evaluation(prediction: str, golds: list[str]) -> None:
     assert answer_scores(prediction, golds, version="2.0") == official.answer_v2(prediction, golds)
 
 
@@ -53,7 +53,7 @@ def test_v2_is_the_official_one(prediction: str, golds: list[str]) -> None:
         ("3.5", ["35"], (1, 1.0)),
         ("10 000", ["10000"], (0, 0.0)),
         ("well-known", ["wellknown"], (1, 1.0)),
-        ("“Rock”", ["Rock"], (0, 0.0)),  # Unicode quotes are no punctuation to the official scripts
+        ("“Rock”", ["Rock"], (0, 0.0)),  # the official scripts keep Unicode quotes
         ('"Rock"', ["Rock"], (1, 1.0)),
         ("Jackson’s", ["Jackson's"], (0, 0.0)),
         ("two\u00a0 words\n", ["two words"], (1, 1.0)),
@@ -73,7 +73,7 @@ def test_normalization_by_hand() -> None:
     assert normalize_answer("U.S.A. the  Great") == "usa great"
 
 
-def test_the_versions_differ_where_nothing_is_left() -> None:
+def test_the_versions_differ_for_answers_that_normalize_to_nothing() -> None:
     assert answer_scores("", ["The"], version="1.1") == (1, 0.0)
     assert answer_scores("", ["The"], version="2.0") == (1, 1.0)
     assert answer_scores("a.", ["The", "cat"], version="1.1") == (1, 0.0)
@@ -84,12 +84,12 @@ def test_the_versions_differ_where_nothing_is_left() -> None:
     assert gold_candidates(["The", "cat", "a cat"]) == ["", "cat"]
 
 
-def test_v1_needs_a_gold() -> None:
+def test_v1_requires_a_gold() -> None:
     with pytest.raises(DataError, match=r"no gold answers.*version 2\.0"):
         answer_scores("cat", [])
 
 
-def test_long_golds_are_not_remembered_but_scored_alike() -> None:
+def test_long_golds_are_scored_without_the_cache() -> None:
     long = "The word. " * 200
     assert normalize_gold(long) == normalize_answer(long) == " ".join(["word"] * 200)
 
@@ -102,14 +102,14 @@ def real_answers(path: Path) -> dict[str, list[str]]:
 
 
 def spoiled(text: str, generator: random.Random) -> str:
-    """A prediction that is right, nearly right or wrong, and never empty once normalized."""
+    """Return a prediction that is right, nearly right or wrong, and not empty after normalization."""
     words = text.split()
     return generator.choice([text, text.upper(), f"the {text}.", words[0], f"{text} {words[-1]} x", "nothing like it"])
 
 
-def test_real_answers_score_as_the_official_and_as_torchmetrics(shared_squad: Path) -> None:
+def test_real_answers_score_as_in_the_official_evaluation_and_torchmetrics(shared_squad: Path) -> None:
     with warnings.catch_warnings():
-        # Importing torchmetrics warns about optional packages and torch's own old names; neither is ours.
+        # Importing torchmetrics warns about optional packages and about deprecated names in torch.
         warnings.simplefilter("ignore")
         from torchmetrics.functional.text import squad
     golds = real_answers(shared_squad)

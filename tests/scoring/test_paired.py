@@ -1,4 +1,4 @@
-"""Paired tests: small cases by hand, SciPy's binomial test, and how often equals are told apart."""
+"""Paired tests: small cases by hand, SciPy's binomial test, and and the rate of false positives."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from squadron.scoring.paired import difference_interval, holm, mcnemar, paired_t
 @pytest.mark.parametrize(
     ("first", "second", "clusters", "p_value"),
     [
-        ([0, 0, 0], [1, 1, 1], "abc", 2 / 8),  # all signs alike, either way
+        ([0, 0, 0], [1, 1, 1], "abc", 2 / 8),  # all signs equal, in either direction
         ([0, 0, 0], [1, 1, 1], "aab", 2 / 4),  # two clusters: +-2 +-1 reaches 3 twice
-        ([0, 0, 0, 1], [1, 1, 1, 1], "abcd", 2 / 8),  # what does not differ does not count
+        ([0, 0, 0, 1], [1, 1, 1, 1], "abcd", 2 / 8),  # a cluster without a difference does not count
         ([1, 0], [0, 1], "ab", 1.0),
         ([1, 0], [0, 1], "aa", 1.0),  # one cluster whose sum is 0
         ([0, 0, 0.2], [0.6, 0.2, 0.0], "abc", 6 / 8),  # +-.6 +-.2 +-.2 reaches the observed .6 six times, ties included
@@ -34,17 +34,17 @@ def test_sign_patterns_by_hand(first: list[float], second: list[float], clusters
     assert (back.p_value, back.difference) == (p_value, -test.difference)
 
 
-def test_equal_runs_are_equal() -> None:
+def test_equal_runs_show_no_difference() -> None:
     values = np.random.default_rng(2).random(83)
     test = paired_test(values, values, cluster_codes(None, 83))
     assert (test.difference, test.p_value, test.exact) == (0.0, 1.0, True)
-    # Equal on 83 questions is not equal on all: with none of 83 gained or lost, 1 - 0.0125^(1/83) may be each way.
+    # Equality on 83 questions leaves an interval: with none of 83 gained or lost, up to 1 - 0.0125^(1/83) on each side.
     reach = 1 - 0.0125 ** (1 / 83)
     assert (test.interval.low, test.interval.high) == pytest.approx((-reach, reach))
     assert mcnemar(values > 0.5, values > 0.5).p_value == 1.0
 
 
-def test_sampled_patterns_come_near_all_patterns() -> None:
+def test_sampled_patterns_approximate_all_patterns() -> None:
     generator = np.random.default_rng(3)
     first, second = generator.random(16), np.clip(generator.random(16) + 0.2, 0, 1)
     differences = second - first
@@ -67,13 +67,13 @@ def test_sampled_p_values_are_never_zero_and_repeat() -> None:
     assert tests[0] == tests[1] != tests[2]
 
 
-def test_equals_in_clusters_are_told_apart_rarely() -> None:
+def test_equal_runs_in_clusters_are_rarely_significant() -> None:
     generator = numpy_generator(5, "equals")
     codes = np.repeat(np.arange(40), 5)
     rejected = covered = 0
     trials = 200
     for seed in range(trials):
-        # A paragraph favours one run or the other, as a whole.
+        # Each paragraph as a whole favours one of the runs.
         lean = np.repeat(generator.uniform(-0.4, 0.4, size=40), 5)
         first, second = (generator.random(200) < 0.5 + sign * lean for sign in (1, -1))
         test = paired_test(first, second, codes, permutations=300, resamples=300, seed=seed)
@@ -84,7 +84,7 @@ def test_equals_in_clusters_are_told_apart_rarely() -> None:
     assert covered / trials > 0.903
 
 
-def test_intervals_of_few_differences_are_cautious() -> None:
+def test_intervals_of_few_differences_are_conservative() -> None:
     codes = cluster_codes(None, 5)
     interval = difference_interval([1, 1, 1, 0, 0], codes)
     # Gains 3 of 5, losses 0 of 5, each at 97.5 %.
@@ -99,7 +99,7 @@ def test_intervals_of_few_differences_are_cautious() -> None:
     assert (many.low, many.high) == pytest.approx((0.2 - margin, 0.2 + margin), abs=0.015)
 
 
-def test_mcnemar_is_the_binomial_test_of_discordant_pairs() -> None:
+def test_mcnemar_matches_the_binomial_test_of_discordant_pairs() -> None:
     for only_first, only_second in [(0, 0), (1, 0), (0, 6), (3, 9), (5, 5), (40, 71), (900, 1100)]:
         first = [1] * only_first + [0] * only_second + [1, 1, 0]
         second = [0] * only_first + [1] * only_second + [1, 1, 0]

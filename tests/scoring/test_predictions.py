@@ -1,4 +1,4 @@
-"""Prediction files: what is written comes back, and what is wrong is named."""
+"""Prediction files: written predictions are read back, and errors name their cause."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from squadron.errors import DataError
 from squadron.scoring.predictions import check_text, read_predictions, show, write_predictions
 
 
-def test_predictions_come_back_in_their_order(tmp_path: Path) -> None:
+def test_predictions_are_read_back_in_their_order(tmp_path: Path) -> None:
     predictions = {"b": "the cat", "a": "", "پ": "پاسخ «درست»\n", "": "𝔸 \u2028"}
     write_predictions(tmp_path / "new" / "greedy.json", predictions)
     assert list(read_predictions(tmp_path / "new" / "greedy.json").items()) == list(predictions.items())
@@ -31,7 +31,7 @@ def test_predictions_come_back_in_their_order(tmp_path: Path) -> None:
         ({"text": "cat"}, "an object"),
     ],
 )
-def test_a_value_that_is_no_text_is_refused_by_name(tmp_path: Path, value: Any, kind: str) -> None:
+def test_a_value_that_is_not_text_is_refused_by_name(tmp_path: Path, value: Any, kind: str) -> None:
     path = tmp_path / "greedy.json"
     path.write_text(json.dumps({"q1": "fine", "q2": value}))
     with pytest.raises(DataError) as caught:
@@ -42,14 +42,14 @@ def test_a_value_that_is_no_text_is_refused_by_name(tmp_path: Path, value: Any, 
 
 
 @pytest.mark.parametrize(("content", "kind"), [([], "a list"), ("cat", "a text"), (None, "null"), (3, "the number 3")])
-def test_a_file_that_is_no_object_is_refused(tmp_path: Path, content: Any, kind: str) -> None:
+def test_a_file_that_is_not_an_object_is_refused(tmp_path: Path, content: Any, kind: str) -> None:
     path = tmp_path / "greedy.json"
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match=rf"{kind}, not an object; expected predictions as one JSON object"):
         read_predictions(path)
 
 
-def test_a_file_that_is_absent_or_no_json_is_refused(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file; expected predictions"):
         read_predictions(tmp_path / "absent.json")
     (tmp_path / "torn.json").write_text('{"q1": "ca')
@@ -61,15 +61,15 @@ def test_a_file_that_is_absent_or_no_json_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [None, b"cat", "half \ud800"])
-def test_nothing_is_written_where_a_value_is_no_text(tmp_path: Path, bad: Any) -> None:
+def test_nothing_is_written_if_a_value_is_not_text(tmp_path: Path, bad: Any) -> None:
     with pytest.raises(DataError, match="question 'q2'"):
         write_predictions(tmp_path / "greedy.json", {"q1": "fine", "q2": bad})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_half_a_character_is_refused_when_read_too(tmp_path: Path) -> None:
+def test_half_a_character_is_also_refused_when_read(tmp_path: Path) -> None:
     (tmp_path / "greedy.json").write_text('{"q1": "ab\\ud83d"}')
-    with pytest.raises(DataError, match=r"'ab\\ud83d' holds half a character at place 2"):
+    with pytest.raises(DataError, match=r"'ab\\ud83d' holds half a character at position 2"):
         read_predictions(tmp_path / "greedy.json")
     assert check_text("q1", "whole \U0001f600") == "whole \U0001f600"
 

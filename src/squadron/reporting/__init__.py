@@ -1,1 +1,1 @@
-"""What a person reads, made from run folders and nothing else."""
+"""Reports, tables and charts of a study, made from its run folders."""

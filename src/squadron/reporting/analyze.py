@@ -1,4 +1,4 @@
-"""``squadron analyze``: a study's findings as tables and charts in a folder."""
+"""``squadron analyze``: write a study's findings as tables and charts into a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from squadron.marks import ANALYSIS, analysis_files
 from squadron.ownership import refuse_overwrite
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.charts.gallery import draw_all
+from squadron.reporting.charts.gallery import chart_specs
 from squadron.reporting.charts.rendering import javascript, to_png, to_svg
 from squadron.reporting.charts.theme import FONT, theme
 from squadron.reporting.charts.words import chart_words
@@ -26,18 +26,18 @@ FOLDER = "report"
 
 
 def write_analysis(folder: Path | str, *, out: Path | str | None = None, lang: Language = "en") -> dict[str, Any]:
-    """Analyze the sweep or run in ``folder`` and write what was found into ``out``; by default its ``report/``.
+    """Analyze the sweep or run in ``folder`` and write the findings into ``out``, by default its ``report/``.
 
-    There are ``analysis.json`` (all findings), ``tables.md``, ``tables/NAME.csv``, ``charts/NAME.svg`` and ``.png``,
-    and ``charts.html``, which needs no network. Returns the findings and where they lie. Raises
-    :class:`squadron.errors.RunError` where there is nothing to analyze or a file of another would be overwritten,
-    :class:`squadron.errors.DeviceError` where ``out`` cannot be written.
+    Writes ``analysis.json`` (all findings), ``tables.md``, ``tables/NAME.csv``, ``charts/NAME.svg`` and ``.png``, and
+    ``charts.html``, which needs no network. Returns the findings and the files' paths. Raises
+    :class:`squadron.errors.RunError` if there is nothing to analyze or another file would be overwritten,
+    :class:`squadron.errors.DeviceError` if ``out`` cannot be written.
     """
     study = read_study(folder)
     analysis = analyze_study(study)
     target = Path(out) if out is not None else study.path / FOLDER
     tables = all_tables(study, analysis)
-    charts = draw_all(study, analysis, chart_words(lang))
+    charts = chart_specs(study, analysis, chart_words(lang))
     files: dict[str, bytes] = {f"tables/{table.name}.csv": to_csv(table).encode() for table in tables}
     files["tables.md"] = f"# {_title(study)}\n\n{to_markdown(tables)}".encode()
     for name, spec in charts.items():
@@ -55,8 +55,8 @@ def write_analysis(folder: Path | str, *, out: Path | str | None = None, lang: L
 
 
 def _write(target: Path, files: Mapping[str, bytes], findings: Mapping[str, Any]) -> None:
-    """Write all files. ``analysis.json`` comes first and names them, with those of earlier analyses that are still
-    there: whatever else has such a name is not ours to overwrite."""
+    """Write all files. ``analysis.json`` comes first and lists them, with remaining files of earlier analyses: a file
+    that it does not list belongs to somebody else and is not overwritten."""
     known = analysis_files(target)
     refuse_overwrite(target / ANALYSIS, lambda _: bool(known), flag="--out", what="an analysis")
     for name in files:
@@ -68,7 +68,7 @@ def _write(target: Path, files: Mapping[str, bytes], findings: Mapping[str, Any]
 
 
 def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) -> str:
-    """All charts as one page of HTML that fetches nothing."""
+    """Return all charts as one HTML page that fetches nothing."""
     import base64
 
     import jinja2
@@ -86,7 +86,7 @@ def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) 
         dark=theme(words, dark=True),
         font=FONT,
         font_data=base64.b64encode(font).decode(),
-        # The end of the element is the one thing that a script's text must not hold.
+        # A script's text must not contain the end of its element.
         javascript=javascript().replace("</script", "<\\/script"),
     )
 
@@ -96,7 +96,7 @@ def _title(study: Study) -> str:
 
 
 def _findings(study: Study, analysis: Analysis) -> dict[str, Any]:
-    """What was found, and what it was found in, as JSON."""
+    """Return the findings and a summary of the study, as JSON values."""
     best = study.best
     return {
         "status": study.status,
@@ -104,7 +104,7 @@ def _findings(study: Study, analysis: Analysis) -> dict[str, Any]:
         "decoding": study.decoding,
         "runs": [{"name": run.name, "status": run.status, **_headline(study, run)} for run in study.runs],
         "best_run": None if best is None else best.name,
-        "missing": [{"what": one.what, "names": list(one.names)} for one in study.missing],
+        "missing": [{"what": entry.what, "names": list(entry.names)} for entry in study.missing],
         "analysis": to_json(analysis),
     }
 

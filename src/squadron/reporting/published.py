@@ -1,6 +1,6 @@
-"""Figures that others published, to stand beside measured ones and never among them.
+"""Published results of others, for comparison; kept separate from measured ones.
 
-Each says what it was measured on and where it was published. None of them was measured by Squadron.
+Each names the questions it was measured on and its source. None of them was measured by Squadron.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ Origin = Literal["whole_dev_set", "five_questions", "people"]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One published figure, in points. ``key`` names it for locale files; ``deviation`` is the one that was published.
+    """One published result, in points. ``key`` names it in locale files; ``deviation`` is as published.
 
-    ``questions`` is how many it was measured on, ``None`` where the source does not say.
+    ``questions`` is the number of questions, ``None`` if the source does not say.
     """
 
     key: str
@@ -35,7 +35,7 @@ STUDY = "the student study's own table"
 PEOPLE = "SQuAD v1.1 leaderboard (Rajpurkar et al. 2016)"
 
 DEV_QUESTIONS = 10_570
-"""Questions of the SQuAD v1.1 development set."""
+"""Number of questions of the SQuAD v1.1 development set."""
 
 PUBLISHED: tuple[Published, ...] = (
     Published("zero_shot", "GPT-2, zero-shot", None, 16.28, None, DEV_QUESTIONS, "whole_dev_set", AWADALLA),

@@ -1,4 +1,4 @@
-"""A study as a paper: from its folder, in Persian or English, as one HTML file or as a PDF."""
+"""Reports: a study folder as a paper in Persian or English, as one HTML file or as a PDF."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from squadron.marks import is_report
 from squadron.ownership import refuse_overwrite
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.charts.gallery import draw_all
+from squadron.reporting.charts.gallery import chart_specs
 from squadron.reporting.charts.rendering import to_svg
 from squadron.reporting.charts.words import chart_words
 from squadron.reporting.document.blocks import Report
@@ -22,7 +22,7 @@ from squadron.reporting.localization.translate import sentences
 from squadron.reporting.render.html import to_html
 from squadron.reporting.render.pdf import to_pdf
 from squadron.reporting.sections import ablations, answers, appendix, conclusion, cost, front, method, results, setup
-from squadron.reporting.sections.material import Material
+from squadron.reporting.sections.common import ReportInputs
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
 
@@ -31,10 +31,11 @@ FORMATS: tuple[Format, ...] = ("html", "pdf")
 
 
 def write_report(folder: Path, *, lang: Language, format: Format, out: Path | None = None) -> Path:
-    """Write the report of the study in ``folder``, a sweep's or a single run's; return where it lies.
+    """Write the report of the study in ``folder``, a sweep or a single run; return its path.
 
-    ``out`` is the file to write, by default ``report/report.LANG.FORMAT`` in the folder itself. Reads files alone.
-    Raises :class:`squadron.errors.RunError` where the folder holds no study, or the file is there and is no report.
+    ``out`` is the file to write, by default ``report/report.LANG.FORMAT`` in the folder. Only files are read; no model
+    is loaded. Raises :class:`squadron.errors.RunError` if the folder holds no study, or if the file exists and is not a
+    report.
     """
     folder = Path(folder)
     path = Path(out) if out is not None else folder / "report" / f"report.{lang}.{format}"
@@ -49,19 +50,19 @@ def write_report(folder: Path, *, lang: Language, format: Format, out: Path | No
 
 
 def build_report(study: Study, analysis: Analysis, language: Language) -> Report:
-    """The report's blocks. The same findings give the same figures in every language."""
-    material = Material(study, analysis, draw_all(study, analysis, chart_words(language)))
-    first = _drafted(material, language, {})[0]
-    draft, abstract = _drafted(material, language, first.found)
+    """Build the report. The same findings give the same numbers in every language."""
+    inputs = ReportInputs(study, analysis, chart_specs(study, analysis, chart_words(language)))
+    first = _draft_sections(inputs, language, {})[0]
+    draft, abstract = _draft_sections(inputs, language, first.labels_made)
     day = _day(study)
     words = {key.removeprefix("words."): text for key, text in sentences(language).items() if key.startswith("words.")}
-    alone = "_single" if len(study.runs) == 1 else ""
+    suffix = "_single" if len(study.runs) == 1 else ""
     months = tuple(sentences(language)["report.months"].split())
     return Report(
         language=language,
         direction=draft.say.direction,
         title=draft.say("report.title", base=labels.base(draft, study)),
-        subtitle=draft.say(f"report.subtitle{alone}", runs=len(study.runs), source=labels.source(draft, study)),
+        subtitle=draft.say(f"report.subtitle{suffix}", runs=len(study.runs), source=labels.source(draft, study)),
         date=draft.say("report.date", date=draft.say.numerals.date(day, months)),
         day=day,
         abstract=abstract,
@@ -70,10 +71,10 @@ def build_report(study: Study, analysis: Analysis, language: Language) -> Report
     )
 
 
-def _drafted(material: Material, language: Language, numbers_of: Labels) -> tuple[Draft, Any]:
-    """All sections in order; the abstract apart, which stands before them."""
-    draft = Draft(language, numbers_of)
-    abstract = front.abstract(draft, material)
+def _draft_sections(inputs: ReportInputs, language: Language, known_labels: Labels) -> tuple[Draft, Any]:
+    """Draft all sections in order; return the draft and, separately, the abstract that precedes them."""
+    draft = Draft(language, known_labels)
+    abstract = front.abstract(draft, inputs)
     for section in (
         front.introduction,
         front.related,
@@ -87,17 +88,17 @@ def _drafted(material: Material, language: Language, numbers_of: Labels) -> tupl
         conclusion.limits,
         conclusion.conclusion,
     ):
-        section(draft, material)
+        section(draft, inputs)
     appendix.references(draft)
-    appendix.all_runs(draft, material)
-    appendix.reproduction(draft, material)
+    appendix.all_runs(draft, inputs)
+    appendix.reproduction(draft, inputs)
     return draft, abstract
 
 
 def _day(study: Study) -> datetime.date:
-    """The day on which the study began: a report that is made again is the same, to the byte."""
+    """Return the day on which the study began, so that a repeated report has the same bytes."""
     try:
         return datetime.datetime.fromisoformat(study.started or "").date()
     except ValueError:
-        newest = max((one.stat().st_mtime for one in study.path.glob("*.json")), default=0.0)
+        newest = max((path.stat().st_mtime for path in study.path.glob("*.json")), default=0.0)
         return datetime.datetime.fromtimestamp(newest, tz=datetime.UTC).date()

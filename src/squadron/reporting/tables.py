@@ -1,4 +1,4 @@
-"""A study's findings as tables: for spreadsheets (CSV), for pages (Markdown) and for programs (JSON)."""
+"""A study's findings as tables: CSV for spreadsheets, Markdown for pages and JSON for programs."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis, Contrast
 from squadron.reporting.document.text import clipped, visible
 from squadron.reporting.published import PUBLISHED
-from squadron.runs.records import Baseline, Run, Study
+from squadron.runs.records import Baseline, Study, StudyRun
 
-Cell = str | int | float | bool | None
+CellValue = str | int | float | bool | None
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the start of a formula."""
-_MARKS = re.compile(r"([\\`*_\[\]|~$])")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""Characters that start a formula in a spreadsheet."""
+_MARKDOWN_MARKS = re.compile(r"([\\`*_\[\]|~$])")
 _SCORES = ("exact_match", "exact_match_low", "exact_match_high", "f1", "f1_low", "f1_high", "questions")
 _COSTS = ("trainable_parameters", "seconds", "peak_memory_bytes", "loss", "validation_loss")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table of plain values: points, seconds, bytes, shares of 1. ``None`` is what is not known."""
+class DataTable:
+    """A table of plain values: points, seconds, bytes, shares (0 to 1). ``None`` means unknown."""
 
     name: str
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[CellValue, ...], ...]
 
     def __post_init__(self) -> None:
         for row in self.rows:
             assert len(row) == len(self.columns), (self.name, len(row), len(self.columns))
 
 
-def all_tables(study: Study, analysis: Analysis) -> list[Table]:
-    """Every table that the study has rows for."""
+def all_tables(study: Study, analysis: Analysis) -> list[DataTable]:
+    """Return every table for which the study has rows."""
     made = (
         _runs(study, analysis),
         _models(analysis),
@@ -49,14 +49,14 @@ def all_tables(study: Study, analysis: Analysis) -> list[Table]:
         _variance(analysis),
         _interactions(analysis),
         _decodings(analysis),
-        _kinds(analysis),
+        _failure_kinds(analysis),
         _seeds(analysis),
         _published(),
     )
     return [table for table in made if table.rows]
 
 
-def _runs(study: Study, analysis: Analysis) -> Table:
+def _runs(study: Study, analysis: Analysis) -> DataTable:
     among = set(analysis.best.names) if analysis.best is not None else set()
     frontiers = {point.run: point.frontier for point in analysis.frontier.points}
     axes = tuple(study.axes)
@@ -65,7 +65,7 @@ def _runs(study: Study, analysis: Analysis) -> Table:
         fit = analysis.fits.of(run.name)
         costs = tuple(getattr(run, cost) for cost in _COSTS)
         more = (fit.verdict if fit else None, fit.best_epoch if fit else None, run.name in among)
-        values = tuple(_plain(setting(run, axis)) for axis in axes)
+        values = tuple(_cell_value(setting(run, axis)) for axis in axes)
         head = (place, run.name, run.status, *values, *_score(study, run))
         rows.append((*head, *costs, *more, " ".join(frontiers.get(run.name, ())), run.reason))
     columns = (
@@ -81,10 +81,10 @@ def _runs(study: Study, analysis: Analysis) -> Table:
         "frontier",
         "reason",
     )
-    return Table("runs", f"All runs, {study.split} split, {study.decoding} decoding", columns, tuple(rows))
+    return DataTable("runs", f"All runs, {study.split} split, {study.decoding} decoding", columns, tuple(rows))
 
 
-def _models(analysis: Analysis) -> Table:
+def _models(analysis: Analysis) -> DataTable:
     rows = []
     for compared in analysis.models:
         for model in compared.models:
@@ -93,7 +93,7 @@ def _models(analysis: Analysis) -> Table:
             numbers = (score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, score.questions)
             rows.append((compared.split, compared.decoding, model.role, model.name, *numbers, *_test(test)))
     columns = ("split", "decoding", "role", "model", *_SCORES, *_TEST)
-    return Table(
+    return DataTable(
         "models", "Baseline, best adapter and full fine-tuning; differences from the baseline", columns, tuple(rows)
     )
 
@@ -101,7 +101,7 @@ def _models(analysis: Analysis) -> Table:
 _TEST = ("difference", "difference_low", "difference_high", "p_value", "adjusted_p_value", "verdict", "detectable")
 
 
-def _test(contrast: Contrast | None) -> tuple[Cell, ...]:
+def _test(contrast: Contrast | None) -> tuple[CellValue, ...]:
     if contrast is None:
         return (None,) * len(_TEST)
     low, high = contrast.interval or (None, None)
@@ -116,12 +116,12 @@ def _test(contrast: Contrast | None) -> tuple[Cell, ...]:
     )
 
 
-def _levels(analysis: Analysis) -> Table:
+def _levels(analysis: Analysis) -> DataTable:
     rows = [
         (
             effect.axis,
             effect.metric,
-            _plain(level.value),
+            _cell_value(level.value),
             level.runs,
             level.mean,
             *level.interval,
@@ -133,40 +133,58 @@ def _levels(analysis: Analysis) -> Table:
         for level in effect.levels
     ]
     columns = ("axis", "metric", "value", "runs", "mean", "low", "high", "best", "not_told_from_best", "axis_verdict")
-    return Table(
-        "effects", "Main effects: the mean of each value over runs that are alike in all else", columns, tuple(rows)
+    return DataTable(
+        "effects", "Main effects: the mean of each value over runs that are otherwise alike", columns, tuple(rows)
     )
 
 
-def _contrasts(analysis: Analysis) -> Table:
+def _contrasts(analysis: Analysis) -> DataTable:
     rows = [
-        (effect.axis, one.metric, kind, _plain(one.first), _plain(one.second), *_test(one), one.pairs, one.questions)
+        (
+            effect.axis,
+            contrast.metric,
+            kind,
+            _cell_value(contrast.first),
+            _cell_value(contrast.second),
+            *_test(contrast),
+            contrast.pairs,
+            contrast.questions,
+        )
         for effect in analysis.effects
         for kind, found in (("pair", effect.contrasts), ("trend", (effect.trend,)))
-        for one in found
-        if one is not None
+        for contrast in found
+        if contrast is not None
     ]
     columns = ("axis", "metric", "kind", "first", "second", *_TEST, "pairs_of_runs", "questions")
-    return Table(
-        "contrasts", "Every pair of values: the second less the first, on the same questions", columns, tuple(rows)
+    return DataTable(
+        "contrasts", "Every pair of values: the second minus the first, on the same questions", columns, tuple(rows)
     )
 
 
-def _variance(analysis: Analysis) -> Table:
+def _variance(analysis: Analysis) -> DataTable:
     rows = [
-        (metric, " x ".join(one.axes), one.share, one.f, *one.degrees, one.p_value)
+        (metric, " x ".join(share.axes), share.share, share.f, *share.degrees, share.p_value)
         for metric, shares in analysis.variance.items()
-        for one in shares
+        for share in shares
     ]
     columns = ("metric", "axes", "share", "f", "degrees", "residual_degrees", "p_value")
-    return Table("variance", "What the variance between runs goes with", columns, tuple(rows))
+    return DataTable("variance", "Shares of the variance between runs", columns, tuple(rows))
 
 
-def _interactions(analysis: Analysis) -> Table:
+def _interactions(analysis: Analysis) -> DataTable:
     rows = [
-        (one.metric, *one.axes, _plain(first), _plain(second), mean, one.p_value, one.adjusted, one.verdict)
-        for one in analysis.interactions
-        for (first, second), mean in one.cells.items()
+        (
+            interaction.metric,
+            *interaction.axes,
+            _cell_value(first),
+            _cell_value(second),
+            mean,
+            interaction.p_value,
+            interaction.adjusted,
+            interaction.verdict,
+        )
+        for interaction in analysis.interactions
+        for (first, second), mean in interaction.cells.items()
     ]
     columns = (
         "metric",
@@ -179,10 +197,10 @@ def _interactions(analysis: Analysis) -> Table:
         "adjusted_p_value",
         "verdict",
     )
-    return Table("interactions", "Means by two axes, and whether they interact", columns, tuple(rows))
+    return DataTable("interactions", "Means by two axes, and their interaction", columns, tuple(rows))
 
 
-def _decodings(analysis: Analysis) -> Table:
+def _decodings(analysis: Analysis) -> DataTable:
     compared = analysis.decodings
     rows = []
     for score in compared.scores if compared is not None else ():
@@ -192,22 +210,24 @@ def _decodings(analysis: Analysis) -> Table:
         rows.append((compared.run, compared.split, score.decoding, *numbers, score.eos_rate, *_test(test)))
     columns = ("run", "split", "decoding", *_SCORES, "eos_rate", *_TEST)
     reference = compared.reference if compared is not None else ""
-    return Table(
+    return DataTable(
         "decodings", f"The best run's decoding strategies; differences in F1 from {reference}", columns, tuple(rows)
     )
 
 
-def _kinds(analysis: Analysis) -> Table:
+def _failure_kinds(analysis: Analysis) -> DataTable:
     found = analysis.mistakes
     rows = [
-        (one.kind, one.label, one.questions, one.share, *one.interval, one.base_questions, one.base_share)
-        for one in (found.kinds if found is not None else ())
+        (kind.kind, kind.label, kind.questions, kind.share, *kind.interval, kind.base_questions, kind.base_share)
+        for kind in (found.kinds if found is not None else ())
     ]
     columns = ("kind", "label", "wrong_answers", "share", "share_low", "share_high", "base_wrong_answers", "base_share")
-    return Table("failures", "Kinds of mistake of the best run, beside the untouched base's", columns, tuple(rows))
+    return DataTable(
+        "failures", "Kinds of mistake of the best run, compared with the base model's", columns, tuple(rows)
+    )
 
 
-def _seeds(analysis: Analysis) -> Table:
+def _seeds(analysis: Analysis) -> DataTable:
     spread = analysis.seeds
     rows = [
         (
@@ -221,79 +241,88 @@ def _seeds(analysis: Analysis) -> Table:
         for group in (spread.groups if spread is not None else ())
     ]
     columns = ("runs", "seeds", "f1_mean", "f1_deviation", "f1_lowest", "f1_highest")
-    return Table("seeds", "Runs that differ in their seed alone", columns, tuple(rows))
+    return DataTable("seeds", "Runs that differ only in their seed", columns, tuple(rows))
 
 
-def _published() -> Table:
+def _published() -> DataTable:
     rows = [
-        (one.label, one.exact_match, one.f1, one.deviation, one.questions, one.origin, one.source) for one in PUBLISHED
+        (
+            published.label,
+            published.exact_match,
+            published.f1,
+            published.deviation,
+            published.questions,
+            published.origin,
+            published.source,
+        )
+        for published in PUBLISHED
     ]
     columns = ("model", "exact_match", "f1", "f1_deviation", "questions", "measured_on", "source")
-    return Table("published", "Published elsewhere, not measured here", columns, tuple(rows))
+    return DataTable("published", "Published results, not measured here", columns, tuple(rows))
 
 
-def _score(study: Study, model: Run | Baseline) -> tuple[Cell, ...]:
+def _score(study: Study, model: StudyRun | Baseline) -> tuple[CellValue, ...]:
     score = study.score(model)
     if score is None:
         return (None,) * len(_SCORES)
     return (score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, score.questions)
 
 
-def _plain(value: Any) -> Cell:
+def _cell_value(value: Any) -> CellValue:
     return value if value is None or isinstance(value, (str, int, float)) else str(value)
 
 
-def to_csv(table: Table) -> str:
-    """The table for a spreadsheet: no text in it is taken for a formula, and nothing in it is invisible."""
+def to_csv(table: DataTable) -> str:
+    """Return the table as CSV, safe for spreadsheets: no text is read as a formula, no character is invisible."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([_guarded(cell) for cell in row] for row in table.rows)
+    writer.writerows([_formula_safe(cell) for cell in row] for row in table.rows)
     return stream.getvalue()
 
 
-def _guarded(cell: Cell) -> Cell:
+def _formula_safe(cell: CellValue) -> CellValue:
     if not isinstance(cell, str):
         return "" if cell is None else cell
     text = visible(cell)
-    return f"'{text}" if cell.startswith(_FORMULA) or text.startswith(_FORMULA) else text
+    return f"'{text}" if cell.startswith(_FORMULA_STARTS) or text.startswith(_FORMULA_STARTS) else text
 
 
-def to_markdown(tables: Iterable[Table]) -> str:
-    """Tables as a page of Markdown, in which text from data is text."""
+def to_markdown(tables: Iterable[DataTable]) -> str:
+    """Return tables as a page of Markdown, with text from data escaped."""
     lines: list[str] = []
     for table in tables:
         lines += [
-            f"## {_escaped(table.title)}",
+            f"## {_escape_markdown(table.title)}",
             "",
-            _line(_escaped(column.replace("_", " ")) for column in table.columns),
-            _line("---" for _ in table.columns),
+            _markdown_row(_escape_markdown(column.replace("_", " ")) for column in table.columns),
+            _markdown_row("---" for _ in table.columns),
         ]
-        lines += [_line(_shown(cell) for cell in row) for row in table.rows]
+        lines += [_markdown_row(_markdown_cell(cell) for cell in row) for row in table.rows]
         lines.append("")
     return "\n".join(lines)
 
 
-def _line(cells: Iterable[str]) -> str:
+def _markdown_row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _shown(cell: Cell) -> str:
+def _markdown_cell(cell: CellValue) -> str:
     if cell is None:
         return ""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, float):
         return f"{cell:.4g}" if abs(cell) < 1000 else f"{cell:.0f}"
-    return str(cell) if isinstance(cell, int) else _escaped(clipped(cell))
+    return str(cell) if isinstance(cell, int) else _escape_markdown(clipped(cell))
 
 
-def _escaped(text: str) -> str:
-    return _MARKS.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
+def _escape_markdown(text: str) -> str:
+    return _MARKDOWN_MARKS.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def to_json(value: Any) -> Any:
-    """Findings as plain JSON values; a table by pairs becomes a list of ``{"at": [..], "value": ..}``."""
+    """Convert findings to JSON values; a mapping with tuple keys becomes a list of ``{"at": [..], "value": ..}``."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

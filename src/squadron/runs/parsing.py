@@ -12,7 +12,7 @@ from squadron.errors import RunError
 from squadron.runs.records import (
     Curve,
     Ends,
-    Example,
+    FailureExample,
     Failures,
     KindCount,
     Part,
@@ -176,9 +176,9 @@ def _slice(row: Mapping[str, Any]) -> SliceScore | None:
     return SliceScore(row["dimension"], str(row.get("value")), own.questions, own.exact_match, own.f1, *ends)
 
 
-def _example(record: Mapping[str, Any]) -> Example:
+def _example(record: Mapping[str, Any]) -> FailureExample:
     golds = record.get("golds")
-    return Example(
+    return FailureExample(
         question_id=str(record.get("question_id", "")),
         kind=str(record.get("kind", "")),
         reason=str(record.get("reason", "")),

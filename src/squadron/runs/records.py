@@ -73,7 +73,7 @@ class Score:
     parts: Mapping[str, Part] = field(default_factory=dict)
 
 
-Scores = Mapping[str, Mapping[str, Score]]
+ScoresBySplit = Mapping[str, Mapping[str, Score]]
 """By split, then by decoding strategy."""
 
 
@@ -111,7 +111,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class StudyRun:
     """One run: what it changes, what it scored, how it learnt and what it cost.
 
     ``status`` is waiting, running, done, interrupted, stopped, diverged or failed; ``reason`` says why for the last
@@ -124,7 +124,7 @@ class Run:
     reason: str | None
     changes: Mapping[str, Any]
     config: Mapping[str, Any]
-    scores: Scores
+    scores: ScoresBySplit
     curve: Curve
     trainable_parameters: int | None = None
     trainable_share: float | None = None
@@ -180,7 +180,7 @@ class Baseline:
 
     name: str
     path: Path
-    scores: Scores
+    scores: ScoresBySplit
 
     def score(self, split: str, decoding: str) -> Score | None:
         """Its score on a split by a strategy, where there is one."""
@@ -188,7 +188,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class FailureExample:
     """One wrong answer with what a person needs to judge it; ``context`` is the whole one, of any length."""
 
     question_id: str
@@ -234,13 +234,13 @@ class Failures:
     questions: int
     wrong: int
     kinds: tuple[KindCount, ...]
-    examples: Mapping[str, tuple[Example, ...]]
+    examples: Mapping[str, tuple[FailureExample, ...]]
     slices: tuple[SliceScore, ...]
     calibration_error: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class BaseInfo:
     """The base model."""
 
     name: str
@@ -281,12 +281,12 @@ class Study:
     kind: Literal["sweep", "run"]
     status: str
     config: Mapping[str, Any]
-    runs: tuple[Run, ...]
+    runs: tuple[StudyRun, ...]
     axes: Mapping[str, tuple[Any, ...]]
     baseline: Baseline | None
     split: str
     decoding: str
-    base: Base
+    base: BaseInfo
     data: Data
     failures: Failures | None
     baseline_failures: Failures | None
@@ -298,21 +298,21 @@ class Study:
     missing: tuple[Missing, ...]
 
     @property
-    def scored(self) -> tuple[Run, ...]:
+    def scored(self) -> tuple[StudyRun, ...]:
         """The runs that are done and scored on the headline split, best first."""
         return tuple(run for run in self.runs if run.status == "done" and self.score(run) is not None)
 
     @property
-    def best(self) -> Run | None:
+    def best(self) -> StudyRun | None:
         """The best of :attr:`scored`."""
         return next(iter(self.scored), None)
 
     @property
-    def full(self) -> Run | None:
+    def full(self) -> StudyRun | None:
         """The best run of method ``full``."""
         return next((run for run in self.scored if run.method == "full"), None)
 
-    def score(self, model: Run | Baseline) -> Score | None:
+    def score(self, model: StudyRun | Baseline) -> Score | None:
         """A model's headline score."""
         return model.score(self.split, self.decoding)
 

@@ -1,1 +1,1 @@
-"""EM/F1 as the official evaluation, intervals, paired tests, thresholds; no torch here."""
+"""EM and F1 as in the official evaluation, intervals, paired tests and thresholds, without torch."""

@@ -1,4 +1,4 @@
-"""What a model answered: how long, how often found in the context, how sure against how right."""
+"""Statistics of a model's answers: length, share found in the context, and calibration."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from squadron.scoring.wording import in_context, is_empty
 
 @dataclass(frozen=True, slots=True)
 class AnswerRecord:
-    """One question, its gold answers and what a model answered.
+    """One question, its gold answers and a model's answer.
 
-    ``tokens`` counts those of the answer, EOS apart; ``stopped`` tells that EOS came. ``log_probability`` (ln) is
-    ``None`` or NaN where it is not known. ``truncated`` tells that the context was cut, ``visible_context`` is the part
-    that the model saw. ``answer_start`` is the character of the context where the first gold starts; where it is
-    ``None``, the first place where a gold stands is taken. ``golds`` is empty where there is no answer (v2.0).
+    ``tokens`` counts the answer's tokens without EOS; ``stopped`` is True if the model generated EOS.
+    ``log_probability`` (natural logarithm) is ``None`` or NaN if unknown. ``truncated`` is True if the context was cut;
+    ``visible_context`` is the part that the model saw. ``answer_start`` is the character offset of the first gold in
+    the context; if it is ``None``, the first occurrence of a gold is used. ``golds`` is empty if the question has no
+    answer (v2.0).
     """
 
     question_id: str
@@ -41,7 +42,7 @@ class AnswerRecord:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBin:
-    """Answers of about the same probability: its mean, the share that is right (both 0 to 1), and how many they are."""
+    """Answers of similar probability: mean probability, share of right answers (both 0 to 1) and their number."""
 
     probability: float
     accuracy: float
@@ -50,10 +51,11 @@ class CalibrationBin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far probabilities tell how often answers are right.
+    """How well the probabilities of answers predict their accuracy.
 
-    ``expected_calibration_error`` is the mean distance of accuracy from probability over the bins, by their counts;
-    ``brier_score`` the mean squared distance of probability from right (1) or wrong (0). Both are 0 at best.
+    ``expected_calibration_error`` is the mean distance between accuracy and probability over the bins, weighted by
+    count; ``brier_score`` is the mean squared distance between the probability and right (1) or wrong (0). Both are 0
+    at best.
     """
 
     expected_calibration_error: float
@@ -61,25 +63,25 @@ class Calibration:
     bins: tuple[CalibrationBin, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary for JSON."""
+        """Return a plain dictionary for JSON."""
         return {
             "expected_calibration_error": self.expected_calibration_error,
             "brier_score": self.brier_score,
-            "questions": sum(one.count for one in self.bins),
+            "questions": sum(own.count for own in self.bins),
             "bins": [
-                {"probability": one.probability, "accuracy": one.accuracy, "count": one.count} for one in self.bins
+                {"probability": own.probability, "accuracy": own.accuracy, "count": own.count} for own in self.bins
             ],
         }
 
 
 def answer_statistics(records: Sequence[AnswerRecord]) -> dict[str, Any]:
-    """How the answers look, whether right or not; shares are 0 to 1.
+    """Return statistics of the answers, right or wrong; shares are 0 to 1.
 
-    Words are what spaces part. Lengths are over all answers, empty ones included. The two shares in the context are
-    over the answers that are not empty (:func:`is_empty`), ``None`` where there are none: ``in_context_share`` counts
-    the answers that stand there character for character, ``in_context_normalized_share`` those that do as words, too.
+    Words are separated by spaces. Lengths cover all answers, empty ones included. The two shares in the context cover
+    the answers that are not empty (:func:`is_empty`) and are ``None`` if there are none: ``in_context_share`` counts
+    the answers found there verbatim, ``in_context_normalized_share`` also those found there as words.
 
-    Raises :class:`DataError` where there are no records.
+    Raises :class:`DataError` if there are no records.
     """
     if not records:
         raise DataError("no answers to describe; evaluate at least one question")
@@ -104,43 +106,47 @@ def answer_statistics(records: Sequence[AnswerRecord]) -> dict[str, Any]:
 
 
 def calibration(probabilities: npt.ArrayLike, correct: npt.ArrayLike, bins: int = 10) -> Calibration:
-    """Hold the probabilities [n] (0 to 1) of answers against whether each is right [n].
+    """Compare the probabilities [n] (0 to 1) of answers with their correctness [n] (0 or 1).
 
-    Bins hold equally many answers, as far as that goes: equal probabilities share a bin, so that the order of the
-    answers does not matter, and there may be fewer bins than asked for.
+    Bins hold equally many answers where possible: equal probabilities share a bin, so that the order of the answers
+    does not matter, and there may be fewer bins than requested.
 
-    Raises :class:`DataError` for no answers, arrays of two lengths or a probability that is none, :class:`ConfigError`
-    for fewer than one bin.
+    Raises :class:`DataError` if there are no answers, the arrays differ in length or a probability is outside 0 to 1,
+    and :class:`ConfigError` if ``bins`` is below 1.
     """
     if bins < 1:
         raise ConfigError(f"calibration bins {bins}: fewer than 1; 10 is usual")
-    sure, right = np.asarray(probabilities, dtype=np.float64), np.asarray(correct, dtype=np.float64)
-    if sure.ndim != 1 or sure.shape != right.shape or len(sure) == 0:
-        raise DataError(f"calibration: {sure.size:,} probabilities for {right.size:,} answers; give one for each")
-    if not bool(np.all((sure >= 0.0) & (sure <= 1.0))):
-        worst = sure[~((sure >= 0.0) & (sure <= 1.0))][0]
+    probability, right = np.asarray(probabilities, dtype=np.float64), np.asarray(correct, dtype=np.float64)
+    if probability.ndim != 1 or probability.shape != right.shape or len(probability) == 0:
+        raise DataError(
+            f"calibration: {probability.size:,} probabilities for {right.size:,} answers; give one for each"
+        )
+    if not bool(np.all((probability >= 0.0) & (probability <= 1.0))):
+        worst = probability[~((probability >= 0.0) & (probability <= 1.0))][0]
         raise DataError(f"calibration: a probability is {worst}, not between 0 and 1; leave such answers out")
-    order = np.argsort(sure, kind="stable")
-    sure, right = sure[order], right[order]
-    count = len(sure)
+    order = np.argsort(probability, kind="stable")
+    probability, right = probability[order], right[order]
+    count = len(probability)
     ends = {round(count * number / bins) for number in range(1, bins + 1)}
-    # An edge that would part equal probabilities moves up to where they end.
-    edges = {int(np.searchsorted(sure, sure[edge - 1], side="right")) for edge in ends if edge}
+    # An edge between equal probabilities moves up to their end.
+    edges = {int(np.searchsorted(probability, probability[edge - 1], side="right")) for edge in ends if edge}
     found = tuple(
-        CalibrationBin(float(sure[start:stop].mean()), float(right[start:stop].mean()), stop - start)
+        CalibrationBin(float(probability[start:stop].mean()), float(right[start:stop].mean()), stop - start)
         for start, stop in zip([0, *sorted(edges)], sorted(edges), strict=False)
     )
-    error = sum(one.count * abs(one.accuracy - one.probability) for one in found) / count
-    return Calibration(error, float(np.mean((sure - right) ** 2)), found)
+    error = sum(own.count * abs(own.accuracy - own.probability) for own in found) / count
+    return Calibration(error, float(np.mean((probability - right) ** 2)), found)
 
 
 def answer_calibration(
     records: Sequence[AnswerRecord], *, version: Version = "1.1", bins: int = 10
 ) -> Calibration | None:
-    """:func:`calibration` of exact match against the answers' probabilities; ``None`` where no probability is known."""
+    """Return the :func:`calibration` of exact match; ``None`` if no answer's probability is known."""
     known = [
         (math.exp(min(record.log_probability, 0.0)), exact_match(record.prediction, record.golds, version=version))
         for record in records
         if record.log_probability is not None and not math.isnan(record.log_probability)
     ]
-    return calibration([sure for sure, _ in known], [right for _, right in known], bins) if known else None
+    return (
+        calibration([probability for probability, _ in known], [right for _, right in known], bins) if known else None
+    )

@@ -1,4 +1,4 @@
-"""Scores of a set of predictions, with what they are worth: the official numbers, and how sure they are."""
+"""Score a set of predictions: the official EM and F1, with intervals and tests."""
 
 from __future__ import annotations
 
@@ -40,33 +40,33 @@ def score(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Scores:
-    """Score ``predictions`` (id to text) against ``golds`` (id to the answers that count).
+    """Score ``predictions`` (id to text) against ``golds`` (id to the accepted answers).
 
-    ``clusters`` maps every question to its paragraph (any hashable name); without it each question stands alone.
-    For v2.0 a question without golds, or with ``""`` alone, has no answer; ``no_answer_scores`` (id to a number that
-    rises with doubt) gives the best thresholds, and is applied first where ``no_answer_threshold`` is given. The
-    official v2.0 script leaves questions without a prediction out of its total, then fails; here they score 0, as
-    in v1.1.
+    ``clusters`` maps every question to its paragraph (any hashable name); without it each question is its own cluster.
+    In v2.0 a question without golds, or whose only gold is ``""``, has no answer. ``no_answer_scores`` (id to a number
+    that rises with doubt) gives the best thresholds; if ``no_answer_threshold`` is given, it is applied before scoring.
+    The official v2.0 script leaves questions without a prediction out of its total and then fails; here they score 0,
+    as in v1.1.
 
-    Raises :class:`DataError` for no questions at all, a v1.1 question without golds, a prediction that is no text,
-    and a question without a cluster or a finite no-answer score; :class:`ConfigError` for options that do not fit.
+    Raises :class:`DataError` if there are no questions, a v1.1 question has no golds, a prediction is not text, or a
+    question lacks a cluster or a finite no-answer score; :class:`ConfigError` if the options are invalid.
     """
     _check_options(version, no_answer_scores, no_answer_threshold, confidence, resamples)
     if not golds:
         raise DataError("no questions to score; the data holds none, choose another file or split")
     ids = tuple(golds)
     exact_match, f1 = _question_scores(predictions, golds, version)
-    if clusters is not None and (lost := next((name for name in ids if name not in clusters), None)) is not None:
-        raise DataError(f"question {show(lost)}: no cluster; give one for every question, or none at all")
+    if clusters is not None and (unclustered := next((name for name in ids if name not in clusters), None)) is not None:
+        raise DataError(f"question {show(unclustered)}: no cluster; give one for every question, or none at all")
     codes = cluster_codes(None if clusters is None else [clusters[name] for name in ids], len(ids))
     answerable = np.array([any(golds[name]) for name in ids], dtype=bool)
     best = None
     if no_answer_scores is not None:
         doubts = _doubts(ids, no_answer_scores)
         given = np.array([name in predictions for name in ids], dtype=bool)
-        listed = _places_as_listed(ids, no_answer_scores, predictions)
-        says_nothing = np.array([not predictions.get(name) for name in ids], dtype=bool)
-        best = _best_thresholds(exact_match, f1, doubts, answerable, says_nothing, listed)
+        listed = _listed_positions(ids, no_answer_scores, predictions)
+        empty_prediction = np.array([not predictions.get(name) for name in ids], dtype=bool)
+        best = _best_thresholds(exact_match, f1, doubts, answerable, empty_prediction, listed)
         if no_answer_threshold is not None:
             exact_match, f1 = (
                 np.where(given, apply_threshold(values, doubts, answerable, no_answer_threshold), 0.0)
@@ -95,20 +95,20 @@ def score(
 
 
 def compare(first: Scores, second: Scores, *, permutations: int = 10_000, seed: int = 0) -> Comparison:
-    """Test whether the second run is better than the first, on the same questions in any order.
+    """Compare two runs by paired tests on the same questions, which may be in any order.
 
-    Raises :class:`DataError` where the two were not scored on the same questions, or not by the same version.
+    Raises :class:`DataError` if the two runs were scored on different questions or by different versions.
     """
     if first.version != second.version:
         raise DataError(f"one run is scored as v{first.version}, one as v{second.version}; score both by one version")
-    places = {name: place for place, name in enumerate(second.ids)}
-    if len(first.ids) != len(second.ids) or any(name not in places for name in first.ids):
-        strangers = sorted(set(first.ids) ^ set(second.ids))
+    positions = {name: index for index, name in enumerate(second.ids)}
+    if len(first.ids) != len(second.ids) or any(name not in positions for name in first.ids):
+        unshared = sorted(set(first.ids) ^ set(second.ids))
         raise DataError(
-            f"question {show(strangers[0])}: scored in one run only ({len(strangers):,} such questions); "
+            f"question {show(unshared[0])}: scored in one run only ({len(unshared):,} such questions); "
             f"evaluate both runs on the same split"
         )
-    order = np.array([places[name] for name in first.ids])
+    order = np.array([positions[name] for name in first.ids])
     exact = (first.question_exact_match, second.question_exact_match[order])
     tests = [
         paired_test(a, b, first.clusters, permutations=permutations, seed=seed)
@@ -130,7 +130,7 @@ def _check_options(
         raise ConfigError("no-answer scores: SQuAD v1.1 has an answer to every question; score with version 2.0")
     if no_answer_threshold is not None and no_answer_scores is None:
         raise ConfigError(
-            f"no-answer threshold {no_answer_threshold}: nothing to hold it against; give no-answer scores"
+            f"no-answer threshold {no_answer_threshold}: nothing to compare it with; give no-answer scores"
         )
     if no_answer_threshold is not None and math.isnan(no_answer_threshold):
         raise ConfigError("no-answer threshold nan: not a number; choose a value among the no-answer scores")
@@ -143,55 +143,57 @@ def _check_options(
 def _question_scores(
     predictions: Mapping[str, str], golds: Mapping[str, Sequence[str]], version: Version
 ) -> tuple[Floats, Floats]:
-    """Exact match and F1 of each question [n], 0 where there is no prediction."""
+    """Return exact match and F1 of each question [n], 0 if it has no prediction."""
     exact_match, f1 = np.zeros(len(golds)), np.zeros(len(golds))
-    for place, (question, answers) in enumerate(golds.items()):
+    for index, (question, answers) in enumerate(golds.items()):
         if isinstance(answers, str):
             raise DataError(f"question {show(question)}: its gold answers are one text, not a list; put it in a list")
         if version == "1.1" and not answers:
             raise DataError(f"question {show(question)}: no gold answers, which v1.1 never has; score with version 2.0")
         if question in predictions:
             prediction = check_text(question, predictions[question])
-            exact_match[place], f1[place] = answer_scores(prediction, answers, version=version)
+            exact_match[index], f1[index] = answer_scores(prediction, answers, version=version)
     return exact_match, f1
 
 
 def _doubts(ids: Sequence[str], no_answer_scores: Mapping[str, float]) -> Floats:
-    """The no-answer score of each question [n]."""
+    """Return the no-answer score of each question [n]."""
     doubts = np.empty(len(ids))
-    for place, question in enumerate(ids):
+    for index, question in enumerate(ids):
         value: object = no_answer_scores.get(question)
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not math.isfinite(value):
             raise DataError(
                 f"question {show(question)}: its no-answer score is {value!r}, not a finite number; "
                 f"give one for every question"
             )
-        doubts[place] = value
+        doubts[index] = value
     return doubts
 
 
-def _places_as_listed(ids: Sequence[str], no_answer_scores: Mapping[str, float], given: Mapping[str, str]) -> Codes:
-    """Places in ``ids`` of the questions with a prediction [m], in the order of the no-answer scores."""
-    places = {question: place for place, question in enumerate(ids)}
-    return np.array([places[name] for name in no_answer_scores if name in places and name in given], dtype=np.intp)
+def _listed_positions(ids: Sequence[str], no_answer_scores: Mapping[str, float], given: Mapping[str, str]) -> Codes:
+    """Return the positions in ``ids`` of the questions with a prediction [m], in the order of the no-answer scores."""
+    positions = {question: index for index, question in enumerate(ids)}
+    return np.array(
+        [positions[name] for name in no_answer_scores if name in positions and name in given], dtype=np.intp
+    )
 
 
 def _best_thresholds(
-    exact_match: Floats, f1: Floats, doubts: Floats, answerable: Flags, says_nothing: Flags, listed: Codes
+    exact_match: Floats, f1: Floats, doubts: Floats, answerable: Flags, empty_prediction: Flags, listed: Codes
 ) -> BestThresholds:
-    """The best thresholds over the questions at ``listed`` [m]; the others of the n have no prediction and score 0."""
+    """Return the best thresholds over the questions at ``listed`` [m]; the others have no prediction and score 0."""
     if len(listed) == 0:
         return BestThresholds(0.0, 0.0, 0.0, 0.0)
     share = len(listed) / len(exact_match)
     (best_exact, exact_at), (best_f1, f1_at) = (
-        best_threshold(values[listed], doubts[listed], answerable[listed], says_nothing[listed])
+        best_threshold(values[listed], doubts[listed], answerable[listed], empty_prediction[listed])
         for values in (exact_match, f1)
     )
     return BestThresholds(best_exact * share, exact_at, best_f1 * share, f1_at)
 
 
 def _subset(exact_match: Floats, f1: Floats, chosen: Flags) -> Subset | None:
-    """The means, in points, over the chosen questions; ``None`` where there are none."""
+    """Return the means, in points, over the chosen questions; ``None`` if there are none."""
     questions = int(chosen.sum())
     if questions == 0:
         return None
@@ -199,10 +201,10 @@ def _subset(exact_match: Floats, f1: Floats, chosen: Flags) -> Subset | None:
 
 
 def _detectable(values: Floats, codes: Codes) -> float:
-    """The smallest detectable difference, in points, between two unpaired runs that score like this one.
+    """Return the smallest detectable difference, in points, between two unpaired runs that score like this one.
 
-    Where there is too little to estimate a deviation from (all answers wrong, say, which gives 0) it is that of the
-    share nearest to one half that the binomial interval holds, at the effective size.
+    If there is too little data to estimate a deviation (if all answers are wrong, the estimate is 0), use the deviation
+    of the share nearest to one half within the binomial interval, at the effective size.
     """
     questions, clusters = len(values), int(codes.max()) + 1
     right = float(values.sum())

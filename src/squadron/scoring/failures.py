@@ -1,18 +1,17 @@
-"""Why answers are wrong: each one that exact match counts as wrong gets exactly one kind, by rules in a fixed order.
+"""Failure analysis: the kinds of a run's wrong answers, counted by properties of questions and contexts.
 
-The rules read text alone and are cheap guesses; ``docs/failures.md`` tells each with an example, and the file that
-:func:`write_failures` makes holds a sample of each kind, with contexts and reasons, for a person to check.
+Each answer that exact match counts as wrong gets exactly one kind (:mod:`squadron.scoring.failure_kinds`). The file
+that :func:`write_failures` writes holds a sample of each kind, with contexts and reasons, for a person to check.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,70 +19,16 @@ from squadron.errors import ConfigError, DataError
 from squadron.files import write_json
 from squadron.randomness import numpy_generator
 from squadron.scoring.answers import AnswerRecord, answer_calibration, answer_statistics
+from squadron.scoring.failure_kinds import KINDS, Kind, classify, question_word
 from squadron.scoring.intervals import cluster_codes, mean_intervals
 from squadron.scoring.metrics import Version, answer_scores
 from squadron.scoring.predictions import check_text
-from squadron.scoring.wording import (
-    FILLERS,
-    Words,
-    answer_type,
-    capitalized_words,
-    contains,
-    has_digit,
-    in_context,
-    is_empty,
-    plain_words,
-    same_type,
-    strong_words,
-)
-
-Kind = Literal[
-    "answered_unanswerable",
-    "wording",
-    "truncated_context",
-    "never_stopped",
-    "empty",
-    "too_long",
-    "too_short",
-    "wrong_boundaries",
-    "same_type",
-    "copied_context",
-    "not_in_context",
-    "wrong_place",
-]
-
-KINDS: dict[Kind, str] = {
-    "answered_unanswerable": "Answered where there is no answer",
-    "wording": "Right up to wording",
-    "truncated_context": "Truncated context",
-    "never_stopped": "Never stopped",
-    "empty": "Empty",
-    "too_long": "Too long",
-    "too_short": "Too short",
-    "wrong_boundaries": "Wrong boundaries",
-    "same_type": "Other entity of the same type",
-    "copied_context": "Copied context",
-    "not_in_context": "Not in the context",
-    "wrong_place": "Wrong place in the context",
-}
-"""Every kind with its name for tables, in the order in which the rules are tried."""
-
-WORDING_F1 = 0.88
-"""F1 over strong words from which an answer is right up to wording: 4 words of 5 are."""
-PART_SHARE = 0.2
-"""The least share of a gold's words that count which an answer that is too short has."""
-COPIED_WORDS = 8
-"""The shortest run of the context, in words, that counts as copied."""
-
-_NEGATIONS = frozenset(["not", "no", "never", "none", "without", "non", "neither", "nor", "cannot"])
-_WH = re.compile(r"\b(how (?:many|much)|how|who|whom|whose|what|which|when|where|why)\b")
-_PREPOSITION = "about|after|against|at|before|by|during|for|from|in|into|of|on|since|through|to|under|until|with|within"
-_LEADING_WH = re.compile(rf"(?:(?:{_PREPOSITION}) )?{_WH.pattern}")
+from squadron.scoring.wording import in_context
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A wrong answer: its kind, why it has it, its F1 (0 to 1), and what a person needs to check it."""
+    """A wrong answer: its kind, the reason for it, its F1 (0 to 1), and the texts that a person needs to check it."""
 
     question_id: str
     kind: Kind
@@ -95,7 +40,7 @@ class Failure:
     context: str
 
     def to_json(self, *, context: bool = True) -> dict[str, Any]:
-        """A plain dictionary for JSON, with its context or without."""
+        """Return a plain dictionary for JSON, with or without the context."""
         record = {**asdict(self), "golds": list(self.golds)}
         return record if context else {name: record[name] for name in record if name != "context"}
 
@@ -105,7 +50,7 @@ class FailureAnalysis:
     """The wrong answers among ``questions``, in their order, and a table of rates.
 
     A row of ``table`` has ``dimension``, ``value``, ``questions``, ``exact_match``, ``f1`` (points), their 95 %
-    intervals ``[low, high]`` by context, and ``kinds``: every kind with its number of wrong answers.
+    intervals ``[low, high]`` clustered by context, and ``kinds``: the number of wrong answers of every kind.
     """
 
     version: Version
@@ -114,29 +59,16 @@ class FailureAnalysis:
     table: tuple[dict[str, Any], ...]
 
     def kinds(self) -> dict[Kind, int]:
-        """How many wrong answers each kind has, in the order of :data:`KINDS`."""
+        """Count the wrong answers of each kind, in the order of :data:`KINDS`."""
         counts = Counter(failure.kind for failure in self.failures)
         return {kind: counts[kind] for kind in KINDS}
 
 
-def classify(record: AnswerRecord, *, version: Version = "1.1") -> tuple[Kind, str] | None:
-    """The kind of a wrong answer and the reason for it; ``None`` where exact match counts the answer as right.
-
-    Raises :class:`squadron.errors.DataError` for v1.1 without gold answers.
-    """
-    if answer_scores(record.prediction, record.golds, version=version)[0]:
-        return None
-    golds = [gold for gold in record.golds if gold]
-    for kind, rule in _RULES.items():
-        if reason := rule(record, golds):
-            return kind, reason
-    raise AssertionError(record)  # the last rule holds for all
-
-
 def analyze_failures(records: Sequence[AnswerRecord], *, version: Version = "1.1", seed: int = 0) -> FailureAnalysis:
-    """Give every wrong answer its kind, and count kinds by what questions and contexts are like.
+    """Classify every wrong answer, and count kinds by properties of questions and contexts.
 
-    Raises :class:`DataError` for no records, two with one id, an answer that is no text, or v1.1 without golds.
+    Raises :class:`DataError` if there are no records, two have the same id, an answer is not text, or ``version`` is
+    v1.1 and a question has no golds.
     """
     if not records:
         raise DataError("no answers to analyze; evaluate at least one question")
@@ -145,11 +77,19 @@ def analyze_failures(records: Sequence[AnswerRecord], *, version: Version = "1.1
         raise DataError(f"question {name!r}: answered {count} times; analyze one sample at a time")
     texts = [check_text(record.question_id, record.prediction) for record in records]
     pairs = zip(texts, records, strict=True)
-    scores = np.array([answer_scores(text, one.golds, version=version) for text, one in pairs], dtype=np.float64)
+    scores = np.array([answer_scores(text, record.golds, version=version) for text, record in pairs], dtype=np.float64)
     found = [classify(record, version=version) for record in records]
     failures = tuple(
-        Failure(one.question_id, *label, one.question, one.golds, one.prediction, float(scores[i, 1]), one.context)
-        for i, (one, label) in enumerate(zip(records, found, strict=True))
+        Failure(
+            record.question_id,
+            *label,
+            record.question,
+            record.golds,
+            record.prediction,
+            float(scores[i, 1]),
+            record.context,
+        )
+        for i, (record, label) in enumerate(zip(records, found, strict=True))
         if label is not None
     )
     rows: dict[tuple[str, str], list[int]] = {("all", "all"): list(range(len(records)))}
@@ -178,15 +118,17 @@ def analyze_failures(records: Sequence[AnswerRecord], *, version: Version = "1.1
 
 
 def sample_failures(failures: Sequence[Failure], per_kind: int = 20, seed: int = 0) -> dict[Kind, list[Failure]]:
-    """Up to ``per_kind`` failures of each kind that has any, drawn at random, by question id.
+    """Draw up to ``per_kind`` failures of each kind that has any, at random; return them sorted by question id.
 
-    The draw depends on the seed and the ids of the kind alone, not on the order of the failures.
+    The draw depends only on the seed and the kind's question ids, not on the order of the failures.
     """
     if per_kind < 1:
         raise ConfigError(f"failures per kind {per_kind}: fewer than 1; 20 is usual")
     drawn: dict[Kind, list[Failure]] = {}
     for kind in KINDS:
-        of_kind = sorted((one for one in failures if one.kind == kind), key=lambda one: one.question_id)
+        of_kind = sorted(
+            (failure for failure in failures if failure.kind == kind), key=lambda failure: failure.question_id
+        )
         if of_kind:
             chosen = numpy_generator(seed, "failures", kind).permutation(len(of_kind))[:per_kind]
             drawn[kind] = [of_kind[number] for number in sorted(chosen)]
@@ -202,13 +144,13 @@ def write_failures(
     seed: int = 0,
     about: Mapping[str, Any] | None = None,
 ) -> FailureAnalysis:
-    """Analyze one run's answers and write all there is to tell to ``path``, one JSON file, whole or not at all.
+    """Analyze one run's answers and write the analysis to ``path``, a JSON file that appears whole or not at all.
 
-    It holds what ``about`` says of the run, the kinds with counts and shares of the wrong answers, statistics,
-    calibration, the table, samples with their contexts, and every failure without.
+    The file holds ``about`` (a description of the run), counts and shares of the kinds, statistics, calibration, the
+    table, samples with their contexts, and every failure without its context.
     """
     analysis = analyze_failures(records, version=version, seed=seed)
-    sure = answer_calibration(records, version=version)
+    calibrated = answer_calibration(records, version=version)
     samples, wrong = sample_failures(analysis.failures, per_kind, seed), len(analysis.failures)
     content = {
         "schema": 1,
@@ -221,141 +163,17 @@ def write_failures(
             for kind, count in analysis.kinds().items()
         ],
         "statistics": answer_statistics(records),
-        "calibration": None if sure is None else sure.to_json(),
+        "calibration": None if calibrated is None else calibrated.to_json(),
         "table": list(analysis.table),
-        "samples": {kind: [one.to_json() for one in drawn] for kind, drawn in samples.items()},
-        "failures": [one.to_json(context=False) for one in analysis.failures],
+        "samples": {kind: [failure.to_json() for failure in drawn] for kind, drawn in samples.items()},
+        "failures": [failure.to_json(context=False) for failure in analysis.failures],
     }
     write_json(path, content)
     return analysis
 
 
-def question_word(question: str) -> str:
-    """``how many`` (and how much), ``who`` (whom, whose), ``what``, ``when``, ``where``, ``which``, ``why``, ``how``;
-    ``other`` where there is none.
-
-    The word that the question starts with, a preposition before it or not, counts; else the first of what, how, which
-    and why, since who, when and where within a sentence are mostly relative; else the first at all.
-    """
-    lowered = " ".join(question.lower().split())
-    words = [found.group(1) for found in _WH.finditer(lowered)]
-    asking = [word for word in words if word not in ("who", "whom", "whose", "when", "where")]
-    leading = _LEADING_WH.match(lowered)
-    word = leading.group(1) if leading else next(iter([*asking, *words]), "other")
-    return {"whom": "who", "whose": "who", "how much": "how many"}.get(word, word)
-
-
-def _truncated(record: AnswerRecord, golds: Sequence[str]) -> str:
-    if not record.truncated or any(in_context(gold, record.visible_context) for gold in golds):
-        return ""
-    lost = next((gold for gold in golds if in_context(gold, record.context)), None)
-    return "" if lost is None else f"{lost!r} stands in the part that was cut"
-
-
-def _too_long(record: AnswerRecord, golds: Sequence[str]) -> str:
-    return next((f"contains {gold!r}" for gold in golds if _either(contains, record.prediction, gold)), "")
-
-
-def _too_short(record: AnswerRecord, golds: Sequence[str]) -> str:
-    return next((f"is a part of {gold!r}" for gold in golds if _either(_is_part, record.prediction, gold)), "")
-
-
-def _wrong_boundaries(record: AnswerRecord, golds: Sequence[str]) -> str:
-    answer, context = strong_words(record.prediction), strong_words(record.context)
-    return next((f"overlaps {gold!r}" for gold in golds if _overlap(answer, strong_words(gold), context)), "")
-
-
-def _same_type(record: AnswerRecord, golds: Sequence[str]) -> str:
-    if not in_context(record.prediction, record.context):
-        return ""
-    counted = question_word(record.question) == "how many"
-    mine = answer_type(record.prediction, context=record.context, counted=counted)
-    for gold in golds:
-        theirs = answer_type(gold, context=record.context, counted=counted)
-        if same_type(mine, theirs):
-            return f"{mine} for {theirs} {gold!r}"
-    return ""
-
-
-def _copied(record: AnswerRecord, golds: Sequence[str]) -> str:
-    words = plain_words(record.prediction)
-    run = _longest_run(words, plain_words(record.context))
-    long = run >= COPIED_WORDS and 2 * run >= len(words)
-    copied = long and run > 2 * min(len(plain_words(gold)) for gold in golds)
-    return f"{run} words in a row are the context's" if copied else ""
-
-
-_RULES: dict[Kind, Callable[[AnswerRecord, Sequence[str]], str]] = {
-    "answered_unanswerable": lambda _, golds: "" if golds else "the question has no answer",
-    "wording": lambda one, golds: next((f"means {x!r}" for x in golds if _same_wording(one.prediction, x)), ""),
-    "truncated_context": _truncated,
-    "never_stopped": lambda record, _: "no EOS came" if record.tokens and not record.stopped else "",
-    "empty": lambda record, _: "says nothing" if is_empty(record.prediction) else "",
-    "too_long": _too_long,
-    "too_short": _too_short,
-    "wrong_boundaries": _wrong_boundaries,
-    "same_type": _same_type,
-    "copied_context": _copied,
-    "not_in_context": lambda one, _: "" if in_context(one.prediction, one.context) else "no run of the context",
-    "wrong_place": lambda _record, _golds: "stands in the context, of no type that a gold has",
-}
-"""Each gives the reason for its kind, or "" where it does not hold."""
-
-
-def _same_wording(prediction: str, gold: str) -> bool:
-    """Equal but for fillers, word order, hyphens; or nearly, where no number, negation or name differs."""
-    answer, wanted = strong_words(prediction), strong_words(gold)
-    if not answer or not wanted or [*filter(has_digit, answer)] != [*filter(has_digit, wanted)]:
-        return False
-    mine, theirs = Counter(_core(answer) or answer), Counter(_core(wanted) or wanted)
-    if mine == theirs:
-        return True
-    if not any(map(has_digit, answer)) and "".join(answer) == "".join(wanted):
-        return True
-    differing = {*(mine - theirs), *(theirs - mine)}
-    names = {*capitalized_words(prediction), *capitalized_words(gold)}
-    f1 = 2 * (mine & theirs).total() / (mine.total() + theirs.total())
-    return f1 >= WORDING_F1 and not differing & (_NEGATIONS | names)
-
-
-def _either(holds: Callable[[Words, Words], bool], answer: str, gold: str) -> bool:
-    """Whether it holds for the plain words or for the strong ones."""
-    return any(holds(read(answer), read(gold)) for read in (plain_words, strong_words))
-
-
-def _is_part(answer: Words, gold: Words) -> bool:
-    """Whether the answer's words stand in the gold in order, others between them or not, and are enough of it."""
-    rest = iter(gold)
-    enough = len(_core(answer)) >= max(1.0, PART_SHARE * len(_core(gold)))
-    return enough and len(answer) < len(gold) and all(word in rest for word in answer)
-
-
-def _overlap(answer: Words, gold: Words, context: Words) -> bool:
-    """Whether the answer starts within the gold and ends after it, or the reverse, at one place of the context."""
-    for before, after in ((answer, gold), (gold, answer)):
-        for shared in range(min(len(before), len(after)) - 1, 0, -1):
-            same = before[-shared:] == after[:shared] and _core(after[:shared])
-            if same and contains(context, before + after[shared:]):
-                return True
-    return False
-
-
-def _longest_run(words: Words, context: Words) -> int:
-    """The most words in a row that stand in the context in a row, too."""
-    start = best = 0
-    for stop in range(1, len(words) + 1):
-        while start < stop and not contains(context, words[start:stop]):
-            start += 1
-        best = max(best, stop - start)
-    return best
-
-
-def _core(words: Words) -> Words:
-    return tuple(word for word in words if word not in FILLERS)
-
-
 def _bucket(number: int, edges: Mapping[str, int]) -> str:
-    """The name of the first bucket whose greatest number is not below ``number``."""
+    """Return the name of the first bucket whose upper edge is at least ``number``."""
     return next(name for name, most in edges.items() if number <= most or most < 0)
 
 

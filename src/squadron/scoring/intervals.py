@@ -1,12 +1,12 @@
-"""How sure a mean over questions is: 95 % intervals that know questions come in paragraphs.
+"""Confidence intervals of a mean over questions that are clustered in paragraphs.
 
-Questions of one paragraph succeed and fail together, so :func:`mean_interval` resamples whole paragraphs (*clusters*).
-A bootstrap needs something to resample, though: five questions, one paragraph, or answers that are all wrong give it
-little or no width. Where it cannot be trusted (fewer than :data:`FEWEST_CLUSTERS` clusters, or less than
-:data:`FEWEST_OUTCOMES` right or wrong answers in sum) the interval is widened to hold the binomial one at the
-*effective size* too (:func:`binomial_interval`; for exact match that is Korn and Graubard's interval, 1998, the survey
-statisticians' standard for proportions). It is cautious for F1, since no score between 0 and 1 varies more than a
-right-or-wrong one with the same mean. ``Interval.method`` says which was used.
+The scores of one paragraph's questions are correlated, so :func:`mean_interval` resamples whole paragraphs
+(*clusters*). A bootstrap underestimates the width if there is little to resample: five questions, one paragraph, or
+answers that are all wrong. If it is not reliable (fewer than :data:`FEWEST_CLUSTERS` clusters, or a sum of right or
+wrong answers below :data:`FEWEST_OUTCOMES`), the interval is widened to include the binomial one at the *effective
+size* (:func:`binomial_interval`; for exact match that is the interval of Korn and Graubard, 1998, a standard for
+proportions in survey statistics). This is conservative for F1, since a score between 0 and 1 varies at most as much as
+a 0-or-1 score with the same mean. ``Interval.method`` names the method used.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _DRAWS_AT_ONCE = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval, its ends in the unit of the values, and how it was made."""
+    """A confidence interval, with ends in the unit of the values, and the method that made it."""
 
     low: float
     high: float
     method: str
 
     def scaled(self, factor: float) -> Interval:
-        """The same interval in another unit, e.g. 100 for points."""
+        """Return the interval times ``factor``, e.g. 100 for points."""
         return Interval(factor * self.low, factor * self.high, self.method)
 
 
 def cluster_codes(clusters: Sequence[Hashable] | None, questions: int) -> Codes:
-    """Numbers 0..G-1, one a question [n], equal where the cluster is; ``None`` makes each question its own cluster."""
+    """Return each question's cluster as a number 0..G-1 [n]; ``None`` makes each question its own cluster."""
     if clusters is None:
         return np.arange(questions, dtype=np.intp)
     assert len(clusters) == questions, (len(clusters), questions)
@@ -55,10 +55,10 @@ def cluster_codes(clusters: Sequence[Hashable] | None, questions: int) -> Codes:
 def cluster_bootstrap(
     values: npt.ArrayLike, codes: Codes, *, resamples: int = 2000, seed: int = 0, use: str = "bootstrap"
 ) -> Floats:
-    """Means of resampled data: clusters are drawn with replacement, each with all its questions.
+    """Return means of resampled data: clusters are drawn with replacement, each with all its questions.
 
     ``values`` is [n] or [n, k]; returns [resamples] or [resamples, k]. Columns share their draws. A mean is the sum
-    over the drawn questions by their number, which itself varies with the clusters drawn.
+    over the drawn questions divided by their number, which varies with the clusters drawn.
     """
     columns = _as_floats(values)
     sums = np.column_stack([_sums(columns, codes), np.bincount(codes)])  # [G, k + 1]
@@ -78,14 +78,14 @@ def cluster_bootstrap(
 def mean_interval(
     values: npt.ArrayLike, codes: Codes, *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> Interval:
-    """The interval of the mean of ``values`` [n], each between 0 and 1; ``codes`` are :func:`cluster_codes`."""
+    """Return the interval of the mean of ``values`` [n], each 0 to 1; ``codes`` [n] are :func:`cluster_codes`."""
     return mean_intervals(_as_floats(values), codes, confidence=confidence, resamples=resamples, seed=seed)[0]
 
 
 def mean_intervals(
     values: npt.ArrayLike, codes: Codes, *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> list[Interval]:
-    """:func:`mean_interval` of each column of ``values`` [n, k], from the same resamples."""
+    """Return the :func:`mean_interval` of each column of ``values`` [n, k], from the same resamples."""
     columns = _as_floats(values)
     means = cluster_bootstrap(columns, codes, resamples=resamples, seed=seed)
     ends = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
@@ -102,7 +102,7 @@ def mean_intervals(
 
 
 def binomial_interval(values: npt.ArrayLike, codes: Codes, *, confidence: float = 0.95) -> Interval:
-    """Clopper and Pearson's interval of the mean of ``values`` [n] (0 to 1) at their :func:`effective_size`."""
+    """Return the Clopper-Pearson interval of the mean of ``values`` [n] (0 to 1) at their :func:`effective_size`."""
     column = _as_floats(values)[:, 0]
     size = effective_size(column, codes, confidence=confidence)
     low, high = clopper_pearson(float(column.mean()) * size, size, confidence=confidence)
@@ -111,8 +111,8 @@ def binomial_interval(values: npt.ArrayLike, codes: Codes, *, confidence: float 
 
 
 def clopper_pearson(successes: float, trials: float, *, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a proportion, 0 to 1. Fractions of a trial are allowed, as effective sizes need."""
-    # A mean times a size can pass the size, or miss zero, by a rounding error.
+    """Return the exact interval of a proportion, 0 to 1. Trials may be fractional, as effective sizes are."""
+    # A mean times a size can exceed the size, or fall below zero, by a rounding error.
     successes = min(max(successes, 0.0), trials)
     tail = (1 - confidence) / 2
     failures = trials - successes
@@ -122,9 +122,9 @@ def clopper_pearson(successes: float, trials: float, *, confidence: float = 0.95
 
 
 def design_effect(values: npt.ArrayLike, codes: Codes) -> float:
-    """How many times the variance of the mean exceeds that of as many independent questions; 1 if it is not estimable.
+    """Return the variance of the mean relative to that of as many independent questions; 1 if it is not estimable.
 
-    The cluster variance is the linearized one of a mean of unequal clusters.
+    The cluster variance is the linearized variance of a mean over clusters of unequal size.
     """
     column = _as_floats(values)[:, 0]
     questions, clusters = len(column), int(codes.max()) + 1
@@ -137,11 +137,11 @@ def design_effect(values: npt.ArrayLike, codes: Codes) -> float:
 
 
 def effective_size(values: npt.ArrayLike, codes: Codes, *, confidence: float = 0.95) -> float:
-    """How many independent questions would tell as much as these, as Korn and Graubard count them.
+    """Return the number of independent questions with the same information, as Korn and Graubard define it.
 
-    The number of questions by the design effect, less what is lost by estimating it from few clusters (a ratio of
-    Student quantiles); at most the number of questions, and at least what it is if a cluster's questions are all alike
-    (the number of clusters, where they are of one size). With one cluster it is therefore 1.
+    It is the number of questions divided by the design effect, reduced for estimating that from few clusters (by a
+    ratio of Student quantiles). It is at most the number of questions, and at least its value if all questions of a
+    cluster score alike (the number of clusters, if they are of equal size). With one cluster it is therefore 1.
     """
     column = _as_floats(values)[:, 0]
     sizes = np.bincount(codes)
@@ -156,10 +156,10 @@ def effective_size(values: npt.ArrayLike, codes: Codes, *, confidence: float = 0
 
 
 def binomial_margin(questions: int, *, share: float = 0.65, confidence: float = 0.95) -> float:
-    """The half-width, in points, of the simple interval of a share of right answers among independent questions.
+    """Return the half-width, in points, of the normal interval of a share of right answers to independent questions.
 
-    A rule of thumb for planning (the study's best F1 is near 65): +-42 points for 5 questions, +-6.6 for 200 and
-    +-0.9 for 10,570.
+    A rule of thumb for planning (the student study's best F1 is near 65): +-42 points for 5 questions, +-6.6 for 200
+    and +-0.9 for 10,570.
     """
     return 100.0 * float(ndtri((1 + confidence) / 2)) * math.sqrt(share * (1 - share) / questions)
 
@@ -167,18 +167,17 @@ def binomial_margin(questions: int, *, share: float = 0.65, confidence: float = 
 def minimum_detectable_difference(
     questions: int, *, deviation: float, effect: float = 1.0, power: float = 0.8, significance: float = 0.05
 ) -> float:
-    """The smallest true difference between two runs that a two-sided test would find with this power.
+    """Return the smallest true difference between two runs that a two-sided test detects with this power.
 
-    ``deviation`` is the standard deviation over the questions of the *difference* between the runs' scores, in the
-    unit of the result; for runs that are not paired, sqrt(2) times that of one run's scores. ``effect`` is the
-    :func:`design_effect`.
+    ``deviation`` is the standard deviation over questions of the *difference* between the runs' scores, in the unit of
+    the result; for unpaired runs, sqrt(2) times that of one run's scores. ``effect`` is the :func:`design_effect`.
     """
     reach = float(ndtri(1 - significance / 2) + ndtri(power))
     return reach * deviation * math.sqrt(effect / questions)
 
 
 def _as_floats(values: npt.ArrayLike) -> Floats:
-    """``values`` [n] or [n, k] as floats [n, k]; n is at least 1."""
+    """Return ``values`` [n] or [n, k] as floats [n, k]; n is at least 1."""
     array: npt.NDArray[Any] = np.asarray(values, dtype=np.float64)
     assert array.ndim in (1, 2), array.shape
     assert len(array) > 0, array.shape
@@ -186,7 +185,7 @@ def _as_floats(values: npt.ArrayLike) -> Floats:
 
 
 def _sums(columns: Floats, codes: Codes) -> Floats:
-    """Sums by cluster: [n, k] to [G, k]."""
+    """Return the sums by cluster: [n, k] to [G, k]."""
     return np.column_stack([np.bincount(codes, weights=column) for column in columns.T])
 
 

@@ -1,14 +1,14 @@
 """Exact match and F1 of one answer, as the official SQuAD evaluation scripts define them.
 
 Both versions compare *normalized* answers: lower case, no ASCII punctuation (:data:`string.punctuation`; Unicode quotes
-and dashes stay), no words *a*, *an*, *the*, single spaces. Punctuation goes before articles do, so that ``"a."`` is an
-article and ``"l'a"`` is the word ``la``.
+and dashes stay), no words *a*, *an*, *the*, single spaces. Punctuation is removed before articles, so that ``"a."`` is
+an article and ``"l'a"`` is the word ``la``.
 
 ========================================  ==================  ====================
-where they differ                         v1.1                v2.0
+difference                                v1.1                v2.0
 ========================================  ==================  ====================
 no gold answers                           an error            ``""`` is right
-golds that normalize to nothing           compared as any     dropped; if none is left, ``""`` is right
+golds that normalize to nothing           kept                dropped; if none is left, ``""`` is right
 F1 when either side has no words          0                   1 if both have none, else 0
 ========================================  ==================  ====================
 
@@ -35,11 +35,11 @@ MORE_METRICS: dict[str, Callable[[str, Sequence[str]], float]] = {}
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _CACHED_CHARACTERS = 400
-"""Longer texts are normalized anew each time: the cache then stays below some 100 MB whatever the golds are."""
+"""Longer texts are not cached, so that the cache stays below about 100 MB for any golds."""
 
 
 def normalize_answer(text: str) -> str:
-    """``text`` as the official scripts compare it; may be empty."""
+    """Return ``text`` as the official scripts compare it; may be empty."""
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
 
 
@@ -49,28 +49,28 @@ def _normalized_short(text: str) -> str:
 
 
 def normalize_gold(text: str) -> str:
-    """:func:`normalize_answer`, remembered: the same golds score every epoch, decoding strategy and adapter."""
+    """Return :func:`normalize_answer`, cached: every epoch, strategy and adapter is scored on the same golds."""
     return _normalized_short(text) if len(text) <= _CACHED_CHARACTERS else normalize_answer(text)
 
 
 def exact_match(prediction: str, golds: Sequence[str], *, version: Version = "1.1") -> int:
-    """1 if the prediction equals one of the golds after normalization, else 0.
+    """Return 1 if the prediction equals one of the golds after normalization, else 0.
 
-    Raises :class:`DataError` where v1.1 is asked for and there is no gold answer.
+    Raises :class:`DataError` if ``version`` is v1.1 and there is no gold answer.
     """
     return answer_scores(prediction, golds, version=version)[0]
 
 
 def f1(prediction: str, golds: Sequence[str], *, version: Version = "1.1") -> float:
-    """The best F1, 0 to 1, of the prediction's words (as a bag) against any gold's.
+    """Return the best F1, 0 to 1, between the prediction's bag of words and any gold's.
 
-    Raises :class:`DataError` where v1.1 is asked for and there is no gold answer.
+    Raises :class:`DataError` if ``version`` is v1.1 and there is no gold answer.
     """
     return answer_scores(prediction, golds, version=version)[1]
 
 
 def answer_scores(prediction: str, golds: Sequence[str], *, version: Version = "1.1") -> tuple[int, float]:
-    """Exact match and F1 together, which normalizes once. See :func:`exact_match` and :func:`f1`."""
+    """Return :func:`exact_match` and :func:`f1` together, normalizing once."""
     candidates = gold_candidates(golds, version=version)
     answer = normalize_answer(prediction)
     words = answer.split()
@@ -79,9 +79,9 @@ def answer_scores(prediction: str, golds: Sequence[str], *, version: Version = "
 
 
 def gold_candidates(golds: Sequence[str], *, version: Version = "1.1") -> list[str]:
-    """The distinct normalized answers that count as right. For v2.0, ``[""]`` where there is no answer.
+    """Return the distinct normalized answers that count as right; in v2.0 ``[""]`` if there is no answer.
 
-    Raises :class:`DataError` where v1.1 is asked for and there is no gold answer.
+    Raises :class:`DataError` if ``version`` is v1.1 and there is no gold answer.
     """
     candidates = list(dict.fromkeys(map(normalize_gold, golds)))
     if version == "2.0":
@@ -92,7 +92,7 @@ def gold_candidates(golds: Sequence[str], *, version: Version = "1.1") -> list[s
 
 
 def _f1(prediction: list[str], gold: list[str], *, both_empty: bool) -> float:
-    """F1 of two bags of words; ``both_empty`` is what v2.0 (True) and v1.1 (False) give two empty bags."""
+    """Return F1 of two bags of words; two empty bags score ``both_empty`` (1 in v2.0, 0 in v1.1)."""
     if not prediction or not gold:
         return float(both_empty and prediction == gold)
     common = (Counter(prediction) & Counter(gold)).total()

@@ -1,8 +1,8 @@
-"""Is one run better than another? Tests on the same questions, which is far sharper than comparing two intervals.
+"""Paired tests of two runs on the same questions, which have far more power than comparing two intervals.
 
-The permutation test supposes that, were the runs equally good, each paragraph's difference could as well have had the
+The permutation test assumes that, if the runs are equally good, each paragraph's difference is as likely to have the
 other sign; it keeps a paragraph's questions together. McNemar's test counts the questions that exactly one run got
-right and is exact, but takes questions as independent: where the two disagree, believe the permutation test.
+right. It is exact but treats questions as independent: if the two tests disagree, trust the permutation test.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from squadron.scoring.intervals import (
 )
 
 _MOST_ENUMERATED = 14
-"""With at most this many clusters that differ, all 2^14 sign patterns are tried and the test is exact."""
+"""With at most this many clusters that differ, all (at most 2^14) sign patterns are tried and the test is exact."""
 _SIGNS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """The mean difference (second less first), its 95 % interval, and how surprising it would be between equals."""
+    """The mean difference (second minus first), its 95 % interval and p-value; ``exact`` if all patterns were tried."""
 
     difference: float
     interval: Interval
@@ -46,7 +46,7 @@ class PairedTest:
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
-    """Questions that only the first and only the second run got right, and the exact two-sided p-value."""
+    """Numbers of questions that only the first or only the second run got right, and the exact two-sided p-value."""
 
     only_first: int
     only_second: int
@@ -65,8 +65,8 @@ def paired_test(
 ) -> PairedTest:
     """Compare two runs' scores [n], each between 0 and 1, question by question.
 
-    ``codes`` [n] are :func:`squadron.scoring.intervals.cluster_codes`. A test with sampled permutations counts the
-    observed pattern among them, so its p-value is never below 1 / (permutations + 1).
+    ``codes`` [n] are :func:`squadron.scoring.intervals.cluster_codes`. If permutations are sampled, the observed
+    pattern counts as one of them, so the p-value is at least 1 / (permutations + 1).
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     assert a.shape == b.shape == codes.shape, (a.shape, b.shape, codes.shape)
@@ -81,11 +81,11 @@ def paired_test(
 def difference_interval(
     differences: npt.ArrayLike, codes: Codes, *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> Interval:
-    """The interval of the mean of paired differences [n], each between -1 and 1, by resampling clusters.
+    """Return the interval of the mean of paired differences [n], each between -1 and 1, by resampling clusters.
 
-    With few clusters, or with differences that hardly sum to anything (two runs with nearly the same answers), it is
-    widened by the gains and the losses taken apart: each is between 0 and 1 and has its own binomial interval at its
-    effective size, of such confidence (Bonferroni) that their difference has at least ``confidence``.
+    With few clusters, or few differences (two runs with nearly the same answers), it is widened to include the interval
+    from gains and losses: each is between 0 and 1 and has a binomial interval at its effective size, at a confidence
+    (Bonferroni) that gives their difference at least ``confidence``.
     """
     values: Floats = np.asarray(differences, dtype=np.float64)
     means = cluster_bootstrap(values, codes, resamples=resamples, seed=seed)
@@ -105,20 +105,20 @@ def difference_interval(
 
 
 def mcnemar(first: npt.ArrayLike, second: npt.ArrayLike) -> McNemar:
-    """Exact two-sided McNemar test of two runs' right (1) and wrong (0) answers [n] to the same questions."""
+    """Run the exact two-sided McNemar test on two runs' right (1) and wrong (0) answers [n] to the same questions."""
     a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     assert a.shape == b.shape, (a.shape, b.shape)
     only_first, only_second = int(np.sum(a & ~b)), int(np.sum(b & ~a))
     discordant, fewer = only_first + only_second, min(only_first, only_second)
-    # Under equality the fewer of the two follow Binomial(discordant, 1/2); bdtr is its P(X <= fewer).
+    # If the runs are equal, the smaller count follows Binomial(discordant, 1/2); bdtr is P(X <= fewer).
     p_value = min(1.0, 2.0 * float(bdtr(fewer, discordant, 0.5)))
     return McNemar(only_first, only_second, p_value)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted for having made all these tests (Holm, 1979), in the order given.
+    """Return p-values adjusted for multiple tests (Holm, 1979), in the order given.
 
-    Rejecting what is below 5 % then rejects any true hypothesis with at most 5 % probability, however the tests depend.
+    Rejecting adjusted p-values below 5 % keeps the family-wise error rate at 5 %, whatever the tests' dependence.
     """
     adjusted = [0.0] * len(p_values)
     largest = 0.0
@@ -129,9 +129,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _sign_flip(sums: Floats, permutations: int, seed: int) -> tuple[float, bool]:
-    """The share of sign patterns whose sum is as far from 0 as the observed one, and whether all were tried."""
+    """Return the share of sign patterns whose sum is at least as far from 0 as observed, and True if all were tried."""
     count = len(sums)
-    # Patterns that tie with the observed one must count, whatever the order of summation rounded.
+    # Patterns that tie with the observed one must count despite rounding.
     observed = abs(float(sums.sum())) - 1e-9 * max(1.0, float(np.abs(sums).sum()))
     if count <= _MOST_ENUMERATED:
         patterns = np.arange(1 << count)[:, None] >> np.arange(count) & 1  # [2^count, count]
@@ -143,7 +143,7 @@ def _sign_flip(sums: Floats, permutations: int, seed: int) -> tuple[float, bool]
     for start in range(0, permutations, step):
         rows = min(step, permutations - start)
         bits = np.unpackbits(np.frombuffer(generator.bytes(math.ceil(rows * count / 8)), dtype=np.uint8))
-        flips = bits[: rows * count].reshape(rows, count).astype(np.float64)  # 1 where the sign is turned
+        flips = bits[: rows * count].reshape(rows, count).astype(np.float64)  # 1 where the sign flips
         extreme += int(np.sum(np.abs(sums.sum() - 2.0 * (flips @ sums)) >= observed))
     return (extreme + 1) / (permutations + 1), False
 

@@ -1,4 +1,4 @@
-"""Files of predictions in the official layout: one JSON object, ``{question id: answer text}``."""
+"""Prediction files in the official format: one JSON object, ``{question id: answer text}``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _EXPECTED = "predictions as one JSON object, {question id: answer text}"
 
 
 def show(text: str, limit: int = 60) -> str:
-    """``text`` for an error message: quoted, on one line, at most ``limit`` of its characters."""
+    """Quote ``text`` for an error message: on one line, with at most ``limit`` of its characters."""
     return repr(text if len(text) <= limit else text[: max(limit - 1, 0)] + "…")
 
 
 def check_text(question: str, value: object) -> str:
-    """``value`` where it is text that can be stored.
+    """Return ``value`` if it is text that can be stored.
 
-    Raises :class:`DataError` that names the question, and what its prediction is instead; without the file's name.
+    Raises :class:`DataError` otherwise, with the question and the type of its prediction, but no file name.
     """
     if not isinstance(value, str):
         raise DataError(
@@ -30,8 +30,8 @@ def check_text(question: str, value: object) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError as problem:
         raise DataError(
-            f"question {show(question)}: the prediction {show(value)} holds half a character at place {problem.start} "
-            f"(a lone surrogate); decode the answer's bytes as a whole"
+            f"question {show(question)}: the prediction {show(value)} holds half a character at position "
+            f"{problem.start} (a lone surrogate); decode the answer's bytes as a whole"
         ) from None
     return value
 
@@ -39,7 +39,7 @@ def check_text(question: str, value: object) -> str:
 def read_predictions(path: Path | str) -> dict[str, str]:
     """Read predictions, in the file's order.
 
-    Raises :class:`DataError` where the file cannot be read, is not JSON, is no object, or a value is no text.
+    Raises :class:`DataError` if the file cannot be read, is not a JSON object, or a value is not text.
     """
     content = read_json(path, what=_EXPECTED, error=DataError)
     if not isinstance(content, dict):
@@ -51,15 +51,15 @@ def read_predictions(path: Path | str) -> dict[str, str]:
 
 
 def write_predictions(path: Path | str, predictions: Mapping[str, str]) -> None:
-    """Write predictions, in their order, whole or not at all.
+    """Write predictions in their order; the file appears whole or not at all.
 
-    Raises :class:`DataError`, and writes nothing, where a value is no text.
+    Raises :class:`DataError`, and writes nothing, if a value is not text.
     """
     write_json(path, {question: check_text(question, value) for question, value in predictions.items()})
 
 
 def _kind(value: Any) -> str:
-    """What a JSON value is, in words, with the value where it is short."""
+    """Describe the type of a JSON value in words, with the value if it is short."""
     if value is None:
         return "null"
     if isinstance(value, bool):

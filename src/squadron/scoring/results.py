@@ -1,4 +1,4 @@
-"""What scoring hands back: the numbers of one run, and of two runs compared."""
+"""Results of scoring: the scores of one run, and the comparison of two runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from squadron.scoring.paired import McNemar, PairedTest
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """Exact match and F1, in points, over some of the questions."""
+    """Exact match and F1, in points, over a subset of the questions."""
 
     exact_match: float
     f1: float
@@ -21,7 +21,7 @@ class Subset:
 
 @dataclass(frozen=True, slots=True)
 class BestThresholds:
-    """The best scores (points) that a no-answer threshold reaches, each with its threshold."""
+    """The best scores (points) over all no-answer thresholds, each with its threshold."""
 
     exact_match: float
     exact_match_threshold: float
@@ -31,14 +31,15 @@ class BestThresholds:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """What a set of predictions scores. Means, intervals and differences are in points, 0 to 100.
+    """Scores of a set of predictions. Means, intervals and differences are in points, 0 to 100.
 
-    The arrays hold one entry a question, in the order of ``ids``: ``question_exact_match`` (0 or 1), ``question_f1``
+    The arrays hold one entry per question, in the order of ``ids``: ``question_exact_match`` (0 or 1), ``question_f1``
     (0 to 1) and ``clusters`` (:func:`squadron.scoring.intervals.cluster_codes`). ``missing_ids`` are questions without
-    a prediction (they score 0), ``unknown_ids`` predictions without a question (they are ignored).
-    ``exact_match_detectable`` and ``f1_detectable`` are the true differences that as many questions would show between
-    two runs like this one, in 8 of 10 tries (5 % level, runs taken as unpaired; a paired comparison is sharper).
-    ``has_answer`` and ``no_answer`` are v2.0's halves, ``None`` for v1.1 and where a half is empty.
+    a prediction (they score 0), ``unknown_ids`` are predictions without a question (they are ignored).
+    ``exact_match_detectable`` and ``f1_detectable`` are the true differences between two runs like this one that a test
+    on as many questions detects with 80 % power (5 % level, unpaired runs; a paired test has more power).
+    ``has_answer`` and ``no_answer`` are the scores of v2.0's answerable and unanswerable questions, ``None`` for v1.1
+    and if there are no such questions.
     """
 
     version: Version
@@ -60,11 +61,11 @@ class Scores:
 
     @property
     def questions(self) -> int:
-        """How many questions were scored, missing predictions included."""
+        """Number of questions scored, missing predictions included."""
         return len(self.ids)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary for JSON: the numbers, not the arrays. Intervals are ``[low, high]``."""
+        """Return a plain dictionary for JSON, without the arrays. Intervals are ``[low, high]``."""
         record: dict[str, Any] = {
             "version": self.version,
             "exact_match": self.exact_match,
@@ -93,14 +94,14 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two runs on the same questions; differences are second less first, in points."""
+    """Comparison of two runs on the same questions; differences are second minus first, in points."""
 
     exact_match: PairedTest
     f1: PairedTest
     mcnemar: McNemar
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary for JSON. Intervals are ``[low, high]``."""
+        """Return a plain dictionary for JSON. Intervals are ``[low, high]``."""
         record: dict[str, Any] = {"questions": self.f1.questions, "clusters": self.f1.clusters}
         for name, test in (("exact_match", self.exact_match), ("f1", self.f1)):
             record[name] = {

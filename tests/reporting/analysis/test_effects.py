@@ -1,4 +1,4 @@
-"""Main effects and interactions: what was put into made-up studies is found, and nothing else."""
+"""Main effects and interactions: the analysis finds the effects of synthetic studies, and no others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_studys_own_effects_are_found(paper: Study, paper_analysis: Analysis
     assert rate is not None
     assert modules is not None
     assert (rank.verdict, rate.verdict, modules.verdict) == ("higher", "higher", "differs")
-    assert set(rate.as_good) == {5e-4, 1e-3}  # made alike
+    assert set(rate.as_good) == {5e-4, 1e-3}  # equal by construction
     assert modules.as_good == ("attention+mlp",)
     assert len(rank.contrasts) == math.comb(5, 2)
     assert all(one.pairs == 15 and one.covers_training for one in rank.contrasts)
@@ -81,7 +81,7 @@ def test_the_verdict_follows_the_numbers(tmp_path: Path, rank: Any, verdict: str
     assert best in found.as_good
 
 
-def test_noise_is_called_noise(tmp_path: Path) -> None:
+def test_noise_is_not_significant(tmp_path: Path) -> None:
     effects = plain_effects()
     verdicts = []
     for seed in range(5):
@@ -89,7 +89,7 @@ def test_noise_is_called_noise(tmp_path: Path) -> None:
         found = analyzed(folder, ranks=(4, 16, 64), effects=effects, seed=seed, paragraphs=30, baseline=False, **SMALL)
         axes = ("rank", "lr", "targets")
         verdicts += [effect.verdict for axis in axes if (effect := found.effect(axis)) is not None]
-        if seed == 0:  # what differs is told all the same, with what would have been seen
+        if seed == 0:  # the difference is still reported, with the detectable one
             rank = found.effect("rank")
             assert rank is not None
             assert rank.spread > 0.0
@@ -110,7 +110,7 @@ def test_without_questions_nothing_is_tested(tmp_path: Path) -> None:
     assert {contrast.verdict for model in found.models for contrast in model.contrasts} == {"untested"}
 
 
-def test_axes_that_move_together_are_one(tmp_path: Path) -> None:
+def test_axes_that_vary_together_are_one(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "sweep", ranks=(4, 64), **SMALL)
     record = json.loads((folder / "sweep.json").read_text())
     for run in record["runs"]:
@@ -124,7 +124,7 @@ def test_axes_that_move_together_are_one(tmp_path: Path) -> None:
     assert found.effect("alpha") is None
 
 
-def test_lost_runs_take_their_pairs_with_them(tmp_path: Path) -> None:
+def test_missing_runs_remove_their_pairs(tmp_path: Path) -> None:
     found = analyzed(tmp_path / "sweep", ranks=(4, 16, 64), failed=1, **SMALL)
     rank = found.effect("rank")
     assert rank is not None
@@ -165,7 +165,7 @@ def test_shares_of_variance_are_those_of_a_balanced_design() -> None:
     assert [found[axes].degrees[0] for axes in (("a",), ("b",), ("c",), ("a", "b"))] == [2, 3, 1, 6]
 
 
-def test_without_replicates_nothing_is_left_to_test_with() -> None:
+def test_without_residuals_there_is_no_f_test() -> None:
     places = list(itertools.product(range(3), range(3)))
     scores = np.random.default_rng(6).normal(0, 1, 9)
     found = analysis_of_variance(scores, {"a": [a for a, _ in places], "b": [b for _, b in places]})
@@ -185,10 +185,10 @@ def test_a_pattern_must_hold_over_paragraphs() -> None:
     crossed[0, 0] = crossed[1, 1] = 1.0
     noise = np.random.default_rng(7).normal(0, 1, (3, 2, 150))
     assert pattern_test(crossed + noise, codes) < 0.01
-    assert pattern_test(crossed, cluster_codes([0] * 150, 150)) == 1.0  # one paragraph tells nothing
+    assert pattern_test(crossed, cluster_codes([0] * 150, 150)) == 1.0  # one paragraph is no evidence
 
 
-def test_an_interaction_is_found_where_there_is_one(tmp_path: Path, paper_analysis: Analysis) -> None:
+def test_an_interaction_is_found_if_there_is_one(tmp_path: Path, paper_analysis: Analysis) -> None:
     effects = Effects(
         rank=lambda _: 0.0, rate=lambda _: 0.0, both=lambda rank, rate: 1.2 * (rank == 64) * (rate > 5e-4)
     )

@@ -1,4 +1,4 @@
-"""Who may be best, models and strategies, seeds, fits, the frontier, mistakes: by hand, and by simulation."""
+"""Best set, models and strategies, seeds, fits, frontier and mistakes: by hand, and by simulation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from squadron.reporting.analysis.cost import fit_of, fits, frontier
 from squadron.reporting.analysis.findings import COSTS, METRICS, Analysis, Cost
 from squadron.reporting.analysis.mistakes import mistakes
 from squadron.reporting.analysis.models import best_set
-from squadron.reporting.analysis.questions import Answered
+from squadron.reporting.analysis.questions import QuestionScores
 from squadron.reporting.analysis.spread import seed_spread
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.published import PUBLISHED
-from squadron.runs.records import Curve, KindCount, Run, Study, Validation
+from squadron.runs.records import Curve, KindCount, Study, StudyRun, Validation
 from squadron.runs.study import read_study
 from squadron.scoring.intervals import clopper_pearson, cluster_codes
 
@@ -34,12 +34,12 @@ def varied_analysis(varied: Study) -> Analysis:
     return analyze_study(varied)
 
 
-def answered(values: dict[str, Any], codes: Any) -> Answered:
-    return Answered(codes, dict.fromkeys(METRICS, values), ())
+def question_scores(values: dict[str, Any], codes: Any) -> QuestionScores:
+    return QuestionScores(codes, dict.fromkeys(METRICS, values), ())
 
 
-def test_the_best_run_is_among_those_that_may_be_best(paper: Study) -> None:
-    """Of twelve runs one is better by a hair: choosing the highest misses it mostly, the set seldom does."""
+def test_the_best_set_contains_the_best_run(paper: Study) -> None:
+    """One of twelve runs is slightly better: the highest score mostly misses it, the set rarely does."""
     codes = cluster_codes([place // 5 for place in range(200)], 200)
     runs = [replace(paper.runs[0], name=f"run {place}") for place in range(12)]
     sims, held, chosen, sizes = 120, 0, 0, []
@@ -48,7 +48,7 @@ def test_the_best_run_is_among_those_that_may_be_best(paper: Study) -> None:
         hardness = draw.normal(0, 0.2, 200)
         values = {run.name: 0.6 + hardness + draw.normal(0, 0.3, 200) for run in runs}
         values["run 7"] = values["run 7"] + 0.005
-        found = best_set(runs, answered(values, codes))
+        found = best_set(runs, question_scores(values, codes))
         assert found is not None
         held += "run 7" in found.names
         chosen += found.best == "run 7"
@@ -56,7 +56,7 @@ def test_the_best_run_is_among_those_that_may_be_best(paper: Study) -> None:
         assert found.optimism > 0.0
     assert chosen < 0.5 * sims
     assert held >= 0.93 * sims
-    assert np.mean(sizes) < 12  # it leaves out some, or it would say nothing
+    assert np.mean(sizes) < 12  # it excludes some runs, else it would be uninformative
 
 
 def test_a_clear_winner_stands_alone(paper: Study) -> None:
@@ -65,13 +65,13 @@ def test_a_clear_winner_stands_alone(paper: Study) -> None:
     values = {run.name: (draw.random(300) < 0.3).astype(float) for run in paper.runs[:6]}
     winner = paper.runs[3].name
     values[winner] = (draw.random(300) < 0.8).astype(float)
-    found = best_set(paper.runs[:6], answered(values, codes))
+    found = best_set(paper.runs[:6], question_scores(values, codes))
     assert found is not None
     assert (found.best, found.names, found.compared) == (winner, (winner,), 6)
     assert abs(found.optimism) < 0.3
 
 
-def test_models_stand_beside_each_other(varied: Study, varied_analysis: Analysis) -> None:
+def test_models_are_compared(varied: Study, varied_analysis: Analysis) -> None:
     headline = varied_analysis.models[0]
     roles = {model.role: model for model in headline.models}
     assert list(roles) == ["baseline", "best", "full"]
@@ -122,7 +122,7 @@ def test_the_learning_curve_is_an_axis(varied_analysis: Analysis) -> None:
     assert (effect.verdict, effect.best) == ("higher", 1000)
 
 
-def run_with(training: list[float], validation: list[float | None], paper: Study) -> Run:
+def run_with(training: list[float], validation: list[float | None], paper: Study) -> StudyRun:
     steps = tuple(range(1, len(training) + 1))
     held_out = tuple(Validation(step, loss) for step, loss in zip(steps, validation, strict=True))
     return replace(paper.runs[0], curve=Curve(steps, steps, tuple(training), held_out))
@@ -132,7 +132,7 @@ def run_with(training: list[float], validation: list[float | None], paper: Study
     ("training", "validation", "verdict", "best_epoch"),
     [
         ([2.0, 1.0, 0.5], [1.5, 1.0, 1.2], "overfit", 2),
-        ([2.0, 1.0, 1.1], [1.5, 1.0, 1.2], "settled", 2),  # training got worse, too: no learning by heart
+        ([2.0, 1.0, 1.1], [1.5, 1.0, 1.2], "settled", 2),  # training loss rose, too: not overfitting
         ([2.0, 1.0, 0.9], [1.5, 1.0, 1.01], "settled", 2),  # within two percent
         ([2.0, 1.0, 0.5], [1.5, 1.2, 1.0], "improving", 3),
         ([2.0, 1.0, 0.5], [1.5, 1.0, 0.995], "settled", 3),
@@ -152,11 +152,11 @@ def test_fits_are_counted_by_value(paper: Study) -> None:
     assert sum(found.counts.values()) == 75
     shares = {share.value: share.counts for share in found.by_axis if share.axis == "lr"}
     assert shares[7e-5]["improving"] == 15
-    assert shares[1e-3]["overfit"] == 15  # high rates were made to rise again
+    assert shares[1e-3]["overfit"] == 15  # high rates overfit by construction
 
 
 @pytest.mark.parametrize("cost", COSTS)
-def test_the_frontier_is_what_no_cheaper_run_reaches(paper: Study, cost: Cost) -> None:
+def test_no_cheaper_run_reaches_the_frontier(paper: Study, cost: Cost) -> None:
     found = frontier(paper, None)
     reached, expected = -1.0, set()
     for point in sorted(found.points, key=lambda point: (point.costs[cost], -point.f1)):
@@ -180,7 +180,7 @@ def kinds(counts: dict[str, int]) -> tuple[KindCount, ...]:
 
 
 @pytest.mark.parametrize(("counts", "leads"), [((20, 5), True), ((12, 9), False), ((3, 0), False), ((7, 0), True)])
-def test_the_first_kind_leads_only_where_it_is_told_from_the_second(
+def test_the_first_kind_leads_only_if_it_is_significantly_above_the_second(
     paper: Study, counts: tuple[int, int], leads: bool
 ) -> None:
     assert paper.failures is not None
@@ -194,7 +194,7 @@ def test_the_first_kind_leads_only_where_it_is_told_from_the_second(
     assert found.kinds[0].base_share is None
 
 
-def test_limited_evaluations_are_compared_on_what_all_answered(tmp_path: Path) -> None:
+def test_limited_evaluations_are_compared_on_common_questions(tmp_path: Path) -> None:
     import json
 
     folder = make_study(tmp_path / "sweep", ranks=(4, 8, 16), rates=(1e-3,), modules=("attention",), paragraphs=12)
@@ -211,7 +211,7 @@ def test_analysis_is_deterministic(varied: Study, varied_analysis: Analysis) -> 
     assert analyze_study(varied) == varied_analysis
 
 
-def test_published_figures_are_the_designs() -> None:
+def test_published_results_match_the_design() -> None:
     found = {one.key: one for one in PUBLISHED}
     assert len(found) == len(PUBLISHED) == 11
     assert (found["lora"].f1, found["lora"].deviation) == (64.64, 0.89)

@@ -1,4 +1,4 @@
-"""Charts in both languages: they can be drawn, tell the same figures, and have the language's digits and letters."""
+"""Charts in both languages: they render, show the same numbers, and use the language's digits and letters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from made_study import make_study
 from squadron.reporting import charts
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
-from squadron.reporting.charts.gallery import CHARTS, draw_all
+from squadron.reporting.charts.gallery import CHARTS, chart_specs
 from squadron.reporting.charts.rendering import to_png, to_svg
 from squadron.reporting.charts.theme import theme
 from squadron.reporting.charts.words import chart_words
@@ -30,50 +30,50 @@ NAMES = re.compile(r"\b(?:[A-Za-z][\w+.-]*-?\d[\w-]*)")
 """Latin names with digits in them: F1, GPT-2, r4-lr1e-3."""
 NUMBER = re.compile(r"[−-]?[\d.,]+%?")
 EMBED, MARK = "\u202b", "\u200f"
-"""Right-to-left embedding and right-to-left mark: they are not seen."""
+"""Right-to-left embedding and right-to-left mark, which are invisible."""
 MODULES = ("attention", "attention+mlp")
 
 
 @pytest.fixture(scope="module")
 def english(paper: Study, paper_analysis: Analysis) -> Specs:
-    return draw_all(paper, paper_analysis, chart_words("en"))
+    return chart_specs(paper, paper_analysis, chart_words("en"))
 
 
 @pytest.fixture(scope="module")
 def persian(paper: Study, paper_analysis: Analysis) -> Specs:
-    return draw_all(paper, paper_analysis, chart_words("fa"))
+    return chart_specs(paper, paper_analysis, chart_words("fa"))
 
 
 def written(svg: str) -> list[str]:
-    """The texts of an SVG."""
+    """Return the texts of an SVG."""
     return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
 
 
 def test_every_chart_is_drawn(english: Specs, varied_folder: Path) -> None:
     assert set(english) == set(CHARTS) - {"seeds", "train_size"}
     varied = read_study(varied_folder)
-    found = draw_all(varied, analyze_study(varied), chart_words("en"))
+    found = chart_specs(varied, analyze_study(varied), chart_words("en"))
     assert set(found) == set(CHARTS)
     for name in ("seeds", "train_size", "models"):
         assert to_svg(found[name]).startswith("<svg"), name
     assert "full fine-tuning" in written(to_svg(found["models"]))
 
 
-def test_studies_with_little_have_few_charts(run_folder: Path, hostile_folder: Path) -> None:
+def test_studies_with_little_data_have_few_charts(run_folder: Path, hostile_folder: Path) -> None:
     single, hostile = (read_study(folder) for folder in (run_folder, hostile_folder))
-    found = draw_all(single, analyze_study(single), chart_words("fa"))
+    found = chart_specs(single, analyze_study(single), chart_words("fa"))
     assert set(found) == {"models", "losses", "decodings", "kinds"}
     assert to_svg(found["losses"]).startswith("<svg")
-    for name, spec in draw_all(hostile, analyze_study(hostile), chart_words("en")).items():
+    for name, spec in chart_specs(hostile, analyze_study(hostile), chart_words("en")).items():
         assert "<script" not in to_svg(spec), name
 
 
 @pytest.mark.parametrize("name", sorted(set(CHARTS) - {"seeds", "train_size"}))
-def test_the_two_languages_tell_the_same_figures(english: Specs, persian: Specs, name: str) -> None:
+def test_both_languages_show_the_same_numbers(english: Specs, persian: Specs, name: str) -> None:
     svgs = [to_svg(specs[name]) for specs in (english, persian)]
     texts = [[text.replace(EMBED, "").replace(MARK, "") for text in written(svg)] for svg in svgs]
     assert len(texts[0]) == len(texts[1]) > 5
-    # Words may hold a figure in one language and not in the other; marks on axes and points may not.
+    # Words may contain a number in one language only; labels of axes and points may not.
     numbers = [sorted(one for one in map(western, own) if NUMBER.fullmatch(one)) for own in texts]
     assert numbers[0] == numbers[1]
     assert len(numbers[0]) > 3
@@ -112,16 +112,16 @@ def test_charts_fetch_nothing(english: Specs) -> None:
 
 
 def test_a_run_of_full_fine_tuning_has_its_name_in_persian(tmp_path: Path) -> None:
-    """It has no modules, by which the others are coloured."""
+    """It has no modules, which give the colour of the others."""
     study = read_study(make_study(tmp_path / "s", ranks=(4,), rates=(1e-4,), modules=MODULES, full=True))
-    found = draw_all(study, analyze_study(study), chart_words("fa"))
+    found = chart_specs(study, analyze_study(study), chart_words("fa"))
     texts = written(to_svg(found["frontier"]))
     assert f"{EMBED}کامل" in texts
     assert not [text for text in texts if "[U+" in text]
 
 
 def test_the_persian_percent_sign_stands_left_of_its_figure(english: Specs, persian: Specs) -> None:
-    """As in the report's text: the label looks as if the sign had come first, though it is read last."""
+    """As in the report's text: the sign is at the left, though it is read last."""
     signs = [text for text in written(to_svg(persian["kinds"])) if "٪" in text]
     assert len(signs) > 3
     for text in signs:
@@ -132,7 +132,7 @@ def test_the_persian_percent_sign_stands_left_of_its_figure(english: Specs, pers
 
 
 def picture(text: str) -> bytes:
-    """A line of text as it is seen."""
+    """Return a line of text as pixels."""
     import vl_convert
 
     place = 'x="40" y="20" text-anchor="middle" font-family="Vazirmatn"'
@@ -140,13 +140,13 @@ def picture(text: str) -> bytes:
     return bytes(vl_convert.svg_to_png(svg))
 
 
-def test_places_start_with_the_first(english: Specs) -> None:
+def test_ranks_start_at_one(english: Specs) -> None:
     texts = written(to_svg(english["ranking"]))
     assert "20" in texts
     assert "0" not in texts[: texts.index("20")]
 
 
-def test_a_picture_is_a_picture(english: Specs) -> None:
+def test_a_chart_renders_as_png(english: Specs) -> None:
     assert to_png(english["models"]).startswith(b"\x89PNG")
 
 
@@ -173,7 +173,7 @@ def contrast(first: str, second: str) -> float:
 
 
 @pytest.mark.parametrize(("dark", "page"), [(False, "#ffffff"), (True, "#0d1117")])
-def test_marks_and_letters_stand_out_from_the_page(dark: bool, page: str) -> None:
+def test_marks_and_text_have_contrast_with_the_page(dark: bool, page: str) -> None:
     settings = theme(chart_words("en"), dark=dark)
     for colour in [*settings["range"]["category"], settings["style"]["second"]["color"]]:
         assert contrast(colour, page) >= 3.0, colour

@@ -1,4 +1,4 @@
-"""Text from data: seen, bounded, and with nothing in it that hides."""
+"""Text from data: bounded, and without invisible characters."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadron.reporting.document.text import (
-    around,
     clipped,
     direction,
     drawable,
     drawn_characters,
+    excerpt,
     is_drawn,
     visible,
 )
@@ -29,7 +29,7 @@ from squadron.reporting.document.text import (
         ("<script>", "<script>"),
     ],
 )
-def test_what_is_not_seen_is_written_out(text: str, shown: str) -> None:
+def test_invisible_characters_are_shown_as_code_points(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
@@ -49,16 +49,16 @@ def test_ten_thousand_characters_are_cut() -> None:
 
 def test_a_context_is_cut_around_its_answer() -> None:
     context = "a " * 500 + "gold" + " b" * 500
-    before, middle, after = around(context, "gold")
+    before, middle, after = excerpt(context, "gold")
     assert (middle, before[:3], after[-3:]) == ("gold", "… a", "b …")
     assert before.endswith(" ")
     assert after.startswith(" ")
     assert len(before) + len(after) < 340
-    assert around("short text", "absent") == ("", "", "short text")
-    assert around("gold", "gold") == ("", "gold", "")
+    assert excerpt("short text", "absent") == ("", "", "short text")
+    assert excerpt("gold", "gold") == ("", "gold", "")
 
 
-def test_characters_without_a_glyph_are_written_out() -> None:
+def test_characters_without_a_glyph_are_shown_as_code_points() -> None:
     assert drawable("漢字 é ی 😀") == "[U+6F22][U+5B57] é ی [U+1F600]"
     assert all(map(is_drawn, drawn_characters()))
     assert len(drawn_characters()) > 1500

@@ -1,4 +1,4 @@
-"""The report's words: two languages that say the same, and a sentence for everything that can be found."""
+"""The report's sentences: both languages agree, and there is a sentence for every finding."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from fontTools.ttLib import TTFont
 from squadron.languages import LANGUAGES, Language
 from squadron.reporting.analysis.findings import COSTS, AxisVerdict, FitVerdict, Verdict
 from squadron.reporting.document.bibliography import SOURCES
-from squadron.reporting.document.blocks import Run
+from squadron.reporting.document.blocks import TextRun
 from squadron.reporting.document.formulas import SYMBOLS
 from squadron.reporting.localization.numbers import Numerals, western
-from squadron.reporting.localization.translate import Wording, sentences
+from squadron.reporting.localization.translate import Translator, sentences
 from squadron.reporting.published import PUBLISHED
 from squadron.runs.records import Lack
-from squadron.scoring.failures import KINDS
+from squadron.scoring.failure_kinds import KINDS
 
 MARK = re.compile(r"\{(\w+)(?::([^{}|]+))?\}|\{\w+:[^{}]*\|[^{}]*\}|\[[@#][\w-]+\]|\$[^$]+\$|`[^`]+`")
 NUMBER = re.compile(r"(?<![A-Za-z0-9.-])\d[\d.,]*")
 NOT_SENTENCES = ("report.months", "label.letters")
 
 
-def wording(language: Language) -> Wording:
-    return Wording(language, sentences(language), Numerals(persian=language == "fa"), lambda _, name: name)
+def translator(language: Language) -> Translator:
+    return Translator(language, sentences(language), Numerals(persian=language == "fa"), lambda _, name: name)
 
 
 def marks(sentence: str) -> Counter[str]:
-    """What a sentence holds beside words; where English has a plural, Persian needs none."""
+    """Count the marks in a sentence, without plurals, which Persian does not need."""
     return Counter(found[0] for found in MARK.finditer(sentence) if "|" not in found[0])
 
 
@@ -40,7 +40,7 @@ def numbers(sentence: str) -> Counter[str]:
     return Counter(found.rstrip(".,") for found in NUMBER.findall(western(MARK.sub("", sentence))))
 
 
-def test_both_languages_have_the_same_sentences_with_the_same_values_and_figures() -> None:
+def test_both_languages_have_the_same_sentences_with_the_same_values_and_numbers() -> None:
     english, persian = sentences("en"), sentences("fa")
     assert english.keys() == persian.keys()
     assert len(english) > 300
@@ -51,7 +51,7 @@ def test_both_languages_have_the_same_sentences_with_the_same_values_and_figures
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_there_is_a_sentence_for_everything_that_can_be_found(language: Language) -> None:
+def test_there_is_a_sentence_for_every_finding(language: Language) -> None:
     wanted = {
         *(f"missing.{one}" for one in get_args(Lack)),
         *(f"{table}.{one}" for table in ("kind", "kind_means") for one in KINDS),
@@ -69,7 +69,7 @@ def test_there_is_a_sentence_for_everything_that_can_be_found(language: Language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_sentences_cite_and_show_exists(language: Language) -> None:
+def test_citations_references_and_symbols_exist(language: Language) -> None:
     text = "\n".join(sentences(language).values())
     cited = set(re.findall(r"\[@([\w-]+)\]", text))
     assert cited == SOURCES.keys()
@@ -80,11 +80,11 @@ def test_what_sentences_cite_and_show_exists(language: Language) -> None:
 def test_persian_is_written_with_its_own_letters_digits_and_half_spaces() -> None:
     persian = {key: text for key, text in sentences("fa").items() if not key.startswith("label.letters")}
     text = MARK.sub("", "\n".join(persian.values()))
-    assert not set(text) & set("كيىة\u0654٠١٢٣٤٥٦٧٨٩")  # Arabic's letters and digits
+    assert not set(text) & set("كيىة\u0654٠١٢٣٤٥٦٧٨٩")  # Arabic letters and digits
     words = re.sub(r"[A-Za-z][\w.+&/-]*(?: v\d\.\d)?", "", text)
     assert not re.findall(r"[0-9%?;]|(?<=[\u0600-\u06ff]),", words), re.findall(r".{20}[0-9%?;,].{5}", words)
     assert text.count("\u200c") > 500
-    # A half-space stands between letters, never beside a space or at an end.
+    # A zero-width non-joiner is between letters, not beside a space or at an end.
     assert not re.findall(r"\u200c[\s.،؛:]|\s\u200c", text)
     for prefix in ("می", "نمی"):
         assert not re.findall(rf"\b{prefix} [\u0600-\u06ff]", text), prefix
@@ -96,30 +96,30 @@ def test_the_font_has_every_character_of_the_persian_report() -> None:
     text = MARK.sub("", "".join(sentences("fa").values()))
     wanted = {one for one in text if unicodedata.category(one)[0] not in "ZC"}
     assert len(wanted) > 80
-    # The arrow between two values comes from Typst's own font; test_pdf.py sees to what the fonts together have.
+    # The arrow between two values comes from Typst's own font; test_pdf.py tests all fonts together.
     assert {one for one in wanted if ord(one) not in glyphs} == {"←"}
 
 
-def test_values_are_never_read_for_marks() -> None:
-    say = wording("en")
+def test_values_are_not_parsed_for_marks() -> None:
+    say = translator("en")
     evil = "{run} [@squad] `code` *x* $r$ <b>"
-    runs = say("cost.cheapest", cost=(Run("time"),), run=Run(evil, "data"))
+    runs = say("cost.cheapest", cost=(TextRun("time"),), run=TextRun(evil, "data"))
     assert [run.text for run in runs if run.kind == "data"] == [evil]
     assert {run.kind for run in runs} == {"text", "data"}
 
 
-def test_english_within_persian_is_set_apart() -> None:
-    runs = wording("fa")("introduction.decoder")
+def test_english_within_persian_is_foreign_text() -> None:
+    runs = translator("fa")("introduction.decoder")
     assert [run.text for run in runs if run.kind == "foreign"] == ["GPT-2", "Answer"]
     assert [run.text for run in runs if run.kind == "cite"] == ["gpt2"]
-    english = wording("en")("introduction.decoder")
+    english = translator("en")("introduction.decoder")
     assert not [run for run in english if run.kind == "foreign"]
 
 
 def test_plurals_and_lists() -> None:
-    say = wording("en")
-    assert say.plain("missing.failed", count=1, names=(Run("a"),)).startswith("1 run failed")
-    assert say.plain("missing.failed", count=3, names=(Run("a"),)).startswith("3 runs failed")
-    assert "".join(run.text for run in say.join([(Run("a"),), (Run("b"),), (Run("c"),)])) == "a, b and c"
-    persian = wording("fa").join([(Run("a"),), (Run("b"),), (Run("c"),)])
+    say = translator("en")
+    assert say.plain("missing.failed", count=1, names=(TextRun("a"),)).startswith("1 run failed")
+    assert say.plain("missing.failed", count=3, names=(TextRun("a"),)).startswith("3 runs failed")
+    assert "".join(run.text for run in say.join([(TextRun("a"),), (TextRun("b"),), (TextRun("c"),)])) == "a, b and c"
+    persian = translator("fa").join([(TextRun("a"),), (TextRun("b"),), (TextRun("c"),)])
     assert "".join(run.text for run in persian) == "a، b و c"

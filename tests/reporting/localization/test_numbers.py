@@ -19,7 +19,7 @@ ENGLISH, PERSIAN = Numerals(persian=False), Numerals(persian=True)
         (51.25, "points", "51.2", "۵۱٫۲"),
         (-3.21, "signed", "−3.2", "−۳٫۲"),
         (3.21, "signed", "+3.2", "+۳٫۲"),
-        (-0.04, "signed", "0.0", "۰٫۰"),  # nothing has no sign
+        (-0.04, "signed", "0.0", "۰٫۰"),  # zero has no sign
         (0.1849, "percent", "18 %", "۱۸٪"),
         (0.001849, "percent2", "0.18 %", "۰٫۱۸٪"),
         (7e-5, "rate", "0.00007", "۰٫۰۰۰۰۷"),
@@ -36,7 +36,7 @@ ENGLISH, PERSIAN = Numerals(persian=False), Numerals(persian=True)
         (float("nan"), "points", "–", "–"),
     ],
 )
-def test_figures(value: float | None, style: str, english: str, persian: str) -> None:
+def test_number_styles(value: float | None, style: str, english: str, persian: str) -> None:
     assert ENGLISH.write(value, style) == english
     assert PERSIAN.write(value, style) == persian
     assert western(persian) == western(english)
@@ -45,8 +45,8 @@ def test_figures(value: float | None, style: str, english: str, persian: str) ->
 @pytest.mark.parametrize(
     ("day", "date"),
     [
-        # Of the civil calendar of Unicode's CLDR (Intl.DateTimeFormat, u-ca-persian), with which every day from
-        # 21 March 1925 to 19 February 2100 was compared.
+        # From Unicode's CLDR (Intl.DateTimeFormat, u-ca-persian); every day from 21 March 1925 to 19 February 2100
+        # was compared with it.
         ((1925, 3, 21), (1304, 1, 1)),
         ((1979, 2, 11), (1357, 11, 22)),
         ((2000, 1, 1), (1378, 10, 11)),
@@ -66,7 +66,7 @@ def test_dates_of_the_solar_hijri_calendar(day: tuple[int, int, int], date: tupl
     assert jalali(datetime.date(*day)) == date
 
 
-def test_days_follow_each_other_and_leap_years_have_one_more() -> None:
+def test_days_are_consecutive_and_leap_years_have_one_more() -> None:
     start = datetime.date(1990, 3, 21)
     days = [jalali(start + datetime.timedelta(days=number)) for number in range(20 * 366)]
     assert len(set(days)) == len(days)

@@ -1,4 +1,4 @@
-"""The page: valid, quiet, accessible, and inert whatever the data holds. Read in a real browser where there is one."""
+"""The page: valid, silent, accessible, and safe for any data; in a real browser if there is one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def hostile_page(hostile_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 class Visit:
-    """A page opened with the network off, and all that it asked for or complained of."""
+    """A page opened without network, with its requests and console messages."""
 
     def __init__(
         self, browser: Any, path: Path, width: int, scheme: str = "light", *, bypass_csp: bool = False
@@ -79,18 +79,18 @@ def test_the_page_is_valid_html_of_its_language(pages: dict[str, Path], language
     assert led <= set(ids)
     labelled = {element.get("aria-labelledby") for element in document.iter() if element.get("aria-labelledby")}
     assert labelled <= set(ids)
-    # Nothing is fetched: the only addresses are links to sources, which a reader may follow.
+    # Nothing is fetched: the only addresses are links to sources.
     assert not [one for one in document.iter() if one.get("src") or (one.tag == "link" and one.get("href"))]
 
 
-def test_the_sign_of_a_percentage_follows_its_figure_in_persian(pages: dict[str, Path]) -> None:
+def test_the_percent_sign_follows_its_number_in_persian(pages: dict[str, Path]) -> None:
     text = pages["fa"].read_text("utf-8")
     assert '<bdi dir="ltr">۶۵</bdi>٪' in text
     assert "٪</bdi>" not in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_policy_names_the_scripts_that_there_are(pages: dict[str, Path], language: Language) -> None:
+def test_the_policy_lists_exactly_the_scripts(pages: dict[str, Path], language: Language) -> None:
     text = pages[language].read_text("utf-8")
     policy = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)[0].replace("&#39;", "'")
     scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
@@ -110,7 +110,7 @@ def test_hostile_data_is_text_in_the_page(hostile_page: Path) -> None:
     shown = "".join(document.find("body").itertext())
     assert "<script>alert(1)</script>" in shown
     assert "\u202e" not in text
-    assert len(max(shown.split(), key=len)) < 500_000  # the library is one word; the data's 10,000 x are not
+    assert len(max(shown.split(), key=len)) < 500_000  # the library is one word; the data's 10,000 x are broken up
     assert "x" * 500 not in text
     held = next(one.text for one in document.iter("script") if one.get("id") == "charts")
     assert set(json.loads(held)) == {"specs", "words"}
@@ -118,7 +118,7 @@ def test_hostile_data_is_text_in_the_page(hostile_page: Path) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_it_is_read_from_disk_without_a_request_or_a_complaint(
+def test_it_opens_from_disk_without_requests_or_errors(
     browser: Any, pages: dict[str, Path], language: Language, width: int
 ) -> None:
     with Visit(browser, pages[language], width) as visit:
@@ -135,15 +135,17 @@ def test_it_is_read_from_disk_without_a_request_or_a_complaint(
 
 
 @pytest.mark.parametrize(("language", "width", "scheme"), [("en", 375, "dark"), ("fa", 1440, "light")])
-def test_nobody_is_shut_out(browser: Any, pages: dict[str, Path], language: Language, width: int, scheme: str) -> None:
+def test_the_page_is_accessible(
+    browser: Any, pages: dict[str, Path], language: Language, width: int, scheme: str
+) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    # The policy would not let axe in either.
+    # The policy blocks axe, too.
     with Visit(browser, pages[language], width, scheme, bypass_csp=True) as visit:
         found = axe.Axe().run(visit.page).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
 
 
-def test_tables_sort_by_value_whatever_the_digits(browser: Any, pages: dict[str, Path]) -> None:
+def test_tables_sort_by_value_in_any_digits(browser: Any, pages: dict[str, Path]) -> None:
     with Visit(browser, pages["fa"], 1440) as visit:
         table = visit.page.locator("#runs-table table")
         head = table.locator("thead th").nth(3)
@@ -166,22 +168,22 @@ def test_tables_sort_by_value_whatever_the_digits(browser: Any, pages: dict[str,
         assert head.get_attribute("aria-sort") is None
 
 
-def test_light_and_dark(browser: Any, pages: dict[str, Path]) -> None:
+def test_charts_follow_the_colour_scheme(browser: Any, pages: dict[str, Path]) -> None:
     ink = "getComputedStyle(document.querySelector('[data-chart] svg text')).fill"
     with Visit(browser, pages["en"], 1440, "light") as visit:
         light = visit.page.evaluate(ink)
         visit.page.locator("#theme").click()
         assert visit.page.locator("html").get_attribute("data-theme") == "dark"
         dark = visit.page.evaluate(ink)
-        assert light != dark  # the charts follow, without being drawn again
+        assert light != dark  # the charts follow without being redrawn
         visit.page.emulate_media(media="print")
-        assert visit.page.evaluate(ink) == light  # and paper is white
+        assert visit.page.evaluate(ink) == light  # and print is light
     config, day, night = chart_colours("en")
     assert day.keys() == night.keys()
     assert all(name in json.dumps(config) for name in day)
 
 
-def test_hostile_data_does_nothing_in_a_browser(browser: Any, hostile_page: Path) -> None:
+def test_hostile_data_is_inert_in_a_browser(browser: Any, hostile_page: Path) -> None:
     with Visit(browser, hostile_page, 375) as visit:
         assert visit.page.locator("img").count() == 0
     assert visit.complaints == []

@@ -1,4 +1,4 @@
-"""The PDF: enough pages, every character drawn, Persian that can be searched, data that stays text."""
+"""The PDF: page count, glyphs for every character, searchable Persian, and data that stays text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.charts.rendering import to_svg
-from squadron.reporting.document.blocks import Paragraph, Report, Run
+from squadron.reporting.document.blocks import Report, TextBlock, TextRun
 from squadron.reporting.document.text import drawn_characters
 from squadron.reporting.localization.numbers import western
 from squadron.reporting.render.pdf import breakable, to_pdf
@@ -24,7 +24,7 @@ from squadron.runs.records import Study
 from squadron.runs.study import read_study
 
 STANDARD = ("a-2u",)
-"""Archive PDF with Unicode text: Typst refuses it where any character has no glyph."""
+"""Archive PDF with Unicode text: Typst fails if any character has no glyph."""
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +37,11 @@ def page_texts(pdf: bytes) -> list[str]:
     return [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
 
 
-def made_of(text: str) -> Report:
-    """A report of one paragraph of data."""
-    title = (Run("Title"),)
+def report_of(text: str) -> Report:
+    """Return a report of one paragraph of data."""
+    title = (TextRun("Title"),)
     words = {"abstract": "Abstract", "contents": "Contents"}
-    blocks = (Paragraph((Run(text, "data"),)),)
+    blocks = (TextBlock((TextRun(text, "data"),)),)
     return Report("en", "ltr", title, title, title, datetime.date(2026, 1, 1), (), blocks, words)
 
 
@@ -57,8 +57,8 @@ def test_seventy_five_runs_fill_twelve_pages_and_every_character_has_a_glyph(per
 WORDS = ("چکیده", "پژوهش", "یادگیری", "تطابق", "رتبه", "ماژول", "اعتبارسنجی")
 
 
-def read_out(pdf: bytes, folder: Path) -> str:
-    """The text as poppler reads it, which knows both directions."""
+def extracted_text(pdf: bytes, folder: Path) -> str:
+    """Return the text as poppler extracts it, which supports both directions."""
     if shutil.which("pdftotext") is None:
         pytest.skip("pdftotext (poppler-utils) is absent: it alone keeps lines of both directions in order")
     (folder / "r.pdf").write_bytes(pdf)
@@ -71,20 +71,20 @@ def test_persian_words_are_in_the_pages(persian: tuple[Report, bytes]) -> None:
     assert not [word for word in WORDS if word not in text]
 
 
-def test_persian_is_read_out_in_logical_order(persian: tuple[Report, bytes], tmp_path: Path) -> None:
-    text = read_out(persian[1], tmp_path).replace("\u200c", "")
+def test_persian_is_extracted_in_logical_order(persian: tuple[Report, bytes], tmp_path: Path) -> None:
+    text = extracted_text(persian[1], tmp_path).replace("\u200c", "")
     for word in WORDS:
         assert text.count(word) > 0, word
         assert text.count(word[::-1]) == 0, word
 
 
-def test_the_pages_tell_the_figures_of_the_report(persian: tuple[Report, bytes], tmp_path: Path) -> None:
+def test_the_pages_contain_the_numbers_of_the_report(persian: tuple[Report, bytes], tmp_path: Path) -> None:
     report, pdf = persian
-    shown = western(read_out(pdf, tmp_path))
+    shown = western(extracted_text(pdf, tmp_path))
     numbers = {
         western(run.text)
         for block in (*report.abstract, *report.blocks)
-        if isinstance(block, Paragraph)
+        if isinstance(block, TextBlock)
         for run in block.runs
         if run.kind == "number" and re.fullmatch(r"[\d.,]+", western(run.text))
     }
@@ -92,9 +92,9 @@ def test_the_pages_tell_the_figures_of_the_report(persian: tuple[Report, bytes],
     assert not {number for number in numbers if number not in shown}
 
 
-def test_every_character_that_is_promised_is_drawn() -> None:
+def test_every_drawable_character_has_a_glyph() -> None:
     characters = drawn_characters()
-    pdf = to_pdf(made_of(" ".join(characters)), to_svg, standards=STANDARD)
+    pdf = to_pdf(report_of(" ".join(characters)), to_svg, standards=STANDARD)
     assert pdf.startswith(b"%PDF")
 
 
@@ -113,15 +113,15 @@ def test_every_character_that_is_promised_is_drawn() -> None:
 def test_hostile_text_is_text(evil: str) -> None:
     from squadron.reporting.document.text import visible
 
-    pdf = to_pdf(made_of(visible(evil)), to_svg, standards=STANDARD)
+    pdf = to_pdf(report_of(visible(evil)), to_svg, standards=STANDARD)
     text = "".join(page_texts(pdf))
     shown = re.sub(r"\s|\u200b", "", text)
     wanted = re.sub(r"\s", "", visible(evil))
     for part in re.findall(r"[\x21-\x7e]+", wanted):
-        assert part[:1000] in shown  # ten thousand characters go over pages, and those have headers
+        assert part[:1000] in shown  # ten thousand characters span pages, which have headers
 
 
-def test_a_hostile_study_makes_pages(hostile_folder: Path) -> None:
+def test_a_hostile_study_renders(hostile_folder: Path) -> None:
     study = read_study(hostile_folder)
     pdf = to_pdf(build_report(study, analyze_study(study), "fa"), to_svg, standards=STANDARD)
     shown = re.sub(r"\s|\u200b", "", "".join(page_texts(pdf)))

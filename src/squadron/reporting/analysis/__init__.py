@@ -1,1 +1,1 @@
-"""What a study's numbers support, and no more: typed findings from which sentences, tables and charts are chosen."""
+"""Analysis of a study: typed findings, from which sentences, tables and charts are made."""

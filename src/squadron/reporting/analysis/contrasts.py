@@ -1,10 +1,10 @@
-"""Is one level better than another? Differences over pairs of runs and over questions, both of which are samples.
+"""Test whether one level is better than another, with runs and questions both taken as samples.
 
-A difference between two levels of an axis is a mean over pairs of runs (which differ in that axis alone) and over
-questions (which come in paragraphs). It would be another with other questions, and another if the runs were trained
-again or at other values of the other axes. Both errors count: the interval joins the one over paragraphs with the one
-over pairs (:func:`joined_ends`), the test adds their variances. What the two share is counted twice, which errs on the
-side of finding nothing.
+The difference between two levels of an axis is a mean over pairs of runs (which differ in that axis only) and over
+questions (grouped in paragraphs). Other questions would change it, and so would training again or other values of the
+other axes. Both errors count: the interval combines the interval over paragraphs with the one over pairs
+(:func:`combined_interval`), and the test adds their variances. Variance that the two share is counted twice, which errs
+towards finding no difference.
 """
 
 from __future__ import annotations
@@ -37,25 +37,26 @@ class Difference:
     pairs: int
 
 
-def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
-    """The mean of ``values`` [pairs, n], differences of question scores; ``codes`` [n] number the paragraphs.
+def mean_difference(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
+    """Estimate and test the mean of ``values`` [pairs, n], differences of question scores.
 
-    The p-value is the larger of two: the t-test's with the variances of paragraphs and of pairs added, Satterthwaite's
-    degrees of freedom; and that of the exact or sampled sign test over paragraphs, which holds for few of them.
+    ``codes`` [n] number the paragraphs. The p-value is the larger of two: that of a t-test with the variances of
+    paragraphs and of pairs added, with Satterthwaite's degrees of freedom; and that of the exact or sampled sign test
+    over paragraphs, which is valid for few of them.
 
-    Where few paragraphs carry the difference (:func:`_few_carry`), the interval over questions is the paired test's,
-    which is widened, and p-value and interval are made to agree: p is below 0.05 if and only if the interval leaves out
-    0. The t-test's error is then no less than what the interval's reach towards 0 implies, as a standard error is read
-    off an interval (Altman and Bland, 2011). And where p is not below 0.05, as the sign test alone may say, 0 is not
-    rejected, so the interval is drawn out to it. Neither is done where many paragraphs carry the difference.
+    If the difference rests on few paragraphs (:func:`_rests_on_few`), the interval over questions is the paired test's,
+    which is widened, and p-value and interval are made to agree: p is below 0.05 if and only if the interval excludes
+    0. The t-test's standard error is then at least the one implied by the interval's distance towards 0 (Altman and
+    Bland, 2011). And if p is not below 0.05 (because of the sign test, for example), the interval is extended to
+    include 0. Neither is done if the difference rests on many paragraphs.
     """
     assert values.ndim == 2, values.shape
-    # A trend's weights can carry a question's value past 1, where intervals of shares end.
+    # The weights of a trend can give a question a value above 1, but intervals of shares end at 1.
     scale = max(1.0, float(np.abs(values).max(initial=0.0)))
     questions = values.mean(axis=0) / scale
     over_questions = paired_test(np.zeros_like(questions), questions, codes, permutations=PERMUTATIONS, seed=seed)
     mean = over_questions.difference
-    few = _few_carry(questions, codes, pairs=len(values))
+    few = _rests_on_few(questions, codes, pairs=len(values))
     if few or len(values) == 1:
         ends = [(over_questions.interval.low, over_questions.interval.high)]
     else:
@@ -68,8 +69,8 @@ def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
         reach = error * float(stdtrit(degrees, 1 - SIGNIFICANCE / 2))
         ends.append((mean - reach, mean + reach))
         errors.append((error, degrees))
-    low, high = joined_ends(mean, ends)
-    error, degrees_joined = joined_error(errors)
+    low, high = combined_interval(mean, ends)
+    error, degrees_joined = combined_error(errors)
     p_value = over_questions.p_value
     detectable = scale
     if degrees_joined > 0.0:
@@ -78,29 +79,29 @@ def difference_of(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
             error = max(error, (mean - low if mean > 0.0 else high - mean) / quantile)
         if error > 0.0:
             p_value = max(p_value, 2.0 * float(stdtr(degrees_joined, -abs(mean) / error)))
-        # Two or three pairs of runs make the interval wider than their joined error tells.
+        # With two or three pairs of runs the interval is wider than their combined error implies.
         detectable = max((quantile + float(stdtrit(degrees_joined, _POWER))) * error, (high - low) / 2)
     if few and p_value >= SIGNIFICANCE:
         low, high = min(low, 0.0), max(high, 0.0)
     return Difference(scale * mean, scale * low, scale * high, p_value, scale * min(1.0, detectable), len(values))
 
 
-def _few_carry(values: Floats, codes: Codes, *, pairs: int) -> bool:
-    """Whether the mean of ``values`` [n] rests on so little that resampling paragraphs cannot tell its error.
+def _rests_on_few(values: Floats, codes: Codes, *, pairs: int) -> bool:
+    """Return True if the mean of ``values`` [n] rests on too few paragraphs for a bootstrap to estimate its error.
 
-    For one pair of runs that is a small sum: few questions differ. A mean over many pairs is small without being rare:
-    there it counts how many clusters carry the difference.
+    For one pair of runs the criterion is a small sum: few questions differ. Over many pairs, values may be small
+    without being rare, so the effective number of clusters that contribute to the difference counts.
     """
     sums = np.bincount(codes, weights=values)
-    carrying = float(np.abs(values).sum())
+    contribution = float(np.abs(values).sum())
     if pairs > 1:
         spread = float(np.sum(sums**2))
-        carrying = float(np.sum(np.abs(sums))) ** 2 / spread if spread > 0.0 else 0.0
-    return len(sums) < FEWEST_CLUSTERS or carrying < FEWEST_OUTCOMES
+        contribution = float(np.sum(np.abs(sums))) ** 2 / spread if spread > 0.0 else 0.0
+    return len(sums) < FEWEST_CLUSTERS or contribution < FEWEST_OUTCOMES
 
 
 def clustered_error(values: Floats, codes: Codes) -> float:
-    """The standard error of the mean of ``values`` [n] with whole clusters drawn; 0 with one cluster: it tells none."""
+    """Return the cluster-robust standard error of the mean of ``values`` [n]; 0 if there is only one cluster."""
     clusters = int(codes.max()) + 1
     if clusters < 2:
         return 0.0
@@ -108,20 +109,20 @@ def clustered_error(values: Floats, codes: Codes) -> float:
     return math.sqrt(clusters / (clusters - 1) * float(np.sum(residuals**2))) / len(values)
 
 
-def joined_ends(mean: float, intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """One interval for a mean with several sources of error, each with an interval of its own.
+def combined_interval(mean: float, intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Combine the intervals of a mean's sources of error into one interval.
 
-    The distances to the mean add as squares, low and high ends apart (Zou and Donner's MOVER, 2008).
+    The squared distances to the mean add, separately for low and high ends (MOVER; Zou and Donner, 2008).
     """
     low = mean - math.sqrt(sum((mean - own) ** 2 for own, _ in intervals))
     high = mean + math.sqrt(sum((own - mean) ** 2 for _, own in intervals))
     return max(-1.0, low), min(1.0, high)
 
 
-def joined_error(errors: Sequence[tuple[float, int]]) -> tuple[float, float]:
-    """The standard error of a sum of independent errors, each with its degrees of freedom; Satterthwaite's for both.
+def combined_error(errors: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """Return the standard error and Satterthwaite's degrees of freedom of a sum of independent errors.
 
-    No error at all has the fewest degrees that any source has.
+    Each error comes with its degrees of freedom. If all errors are 0, return the fewest of these.
     """
     variance = sum(error**2 for error, _ in errors)
     if variance == 0.0:
@@ -130,29 +131,31 @@ def joined_error(errors: Sequence[tuple[float, int]]) -> tuple[float, float]:
     return math.sqrt(variance), variance**2 / weights
 
 
-def as_contrast(found: Difference, contrast: Contrast) -> Contrast:
-    """``contrast`` with the numbers of a difference, in points, and no verdict yet."""
+def with_difference(difference: Difference, contrast: Contrast) -> Contrast:
+    """Return ``contrast`` with a difference filled in, in points, but without a verdict."""
     return replace(
         contrast,
-        difference=100.0 * found.mean,
-        interval=(100.0 * found.low, 100.0 * found.high),
-        p_value=found.p_value,
-        pairs=found.pairs,
-        covers_training=found.pairs > 1,
-        detectable=100.0 * found.detectable,
+        difference=100.0 * difference.mean,
+        interval=(100.0 * difference.low, 100.0 * difference.high),
+        p_value=difference.p_value,
+        pairs=difference.pairs,
+        covers_training=difference.pairs > 1,
+        detectable=100.0 * difference.detectable,
     )
 
 
-def judged(contrasts: Sequence[Contrast]) -> list[Contrast]:
-    """Contrasts with verdicts: all that were tested are one family, whose p-values Holm's correction adjusts.
+def with_verdicts(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """Return contrasts with verdicts; all tested ones are one family, adjusted by Holm's correction.
 
-    A verdict other than ``no_difference`` also needs an interval that leaves out 0.
+    A verdict other than ``no_difference`` also requires an interval that excludes 0.
     """
-    tested = [place for place, one in enumerate(contrasts) if one.p_value is not None]
-    adjusted = dict(zip(tested, holm([contrasts[place].p_value or 0.0 for place in tested]), strict=True))
+    tested = [index for index, contrast in enumerate(contrasts) if contrast.p_value is not None]
+    adjusted = dict(zip(tested, holm([contrasts[index].p_value or 0.0 for index in tested]), strict=True))
     return [
-        replace(one, adjusted=adjusted[place], verdict=_verdict(one, adjusted[place])) if place in adjusted else one
-        for place, one in enumerate(contrasts)
+        replace(contrast, adjusted=adjusted[index], verdict=_verdict(contrast, adjusted[index]))
+        if index in adjusted
+        else contrast
+        for index, contrast in enumerate(contrasts)
     ]
 
 

@@ -1,11 +1,11 @@
-"""What runs cost against what they score, and how their losses went."""
+"""Cost and score of runs, and overfitting by their losses."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from squadron.reporting.analysis.effects import comparable, effect_axes, levels_of, setting
+from squadron.reporting.analysis.effects import comparable_runs, effect_axes, present_levels, setting
 from squadron.reporting.analysis.findings import (
     COSTS,
     BestSet,
@@ -17,7 +17,7 @@ from squadron.reporting.analysis.findings import (
     FitVerdict,
     Frontier,
 )
-from squadron.runs.records import Run, Study
+from squadron.runs.records import Study, StudyRun
 
 OVERFIT_RISE = 0.02
 """The share by which the last validation loss must exceed the lowest for a run to count as overfit."""
@@ -27,9 +27,9 @@ FIT_VERDICTS: tuple[FitVerdict, ...] = ("overfit", "improving", "settled", "unkn
 
 
 def frontier(study: Study, best: BestSet | None) -> Frontier:
-    """Every scored run by trainable parameters, seconds and memory, with those that no cheaper run reaches."""
+    """Return every scored run with its costs, and the Pareto frontier of each cost against F1."""
     among = set(best.names) if best is not None else set()
-    drafts: list[tuple[Run, float, Mapping[Cost, float]]] = []
+    drafts: list[tuple[StudyRun, float, Mapping[Cost, float]]] = []
     for run in study.scored:
         score = study.score(run)
         assert score is not None, run.name
@@ -39,12 +39,12 @@ def frontier(study: Study, best: BestSet | None) -> Frontier:
         ahead = tuple(
             cost
             for cost in costs
-            if not any(_beats(other, f1_other, costs[cost], f1, cost) for _, f1_other, other in drafts)
+            if not any(_dominates(other, f1_other, costs[cost], f1, cost) for _, f1_other, other in drafts)
         )
         score = study.score(run)
         assert score is not None, run.name
         points.append(CostPoint(run.name, f1, score.f1_interval, costs, ahead, run.name in among))
-    cheapest = {}  # of a cost that is the same for all, no run is
+    cheapest = {}  # without costs that are the same for all candidates
     for cost in COSTS:
         candidates = [point for point in points if point.among_best and cost in point.costs]
         if len({point.costs[cost] for point in candidates}) > 1:
@@ -52,8 +52,8 @@ def frontier(study: Study, best: BestSet | None) -> Frontier:
     return Frontier(tuple(points), cheapest)
 
 
-def _beats(other: Mapping[Cost, float], other_f1: float, own_cost: float, own_f1: float, cost: Cost) -> bool:
-    """Whether another run costs no more and scores no less, and is better in one of the two."""
+def _dominates(other: Mapping[Cost, float], other_f1: float, own_cost: float, own_f1: float, cost: Cost) -> bool:
+    """Return True if another run costs no more and scores no less, and is better in one of the two."""
     if cost not in other:
         return False
     as_good = other[cost] <= own_cost and other_f1 >= own_f1
@@ -61,24 +61,24 @@ def _beats(other: Mapping[Cost, float], other_f1: float, own_cost: float, own_f1
 
 
 def fits(study: Study) -> Fits:
-    """How the losses of all done runs went."""
+    """Classify the fit of all runs that are done, and count the verdicts in total and by axis."""
     runs = [run for run in study.runs if run.status == "done" and run.curve.steps]
     found = tuple(fit_of(run) for run in runs)
     verdicts = {fit.run: fit.verdict for fit in found}
     by_axis = []
-    matched = [run for run in comparable(study) if run.name in verdicts]
+    matched = [run for run in comparable_runs(study) if run.name in verdicts]
     for axis in effect_axes(study):
-        for value in levels_of(matched, axis, study.axes[axis]):
+        for value in present_levels(matched, axis, study.axes[axis]):
             own = [verdicts[run.name] for run in matched if setting(run, axis) == value]
             by_axis.append(FitShare(axis, value, _counts(own)))
     return Fits(found, _counts(list(verdicts.values())), tuple(by_axis))
 
 
-def fit_of(run: Run) -> Fit:
-    """Whether a run learnt its training questions at the others' cost, could have gone on, or neither."""
+def fit_of(run: StudyRun) -> Fit:
+    """Classify a run as overfit, still improving or settled, from its training and validation losses."""
     training = dict(run.curve.epoch_losses())
     ends = run.curve.last_steps()
-    held_out = {one.step: one.loss for one in run.curve.validations}
+    held_out = {validation_point.step: validation_point.loss for validation_point in run.curve.validations}
     epochs = tuple(training)
     validation = tuple(held_out.get(ends[epoch]) for epoch in epochs)
     known = [(loss, epoch) for epoch, loss in zip(epochs, validation, strict=True) if loss is not None]

@@ -1,4 +1,4 @@
-"""Main effects: what the values of an axis score, all else alike."""
+"""Main effects: the mean score of each value of an axis, with the other axes held equal."""
 
 from __future__ import annotations
 
@@ -9,80 +9,86 @@ from typing import Any
 
 import numpy as np
 
-from squadron.reporting.analysis.contrasts import as_contrast, difference_of, judged
+from squadron.options.axes import RENAMED
+from squadron.reporting.analysis.contrasts import mean_difference, with_difference, with_verdicts
 from squadron.reporting.analysis.findings import METRICS, AxisVerdict, Contrast, Effect, Level, Metric
-from squadron.reporting.analysis.questions import Answered
-from squadron.runs.records import Run, Study
+from squadron.reporting.analysis.questions import QuestionScores
+from squadron.runs.records import Study, StudyRun
 from squadron.scoring.intervals import Floats, mean_interval
 
-OPTIONS = {"targets": "target_modules"}
-NOT_EFFECTS = ("seed", "method")
-"""Seeds are replicates, and full fine-tuning has none of LoRA's axes to be matched on."""
+EXCLUDED_AXES = ("seed", "method")
+"""Seeds are replicates; full fine-tuning has none of LoRA's axes to match runs by."""
 
-Cell = tuple[Any, ...]
-Grid = Mapping[Any, Mapping[Cell, str]]
-"""The runs by their value of an axis, then by all that they must share to be compared."""
+OtherSettings = tuple[Any, ...]
+Grid = Mapping[Any, Mapping[OtherSettings, str]]
+"""Run names by the value of an axis, then by the settings of the other axes, which compared runs share."""
 
 
-def setting(run: Run, axis: str) -> Any:
-    """A run's value of an axis: what the sweep says, else its own option."""
+def setting(run: StudyRun, axis: str) -> Any:
+    """Return a run's value of an axis: the sweep's value, else the run's own option."""
     if axis in run.changes:
         return run.changes[axis]
-    value = run.train_questions if axis == "train_size" else run.config.get(OPTIONS.get(axis, axis))
+    value = run.train_questions if axis == "train_size" else run.config.get(RENAMED.get(axis, axis))
     return "+".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
-def comparable(study: Study) -> list[Run]:
-    """The scored runs whose axes can be compared: all but those of full fine-tuning."""
+def comparable_runs(study: Study) -> list[StudyRun]:
+    """Return the scored runs whose axes can be compared: all except full fine-tuning."""
     return [run for run in study.scored if run.method == "lora"]
 
 
-def levels_of(runs: Sequence[Run], axis: str, order: Sequence[Any]) -> list[Any]:
-    """The values of an axis that these runs have, in the study's order."""
+def present_levels(runs: Sequence[StudyRun], axis: str, order: Sequence[Any]) -> list[Any]:
+    """Return the values of an axis that these runs have, in the study's order."""
     present = {setting(run, axis) for run in runs}
     return [value for value in order if value in present]
 
 
 def effect_axes(study: Study) -> list[str]:
-    """The axes with at least two values among the comparable runs; of axes that move together, the first."""
-    runs = comparable(study)
+    """Return the axes with at least two values among the comparable runs; of axes that vary together, the first."""
+    runs = comparable_runs(study)
     axes = [
-        axis for axis, order in study.axes.items() if axis not in NOT_EFFECTS and len(levels_of(runs, axis, order)) > 1
+        axis
+        for axis, order in study.axes.items()
+        if axis not in EXCLUDED_AXES and len(present_levels(runs, axis, order)) > 1
     ]
     kept: list[str] = []
     for axis in axes:
-        if not any(_follows(runs, axis, other) and _follows(runs, other, axis) for other in kept):
+        if not any(_determined_by(runs, axis, other) and _determined_by(runs, other, axis) for other in kept):
             kept.append(axis)
     return kept
 
 
-def main_effects(study: Study, answered: Answered | None) -> list[Effect]:
-    """The effect of every axis on F1 and EM. All pairs of values and trends of a metric are one family of tests."""
-    runs = comparable(study)
-    if answered is not None:
-        runs = [run for run in runs if answered.has(run.name)]
+def main_effects(study: Study, question_scores: QuestionScores | None) -> list[Effect]:
+    """Return the effect of every axis on F1 and EM; all contrasts and trends of a metric are one family of tests."""
+    runs = comparable_runs(study)
+    if question_scores is not None:
+        runs = [run for run in runs if question_scores.has(run.name)]
     found: list[Effect] = []
     for metric in METRICS:
-        drafts = [_draft(study, runs, axis, metric, answered) for axis in effect_axes(study)]
-        drafts = [one for one in drafts if len(one.levels) > 1]
-        family = [one for draft in drafts for one in (*draft.contrasts, draft.trend) if one is not None]
-        verdicts = iter(judged(family))
-        for draft in drafts:
+        untested = [_untested_effect(study, runs, axis, metric, question_scores) for axis in effect_axes(study)]
+        untested = [effect for effect in untested if len(effect.levels) > 1]
+        family = [test for draft in untested for test in (*draft.contrasts, draft.trend) if test is not None]
+        verdicts = iter(with_verdicts(family))
+        for draft in untested:
             pairs = tuple(next(verdicts) for _ in draft.contrasts)
             trend = next(verdicts) if draft.trend is not None else None
-            found.append(_concluded(draft, pairs, trend))
+            found.append(_with_axis_verdict(draft, pairs, trend))
     return found
 
 
-def _draft(study: Study, runs: Sequence[Run], axis: str, metric: Metric, answered: Answered | None) -> Effect:
-    """An effect with its tests made, but no verdicts yet."""
-    values = levels_of(runs, axis, study.axes[axis])
+def _untested_effect(
+    study: Study, runs: Sequence[StudyRun], axis: str, metric: Metric, question_scores: QuestionScores | None
+) -> Effect:
+    """Return an effect with tests but without verdicts."""
+    values = present_levels(runs, axis, study.axes[axis])
     others = [other for other in study.axes if other != axis]
     tied = tuple(
-        other for other in others if len({setting(run, other) for run in runs}) > 1 and _follows(runs, other, axis)
+        other
+        for other in others
+        if len({setting(run, other) for run in runs}) > 1 and _determined_by(runs, other, axis)
     )
     shared = [other for other in others if other not in tied]
-    grid: dict[Any, dict[Cell, str]] = {value: {} for value in values}
+    grid: dict[Any, dict[OtherSettings, str]] = {value: {} for value in values}
     for run in runs:
         if setting(run, axis) in grid:
             grid[setting(run, axis)][tuple(setting(run, other) for other in shared)] = run.name
@@ -90,77 +96,89 @@ def _draft(study: Study, runs: Sequence[Run], axis: str, metric: Metric, answere
     balanced = all(len(cells) == len(complete) for cells in grid.values())
     ordered = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
     names = {value: [grid[value][cell] for cell in complete] or list(grid[value].values()) for value in values}
-    levels = tuple(_level(study, value, names[value], metric, answered) for value in values)
-    pairs = [(first, second) for place, first in enumerate(values) for second in values[place + 1 :]]
+    levels = tuple(_level(study, value, names[value], metric, question_scores) for value in values)
+    pairs = [(first, second) for index, first in enumerate(values) for second in values[index + 1 :]]
     means = {level.value: level.mean for level in levels}
-    contrasts = tuple(_pair(grid, first, second, means, metric, answered) for first, second in pairs)
-    trend = _trend(grid, complete, values, metric, answered) if ordered and len(values) > 2 else None
+    contrasts = tuple(_pair(grid, first, second, means, metric, question_scores) for first, second in pairs)
+    trend = _trend(grid, complete, values, metric, question_scores) if ordered and len(values) > 2 else None
     best = max(levels, key=lambda level: level.mean).value if levels else None
     return Effect(axis, metric, ordered, levels, contrasts, trend, "untested", best, (best,), tied, balanced)
 
 
-def _level(study: Study, value: Any, names: Sequence[str], metric: Metric, answered: Answered | None) -> Level:
-    if answered is None:  # from the runs' own scores; the mean of their intervals' ends is wide enough for their mean
+def _level(
+    study: Study, value: Any, names: Sequence[str], metric: Metric, question_scores: QuestionScores | None
+) -> Level:
+    if question_scores is None:
+        # From the runs' scores; the mean of their intervals is a conservative interval of their mean.
         chosen = [score for run in study.scored if run.name in names and (score := study.score(run)) is not None]
         ends = [getattr(score, f"{metric}_interval") for score in chosen]
         low, high = (float(np.mean([own[end] for own in ends])) for end in (0, 1))
         return Level(value, float(np.mean([getattr(score, metric) for score in chosen])), (low, high), len(names))
-    scores = _matrix(names, metric, answered).mean(axis=0)
-    interval = mean_interval(scores, answered.codes).scaled(100.0)
+    scores = _score_matrix(names, metric, question_scores).mean(axis=0)
+    interval = mean_interval(scores, question_scores.codes).scaled(100.0)
     return Level(value, 100.0 * float(scores.mean()), (interval.low, interval.high), len(names))
 
 
 def _pair(
-    grid: Grid, first: Any, second: Any, means: Mapping[Any, float], metric: Metric, answered: Answered | None
+    grid: Grid,
+    first: Any,
+    second: Any,
+    means: Mapping[Any, float],
+    metric: Metric,
+    question_scores: QuestionScores | None,
 ) -> Contrast:
-    """Two values over the cells in which both have a run."""
+    """Compare two values over the settings for which both have a run."""
     cells = [cell for cell in grid[first] if cell in grid[second]]
-    contrast = _untested(metric, first, second, means[second] - means[first], answered)
-    if answered is None or not cells:
+    contrast = _untested(metric, first, second, means[second] - means[first], question_scores)
+    if question_scores is None or not cells:
         return contrast
     runs = [[grid[value][cell] for cell in cells] for value in (first, second)]
-    values = _matrix(runs[1], metric, answered) - _matrix(runs[0], metric, answered)
-    return as_contrast(difference_of(values, answered.codes), contrast)
+    values = _score_matrix(runs[1], metric, question_scores) - _score_matrix(runs[0], metric, question_scores)
+    return with_difference(mean_difference(values, question_scores.codes), contrast)
 
 
 def _trend(
-    grid: Grid, cells: Sequence[Cell], values: Sequence[Any], metric: Metric, answered: Answered | None
+    grid: Grid,
+    cells: Sequence[OtherSettings],
+    values: Sequence[Any],
+    metric: Metric,
+    question_scores: QuestionScores | None,
 ) -> Contrast | None:
-    """The straight line through the levels, as the difference between its two ends."""
-    if answered is None or not cells:
+    """Return the fitted line through the levels, as the difference between its ends."""
+    if question_scores is None or not cells:
         return None
     weights = trend_weights([float(value) for value in values])
-    matrices = [_matrix([grid[value][cell] for cell in cells], metric, answered) for value in values]
+    matrices = [_score_matrix([grid[value][cell] for cell in cells], metric, question_scores) for value in values]
     line = sum(weight * matrix for weight, matrix in zip(weights, matrices, strict=True))
     assert isinstance(line, np.ndarray), type(line)
-    contrast = _untested(metric, values[0], values[-1], 0.0, answered)
-    return as_contrast(difference_of(line, answered.codes), contrast)
+    contrast = _untested(metric, values[0], values[-1], 0.0, question_scores)
+    return with_difference(mean_difference(line, question_scores.codes), contrast)
 
 
 def trend_weights(values: Sequence[float]) -> list[float]:
-    """Weights of the levels' means whose sum is the rise of the fitted line from the lowest value to the highest.
+    """Return weights of the levels' means that sum to the rise of the fitted line from lowest to highest value.
 
-    The line is over the logarithm where all values are positive: ranks and rates are chosen in factors.
+    The line is over the logarithm if all values are positive, since ranks and rates are spaced by factors.
     """
     places = np.array([math.log(value) for value in values] if min(values) > 0 else values, dtype=np.float64)
     centred = places - places.mean()
-    return [float(one) for one in centred * (places.max() - places.min()) / float(np.sum(centred**2))]
+    return [float(weight) for weight in centred * (places.max() - places.min()) / float(np.sum(centred**2))]
 
 
-def _concluded(draft: Effect, contrasts: tuple[Contrast, ...], trend: Contrast | None) -> Effect:
-    apart = {
-        one.first if one.second == draft.best else one.second
-        for one in contrasts
-        if draft.best in (one.first, one.second) and one.verdict in ("higher", "lower")
+def _with_axis_verdict(draft: Effect, contrasts: tuple[Contrast, ...], trend: Contrast | None) -> Effect:
+    different = {
+        contrast.first if contrast.second == draft.best else contrast.second
+        for contrast in contrasts
+        if draft.best in (contrast.first, contrast.second) and contrast.verdict in ("higher", "lower")
     }
-    as_good = tuple(level.value for level in draft.levels if level.value not in apart)
+    as_good = tuple(level.value for level in draft.levels if level.value not in different)
     verdict = _axis_verdict(contrasts, trend, ordered=draft.ordered)
     return replace(draft, contrasts=contrasts, trend=trend, verdict=verdict, as_good=as_good)
 
 
 def _axis_verdict(contrasts: Sequence[Contrast], trend: Contrast | None, *, ordered: bool) -> AxisVerdict:
-    """What the tests say of the axis as a whole; the contrasts' second value is the larger one where it is ordered."""
-    verdicts = {one.verdict for one in contrasts}
+    """Return the verdict on the whole axis; if it is ordered, the second value of each contrast is the larger one."""
+    verdicts = {contrast.verdict for contrast in contrasts}
     shown = verdicts & {"higher", "lower"}
     if not shown and trend is not None and trend.verdict in ("higher", "lower"):
         shown = {trend.verdict}
@@ -173,8 +191,12 @@ def _axis_verdict(contrasts: Sequence[Contrast], trend: Contrast | None, *, orde
     return "higher" if shown == {"higher"} else "lower"
 
 
-def _untested(metric: Metric, first: Any, second: Any, difference: float, answered: Answered | None) -> Contrast:
-    questions, clusters = (0, None) if answered is None else (answered.questions, answered.clusters)
+def _untested(
+    metric: Metric, first: Any, second: Any, difference: float, question_scores: QuestionScores | None
+) -> Contrast:
+    questions, clusters = (
+        (0, None) if question_scores is None else (question_scores.questions, question_scores.clusters)
+    )
     return Contrast(
         metric=metric,
         first=first,
@@ -192,13 +214,13 @@ def _untested(metric: Metric, first: Any, second: Any, difference: float, answer
     )
 
 
-def _matrix(names: Sequence[str], metric: Metric, answered: Answered) -> Floats:
-    """Scores of runs, [runs, n]."""
-    return np.stack([answered.values[metric][name] for name in names])
+def _score_matrix(names: Sequence[str], metric: Metric, question_scores: QuestionScores) -> Floats:
+    """Return the question scores of runs, [runs, n]."""
+    return np.stack([question_scores.values[metric][name] for name in names])
 
 
-def _follows(runs: Sequence[Run], axis: str, other: str) -> bool:
-    """Whether a run's value of ``other`` tells its value of ``axis``."""
+def _determined_by(runs: Sequence[StudyRun], axis: str, other: str) -> bool:
+    """Return True if a run's value of ``other`` determines its value of ``axis``."""
     return len({(setting(run, axis), setting(run, other)) for run in runs}) == len(
         {setting(run, other) for run in runs}
     )

@@ -1,8 +1,8 @@
-"""The findings: plain frozen values in points, each with its interval and a verdict that a sentence may repeat.
+"""The findings: frozen values in points, each with an interval and a verdict, from which sentences are chosen.
 
-A verdict claims something only where the 5 % level is kept over all tests of its family (Holm). ``no_difference``
-says that none was *shown*: how large one would have had to be to be seen is ``detectable``. ``untested`` says that the
-folder does not hold what a test needs.
+A verdict claims a difference only if it is significant at the 5 % level over all tests of its family (Holm).
+``no_difference`` means that none was *shown*; ``detectable`` is how large one had to be to be detected. ``untested``
+means that the folder lacks the data for a test.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Metric = Literal["f1", "exact_match"]
 METRICS: tuple[Metric, ...] = ("f1", "exact_match")
 
 Verdict = Literal["higher", "lower", "no_difference", "untested"]
-"""Of two: whether the second is higher than the first."""
+"""Verdict on two levels or models: the second is higher, lower, or not significantly different."""
 AxisVerdict = Literal["higher", "lower", "non_monotone", "differs", "no_difference", "untested"]
-"""Of an axis: larger values are better, worse, or best in between; values without an order ``differs``."""
+"""Verdict on an axis: larger values are better, worse, or best in between; ``differs`` for values without an order."""
 Role = Literal["baseline", "best", "full"]
 FitVerdict = Literal["overfit", "improving", "settled", "unknown"]
 Cost = Literal["trainable_parameters", "seconds", "peak_memory_bytes"]
@@ -28,11 +28,11 @@ COSTS: tuple[Cost, ...] = ("trainable_parameters", "seconds", "peak_memory_bytes
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Two levels, models or strategies compared on the same questions: ``difference`` is second less first, points.
+    """Comparison of two levels, models or strategies on the same questions.
 
-    ``adjusted`` is the p-value after Holm's correction. ``pairs`` counts the pairs of runs behind it; where there is
-    one alone, ``covers_training`` is false: the test speaks of these two trained models, not of training them again.
-    ``detectable`` is the true difference that would be seen in 8 of 10 such studies.
+    ``difference`` is second minus first, in points. ``adjusted`` is the p-value after Holm's correction. ``pairs``
+    counts the pairs of runs compared; with only one, ``covers_training`` is false: the test is about these two trained
+    models, not about training them again. ``detectable`` is the true difference that 8 of 10 such studies detect.
     """
 
     metric: Metric
@@ -52,7 +52,7 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One value of an axis: the mean over its runs, and that mean's interval over questions."""
+    """One value of an axis: the mean over its runs, and the interval of that mean over questions."""
 
     value: Any
     mean: float
@@ -62,13 +62,13 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The main effect of an axis on a metric: what its values score, all else alike.
+    """Main effect of an axis on a metric: the mean score of its values, with the other axes held equal.
 
-    ``contrasts`` are all pairs of values, each over the runs that differ in nothing else. ``trend`` is the difference
-    from the lowest value to the highest along a straight line, over the logarithm where all values are positive.
-    ``best`` is the value with the highest mean, ``as_good`` the values that were not told apart from it, itself
-    included. ``tied`` are axes that move with this one, whose effect is therefore in it. ``balanced`` is false where
-    runs are lacking: the means are then over what all values have, or over all runs where they share nothing.
+    ``contrasts`` are all pairs of values, each over runs that differ in nothing else. ``trend`` is the difference
+    between lowest and highest value along a fitted line, over the logarithm if all values are positive. ``best`` is the
+    value with the highest mean; ``as_good`` are the values not significantly different from it, itself included.
+    ``tied`` are axes that vary with this one, so that their effects cannot be separated from it. ``balanced`` is false
+    if runs are missing: the means are then over the settings that all values share, or over all runs if there are none.
     """
 
     axis: str
@@ -85,21 +85,22 @@ class Effect:
 
     @property
     def spread(self) -> float:
-        """Points between the highest and the lowest mean."""
+        """Difference between the highest and the lowest mean, in points."""
         means = [level.mean for level in self.levels]
         return max(means) - min(means)
 
     @property
     def shown(self) -> tuple[Contrast, ...]:
-        """The pairs of values that were told apart."""
-        return tuple(one for one in self.contrasts if one.verdict in ("higher", "lower"))
+        """The pairs of values that differ significantly."""
+        return tuple(contrast for contrast in self.contrasts if contrast.verdict in ("higher", "lower"))
 
 
 @dataclass(frozen=True, slots=True)
 class VarianceShare:
-    """How much of the variance between runs goes with an axis, or with two axes' interaction (0 to 1).
+    """Share of the variance between runs (0 to 1) explained by an axis, or by the interaction of two axes.
 
-    ``f`` is the mean square over that of the residuals, ``None`` where there are too few runs to have residuals.
+    ``f`` is the F statistic, ``None`` if there are too few runs for residuals. ``degrees`` are those of the term and of
+    the residuals.
     """
 
     axes: tuple[str, ...]
@@ -111,7 +112,7 @@ class VarianceShare:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """Whether one axis matters differently at different values of another. ``cells`` are means by both values."""
+    """Interaction of two axes: the effect of one depends on the value of the other. ``cells`` are means by both."""
 
     axes: tuple[str, str]
     metric: Metric
@@ -123,9 +124,9 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class BestSet:
-    """Which runs may be the best: with 95 % confidence the truly best one is among ``names`` (best first).
+    """Confidence set of the best run: with 95 % confidence the truly best run is among ``names`` (best first).
 
-    ``optimism`` is by how many points the best's score is expected to be too high for having been chosen by it.
+    ``optimism`` is the expected selection bias of the best run's score, in points.
     """
 
     metric: Metric
@@ -137,7 +138,7 @@ class BestSet:
 
 @dataclass(frozen=True, slots=True)
 class ModelScore:
-    """One model beside others: its role, its name and its score."""
+    """A model in a comparison: its role, name and score."""
 
     role: Role
     name: str
@@ -146,7 +147,7 @@ class ModelScore:
 
 @dataclass(frozen=True, slots=True)
 class ModelComparison:
-    """Baseline, best adapter and full fine-tuning on one split, those that there are; contrasts by role."""
+    """Comparison of baseline, best adapter and full fine-tuning, as far as present, on one split, by role."""
 
     split: str
     decoding: str
@@ -154,13 +155,13 @@ class ModelComparison:
     contrasts: tuple[Contrast, ...]
 
     def contrast(self, metric: Metric, first: str, second: str) -> Contrast | None:
-        """The comparison of two roles."""
+        """Return the comparison of two roles."""
         return next((c for c in self.contrasts if (c.metric, c.first, c.second) == (metric, first, second)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class DecodingComparison:
-    """The best run's strategies on one split; every contrast is against ``reference``."""
+    """Comparison of the best run's decoding strategies on one split; every contrast is with ``reference``."""
 
     run: str
     split: str
@@ -169,13 +170,13 @@ class DecodingComparison:
     contrasts: tuple[Contrast, ...]
 
     def contrast(self, metric: Metric, decoding: str) -> Contrast | None:
-        """The comparison of a strategy with the reference."""
+        """Return the comparison of a strategy with the reference."""
         return next((c for c in self.contrasts if (c.metric, c.second) == (metric, decoding)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class SeedGroup:
-    """Runs that differ in their seed alone; values in the order of ``seeds``."""
+    """Runs that differ only in their seed; ``values`` are in the order of ``seeds``."""
 
     changes: Mapping[str, Any]
     seeds: tuple[int, ...]
@@ -186,9 +187,9 @@ class SeedGroup:
 
 @dataclass(frozen=True, slots=True)
 class SeedSpread:
-    """How far runs move by their seed alone. ``deviation`` is pooled over the groups with ``degrees`` of freedom.
+    """Variation of runs by their seed. ``deviation`` is pooled over the groups with ``degrees`` of freedom.
 
-    ``noticeable`` is the smallest difference between two single runs that their seeds alone would seldom make (5 %).
+    ``noticeable`` is the difference between two single runs that seeds alone exceed in 5 % of pairs.
     """
 
     metric: Metric
@@ -200,7 +201,7 @@ class SeedSpread:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How a run's losses went, by epoch. ``rise`` is how far the last validation loss is above the lowest (share)."""
+    """A run's losses by epoch. ``rise`` is the last validation loss relative to the lowest, minus 1."""
 
     run: str
     epochs: tuple[int, ...]
@@ -213,7 +214,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class FitShare:
-    """Of the runs with one value of an axis, how many have each verdict."""
+    """Numbers of runs with each verdict, for one value of an axis."""
 
     axis: str
     value: Any
@@ -222,20 +223,20 @@ class FitShare:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """The fit of every run with curves, and counts of the verdicts in all and by axis."""
+    """The fit of every run with curves, and counts of the verdicts in total and by axis."""
 
     runs: tuple[Fit, ...]
     counts: Mapping[FitVerdict, int]
     by_axis: tuple[FitShare, ...]
 
     def of(self, run: str) -> Fit | None:
-        """The fit of a run."""
-        return next((one for one in self.runs if one.run == run), None)
+        """Return the fit of a run."""
+        return next((fit for fit in self.runs if fit.run == run), None)
 
 
 @dataclass(frozen=True, slots=True)
 class CostPoint:
-    """What a run costs and scores. It is on the ``frontier`` of a cost where no run that costs less scores as high."""
+    """Costs and score of a run, and the costs for which it is on the Pareto ``frontier``."""
 
     run: str
     f1: float
@@ -247,7 +248,7 @@ class CostPoint:
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """All runs by cost. ``cheapest`` is, for each cost, the cheapest run of the :class:`BestSet`."""
+    """All runs by cost. ``cheapest`` maps each cost to the cheapest run of the :class:`BestSet`."""
 
     points: tuple[CostPoint, ...]
     cheapest: Mapping[Cost, str]
@@ -255,7 +256,7 @@ class Frontier:
 
 @dataclass(frozen=True, slots=True)
 class KindShare:
-    """A kind of mistake: its share of the best run's wrong answers with interval, and of the baseline's (0 to 1)."""
+    """A kind of mistake: its share of the best run's wrong answers, with interval, and of the baseline's (0 to 1)."""
 
     kind: str
     label: str
@@ -268,7 +269,7 @@ class KindShare:
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """The best run's kinds of mistake, most frequent first. ``leads`` says whether the first is told from the next."""
+    """The best run's kinds of mistake, most frequent first. ``leads``: the first is significantly above the second."""
 
     wrong: int
     questions: int
@@ -278,7 +279,7 @@ class Mistakes:
 
 @dataclass(frozen=True, slots=True)
 class Detectable:
-    """The smallest true difference seen in 8 of 10 studies of this size: of two runs unpaired, and paired as here."""
+    """The true difference of two runs that 8 of 10 studies of this size detect, by an unpaired and by a paired test."""
 
     metric: Metric
     questions: int
@@ -288,7 +289,7 @@ class Detectable:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """All findings of a study. Empty or ``None`` is what the study has no runs for; :attr:`Study.missing` says why."""
+    """All findings of a study; empty or ``None`` if the study lacks the runs. :attr:`Study.missing` says why."""
 
     effects: tuple[Effect, ...]
     variance: Mapping[Metric, tuple[VarianceShare, ...]]
@@ -304,10 +305,17 @@ class Analysis:
     left_out: tuple[str, ...]
 
     def effect(self, axis: str, metric: Metric = "f1") -> Effect | None:
-        """The main effect of an axis on a metric."""
-        return next((one for one in self.effects if (one.axis, one.metric) == (axis, metric)), None)
+        """Return the main effect of an axis on a metric."""
+        return next((effect for effect in self.effects if (effect.axis, effect.metric) == (axis, metric)), None)
 
     def interaction(self, first: str, second: str, metric: Metric = "f1") -> Interaction | None:
-        """The interaction of two axes, in either order."""
+        """Return the interaction of two axes, in either order."""
         wanted = {first, second}
-        return next((one for one in self.interactions if set(one.axes) == wanted and one.metric == metric), None)
+        return next(
+            (
+                interaction
+                for interaction in self.interactions
+                if set(interaction.axes) == wanted and interaction.metric == metric
+            ),
+            None,
+        )

@@ -1,8 +1,8 @@
-"""Does one axis matter differently at different values of another? And which axis do the runs' scores vary with?
+"""Interactions of axes, and the shares of axes in the variance between runs.
 
-The analysis of variance takes each run's score as one observation; what main effects and pairs of axes do not explain
-is its error. An interaction must also hold over questions: its pattern is compared with those that arise when
-paragraphs' signs are turned at random. The larger p-value of the two counts.
+The analysis of variance takes each run's score as one observation; its residual is what main effects and pairs of axes
+do not explain. An interaction must also hold over questions: its pattern is compared with those under random sign flips
+of paragraphs. The larger of the two p-values counts.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from scipy.special import fdtrc
 
 from squadron.randomness import numpy_generator
 from squadron.reporting.analysis.contrasts import PERMUTATIONS, SIGNIFICANCE
-from squadron.reporting.analysis.effects import comparable, effect_axes, levels_of, setting
+from squadron.reporting.analysis.effects import comparable_runs, effect_axes, present_levels, setting
 from squadron.reporting.analysis.findings import METRICS, Interaction, Metric, VarianceShare
-from squadron.reporting.analysis.questions import Answered
-from squadron.runs.records import Run, Study
+from squadron.reporting.analysis.questions import QuestionScores
+from squadron.runs.records import Study, StudyRun
 from squadron.scoring.intervals import Codes, Floats
 from squadron.scoring.paired import holm
 
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """One or two axes with their dummy columns [runs, k]."""
+    """One or two axes with their dummy variables [runs, k]."""
 
     axes: tuple[str, ...]
     columns: Floats
 
 
 def variance_shares(study: Study, metric: Metric) -> list[VarianceShare]:
-    """The share of each axis and of each pair of axes in the variance between runs, with F-tests.
+    """Return the share of each axis and pair of axes in the variance between runs, with F-tests.
 
-    An axis is tested as what it adds to the other axes, a pair as what it adds to all axes and the other pairs (type
-    II); in a whole grid the shares add up to at most 1.
+    An axis is tested by what it adds to the other axes, a pair by what it adds to all axes and the other pairs (type
+    II); in a complete grid the shares add up to at most 1.
     """
-    runs, axes = comparable(study), effect_axes(study)
+    runs, axes = comparable_runs(study), effect_axes(study)
     scores = [getattr(score, metric) for run in runs if (score := study.score(run)) is not None]
     if len(runs) < 3 or not axes:
         return []
@@ -50,19 +50,19 @@ def variance_shares(study: Study, metric: Metric) -> list[VarianceShare]:
 
 
 def analysis_of_variance(scores: Floats, settings: dict[str, list[Any]]) -> list[VarianceShare]:
-    """Type II analysis of variance of ``scores`` [runs] by the axes' values, a list [runs] an axis."""
+    """Run a type II analysis of variance of ``scores`` [runs] by the axes' values, one list [runs] per axis."""
     mains = [_Term((axis,), _dummies(values)) for axis, values in settings.items()]
     pairs = [_product(first, second) for first, second in itertools.combinations(mains, 2)]
     total = float(np.sum((scores - scores.mean()) ** 2))
     residual, error_degrees = _fit(scores, [*mains, *pairs])
     found = []
     for term in (*mains, *pairs):
-        others = [one for one in (mains if len(term.axes) == 1 else [*mains, *pairs]) if one is not term]
+        others = [other for other in (mains if len(term.axes) == 1 else [*mains, *pairs]) if other is not term]
         without, degrees_without = _fit(scores, others)
         with_it, degrees_with = _fit(scores, [*others, term])
         degrees, explained = degrees_without - degrees_with, without - with_it
         f = p_value = None
-        # What is left of a perfect fit is rounding, and no error to hold anything against.
+        # The residual of a perfect fit is rounding error, not an error to test against.
         if error_degrees > 0 and degrees > 0 and residual > 1e-12 * max(total, 1e-12):
             f = explained / degrees / (residual / error_degrees)
             p_value = float(fdtrc(degrees, error_degrees, max(f, 0.0)))
@@ -72,36 +72,38 @@ def analysis_of_variance(scores: Floats, settings: dict[str, list[Any]]) -> list
 
 
 def interactions(
-    study: Study, answered: Answered | None, shares: dict[Metric, list[VarianceShare]]
+    study: Study, question_scores: QuestionScores | None, shares: dict[Metric, list[VarianceShare]]
 ) -> list[Interaction]:
-    """Every pair of axes: their table of means, and whether they interact. The pairs of a metric are one family."""
+    """Test every pair of axes for an interaction; the pairs of a metric are one family of tests."""
     found: list[Interaction] = []
-    runs = [run for run in comparable(study) if answered is None or answered.has(run.name)]
+    runs = [run for run in comparable_runs(study) if question_scores is None or question_scores.has(run.name)]
     for metric in METRICS:
         drafts = []
         for share in shares[metric]:
             if len(share.axes) == 2:
                 first, second = share.axes
-                drafts.append(_draft(study, runs, (first, second), metric, answered, share.p_value))
-        tested = [place for place, one in enumerate(drafts) if one.p_value is not None]
-        for place, adjusted in zip(tested, holm([drafts[place].p_value or 0.0 for place in tested]), strict=True):
+                drafts.append(
+                    _untested_interaction(study, runs, (first, second), metric, question_scores, share.p_value)
+                )
+        tested = [index for index, draft in enumerate(drafts) if draft.p_value is not None]
+        for index, adjusted in zip(tested, holm([drafts[index].p_value or 0.0 for index in tested]), strict=True):
             verdict: Any = "interact" if adjusted < SIGNIFICANCE else "no_interaction"
-            drafts[place] = replace(drafts[place], adjusted=adjusted, verdict=verdict)
+            drafts[index] = replace(drafts[index], adjusted=adjusted, verdict=verdict)
         found += drafts
     return found
 
 
-def _draft(
+def _untested_interaction(
     study: Study,
-    runs: Sequence[Run],
+    runs: Sequence[StudyRun],
     axes: tuple[str, str],
     metric: Metric,
-    answered: Answered | None,
+    question_scores: QuestionScores | None,
     over_runs: float | None,
 ) -> Interaction:
     first, second = axes
-    values = [levels_of(runs, axis, study.axes[axis]) for axis in axes]
-    groups: dict[tuple[Any, Any], list[Run]] = {}
+    values = [present_levels(runs, axis, study.axes[axis]) for axis in axes]
+    groups: dict[tuple[Any, Any], list[StudyRun]] = {}
     for run in runs:
         groups.setdefault((setting(run, first), setting(run, second)), []).append(run)
     cells = {}
@@ -111,24 +113,27 @@ def _draft(
             cells[key] = float(np.mean(scores))
     p_value = None
     whole = len(groups) == len(values[0]) * len(values[1])
-    if answered is not None and over_runs is not None and whole:
+    if question_scores is not None and over_runs is not None and whole:
         table = np.stack(
             [
                 np.stack(
-                    [np.mean([answered.values[metric][run.name] for run in groups[a, b]], axis=0) for b in values[1]]
+                    [
+                        np.mean([question_scores.values[metric][run.name] for run in groups[a, b]], axis=0)
+                        for b in values[1]
+                    ]
                 )
                 for a in values[0]
             ]
         )
-        p_value = max(over_runs, pattern_test(table, answered.codes))
+        p_value = max(over_runs, pattern_test(table, question_scores.codes))
     return Interaction(axes, metric, cells, p_value, None, "untested")
 
 
 def pattern_test(table: Floats, codes: Codes, *, permutations: int = PERMUTATIONS, seed: int = 0) -> float:
-    """Whether a table of question scores [I, J, n] has an interaction that holds over paragraphs: the p-value.
+    """Return the p-value of an interaction in a table of question scores [I, J, n], over paragraphs.
 
-    Each question's table is freed of its row and column means; the sum of squares of what is left on average is
-    compared with those when each paragraph's part is added or taken away at random.
+    Row and column means are subtracted from each question's table. The sum of squares of the mean residual is compared
+    with those under random sign flips of paragraphs.
     """
     left = table - table.mean(axis=0, keepdims=True) - table.mean(axis=1, keepdims=True)
     left += table.mean(axis=(0, 1), keepdims=True)
@@ -142,7 +147,7 @@ def pattern_test(table: Floats, codes: Codes, *, permutations: int = PERMUTATION
 
 
 def _dummies(values: Sequence[Any]) -> Floats:
-    """A column of 0 and 1 for each value but the first, [runs, values - 1]."""
+    """Return a column of 0 and 1 for each value except the first, [runs, values - 1]."""
     levels = list(dict.fromkeys(values))
     return np.array([[float(value == level) for level in levels[1:]] for value in values], dtype=np.float64)
 
@@ -153,7 +158,7 @@ def _product(first: _Term, second: _Term) -> _Term:
 
 
 def _fit(scores: Floats, terms: Sequence[_Term]) -> tuple[float, int]:
-    """The residual sum of squares of the least-squares fit, and its degrees of freedom."""
+    """Return the residual sum of squares of the least-squares fit, and its degrees of freedom."""
     design = np.column_stack([np.ones(len(scores)), *(term.columns for term in terms)])
     solution, _, rank, _ = np.linalg.lstsq(design, scores, rcond=None)
     return float(np.sum((scores - design @ solution) ** 2)), len(scores) - int(rank)

@@ -1,4 +1,4 @@
-"""What kinds of mistake the best run makes, beside the baseline's."""
+"""Kinds of mistake of the best run, compared with the baseline's."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from squadron.scoring.intervals import clopper_pearson
 
 
 def mistakes(study: Study) -> Mistakes | None:
-    """The kinds of the best run's wrong answers; ``None`` without a failure analysis.
+    """Return the kinds of the best run's wrong answers; ``None`` without a failure analysis.
 
-    The intervals take wrong answers as independent. The first kind leads where it is more frequent than the second by
-    an exact test of their two counts.
+    The intervals treat wrong answers as independent. The first kind leads if an exact test of the two counts shows that
+    it is more frequent than the second.
     """
     own, base = study.failures, study.baseline_failures
     if own is None:
         return None
-    before = {one.kind: one for one in base.kinds} if base is not None else {}
+    baseline_kinds = {kind.kind: kind for kind in base.kinds} if base is not None else {}
     kinds = []
-    for one in own.kinds:
-        if one.questions == 0 and (one.kind not in before or before[one.kind].questions == 0):
+    for kind in own.kinds:
+        if kind.questions == 0 and (kind.kind not in baseline_kinds or baseline_kinds[kind.kind].questions == 0):
             continue
-        low, high = clopper_pearson(one.questions, own.wrong) if own.wrong else (0.0, 1.0)
-        beside = before.get(one.kind)
+        low, high = clopper_pearson(kind.questions, own.wrong) if own.wrong else (0.0, 1.0)
+        baseline_kind = baseline_kinds.get(kind.kind)
         kinds.append(
             KindShare(
-                one.kind,
-                one.label,
-                one.questions,
-                one.share,
+                kind.kind,
+                kind.label,
+                kind.questions,
+                kind.share,
                 (low, high),
-                None if beside is None else beside.questions,
-                None if beside is None else beside.share,
+                None if baseline_kind is None else baseline_kind.questions,
+                None if baseline_kind is None else baseline_kind.share,
             )
         )
-    kinds.sort(key=lambda one: (-one.questions, one.kind))
-    first, second = (kinds[place].questions if place < len(kinds) else 0 for place in (0, 1))
+    kinds.sort(key=lambda kind: (-kind.questions, kind.kind))
+    first, second = (kinds[index].questions if index < len(kinds) else 0 for index in (0, 1))
     p_value = min(1.0, 2.0 * float(bdtr(second, first + second, 0.5))) if first else 1.0
     return Mistakes(own.wrong, own.questions, tuple(kinds), first > second and p_value < SIGNIFICANCE)

@@ -1,4 +1,4 @@
-"""Question by question: what each model scored on the same questions, from predictions and gold answers."""
+"""Scores of models on each question, from predictions and gold answers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from squadron.scoring.predictions import read_predictions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answered:
+class QuestionScores:
     """Scores (0 to 1) of models on the same n questions; ``codes`` [n] number their paragraphs.
 
-    ``values`` holds, by metric and model, an array [n]. ``left_out`` are models without readable predictions for all of
+    ``values`` holds an array [n] by metric and model. ``left_out`` are models without readable predictions for all of
     these questions.
     """
 
@@ -34,21 +34,21 @@ class Answered:
 
     @property
     def questions(self) -> int:
-        """How many questions."""
+        """Number of questions."""
         return len(self.codes)
 
     @property
     def clusters(self) -> int:
-        """How many paragraphs they are about."""
+        """Number of paragraphs."""
         return int(self.codes.max()) + 1
 
     def has(self, *models: str) -> bool:
-        """Whether all of these models answered."""
+        """Return True if all of these models have scores."""
         return all(model in self.values["f1"] for model in models)
 
 
 def load_questions(study: Study, split: str) -> Dataset | None:
-    """The questions of a split; ``None`` where they are not at hand, or not the ones that were prepared."""
+    """Return the questions of a split; ``None`` if they are absent or differ from the ones that were prepared."""
     path = split_file(study, split)
     if path is None:
         return None
@@ -58,11 +58,11 @@ def load_questions(study: Study, split: str) -> Dataset | None:
         return None
 
 
-def load_answered(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -> Answered | None:
-    """Score the predictions of models, each a name and the file that holds them.
+def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -> QuestionScores | None:
+    """Score the predictions of models, given as names with prediction files.
 
-    The questions are those that the first model answered (an evaluation may have been limited to some); models that
-    lack one of them are left out. ``None`` without questions or models.
+    The questions are those that the first readable model answered (an evaluation may be limited to some); models that
+    lack any of them are left out. Return ``None`` without questions or models.
     """
     if dataset is None or not models:
         return None
@@ -75,21 +75,24 @@ def load_answered(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -
             continue
     if not found:
         return None
-    ids = [one for one in golds if one in next(iter(found.values()))]
-    found = {name: own for name, own in found.items() if all(one in own for one in ids)}
+    ids = [question for question in golds if question in next(iter(found.values()))]
+    found = {name: own for name, own in found.items() if all(question in own for question in ids)}
     if not ids:
         return None
     f1: dict[str, Floats] = {}
     exact: dict[str, Floats] = {}
     for name, own in found.items():
         scores = np.array(
-            [answer_scores(own[one], golds[one], version=dataset.version) for one in ids], dtype=np.float64
+            [answer_scores(own[question], golds[question], version=dataset.version) for question in ids],
+            dtype=np.float64,
         )
         exact[name], f1[name] = scores[:, 0], scores[:, 1]
-    codes = cluster_codes([clusters[one] for one in ids], len(ids))
-    return Answered(codes, {"f1": f1, "exact_match": exact}, tuple(name for name, _ in models if name not in found))
+    codes = cluster_codes([clusters[question] for question in ids], len(ids))
+    return QuestionScores(
+        codes, {"f1": f1, "exact_match": exact}, tuple(name for name, _ in models if name not in found)
+    )
 
 
 def predictions_file(folder: Path, split: str, decoding: str) -> Path:
-    """Where ``evaluate`` puts the predictions of a split and strategy."""
+    """Return the file of a model's predictions on a split by a strategy."""
     return folder / "predictions" / f"{answers_stem(decoding, split)}.json"

@@ -1,4 +1,4 @@
-"""From a study to its findings."""
+"""Analysis of a whole study."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from squadron.reporting.analysis.findings import METRICS, Analysis, Metric, Vari
 from squadron.reporting.analysis.interactions import interactions, variance_shares
 from squadron.reporting.analysis.mistakes import mistakes
 from squadron.reporting.analysis.models import best_set, compare_decodings, compare_models, detectable_differences
-from squadron.reporting.analysis.questions import load_answered, load_questions, predictions_file
+from squadron.reporting.analysis.questions import load_question_scores, load_questions, predictions_file
 from squadron.reporting.analysis.spread import seed_spread
 from squadron.runs.records import Study
 
 
 def analyze_study(study: Study) -> Analysis:
-    """All that the study's numbers support. Deterministic: what is drawn has fixed seeds."""
+    """Return all findings of a study. Deterministic: random draws have fixed seeds."""
     questions = {split: load_questions(study, split) for split in dict.fromkeys([study.split, "validation", "test"])}
     files = [(run.name, predictions_file(run.path, study.split, study.decoding)) for run in study.scored]
-    answered = load_answered(questions[study.split], files)
+    question_scores = load_question_scores(questions[study.split], files)
     shares: dict[Metric, list[VarianceShare]] = {metric: variance_shares(study, metric) for metric in METRICS}
-    best = best_set(study.scored, answered)
+    best = best_set(study.scored, question_scores)
     return Analysis(
-        effects=tuple(main_effects(study, answered)),
+        effects=tuple(main_effects(study, question_scores)),
         variance={metric: tuple(own) for metric, own in shares.items()},
-        interactions=tuple(interactions(study, answered, shares)),
+        interactions=tuple(interactions(study, question_scores, shares)),
         best=best,
         models=tuple(compare_models(study, questions)),
         decodings=compare_decodings(study, questions),
@@ -31,6 +31,6 @@ def analyze_study(study: Study) -> Analysis:
         fits=fits(study),
         frontier=frontier(study, best),
         mistakes=mistakes(study),
-        detectable=tuple(detectable_differences(study, answered)),
-        left_out=answered.left_out if answered is not None else (),
+        detectable=tuple(detectable_differences(study, question_scores)),
+        left_out=question_scores.left_out if question_scores is not None else (),
     )

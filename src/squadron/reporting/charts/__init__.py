@@ -1,1 +1,1 @@
-"""A study's charts as Vega-Lite specifications: one serves the interactive page, the PDF and the picture files."""
+"""A study's charts as Vega-Lite specifications, which serve the interactive page, the PDF and the image files."""

@@ -1,4 +1,4 @@
-"""Charts of models and strategies beside each other, of their mistakes, of cost and of losses."""
+"""Charts that compare models and strategies, their mistakes and their costs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import altair as alt
 
 from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import COSTS, Analysis, ModelComparison
-from squadron.reporting.charts.parts import Row, finished, inline, score_axis
+from squadron.reporting.charts.parts import Row, finish, inline, score_axis
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
 from squadron.reporting.published import PUBLISHED
@@ -18,17 +18,17 @@ from squadron.runs.records import Study
 _BAR = 22
 _COLOURED_BY = ("targets", "lr", "rank")
 _UNIT = {"trainable_parameters": 1e3, "seconds": 1.0, "peak_memory_bytes": 2.0**20}
-"""What an axis of cost counts in: thousands, seconds, MiB."""
+"""Units of the cost axes: thousands, seconds, MiB."""
 _SHOWN_PUBLISHED = ("zero_shot", "lora", "full", "human", "study_base", "study_greedy")
 
 
-def shown_models(analysis: Analysis) -> ModelComparison:
-    """Which of the comparisons is drawn: the test split's, which nothing was chosen by, unless it lacks a model."""
-    return max(reversed(analysis.models), key=lambda one: len(one.models))
+def charted_models(analysis: Analysis) -> ModelComparison:
+    """Return the comparison to chart: the test split's, which was not used for selection, unless it lacks a model."""
+    return max(reversed(analysis.models), key=lambda comparison: len(comparison.models))
 
 
 def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """F1 of baseline, best and full fine-tuning as measured; published figures in a panel of their own, as outlines."""
+    """Chart the measured F1 of baseline, best and full fine-tuning, and published results in their own panel."""
     if not analysis.models:
         return None
     measured = [
@@ -39,12 +39,12 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
             "high": model.score.f1_interval[1],
             "t": words.points(model.score.f1),
         }
-        for model in shown_models(analysis).models
+        for model in charted_models(analysis).models
     ]
     others = [
-        {"n": words(f"published_{one.key}"), "m": one.f1, "t": words.points(one.f1)}
-        for one in PUBLISHED
-        if one.key in _SHOWN_PUBLISHED
+        {"n": words(f"published_{published.key}"), "m": published.f1, "t": words.points(published.f1)}
+        for published in PUBLISHED
+        if published.key in _SHOWN_PUBLISHED
     ]
     x = alt.X("m:Q", title=words("f1"), scale=alt.Scale(domain=[0, 100]))
 
@@ -57,9 +57,9 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         layers: list[Any] = [bars.encode(x=x)]
         if own:
             layers.append(base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q"))
-        # A figure stands beyond its interval, which would strike it through.
-        place = alt.X("high:Q") if own else alt.X("m:Q")
-        layers.append(base.mark_text(align="left", dx=5).encode(x=place, text="t:N"))
+        # The number stands beyond the interval, which would cross it out.
+        label_x = alt.X("high:Q") if own else alt.X("m:Q")
+        layers.append(base.mark_text(align="left", dx=5).encode(x=label_x, text="t:N"))
         heading = alt.TitleParams(title, fontSize=11, fontWeight="normal", anchor="start", frame="group")
         return alt.layer(*layers).properties(width=WIDTH - 230, height=_BAR * len(rows), title=heading)
 
@@ -68,18 +68,18 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         panel(others, words("models_published"), own=False),
         spacing=14,
     )
-    return finished(chart, words("models"), theme(words))
+    return finish(chart, words("models"), theme(words))
 
 
 def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """EM and F1 of the best run's strategies with intervals."""
+    """Chart EM and F1 of the best run's strategies, with intervals."""
     compared = analysis.decodings
     if compared is None:
         return None
     order = [score.decoding for score in sorted(compared.scores, key=lambda score: -score.f1)]
-    names = {one: words.name("decoding_name", one) for one in order}
+    names = {decoding: words.name("decoding_name", decoding) for decoding in order}
     panels = []
-    for place, metric in enumerate(("f1", "exact_match")):
+    for index, metric in enumerate(("f1", "exact_match")):
         rows = [
             {
                 "n": names[score.decoding],
@@ -90,7 +90,7 @@ def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, 
             }
             for score in compared.scores
         ]
-        y = alt.Y("n:N", title=None, sort=list(names.values())).axis(labels=place == 0, ticks=False)
+        y = alt.Y("n:N", title=None, sort=list(names.values())).axis(labels=index == 0, ticks=False)
         base = alt.Chart(inline(rows)).encode(y=y)
         x = alt.X("m:Q", title=words(metric), scale=alt.Scale(domain=[0, 112])).axis(values=[0, 20, 40, 60, 80, 100])
         chart = alt.layer(
@@ -99,21 +99,21 @@ def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, 
             base.mark_text(align="left", dx=5).encode(x=alt.X("high:Q"), text="t:N"),
         )
         panels.append(chart.properties(width=(WIDTH - 110) / 2, height=_BAR * len(rows)))
-    return finished(alt.hconcat(*panels, spacing=18), words("decodings"), theme(words))
+    return finish(alt.hconcat(*panels, spacing=18), words("decodings"), theme(words))
 
 
 def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """Shares of the kinds of mistake: of the best run with intervals, and of the untouched base."""
+    """Chart the shares of the kinds of mistake: of the best run, with intervals, and of the base model."""
     found = analysis.mistakes
     if found is None or found.wrong == 0:
         return None
     sides = [words("kinds_best"), words("kinds_base")]
     rows: list[Row] = []
-    for one in found.kinds:
-        name = words.name("kind", one.kind)
-        rows.append({"n": name, "s": one.share, "low": one.interval[0], "high": one.interval[1], "k": sides[0]})
-        if one.base_share is not None:
-            rows.append({"n": name, "s": one.base_share, "k": sides[1]})
+    for kind in found.kinds:
+        name = words.name("kind", kind.kind)
+        rows.append({"n": name, "s": kind.share, "low": kind.interval[0], "high": kind.interval[1], "k": sides[0]})
+        if kind.base_share is not None:
+            rows.append({"n": name, "s": kind.base_share, "k": sides[1]})
     order = list(dict.fromkeys(row["n"] for row in rows))
     shown = [side for side in sides if any(row["k"] == side for row in rows)]
     base = alt.Chart(inline(rows)).encode(
@@ -127,21 +127,21 @@ def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
         base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q").transform_filter("isValid(datum.low)"),
     )
     height = (12 * len(shown) + 8) * len(order)
-    return finished(chart.properties(width=WIDTH - 200, height=height), words("kinds"), theme(words))
+    return finish(chart.properties(width=WIDTH - 200, height=height), words("kinds"), theme(words))
 
 
 def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
-    """F1 against each cost; a line joins the runs that no cheaper one reaches, filled points may be the best."""
+    """Chart F1 against each cost; a line joins the Pareto frontier, and diamonds may be the best run."""
     points = analysis.frontier.points
     if len(points) < 3:
         return None
-    axis = next((one for one in _COLOURED_BY if one in study.axes), None)
+    axis = next((axis_name for axis_name in _COLOURED_BY if axis_name in study.axes), None)
     runs = {run.name: run for run in study.scored}
     sides = {True: words("frontier_best"), False: words("frontier_other")}
     scores = score_axis(words, "f1", [point.f1 for point in points])
     present = [cost for cost in COSTS if len({point.costs.get(cost) for point in points} - {None}) > 1]
     panels = []
-    for place, cost in enumerate(present):
+    for index, cost in enumerate(present):
         rows: list[Row] = []
         for point in points:
             if cost in point.costs:
@@ -166,7 +166,7 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
         x = alt.X("c:Q", title=words(cost), scale=scale).axis(format=",.10~f", tickCount=4)
         if logarithmic:
             x = x.axis(format=",.10~f", values=_round_values([row["c"] for row in rows]))
-        y = alt.Y("m:Q", **{**scores, "title": scores["title"] if place == 0 else None}).axis(labels=place == 0)
+        y = alt.Y("m:Q", **{**scores, "title": scores["title"] if index == 0 else None}).axis(labels=index == 0)
         base = alt.Chart(inline(rows)).encode(x=x, y=y)
         values = [] if axis is None else [words.value(value) for value in study.axes[axis]]
         encodings: dict[str, Any] = {
@@ -189,11 +189,11 @@ def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, A
         panels.append(chart.properties(width=(WIDTH - 60) / len(present) - 18, height=200))
     if not panels:
         return None
-    return finished(alt.hconcat(*panels, spacing=16), words("frontier"), theme(words))
+    return finish(alt.hconcat(*panels, spacing=16), words("frontier"), theme(words))
 
 
 def _round_values(values: list[float]) -> list[float]:
-    """Powers of ten within these values; with less than two of them, their doubles and fivefolds, too."""
+    """Return the powers of ten within these values; if there are fewer than two, also 2 and 5 times them."""
     low, high = min(values), max(values)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in ((1,), (1, 2, 5)):

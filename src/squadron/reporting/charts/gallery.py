@@ -1,4 +1,4 @@
-"""All charts of a study, by name."""
+"""Specifications of all charts of a study, by name."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from squadron.reporting.charts.results import differences, heatmap, main_effects
 from squadron.reporting.charts.words import ChartWords
 from squadron.runs.records import Study
 
-Maker = Callable[[Study, Analysis, ChartWords], dict[str, Any] | None]
+ChartMaker = Callable[[Study, Analysis, ChartWords], dict[str, Any] | None]
 
-CHARTS: dict[str, Maker] = {
+CHARTS: dict[str, ChartMaker] = {
     "models": models,
     "ranking": ranking,
     "heatmap": heatmap,
@@ -27,10 +27,10 @@ CHARTS: dict[str, Maker] = {
     "kinds": kinds,
     "frontier": frontier,
 }
-"""Each makes a specification, or ``None`` where the study has not what it shows."""
+"""Each returns a specification, or ``None`` if the study lacks the data."""
 
 
-def draw_all(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, dict[str, Any]]:
-    """The specifications of all charts that the study has numbers for."""
+def chart_specs(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, dict[str, Any]]:
+    """Return the specifications of all charts for which the study has data."""
     made = {name: maker(study, analysis, words) for name, maker in CHARTS.items()}
     return {name: spec for name, spec in made.items() if spec is not None}

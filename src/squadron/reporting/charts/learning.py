@@ -1,4 +1,4 @@
-"""Charts of how runs learnt: training and validation loss."""
+"""Charts of training and validation loss."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis
-from squadron.reporting.charts.parts import Row, finished, inline
+from squadron.reporting.charts.parts import Row, finish, inline
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
-from squadron.runs.records import Run, Study
+from squadron.runs.records import Study, StudyRun
 
 _COLOURED_BY = ("lr", "rank", "targets")
 _FEW_RUNS = 3
@@ -21,13 +21,13 @@ _MOST_POINTS = 200
 
 
 def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
-    """The loss of every run by epoch, on training and on validation questions; of few runs by step, smoothed."""
+    """Chart training and validation loss of every run by epoch; for few runs, by step and smoothed."""
     runs = [run for run in study.scored if run.curve.steps] or [run for run in study.runs if run.curve.steps]
     if not runs:
         return None
     if len(runs) <= _FEW_RUNS:
         return _by_step(runs, words)
-    axis = next((one for one in _COLOURED_BY if one in study.axes), None)
+    axis = next((axis_name for axis_name in _COLOURED_BY if axis_name in study.axes), None)
     sides = [words("losses_training"), words("losses_validation")]
     rows: list[Row] = []
     best = study.best.name if study.best is not None else None
@@ -61,7 +61,7 @@ def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         present = {row["a"] for row in rows}
         domain = [words.value(value) for value in study.axes[axis] if words.value(value) in present]
         domain += sorted(present - set(domain))
-        # Few steps of a sequence of colours are too alike; a name's colours are not.
+        # A sequential scheme with few steps is hard to distinguish; categorical colours are not.
         kind = "O" if axis != "targets" and len(domain) > _FEW_COLOURS else "N"
         encodings["color"] = alt.Color(
             f"a:{kind}", title=words.name("axis", axis), sort=domain, scale=alt.Scale(domain=domain)
@@ -73,19 +73,19 @@ def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         .properties(width=(WIDTH - 80) / 2, height=210)
         .facet(column=alt.Column("side:N", title=None, sort=sides), data=inline(rows), spacing=18)
     )
-    return finished(chart, words("losses"), theme(words))
+    return finish(chart, words("losses"), theme(words))
 
 
-def _by_step(runs: list[Run], words: ChartWords) -> dict[str, Any]:
+def _by_step(runs: list[StudyRun], words: ChartWords) -> dict[str, Any]:
     sides = [words("losses_training"), words("losses_validation")]
     rows: list[Row] = []
     for run in runs:
         name = words.data(run.name)
         rows += [{"run": name, "s": step, "y": loss, "side": sides[0]} for step, loss in _smoothed(run)]
         rows += [
-            {"run": name, "s": one.step, "y": one.loss, "side": sides[1]}
-            for one in run.curve.validations
-            if one.loss is not None
+            {"run": name, "s": point.step, "y": point.loss, "side": sides[1]}
+            for point in run.curve.validations
+            if point.loss is not None
         ]
     encodings: dict[str, Any] = {
         "x": alt.X("s:Q", title=words("step"), scale=alt.Scale(nice=False, padding=6)).axis(format=",d", grid=False),
@@ -97,11 +97,11 @@ def _by_step(runs: list[Run], words: ChartWords) -> dict[str, Any]:
     base = alt.Chart(inline(rows)).encode(**encodings)
     held_out = base.transform_filter(alt.FieldEqualPredicate(field="side", equal=sides[1]))
     chart = alt.layer(base.mark_line(strokeWidth=1.8), held_out.mark_point(filled=True, size=45, opacity=1))
-    return finished(chart.properties(width=WIDTH - 70, height=230), words("losses"), theme(words))
+    return finish(chart.properties(width=WIDTH - 70, height=230), words("losses"), theme(words))
 
 
-def _smoothed(run: Run) -> list[tuple[int, float]]:
-    """At most some 200 points, each the mean of the steps up to it."""
+def _smoothed(run: StudyRun) -> list[tuple[int, float]]:
+    """Return about 200 points at most, each the mean of the steps since the one before."""
     known = [(step, loss) for step, loss in zip(run.curve.steps, run.curve.losses, strict=True) if loss is not None]
     width = max(1, -(-len(known) // _MOST_POINTS), min(8, len(known) // 20))
     groups = [known[start : start + width] for start in range(0, len(known), width)]

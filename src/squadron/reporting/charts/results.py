@@ -1,4 +1,4 @@
-"""Charts of scores by what runs change: heatmaps, main effects and their differences, seeds, all runs in order."""
+"""Charts of scores by setting: heatmap, main effects and their differences, seeds, and the ranking of runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from squadron.reporting.analysis.effects import comparable, levels_of, setting
+from squadron.reporting.analysis.effects import comparable_runs, present_levels, setting
 from squadron.reporting.analysis.findings import Analysis, Effect
-from squadron.reporting.charts.parts import Row, finished, inline, score_axis
+from squadron.reporting.charts.parts import Row, finish, inline, score_axis
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
 from squadron.runs.records import Study
@@ -18,14 +18,14 @@ _CELL = 27
 _MOST_PANELS = 6
 _MOST_RANKED = 100
 _SIDES = {"best": "#3f8fd0", "shown": "#d1495b", "noise": "#8c959f"}
-"""How far a value is from the best, with its colour on light and dark: what is noise has no colour."""
+"""Colour of a value by its difference from the best, on light and dark; noise is grey."""
 
 
 def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """F1 by rank and learning rate, a panel for each set of modules; ``None`` where runs do not differ in both."""
-    runs = comparable(study)
-    ranks, rates = (levels_of(runs, axis, study.axes.get(axis, ())) for axis in ("rank", "lr"))
-    panels = levels_of(runs, "targets", study.axes.get("targets", ())) or [None]
+    """Chart F1 by rank and learning rate, with a panel for each set of modules; ``None`` if runs do not vary both."""
+    runs = comparable_runs(study)
+    ranks, rates = (present_levels(runs, axis, study.axes.get(axis, ())) for axis in ("rank", "lr"))
+    panels = present_levels(runs, "targets", study.axes.get("targets", ())) or [None]
     if len(ranks) < 2 or len(rates) < 2 or len(panels) > _MOST_PANELS:
         return None
     rows: list[Row] = []
@@ -46,7 +46,7 @@ def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
     low, high = min(row["f1"] for row in rows), max(row["f1"] for row in rows)
     for row in rows:
         row["t"] = words.points(row["f1"])
-        # Viridis ends in yellow, which takes dark letters.
+        # Viridis ends in yellow, which needs dark text.
         row["dark"] = row["f1"] > low + 0.6 * (high - low)
         row["top"] = row["f1"] == high
     base = alt.Chart().encode(
@@ -76,21 +76,21 @@ def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
     if panels != [None]:
         names = [words.data(str(panel)) for panel in panels]
         chart = layered.facet(column=alt.Column("p:N", title=None, sort=names), data=inline(rows), spacing=14)
-    return finished(chart, words("heatmap"), theme(words))
+    return finish(chart, words("heatmap"), theme(words))
 
 
 def main_effects(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
-    """Mean F1 of each value of each axis with its interval, and the single runs behind it."""
-    effects = [one for one in analysis.effects if one.metric == "f1"][:_MOST_PANELS]
+    """Chart the mean F1 of each value of each axis, with its interval and the single runs."""
+    effects = [effect for effect in analysis.effects if effect.metric == "f1"][:_MOST_PANELS]
     if not effects:
         return None
-    runs = comparable(study)
+    runs = comparable_runs(study)
     scores = [score.f1 for run in runs if (score := study.score(run)) is not None]
     ends = [end for effect in effects for level in effect.levels for end in level.interval]
     axis = score_axis(words, "f1", [*scores, *ends])
     width = (WIDTH - 60) / len(effects) - 20
-    panels = [_effect(study, effect, words, axis, width, first=place == 0) for place, effect in enumerate(effects)]
-    return finished(alt.hconcat(*panels, spacing=16), words("effects"), theme(words))
+    panels = [_effect(study, effect, words, axis, width, first=index == 0) for index, effect in enumerate(effects)]
+    return finish(alt.hconcat(*panels, spacing=16), words("effects"), theme(words))
 
 
 def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any], width: float, *, first: bool) -> Any:
@@ -107,7 +107,7 @@ def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any
     ]
     singles = [
         {"v": words.value(setting(run, effect.axis)), "m": score.f1, "run": words.data(run.name)}
-        for run in comparable(study)
+        for run in comparable_runs(study)
         if (score := study.score(run)) is not None
     ]
     order = [words.value(level.value) for level in effect.levels]
@@ -130,8 +130,10 @@ def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any
 
 
 def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """How far each value of each axis is from the axis' best, on the same questions, with the difference's interval."""
-    effects = [one for one in analysis.effects if one.metric == "f1" and one.verdict != "untested"][:_MOST_PANELS]
+    """Chart the difference of each value of each axis from the axis' best, with its interval."""
+    effects = [effect for effect in analysis.effects if effect.metric == "f1" and effect.verdict != "untested"][
+        :_MOST_PANELS
+    ]
     if not effects:
         return None
     panels: list[tuple[Effect, list[Row]]] = []
@@ -152,28 +154,28 @@ def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str
     ends = [row.get(key, 0.0) for _, rows in panels for row in rows for key in ("low", "high")]
     room = 0.05 * (max(ends) - min(ends) or 1.0)
     scale = alt.Scale(domain=[min(ends) - room, max(ends) + room], nice=False)
-    sides = [words(f"differences_{one}") for one in _SIDES]
+    sides = [words(f"differences_{side}") for side in _SIDES]
     scale_of_sides = alt.Scale(domain=sides, range=list(_SIDES.values()))
     color = alt.Color("side:N", title=None, scale=scale_of_sides).legend(orient="bottom")
     width = (WIDTH - 60) / len(effects) - 20
     charts: list[Any] = []
-    for place, (effect, rows) in enumerate(panels):
+    for index, (effect, rows) in enumerate(panels):
         order = [words.value(level.value) for level in effect.levels]
         x = alt.X("v:N", title=words.name("axis", effect.axis), sort=order, scale=alt.Scale(padding=0.4))
         x = x.axis(labelAngle=-40 if effect.ordered else -25, labelLimit=110, grid=False)
-        title = words("differences_axis") if place == 0 else None
+        title = words("differences_axis") if index == 0 else None
         base = alt.Chart(inline(rows)).encode(x=x, color=color)
         rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
         tips = [alt.Tooltip("v:N", title=words.name("axis", effect.axis)), alt.Tooltip("t:N", title=words("f1"))]
-        y = alt.Y("d:Q", title=title, scale=scale).axis(labels=place == 0, ticks=place == 0, domain=place == 0)
+        y = alt.Y("d:Q", title=title, scale=scale).axis(labels=index == 0, ticks=index == 0, domain=index == 0)
         points = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tips)
         chart = alt.layer(rule.encode(y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q"), points)
         charts.append(chart.properties(width=width, height=190))
-    return finished(alt.hconcat(*charts, spacing=16), words("differences"), theme(words))
+    return finish(alt.hconcat(*charts, spacing=16), words("differences"), theme(words))
 
 
 def train_size(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """F1 by the number of training questions; ``None`` where runs do not differ in it."""
+    """Chart F1 by the number of training questions; ``None`` if runs do not vary it."""
     effect = analysis.effect("train_size")
     if effect is None:
         return None
@@ -190,11 +192,11 @@ def train_size(study: Study, analysis: Analysis, words: ChartWords) -> dict[str,
         base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2="high:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(y=alt.Y("m:Q", **axis)),
     )
-    return finished(chart.properties(width=WIDTH - 80, height=220), words("train_size"), theme(words))
+    return finish(chart.properties(width=WIDTH - 80, height=220), words("train_size"), theme(words))
 
 
 def seeds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """F1 of runs that differ in their seed alone, a line for each group; ``None`` without any."""
+    """Chart F1 of runs that differ only in their seed, one row per group; ``None`` without any."""
     spread = analysis.seeds
     if spread is None:
         return None
@@ -218,23 +220,23 @@ def seeds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
             size=alt.Size("k:O", title=None, scale=alt.Scale(domain=kinds, range=[35, 75])),
         )
     )
-    return finished(chart.properties(width=WIDTH - 190, height=20 * len(groups) + 10), words("seeds"), theme(words))
+    return finish(chart.properties(width=WIDTH - 190, height=20 * len(groups) + 10), words("seeds"), theme(words))
 
 
 def ranking(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
-    """All scored runs by place with their intervals; those that may be the best are set apart."""
+    """Chart all scored runs by rank, with intervals; runs that may be the best are highlighted."""
     if len(study.scored) < 3:
         return None
     among = set(analysis.best.names) if analysis.best is not None else set()
     sides = {True: words("frontier_best"), False: words("frontier_other")}
     rows: list[Row] = []
-    for place, run in enumerate(study.scored[:_MOST_RANKED], 1):
+    for rank, run in enumerate(study.scored[:_MOST_RANKED], 1):
         score = study.score(run)
         assert score is not None, run.name
         low, high = score.f1_interval
         rows.append(
             {
-                "p": place,
+                "p": rank,
                 "m": score.f1,
                 "low": low,
                 "high": high,
@@ -262,4 +264,4 @@ def ranking(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
         base.mark_rule(strokeWidth=1.6, opacity=0.7).encode(y=alt.Y("low:Q", **axis), y2="high:Q"),
         base.mark_point(filled=True, size=26, opacity=1).encode(y=alt.Y("m:Q", **axis)),
     )
-    return finished(chart.properties(width=WIDTH - 60, height=220), words("ranking"), theme(words))
+    return finish(chart.properties(width=WIDTH - 60, height=220), words("ranking"), theme(words))

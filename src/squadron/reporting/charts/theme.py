@@ -1,4 +1,4 @@
-"""How charts look: fonts, colours that the colour-blind can tell apart, digits of the language, light and dark."""
+"""Theme of the charts: fonts, colours safe for colour blindness, digits of the language, light and dark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from squadron.reporting.charts.words import ChartWords
 
 FONT = "Vazirmatn"
 WIDTH = 560
-"""Pixels: the width that charts are made for, at letters of 11."""
+"""The width of charts in pixels, at a font size of 11."""
 
 _PERSIAN = {
     "decimal": "٫",
@@ -16,13 +16,13 @@ _PERSIAN = {
     "grouping": [3],
     "currency": ["", ""],
     "numerals": list("۰۱۲۳۴۵۶۷۸۹"),
-    # In Persian the sign stands to the left of the figure, as it does in the report's sentences. The right-to-left mark
-    # parts the two; without it they are one number, which is laid out from left to right wherever it stands.
+    # In Persian the sign stands to the left of the number, as in the report's sentences. The right-to-left mark
+    # separates the two; without it they are one number, which is always laid out from left to right.
     "percent": "\u200f٪",
     "minus": "−",
 }
 _WESTERN = {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""], "minus": "−"}
-# Paul Tol's bright scheme, in the order in which neighbours differ most; lighter where the page is dark.
+# Paul Tol's bright scheme, in an order that contrasts neighbours; lighter for dark pages.
 _CATEGORY = {
     False: ["#4477AA", "#CC6677", "#228833", "#AA3377", "#997700", "#3399BB"],
     True: ["#77AADD", "#EE8866", "#66BB77", "#DD88BB", "#DDCC77", "#99DDEE"],
@@ -36,7 +36,7 @@ _INK = {False: ("#1f2328", "#59636e", "#d1d9e0"), True: ("#e6edf3", "#9198a1", "
 
 
 def theme(words: ChartWords, *, dark: bool = False) -> dict[str, Any]:
-    """The configuration that every chart carries; the page may put the dark one in its place."""
+    """Return the configuration of every chart; a page may substitute the dark one."""
     ink, second, line = _INK[dark]
     return {
         "font": FONT,

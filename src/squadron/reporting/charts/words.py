@@ -1,4 +1,4 @@
-"""What charts say, and how they write numbers: the words and figures of one language."""
+"""Words and number formats of charts in one language."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from squadron.reporting.localization.numbers import Numerals
 from squadron.reporting.localization.translate import sentences
 
 _EMBED = "\u202b"
-"""Right-to-left embedding: without it, a text that mixes directions is laid out by its first letter's."""
+"""Right-to-left embedding: without it, the first letter decides the direction of a mixed text."""
 _LONGEST = 34
-"""Characters of a label that comes from data."""
+"""The most characters of a label from data."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChartWords:
-    """The words that charts show: ``own`` are theirs alone, ``shared`` the report's (axes, kinds, strategies)."""
+    """Words that charts show: ``own`` are only in charts, ``shared`` are the report's (axes, kinds, strategies)."""
 
     language: Language
     own: Mapping[str, str]
@@ -30,20 +30,20 @@ class ChartWords:
     numerals: Numerals
 
     def __call__(self, key: str) -> str:
-        """The chart's own word ``key``."""
-        return self._set(self.own[key])
+        """Return the chart's own word ``key``."""
+        return self._embedded(self.own[key])
 
     def name(self, table: str, key: str) -> str:
-        """A name that the report has, too: of an axis, a kind of mistake, a strategy; the key where it has none."""
+        """Return the report's name of an axis, kind of mistake or strategy, or else the key."""
         found = self.shared.get(f"{table}.{key}")
-        return self.data(key) if found is None else self._set(found)
+        return self.data(key) if found is None else self._embedded(found)
 
     def data(self, text: str) -> str:
-        """A label from data: as text, visible and not too long."""
+        """Return a label from data, without invisible characters and in bounded length."""
         return drawable(clipped(text, _LONGEST))
 
     def value(self, value: Any) -> str:
-        """A value of an axis."""
+        """Return a value of an axis."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return self.data(str(value))
         if isinstance(value, int):
@@ -51,15 +51,15 @@ class ChartWords:
         return self.numerals.write(value, "rate")
 
     def points(self, value: float) -> str:
-        """A score."""
+        """Return a formatted score."""
         return self.numerals.write(value, "points")
 
     def signed(self, value: float) -> str:
-        """A difference of scores."""
+        """Return a formatted difference of scores."""
         return self.numerals.write(value, "signed")
 
     def interval(self, low: float, high: float) -> str:
-        """An interval of scores."""
+        """Return a formatted interval of scores."""
         return f"{self.points(low)} – {self.points(high)}"
 
     @property
@@ -69,17 +69,19 @@ class ChartWords:
 
     @property
     def percent_label(self) -> str:
-        """The Vega expression of an axis' label in percent: its figure, laid out in the direction of the language."""
+        """Vega expression of an axis label in percent, laid out in the direction of the language."""
         return f"'{_EMBED}' + datum.label" if self.is_rtl else "datum.label"
 
-    def _set(self, text: str) -> str:
-        mixed = self.is_rtl and (direction(text) == "rtl" or any("\u0600" <= one <= "\u06ff" for one in text))
+    def _embedded(self, text: str) -> str:
+        mixed = self.is_rtl and (
+            direction(text) == "rtl" or any("\u0600" <= character <= "\u06ff" for character in text)
+        )
         return _EMBED + text if mixed else text
 
 
 @cache
 def chart_words(language: Language) -> ChartWords:
-    """The words of a language."""
+    """Return the chart words of a language."""
     file = files("squadron.reporting").joinpath("locales", f"charts.{language}.toml")
     own = tomllib.loads(file.read_text(encoding="utf-8"))
     return ChartWords(language, own, sentences(language), Numerals(WRITING[language].persian_figures))

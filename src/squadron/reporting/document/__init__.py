@@ -1,1 +1,1 @@
-"""A report as a document: blocks of text, tables and figures, before any format."""
+"""The report as a document: blocks of text, tables and figures, independent of any output format."""

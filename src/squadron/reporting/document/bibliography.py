@@ -1,4 +1,4 @@
-"""The works that the report cites, each with where it can be read."""
+"""The works that the report cites, with their addresses."""
 
 from __future__ import annotations
 
@@ -55,4 +55,4 @@ SOURCES: dict[str, tuple[str, str]] = {
         "",
     ),
 }
-"""By the key that ``[@key]`` cites; text and address (empty where there is no stable one)."""
+"""Text and address of each work (empty if it has no stable address), by the key in ``[@key]``."""

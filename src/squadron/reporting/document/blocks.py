@@ -1,18 +1,18 @@
-"""What a report is made of, before it is HTML or PDF: blocks, and the runs of text within them.
+"""Building blocks of a report, common to HTML and PDF, and the text runs within them.
 
-Every figure is already written out in the report's language here, so the renderers cannot tell different ones.
+Numbers are already formatted in the report's language, so that both renderers print the same ones.
 
-Runs of a paragraph differ in where they come from, which decides how they are set:
+The kind of a text run gives its origin and decides how it is typeset:
 
 - ``text`` is the report's own language;
-- ``foreign`` is an English term in it, left to right whatever surrounds it;
+- ``foreign`` is an English term within it, always left to right;
 - ``number`` is digits with their signs, left to right in both languages;
-- ``code`` is an option, a module or a file's name, left to right;
+- ``code`` is an option, a module or a file name, left to right;
 - ``data`` is quoted from the study's files: in its own direction, and never markup;
-- ``strong`` and ``emphasis`` are the report's language, stressed;
-- ``marked`` is data, too: an answer within its context;
+- ``strong`` and ``emphasis`` are the report's language, emphasized;
+- ``marked`` is also data: an answer within its context;
 - ``math`` names one of :data:`squadron.reporting.document.formulas.SYMBOLS`;
-- ``cite`` and ``reference`` lead to a source, or to a table, figure or section.
+- ``cite`` and ``reference`` link to a source, or to a table, figure or section.
 """
 
 from __future__ import annotations
@@ -24,39 +24,39 @@ from typing import Any, Literal
 
 from squadron.languages import Language
 
-RunKind = Literal[
+TextRunKind = Literal[
     "text", "foreign", "number", "code", "data", "strong", "emphasis", "math", "cite", "reference", "marked"
 ]
 Align = Literal["start", "end"]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A stretch of text of one kind. ``target`` is the anchor that a ``cite`` or ``reference`` leads to."""
+class TextRun:
+    """A piece of text of one kind. ``target`` is the anchor that a ``cite`` or ``reference`` links to."""
 
     text: str
-    kind: RunKind = "text"
+    kind: TextRunKind = "text"
     target: str = ""
 
 
-Runs = tuple[Run, ...]
+RichText = tuple[TextRun, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A section's title; ``level`` 1 is a section, 2 a part of it. ``number`` is written out, or empty."""
+    """A heading; ``level`` 1 is a section, 2 a subsection. ``number`` is formatted, or empty."""
 
-    runs: Runs
+    runs: RichText
     level: int
     number: str
     anchor: str
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
-    """Running text. A ``missing`` one says what the study lacks, a ``note`` how to read what stands above."""
+class TextBlock:
+    """A paragraph. Role ``missing`` says what the study lacks, ``note`` how to read the block above."""
 
-    runs: Runs
+    runs: RichText
     role: Literal["body", "abstract", "missing", "note"] = "body"
 
 
@@ -64,12 +64,12 @@ class Paragraph:
 class Bullets:
     """A list of short statements."""
 
-    items: tuple[Runs, ...]
+    items: tuple[RichText, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A line to be read or typed byte for byte."""
+    """A verbatim line."""
 
     text: str
 
@@ -85,30 +85,30 @@ class Formula:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table's cell, and what it sorts by (``None`` sorts last)."""
+    """A table cell with its sort key (``None`` sorts last)."""
 
-    runs: Runs
+    runs: RichText
     key: float | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column. Numbers stand at the end of their column, words at its start."""
+    """A table column. Numbers are aligned to its end, words to its start."""
 
-    runs: Runs
+    runs: RichText
     align: Align = "end"
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Columns, rows, and a caption that says what was measured on how many questions."""
+class TableBlock:
+    """A table with a caption that says what was measured on how many questions."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    caption: Runs
-    label: Runs
+    caption: RichText
+    label: RichText
     anchor: str
-    note: Runs = ()
+    note: RichText = ()
     highlighted: frozenset[int] = frozenset()
     published: frozenset[int] = frozenset()
     long: bool = False
@@ -120,26 +120,26 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart, as a Vega-Lite specification, with a caption and what it shows in words."""
+    """A chart, as a Vega-Lite specification, with a caption and a text alternative."""
 
     spec: dict[str, Any]
-    caption: Runs
-    label: Runs
+    caption: RichText
+    label: RichText
     anchor: str
     alternative: str
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A question with its context and answers, as labelled lines. Each line is set in the direction of its own text."""
+class ExampleBlock:
+    """A question with its context and answers, as labelled lines, each in the direction of its own text."""
 
-    title: Runs
-    lines: tuple[tuple[Runs, Runs], ...]
+    title: RichText
+    lines: tuple[tuple[RichText, RichText], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One entry of the references: always left to right."""
+class Reference:
+    """One entry of the references, always left to right."""
 
     number: str
     anchor: str
@@ -149,36 +149,36 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The sources, in the order in which they are first cited."""
+    """The references, in the order of their first citation."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[Reference, ...]
 
 
-Block = Heading | Paragraph | Bullets | Code | Formula | Table | Figure | Example | References
+Block = Heading | TextBlock | Bullets | Code | Formula | TableBlock | Figure | ExampleBlock | References
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole report. ``day`` is its date, ``words`` what the renderers themselves say: buttons, titles of lists."""
+    """A report. ``day`` is its date, ``words`` are the renderers' own texts: buttons, titles of lists."""
 
     language: Language
     direction: Literal["ltr", "rtl"]
-    title: Runs
-    subtitle: Runs
-    date: Runs
+    title: RichText
+    subtitle: RichText
+    date: RichText
     day: datetime.date
-    abstract: tuple[Paragraph, ...]
+    abstract: tuple[TextBlock, ...]
     blocks: tuple[Block, ...]
     words: dict[str, str]
 
 
-def plain(runs: Sequence[Run]) -> str:
-    """The text of runs, without their kinds."""
+def plain(runs: Sequence[TextRun]) -> str:
+    """Return the text of runs, without their kinds."""
     return "".join(run.text for run in runs)
 
 
 def texts(report: Report) -> Iterator[str]:
-    """Every stretch of text of a report, in order, but for what stands in charts and formulas."""
+    """Yield every text of a report, in order, without those in charts and formulas."""
     yield from (plain(report.title), plain(report.subtitle), plain(report.date))
     for block in (*report.abstract, *report.blocks):
         yield from _texts(block)
@@ -188,7 +188,7 @@ def _texts(block: Block) -> Iterator[str]:
     match block:
         case Heading():
             yield f"{block.number} {plain(block.runs)}"
-        case Paragraph():
+        case TextBlock():
             yield plain(block.runs)
         case Bullets():
             yield from map(plain, block.items)
@@ -196,14 +196,14 @@ def _texts(block: Block) -> Iterator[str]:
             yield block.text
         case Formula():
             yield block.number
-        case Table():
+        case TableBlock():
             yield f"{plain(block.label)} {plain(block.caption)}"
             yield from (plain(column.runs) for column in block.columns)
             yield from (plain(cell.runs) for row in block.rows for cell in row)
             yield plain(block.note)
         case Figure():
             yield f"{plain(block.label)} {plain(block.caption)}"
-        case Example():
+        case ExampleBlock():
             yield plain(block.title)
             for label, value in block.lines:
                 yield f"{plain(label)} {plain(value)}"

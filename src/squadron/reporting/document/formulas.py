@@ -1,4 +1,4 @@
-"""The formulas of the report, each as MathML for HTML and as Typst's markup for PDF. Nothing here comes from data."""
+"""The formulas of the report, as MathML for HTML and Typst markup for PDF. None of them contains data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Mathematics:
-    """One formula: MathML (what stands within ``<math>``), Typst's markup, and words for who cannot see it."""
+    """One formula: MathML (the content of ``<math>``), Typst markup, and a text alternative."""
 
     mathml: str
     typst: str
@@ -20,12 +20,12 @@ _W0 = "<msub><mi>W</mi><mn>0</mn></msub>"
 
 
 def _matrices(rows: str, columns: str) -> str:
-    """The set of real matrices of so many rows and columns."""
+    """Return the MathML of the set of real matrices of this shape."""
     return f"<msup><mi>ℝ</mi><mrow><mi>{rows}</mi><mo>×</mo><mi>{columns}</mi></mrow></msup>"
 
 
-def _softened(index: str) -> str:
-    """The exponential of a logit over the temperature."""
+def _scaled_exponential(index: str) -> str:
+    """Return the MathML of exp(logit / temperature)."""
     return f"<mi>exp</mi><mo>(</mo><msub><mi>z</mi><mi>{index}</mi></msub><mo>/</mo><mi>τ</mi><mo>)</mo>"
 
 
@@ -65,8 +65,8 @@ FORMULAS: dict[str, Mathematics] = {
         "F1 = 2 P R / (P + R), with P = c / p and R = c / g",
     ),
     "softmax": Mathematics(
-        f"<msub><mi>p</mi><mi>i</mi></msub><mo>=</mo><mfrac><mrow>{_softened('i')}</mrow>"
-        f"<mrow><munder><mo>∑</mo><mi>j</mi></munder>{_softened('j')}</mrow></mfrac>",
+        f"<msub><mi>p</mi><mi>i</mi></msub><mo>=</mo><mfrac><mrow>{_scaled_exponential('i')}</mrow>"
+        f"<mrow><munder><mo>∑</mo><mi>j</mi></munder>{_scaled_exponential('j')}</mrow></mfrac>",
         "p_i = exp(z_i \\/ tau) / (sum_j exp(z_j \\/ tau))",
         "p_i = exp(z_i / tau) over the sum over j of exp(z_j / tau)",
     ),

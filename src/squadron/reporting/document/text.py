@@ -1,4 +1,4 @@
-"""Text from a study's files, made fit to be shown: as text, in bounded length, with nothing in it that hides."""
+"""Prepare text from a study's files for display: no invisible characters, and a bounded length."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import unicodedata
 from typing import Literal
 
 LONGEST_NAME = 60
-"""Characters of a run's or a base's name."""
+"""Characters of a name of a run or base."""
 LONGEST_TEXT = 400
 """Characters of a question or an answer."""
-AROUND = 160
-"""Characters of a context on either side of where an answer stands."""
+EXCERPT_MARGIN = 160
+"""Characters of the context on either side of an answer."""
 
 _JOINERS = "\u200c\u200d"
-"""Invisible, but letters of Persian and others need them."""
-_DRAWN = (
+"""Invisible, but needed between letters in Persian and other scripts."""
+_DRAWABLE = (
     (0x20, 0x7E),
     (0xA1, 0xAC),
     (0xAE, 0x2FF),
@@ -49,67 +49,66 @@ _DRAWN = (
     (0x2200, 0x22FF),
     (0x2500, 0x257F),
 )
-"""Characters, first to last, that the fonts of the PDF draw; a test sets every one of them."""
-_FIRST = [first for first, _ in _DRAWN]
+"""Ranges of characters, first to last, that the PDF's fonts have glyphs for; a test typesets all of them."""
+_FIRST = [first for first, _ in _DRAWABLE]
 
 
 def visible(text: str) -> str:
-    """Text on one line, in Unicode's composed form, with characters that are not seen written out, as ``[U+202E]``.
+    """Return text on one line, in composed form (NFC), with invisible characters written as ``[U+202E]``.
 
-    Those are controls, marks that turn the direction of what follows, private and unassigned ones; half-spaces and
-    joiners stay.
+    Those are controls, direction marks, and private or unassigned characters; zero-width joiners and non-joiners stay.
     """
     shown = []
     for character in unicodedata.normalize("NFC", text):
         if character.isspace():
             shown.append(" ")
         elif unicodedata.category(character)[0] == "C" and character not in _JOINERS:
-            shown.append(written_out(character))
+            shown.append(code_point(character))
         else:
             shown.append(character)
     return " ".join("".join(shown).split())
 
 
 def clipped(text: str, longest: int = LONGEST_TEXT) -> str:
-    """:func:`visible` text of at most ``longest`` characters, with an ellipsis where it went on."""
-    # Far more than is shown need not be looked at.
+    """Return :func:`visible` text of at most ``longest`` characters, with an ellipsis if it was cut."""
+    # A bound on the work: most of a long text is not shown.
     shown = visible(text[: 4 * longest])
     return shown if len(shown) <= longest and len(text) <= 4 * longest else shown[:longest].rstrip() + "…"
 
 
-def around(context: str, gold: str) -> tuple[str, str, str]:
-    """A context before, at and after where ``gold`` stands in it, cut to what is near; at its start if nowhere."""
-    place = context.find(gold) if gold else -1
-    start, stop = (place, place + len(gold)) if place >= 0 else (0, 0)
-    before, after = context[max(0, start - AROUND) : start], context[stop : stop + AROUND]
-    before = ("… " if start > AROUND else "") + _edged(visible(before), before, at_end=True)
-    after = _edged(visible(after), after, at_end=False) + (" …" if len(context) > stop + AROUND else "")
+def excerpt(context: str, gold: str) -> tuple[str, str, str]:
+    """Return the context before, at and after ``gold``, cut to its surroundings; its start if the gold is not found."""
+    index = context.find(gold) if gold else -1
+    start, stop = (index, index + len(gold)) if index >= 0 else (0, 0)
+    before, after = context[max(0, start - EXCERPT_MARGIN) : start], context[stop : stop + EXCERPT_MARGIN]
+    before = ("… " if start > EXCERPT_MARGIN else "") + _restore_space(visible(before), before, at_end=True)
+    after = _restore_space(visible(after), after, at_end=False) + (" …" if len(context) > stop + EXCERPT_MARGIN else "")
     return before, clipped(context[start:stop]), after
 
 
 def drawable(text: str) -> str:
-    """Text with each character that the fonts of the PDF lack written out."""
-    return "".join(character if is_drawn(character) else written_out(character) for character in text)
+    """Replace each character that the PDF's fonts lack by its :func:`code_point`."""
+    return "".join(character if is_drawn(character) else code_point(character) for character in text)
 
 
 def is_drawn(character: str) -> bool:
-    """Whether the fonts of the PDF have a glyph for a character."""
-    place = bisect.bisect(_FIRST, ord(character)) - 1
-    return place >= 0 and ord(character) <= _DRAWN[place][1]
+    """Return True if the PDF's fonts have a glyph for a character."""
+    index = bisect.bisect(_FIRST, ord(character)) - 1
+    return index >= 0 and ord(character) <= _DRAWABLE[index][1]
 
 
 def drawn_characters() -> str:
-    """All characters that :func:`is_drawn` promises a glyph for."""
-    return "".join(chr(code) for first, last in _DRAWN for code in range(first, last + 1))
+    """Return all characters for which :func:`is_drawn` is true."""
+    return "".join(chr(code) for first, last in _DRAWABLE for code in range(first, last + 1))
 
 
-def written_out(character: str) -> str:
-    """A character by its number."""
+def code_point(character: str) -> str:
+    """Return a character's code point, as ``[U+202E]``."""
     return f"[U+{ord(character):04X}]"
 
 
 def direction(text: str) -> Literal["ltr", "rtl"]:
-    """The direction of a text's first letter that has one."""
+    """Return the direction of a text's first letter that has one."""
     for character in text:
         kind = unicodedata.bidirectional(character)
         if kind in ("R", "AL"):
@@ -119,8 +118,8 @@ def direction(text: str) -> Literal["ltr", "rtl"]:
     return "ltr"
 
 
-def _edged(shown: str, raw: str, *, at_end: bool) -> str:
-    """Keep the space between a context's part and the answer, which tidying took."""
+def _restore_space(shown: str, raw: str, *, at_end: bool) -> str:
+    """Restore the space between a part of the context and the answer, which :func:`visible` strips."""
     if at_end:
         return shown + " " if raw[-1:].isspace() else shown
     return " " + shown if raw[:1].isspace() else shown

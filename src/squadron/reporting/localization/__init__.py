@@ -1,1 +1,1 @@
-"""A report in the words, figures and dates of its language."""
+"""The sentences, number formats and dates of each language."""

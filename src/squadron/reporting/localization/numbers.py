@@ -1,4 +1,4 @@
-"""Numbers, signs and dates as a language writes them. The two languages round alike: they tell the same figures."""
+"""Format numbers, signs and dates in each language. Both languages round alike, so their numbers agree."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SMALLEST_P = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Numerals:
-    """Writes figures. ``persian`` has Persian digits, ٫ for the decimal point, ٬ for thousands and ٪ for percent."""
+    """Number format of a language. ``persian`` uses Persian digits, ٫ as decimal point, ٬ for thousands and ٪."""
 
     persian: bool
 
     def write(self, value: Any, style: str) -> str:
-        """A figure in one of these styles; where there is none (``None``, no number), a dash.
+        """Format a number in one of these styles; ``None``, NaN and infinity give a dash.
 
         ``count`` 1,639; ``plain`` 1639 (years, names); ``points`` 51.2; ``points2`` 51.24; ``signed`` +3.2;
         ``percent`` 18 % and ``percent2`` 0.18 %, of shares; ``decimal`` 0.123; ``rate`` 0.0001; ``reach`` ±3.1;
@@ -36,11 +36,11 @@ class Numerals:
         return self.digits(written) if self.persian else written.replace("%", " %")
 
     def digits(self, text: str) -> str:
-        """Text with its digits and signs as the language has them."""
+        """Return text with digits and signs of the language."""
         return text.translate(_PERSIAN) if self.persian else text
 
     def date(self, day: datetime.date, months: tuple[str, ...]) -> str:
-        """A date in words, in the language's own calendar."""
+        """Format a date in words, in the language's calendar."""
         if self.persian:
             year, month, date = jalali(day)
             return self.digits(f"{date} {months[month - 1]} {year}")
@@ -48,7 +48,7 @@ class Numerals:
 
 
 def western(text: str) -> str:
-    """Text with Western digits and signs, to compare two languages' figures."""
+    """Return text with Western digits and signs, to compare the numbers of two languages."""
     return text.translate(_WESTERN).replace(" %", "%")
 
 

@@ -1,14 +1,14 @@
-"""A language's words: sentences by key, with figures put in as its readers write them.
+"""Sentences of a language by key, with formatted values filled in.
 
 A sentence of ``locales/LANGUAGE.toml`` may hold
 
-- ``{name}`` or ``{name:format}``: a value, written out by :class:`squadron.reporting.localization.numbers.Numerals`;
-- ``{name:one or more words|of them}``: the first where the value is 1, else the second;
+- ``{name}`` or ``{name:format}``: a value, formatted by :class:`squadron.reporting.localization.numbers.Numerals`;
+- ``{name:one or more words|of them}``: the first if the value is 1, else the second;
 - `` `code` ``, ``*emphasis*``, ``**strong**``;
 - ``$name$``: a symbol of :data:`squadron.reporting.document.formulas.SYMBOLS`;
 - ``[@source]``: a citation; ``[#anchor]``: a table, figure or section by its number.
 
-Values are never read for marks, so nothing that comes from data can be one.
+Values are not parsed for these marks, so data cannot contain markup.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from squadron.languages import WRITING, Language
-from squadron.reporting.document.blocks import Run, RunKind, Runs
+from squadron.reporting.document.blocks import RichText, TextRun, TextRunKind
 from squadron.reporting.document.formulas import SYMBOLS
 from squadron.reporting.localization.numbers import Numerals
 
@@ -32,111 +32,111 @@ _MARK = re.compile(
 )
 _LINE_END = re.compile(r"\s*\n\s*")
 _FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ .+&/'’-]+[A-Za-z0-9]+)*")
-"""Latin words in a right-to-left sentence, with what joins them: they are set left to right as one."""
+"""Latin words in a right-to-left sentence, with the characters that join them: one left-to-right text run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """The sentences and figures of one language. ``number_of`` gives what an anchor or source is called in text."""
+class Translator:
+    """Sentences and numbers of one language. ``label_of`` returns the label of an anchor or source in text."""
 
     language: Language
     sentences: Mapping[str, str]
     numerals: Numerals
-    number_of: Callable[[str, str], str]
+    label_of: Callable[[str, str], str]
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
-        """The way in which the language is read."""
+        """The reading direction of the language."""
         return WRITING[self.language].direction
 
     def has(self, key: str) -> bool:
-        """Whether there is such a sentence."""
+        """Return True if there is a sentence ``key``."""
         return key in self.sentences
 
-    def __call__(self, key: str, **values: Any) -> Runs:
-        """The sentence ``key`` with its values. A value may be a number, text, a :class:`Run`, or several runs."""
+    def __call__(self, key: str, **values: Any) -> RichText:
+        """Return the sentence ``key`` with values, each a number, a string, a :class:`TextRun` or a tuple of them."""
         return tuple(self._runs(self.sentences[key], values))
 
     def plain(self, key: str, **values: Any) -> str:
-        """The sentence ``key`` as plain text, for where there are no runs: charts, buttons."""
+        """Return the sentence ``key`` as a string, for charts and labels."""
         return "".join(run.text for run in self(key, **values))
 
-    def number(self, value: Any, kind: str) -> Run:
-        """A figure by itself, as a table's cell holds it."""
-        return Run(self.numerals.write(value, kind), "number")
+    def number(self, value: Any, kind: str) -> TextRun:
+        """Return a formatted number, for a table cell."""
+        return TextRun(self.numerals.write(value, kind), "number")
 
-    def span(self, low: float, high: float) -> Runs:
-        """An interval's two ends, in points."""
+    def interval(self, low: float, high: float) -> RichText:
+        """Return an interval in points."""
         return self("number.interval", low=low, high=high)
 
-    def join(self, items: Sequence[Runs]) -> Runs:
-        """Several things in a row: with commas, and a word before the last."""
-        joined: list[Run] = []
-        for place, item in enumerate(items):
-            if place:
-                joined += self("list.last" if place == len(items) - 1 else "list.comma")
+    def join(self, items: Sequence[RichText]) -> RichText:
+        """Return a list of items, with commas and a conjunction before the last."""
+        joined: list[TextRun] = []
+        for index, item in enumerate(items):
+            if index:
+                joined += self("list.last" if index == len(items) - 1 else "list.comma")
             joined += item
         return tuple(joined)
 
-    def _runs(self, sentence: str, values: Mapping[str, Any]) -> list[Run]:
-        runs: list[Run] = []
+    def _runs(self, sentence: str, values: Mapping[str, Any]) -> list[TextRun]:
+        runs: list[TextRun] = []
         end = 0
         for mark in _MARK.finditer(sentence):
             runs += self._words(sentence[end : mark.start()])
             end = mark.end()
             kind = str(mark.lastgroup) if mark.lastgroup != "format" else "name"
-            held = mark[kind]
+            content = mark[kind]
             match kind:
                 case "name":
-                    runs += self._value(values[held], mark["format"])
+                    runs += self._value(values[content], mark["format"])
                 case "cite":
-                    runs.append(Run(self.number_of("source", held), "cite", held))
+                    runs.append(TextRun(self.label_of("source", content), "cite", content))
                 case "reference":
-                    runs.append(Run(self.number_of("anchor", held), "reference", held))
+                    runs.append(TextRun(self.label_of("anchor", content), "reference", content))
                 case "math":
-                    assert held in SYMBOLS, held
-                    runs.append(Run(held, "math"))
+                    assert content in SYMBOLS, content
+                    runs.append(TextRun(content, "math"))
                 case "code":
-                    runs.append(Run(held, "code"))
+                    runs.append(TextRun(content, "code"))
                 case "strong" | "emphasis":
-                    stressed: RunKind = "strong" if kind == "strong" else "emphasis"
-                    inner = self._runs(held, values)
-                    runs += [Run(one.text, stressed) if one.kind == "text" else one for one in inner]
+                    emphasis_kind: TextRunKind = "strong" if kind == "strong" else "emphasis"
+                    inner = self._runs(content, values)
+                    runs += [TextRun(run.text, emphasis_kind) if run.kind == "text" else run for run in inner]
                 case _:
                     raise AssertionError(kind)
         return runs + self._words(sentence[end:])
 
-    def _words(self, text: str) -> list[Run]:
-        """Text of the language itself; in a right-to-left one, with its Latin words set apart."""
+    def _words(self, text: str) -> list[TextRun]:
+        """Return text of the language as runs; in a right-to-left language, Latin words become ``foreign`` runs."""
         if not text:
             return []
         if self.direction == "ltr":
-            return [Run(text)]
-        runs: list[Run] = []
+            return [TextRun(text)]
+        runs: list[TextRun] = []
         end = 0
         for found in _FOREIGN.finditer(text):
             if found.start() > end:
-                runs.append(Run(text[end : found.start()]))
-            runs.append(Run(found[0], "foreign"))
+                runs.append(TextRun(text[end : found.start()]))
+            runs.append(TextRun(found[0], "foreign"))
             end = found.end()
-        return [*runs, Run(text[end:])] if end < len(text) else runs
+        return [*runs, TextRun(text[end:])] if end < len(text) else runs
 
-    def _value(self, value: Any, style: str | None) -> Sequence[Run]:
+    def _value(self, value: Any, style: str | None) -> Sequence[TextRun]:
         if style is not None and "|" in style:
-            one, more = style.split("|")
-            return self._words(one if value == 1 else more)
-        if isinstance(value, Run):
+            singular, plural = style.split("|")
+            return self._words(singular if value == 1 else plural)
+        if isinstance(value, TextRun):
             return [value]
         if isinstance(value, tuple):
             return value
         if style is not None:
-            return [Run(self.numerals.write(value, style), "number")]
+            return [TextRun(self.numerals.write(value, style), "number")]
         assert isinstance(value, str), (value, style)
         return self._words(value)
 
 
 def sentences(language: Language) -> dict[str, str]:
-    """All sentences of a language, by dotted key."""
+    """Return all sentences of a language, by dotted key."""
     return dict(_sentences(language))
 
 

@@ -1,1 +1,1 @@
-"""A document as HTML and as PDF."""
+"""Renderers of a document: HTML and PDF."""

@@ -1,7 +1,6 @@
-"""A report as one HTML file that fetches nothing: style, script, fonts and charts are within it.
+"""Render a report as one HTML file that fetches nothing: it embeds style, scripts, fonts and charts.
 
-Everything that comes from data is escaped. A content security policy lets run only the scripts whose hashes it names,
-so that even what slipped through would not.
+All data is escaped. As a second defence, a content security policy permits only the scripts whose hashes it lists.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _FEWEST_TO_SORT = 3
 
 
 def to_html(report: Report) -> str:
-    """The report as one page."""
+    """Return the report as one HTML page."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("squadron.reporting"),
         autoescape=True,
@@ -41,7 +40,7 @@ def to_html(report: Report) -> str:
     )
     config, light, dark = chart_colours(report.language)
     figures = [block for block in report.blocks if isinstance(block, Figure)]
-    specs = {figure.anchor: _compiled({**figure.spec, "config": config}) for figure in figures}
+    specs = {figure.anchor: _to_vega({**figure.spec, "config": config}) for figure in figures}
     library = _script(javascript() if specs else "")
     own = _script(_file("report.js"))
     return environment.get_template("report.html").render(
@@ -50,45 +49,45 @@ def to_html(report: Report) -> str:
         style=Markup(_style(report, light, dark)),
         library=library,
         script=own,
-        charts=Markup(_inert({"specs": specs, "words": report.words})),
+        charts=Markup(_script_json({"specs": specs, "words": report.words})),
         policy=_policy(library, own),
-        formulas={name: Markup(one.mathml) for name, one in FORMULAS.items()},
-        symbols={name: Markup(one.mathml) for name, one in SYMBOLS.items()},
-        spoken={name: one.spoken for name, one in FORMULAS.items()},
+        formulas={name: Markup(formula.mathml) for name, formula in FORMULAS.items()},
+        symbols={name: Markup(formula.mathml) for name, formula in SYMBOLS.items()},
+        spoken={name: formula.spoken for name, formula in FORMULAS.items()},
         fewest=_FEWEST_TO_SORT,
     )
 
 
 def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
-    """The charts' configuration with a CSS variable wherever light and dark differ, and the values of both.
+    """Return the charts' configuration with CSS variables where light and dark differ, and both sets of values.
 
-    So a chart follows the page, on the screen and on paper, without being drawn again.
+    So a chart follows the page's colour scheme, on screen and on paper, without being redrawn.
     """
     words = chart_words(language)
     light, dark = theme(words), theme(words, dark=True)
     values: dict[str, dict[str, str]] = {"light": {}, "dark": {}}
     named: dict[tuple[str, str], str] = {}
 
-    def joined(one: Any, other: Any) -> Any:
-        if isinstance(one, dict):
-            return {key: joined(value, other[key]) for key, value in one.items()}
-        if isinstance(one, list):
-            return [joined(*pair) for pair in zip(one, other, strict=True)]
-        if one == other:
-            return one
-        variable = named.setdefault((one, other), f"--chart-{len(named)}")
-        values["light"][variable], values["dark"][variable] = one, other
+    def merge(light_value: Any, dark_value: Any) -> Any:
+        if isinstance(light_value, dict):
+            return {key: merge(value, dark_value[key]) for key, value in light_value.items()}
+        if isinstance(light_value, list):
+            return [merge(*pair) for pair in zip(light_value, dark_value, strict=True)]
+        if light_value == dark_value:
+            return light_value
+        variable = named.setdefault((light_value, dark_value), f"--chart-{len(named)}")
+        values["light"][variable], values["dark"][variable] = light_value, dark_value
         return f"var({variable})"
 
-    config = joined(light, dark)
+    config = merge(light, dark)
     if not WRITING[language].vazirmatn:
         config["font"] = _ENGLISH_FONT
-    # The page names and describes its figures itself.
+    # The page itself labels and describes its figures.
     return {**config, "aria": False}, values["light"], values["dark"]
 
 
-def _compiled(spec: dict[str, Any]) -> dict[str, Any]:
-    """A chart as Vega, which a browser draws without more ado; the compiler's advice is for who makes charts."""
+def _to_vega(spec: dict[str, Any]) -> dict[str, Any]:
+    """Compile a Vega-Lite chart to Vega, which a browser draws without a compiler."""
     import vl_convert
 
     compiled: dict[str, Any] = vl_convert.vegalite_to_vega(spec)
@@ -96,7 +95,7 @@ def _compiled(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _style(report: Report, light: dict[str, str], dark: dict[str, str]) -> str:
-    """The style sheet: fonts where the language needs them, and the charts' colours."""
+    """Return the style sheet with the fonts that the language needs and the charts' colours."""
 
     def colours(values: dict[str, str]) -> str:
         return "".join(f"{name}: {value}; " for name, value in values.items())
@@ -115,12 +114,12 @@ def _fonts() -> Iterator[str]:
 
 
 def _script(text: str) -> Markup:
-    """A script, fit to stand within an element: nothing in it ends the element."""
+    """Return a script for a ``<script>`` element, escaped so that it cannot end the element."""
     return Markup(re.sub(r"<(?=/script|!--)", r"\\x3c", text, flags=re.IGNORECASE))
 
 
-def _inert(value: Any) -> str:
-    """JSON in which nothing can end the element that holds it."""
+def _script_json(value: Any) -> str:
+    """Return JSON for a ``<script>`` element, escaped so that it cannot end the element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -128,7 +127,7 @@ def _inert(value: Any) -> str:
 
 
 def _policy(*scripts: str) -> str:
-    """What the page may do: run these scripts, show what it holds, ask nobody for anything."""
+    """Return the content security policy: run these scripts, use embedded content, fetch nothing."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
     )

@@ -1,4 +1,4 @@
-"""A report as PDF, through Typst. The report goes to Typst as a JSON file, so nothing in it can be read as markup."""
+"""Render a report as PDF with Typst. Typst reads the report as JSON, so data cannot become markup."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from squadron.marks import GENERATOR
-from squadron.reporting.document.blocks import Figure, Report, Run
+from squadron.reporting.document.blocks import Figure, Report, TextRun
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
 from squadron.reporting.document.text import direction, drawable
 
 _LONGEST_WORD = 24
-"""Characters in a row after which a line may break, where a word has no place for it."""
+"""Characters of a word after which a line may break."""
 _BREAK = "\u200b"
 
 
 def to_pdf(report: Report, draw: Callable[[dict[str, Any]], str], *, standards: Sequence[str] = ()) -> bytes:
-    """The report as a PDF. ``draw`` makes SVG of a figure's specification.
+    """Return the report as a PDF. ``draw`` converts a figure's specification to SVG.
 
-    ``standards`` are those that Typst is to hold it to, such as ``a-2u``, which fails where a glyph is missing.
+    ``standards`` are PDF standards that Typst enforces, such as ``a-2u``, which fails if a glyph is missing.
     """
     import typst
 
@@ -31,12 +31,11 @@ def to_pdf(report: Report, draw: Callable[[dict[str, Any]], str], *, standards: 
     content: dict[str, bytes] = {
         "main": package.joinpath("templates", "report.typ").read_bytes(),
         "formulas.typ": _formulas().encode(),
-        "report.json": json.dumps({**_plain(report), "generator": GENERATOR}, ensure_ascii=False).encode(),
+        "report.json": json.dumps({**_to_plain(report), "generator": GENERATOR}, ensure_ascii=False).encode(),
         **{f"{figure.anchor}.svg": draw(figure.spec).encode() for figure in figures},
     }
     with as_file(package.joinpath("fonts")) as fonts:
-        # Its types do not know that files may come by name. The machine's own fonts stay out: everybody gets the
-        # same pages.
+        # Typst's type hints lack files by name. System fonts are ignored, so that every machine makes the same pages.
         compile_files: Any = typst.compile
         made = compile_files(
             content,
@@ -50,36 +49,36 @@ def to_pdf(report: Report, draw: Callable[[dict[str, Any]], str], *, standards: 
 
 
 def _formulas() -> str:
-    """The formulas as a Typst module of two dictionaries."""
+    """Return the formulas as a Typst module of two dictionaries."""
     lines = []
     for name, table in (("formulas", FORMULAS), ("symbols", SYMBOLS)):
-        entries = "".join(f'"{key}": ${one.typst}$, ' for key, one in table.items())
+        entries = "".join(f'"{key}": ${formula.typst}$, ' for key, formula in table.items())
         lines.append(f"#let {name} = ({entries})")
     return "\n".join(lines)
 
 
-def _plain(value: Any) -> Any:
-    """Blocks as plain dictionaries, each with its ``type``; charts, which lie beside them, left out."""
-    if isinstance(value, Run):
+def _to_plain(value: Any) -> Any:
+    """Convert blocks to plain dictionaries, each with its ``type``; charts are separate files and left out."""
+    if isinstance(value, TextRun):
         held = value.text if value.kind == "math" else breakable(drawable(value.text))
         return {"text": held, "kind": value.kind, "target": value.target, "direction": direction(value.text)}
     if is_dataclass(value) and not isinstance(value, type):
         skipped = {"spec"} if isinstance(value, Figure) else set()
-        named = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in skipped}
+        named = {one.name: _to_plain(getattr(value, one.name)) for one in fields(value) if one.name not in skipped}
         return {"type": type(value).__name__, **named}
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _to_plain(one) for key, one in value.items()}
     if isinstance(value, (frozenset, set)):
         return sorted(value)
     if isinstance(value, (tuple, list)):
-        return [_plain(one) for one in value]
+        return [_to_plain(one) for one in value]
     if isinstance(value, str):
         return drawable(value)
     return value if isinstance(value, (int, float, bool, type(None))) else str(value)
 
 
 def breakable(text: str) -> str:
-    """Text in which a word longer than a line may be broken."""
+    """Return text with break opportunities in words longer than a line."""
     return " ".join(
         _BREAK.join(word[start : start + _LONGEST_WORD] for start in range(0, len(word), _LONGEST_WORD)) or word
         for word in text.split(" ")

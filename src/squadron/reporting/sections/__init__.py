@@ -1,1 +1,1 @@
-"""The report's sections, in order. Each adds its blocks to a draft; what is said depends on what was found."""
+"""Sections of the report. Each adds its blocks to a draft; the sentences depend on the findings."""

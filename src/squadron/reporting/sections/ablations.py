@@ -1,77 +1,77 @@
-"""What each option is worth: the main effect of every axis, and whether axes act together."""
+"""Ablations: the main effect of every axis, and the interactions of axes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from squadron.reporting.analysis.findings import Contrast, Effect, SeedSpread
-from squadron.reporting.document.blocks import Cell, Runs
-from squadron.reporting.document.builder import Draft, joined, text_cell
+from squadron.reporting.analysis.findings import Contrast, Effect, SeedSpread, VarianceShare
+from squadron.reporting.document.blocks import Cell, RichText
+from squadron.reporting.document.builder import Draft, join_sentences, text_cell
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.material import Material, chart, tested
+from squadron.reporting.sections.common import ReportInputs, chart, tested
 
 _PARTS = {"rank": "rank", "lr": "lr", "targets": "modules", "train_size": "train_size"}
 _SHOWN = ("higher", "lower")
 _LEAST_SHARE = 0.005
 
 
-def ablations(draft: Draft, material: Material) -> None:
-    """Rank, learning rate, modules and whatever else varies."""
-    analysis = material.analysis
+def ablations(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the section on rank, learning rate, modules and all other axes."""
+    analysis = inputs.analysis
     axes = list(dict.fromkeys(effect.axis for effect in analysis.effects))
     if not axes:
         return
     draft.section("ablations")
     draft.paragraph("effect.how")
-    chart(draft, material, "main_effects")
+    chart(draft, inputs, "main_effects")
     for axis in axes:
         f1, em = analysis.effect(axis), analysis.effect(axis, "exact_match")
         if f1 is None:
             continue
         draft.part(_PARTS.get(axis, f"axis-{axis}"), () if axis in _PARTS else labels.axis(draft, axis))
-        _effect(draft, material, f1, em)
+        _effect(draft, inputs, f1, em)
     if analysis.interactions:
         draft.part("interactions")
-        _interactions(draft, material)
+        _interactions(draft, inputs)
     if analysis.seeds is not None:
         draft.part("seeds")
-        _seeds(draft, material, analysis.seeds)
+        _seeds(draft, inputs, analysis.seeds)
 
 
-def _effect(draft: Draft, material: Material, f1: Effect, em: Effect | None) -> None:
-    """One axis: the verdict, the evidence for it, the means and the differences."""
+def _effect(draft: Draft, inputs: ReportInputs, f1: Effect, em: Effect | None) -> None:
+    """Add one axis: its verdict, the evidence, the means and the differences."""
     axis = labels.axis(draft, f1.axis)
-    draft.runs(effect_sentences(draft, f1, em))
+    draft.add_text(effect_sentences(draft, f1, em))
     if f1.tied:
-        draft.paragraph("effect.tied", tied=draft.say.join([labels.axis(draft, one) for one in f1.tied]))
+        draft.paragraph("effect.tied", tied=draft.say.join([labels.axis(draft, other_axis) for other_axis in f1.tied]))
     if not f1.balanced:
         draft.paragraph("effect.unbalanced")
-    if any(one.verdict != "untested" and not one.covers_training for one in f1.contrasts):
+    if any(contrast.verdict != "untested" and not contrast.covers_training for contrast in f1.contrasts):
         draft.paragraph("effect.one_pair")
-    where = {"questions": material.questions, "split": labels.split(draft, material.study.split)}
+    where = {"questions": inputs.questions, "split": labels.split(draft, inputs.study.split)}
     means = {level.value: level for level in em.levels} if em else {}
     rows = []
     for level in f1.levels:
         other = means.get(level.value)
-        exact = [draft.cell(other.mean, "points"), draft.interval(other.interval)] if other else []
-        row = [text_cell(labels.level(draft, f1.axis, level.value)), draft.cell(level.runs, "count"), *exact]
-        rows.append([*row, draft.cell(level.mean, "points"), draft.interval(level.interval)])
+        exact = [draft.number_cell(other.mean, "points"), draft.interval_cell(other.interval)] if other else []
+        row = [text_cell(labels.level(draft, f1.axis, level.value)), draft.number_cell(level.runs, "count"), *exact]
+        rows.append([*row, draft.number_cell(level.mean, "points"), draft.interval_cell(level.interval)])
     columns = [draft.column("level", align="start"), draft.column("runs")]
     columns += [draft.column(key) for key in ("exact_match", "interval", "f1", "interval")][0 if means else 2 :]
-    best = [place for place, level in enumerate(f1.levels) if level.value == f1.best]
+    best = [index for index, level in enumerate(f1.levels) if level.value == f1.best]
     draft.table(f"means-{f1.axis}", draft.say("effect.caption", axis=axis, **where), columns, rows, highlighted=best)
     if f1.axis == "train_size":
-        chart(draft, material, "train_size")
+        chart(draft, inputs, "train_size")
     _contrasts(draft, f1, draft.say("effect.caption_contrasts", axis=axis, **where))
 
 
-def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> Runs:
-    """What the tests say of an axis, and no more."""
+def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> RichText:
+    """Return the sentences on the tests of an axis."""
     say, axis = draft.say, f1.axis
-    ranked = sorted(f1.levels, key=lambda one: one.mean)
+    ranked = sorted(f1.levels, key=lambda level: level.mean)
     worst, best = ranked[0], ranked[-1]
     named = {"best": labels.level(draft, axis, best.value), "worst": labels.level(draft, axis, worst.value)}
-    told: list[Runs] = [
+    sentences: list[RichText] = [
         say(
             f"effect.{f1.verdict}",
             axis=labels.axis(draft, axis),
@@ -83,87 +83,99 @@ def effect_sentences(draft: Draft, f1: Effect, em: Effect | None) -> Runs:
     evidence = _evidence(f1)
     if evidence is not None:
         kind = "trend" if evidence is f1.trend else "pair"
-        told.append(say(f"effect.{kind}", **_ends(draft, axis, evidence), **tested(draft, evidence)))
-        others = [one for one in f1.as_good if one != f1.best]
+        sentences.append(say(f"effect.{kind}", **_ends(draft, axis, evidence), **tested(draft, evidence)))
+        others = [level for level in f1.as_good if level != f1.best]
         if not others:
-            told.append(say("effect.alone_best", best=named["best"]))
+            sentences.append(say("effect.alone_best", best=named["best"]))
         elif len(others) < len(f1.levels) - 1:
-            levels = say.join([labels.level(draft, axis, one) for one in others])
-            told.append(say("effect.as_good", best=named["best"], others=levels, count=len(others)))
+            levels = say.join([labels.level(draft, axis, level) for level in others])
+            sentences.append(say("effect.as_good", best=named["best"], others=levels, count=len(others)))
     elif f1.verdict == "no_difference":
-        seen = [one.detectable for one in f1.contrasts if one.detectable is not None]
+        seen = [contrast.detectable for contrast in f1.contrasts if contrast.detectable is not None]
         if seen:
-            told.append(say("effect.detectable", detectable=max(seen)))
+            sentences.append(say("effect.detectable", detectable=max(seen)))
     if em is not None and f1.verdict != "untested":
-        told.append(say("effect.em_same" if em.verdict == f1.verdict else f"effect.em_{em.verdict}"))
-    return joined(told)
+        sentences.append(say("effect.em_same" if em.verdict == f1.verdict else f"effect.em_{em.verdict}"))
+    return join_sentences(sentences)
 
 
 def _evidence(effect: Effect) -> Contrast | None:
-    """The test that a verdict rests on: the trend where it shows the same, else the clearest pair."""
+    """Return the test behind a verdict: the trend if it has the same verdict, else the clearest pair."""
     if effect.trend is not None and effect.trend.verdict == effect.verdict:
         return effect.trend
-    return min(effect.shown, key=lambda one: (one.adjusted or 0.0, -abs(one.difference)), default=None)
+    return min(effect.shown, key=lambda contrast: (contrast.adjusted or 0.0, -abs(contrast.difference)), default=None)
 
 
-def _contrasts(draft: Draft, effect: Effect, caption: Runs) -> None:
-    """Every pair of values with its difference and verdict."""
+def _contrasts(draft: Draft, effect: Effect, caption: RichText) -> None:
+    """Add the table of all pairs of values, with differences and verdicts."""
     rows = []
-    for one in effect.contrasts:
-        ends = _ends(draft, effect.axis, one)
+    for contrast in effect.contrasts:
+        ends = _ends(draft, effect.axis, contrast)
         pair = (*ends["first"], *draft.say("effect.to"), *ends["second"])
-        tests = [draft.cell(one.detectable, "points"), draft.cell(one.adjusted, "p")]
-        verdict = draft.words(f"effect.verdict_{one.verdict}")
-        rows.append([text_cell(pair), draft.cell(one.difference, "signed"), _interval(draft, one), *tests, verdict])
+        tests = [draft.number_cell(contrast.detectable, "points"), draft.number_cell(contrast.adjusted, "p")]
+        verdict = draft.phrase_cell(f"effect.verdict_{contrast.verdict}")
+        rows.append(
+            [
+                text_cell(pair),
+                draft.number_cell(contrast.difference, "signed"),
+                _interval(draft, contrast),
+                *tests,
+                verdict,
+            ]
+        )
     columns = [draft.column("compared", align="start")]
     columns += [draft.column(key) for key in ("difference", "interval", "detectable", "p_value")]
-    shown = [place for place, one in enumerate(effect.contrasts) if one.verdict in _SHOWN]
+    shown = [index for index, contrast in enumerate(effect.contrasts) if contrast.verdict in _SHOWN]
     columns.append(draft.column("verdict", align="start"))
     draft.table(f"pairs-{effect.axis}", caption, columns, rows, highlighted=shown)
 
 
 def _interval(draft: Draft, contrast: Contrast) -> Cell:
     if contrast.interval is None:
-        return draft.cell(None, "points")
+        return draft.number_cell(None, "points")
     low, high = contrast.interval
     return Cell(draft.say("number.signed_interval", low=low, high=high), low)
 
 
-def _ends(draft: Draft, axis: str, contrast: Contrast) -> dict[str, Runs]:
+def _ends(draft: Draft, axis: str, contrast: Contrast) -> dict[str, RichText]:
     first, second = (labels.level(draft, axis, value) for value in (contrast.first, contrast.second))
     return {"first": first, "second": second}
 
 
-def _interactions(draft: Draft, material: Material) -> None:
-    """Whether what one option is worth depends on another."""
-    analysis = material.analysis
-    told = []
-    for one in analysis.interactions:
-        if one.metric != "f1":
+def _interactions(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the interactions of axes and their shares of the variance."""
+    analysis = inputs.analysis
+    sentences = []
+    for interaction in analysis.interactions:
+        if interaction.metric != "f1":
             continue
-        first, second = (labels.axis(draft, axis) for axis in one.axes)
-        p: dict[str, Any] = {} if one.verdict == "untested" else {"p": one.adjusted}
-        told.append(draft.say(f"interaction.{one.verdict}", first=first, second=second, **p))
-    shares = [one for one in analysis.variance.get("f1", ()) if one.share >= _LEAST_SHARE]
+        first, second = (labels.axis(draft, axis) for axis in interaction.axes)
+        p: dict[str, Any] = {} if interaction.verdict == "untested" else {"p": interaction.adjusted}
+        sentences.append(draft.say(f"interaction.{interaction.verdict}", first=first, second=second, **p))
+    shares = [share for share in analysis.variance.get("f1", ()) if share.share >= _LEAST_SHARE]
     if shares:
-        told.append(draft.say("interaction.variance", shares=draft.say.join([_share(draft, one) for one in shares])))
-    draft.told(told)
-    paired = next((one.paired for one in analysis.detectable if one.metric == "f1"), None)
-    chart(draft, material, "heatmap")
-    if "heatmap" in material.charts and paired is not None:
+        sentences.append(
+            draft.say("interaction.variance", shares=draft.say.join([_share(draft, share) for share in shares]))
+        )
+    draft.paragraph_of(sentences)
+    paired = next((found.paired for found in analysis.detectable if found.metric == "f1"), None)
+    chart(draft, inputs, "heatmap")
+    if "heatmap" in inputs.charts and paired is not None:
         draft.note("interaction.cells", detectable=paired)
 
 
-def _share(draft: Draft, one: Any) -> Runs:
-    """The part of the variance that goes with one axis, or with two together."""
-    if len(one.axes) == 1:
-        return draft.say("interaction.variance_part", share=one.share, axis=labels.axis(draft, one.axes[0]))
-    first, second = (labels.axis(draft, axis) for axis in one.axes)
-    return draft.say("interaction.variance_pair", share=one.share, first=first, second=second)
+def _share(draft: Draft, variance_share: VarianceShare) -> RichText:
+    """Return the share of the variance explained by an axis or by two axes together."""
+    if len(variance_share.axes) == 1:
+        return draft.say(
+            "interaction.variance_part", share=variance_share.share, axis=labels.axis(draft, variance_share.axes[0])
+        )
+    first, second = (labels.axis(draft, axis) for axis in variance_share.axes)
+    return draft.say("interaction.variance_pair", share=variance_share.share, first=first, second=second)
 
 
-def _seeds(draft: Draft, material: Material, seeds: SeedSpread) -> None:
-    """How far runs move by their seed alone."""
+def _seeds(draft: Draft, inputs: ReportInputs, seeds: SeedSpread) -> None:
+    """Add the variation of runs by their seed."""
     spread = {"groups": len(seeds.groups), "deviation": seeds.deviation, "noticeable": seeds.noticeable}
     draft.paragraph("seeds.spread", **spread)
     rows = []
@@ -173,9 +185,9 @@ def _seeds(draft: Draft, material: Material, seeds: SeedSpread) -> None:
             for axis, value in group.changes.items()
         ]
         own = [
-            draft.cell(len(group.values), "count"),
-            draft.cell(group.mean, "points"),
-            draft.cell(group.deviation, "points2"),
+            draft.number_cell(len(group.values), "count"),
+            draft.number_cell(group.mean, "points"),
+            draft.number_cell(group.deviation, "points2"),
         ]
         rows.append([text_cell(draft.say.join(changes)), *own])
     columns = [
@@ -185,4 +197,4 @@ def _seeds(draft: Draft, material: Material, seeds: SeedSpread) -> None:
         draft.column("deviation"),
     ]
     draft.table("seeds-table", draft.say("seeds.caption"), columns, rows, long=True)
-    chart(draft, material, "seeds")
+    chart(draft, inputs, "seeds")

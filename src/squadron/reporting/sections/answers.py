@@ -1,24 +1,24 @@
-"""What the way of decoding is worth, and what goes wrong."""
+"""Decoding strategies and failure analysis."""
 
 from __future__ import annotations
 
 from squadron.options.decoding import is_random
 from squadron.reporting.analysis.findings import Contrast, Mistakes
-from squadron.reporting.document.blocks import Run, Runs
+from squadron.reporting.document.blocks import RichText, TextRun
 from squadron.reporting.document.builder import Draft, name, quote, text_cell
-from squadron.reporting.document.text import around
+from squadron.reporting.document.text import excerpt
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.material import Material, chart, score_cells, score_columns
-from squadron.runs.records import Example
+from squadron.reporting.sections.common import ReportInputs, chart, score_cells, score_columns
+from squadron.runs.records import FailureExample
 
 _EXAMPLES = 5
-"""Kinds of mistake that an example is shown of."""
+"""Number of kinds of mistake with an example."""
 
 
-def decoding(draft: Draft, material: Material) -> None:
-    """The best run's strategies on the same questions."""
+def decoding(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the section that compares the best run's strategies on the same questions."""
     draft.section("decoding")
-    found = material.analysis.decodings
+    found = inputs.analysis.decodings
     if found is None or len(found.scores) < 2:
         draft.missing("missing.decodings")
         return
@@ -26,26 +26,26 @@ def decoding(draft: Draft, material: Material) -> None:
     draft.paragraph("decoding.lead", run=name(found.run), count=len(found.scores), **where)
     rows = []
     for score in found.scores:
-        shares = [draft.cell(score.in_context_share, "percent"), draft.cell(score.eos_rate, "percent")]
-        count = draft.cell(score.questions, "count")
+        shares = [draft.number_cell(score.in_context_share, "percent"), draft.number_cell(score.eos_rate, "percent")]
+        count = draft.number_cell(score.questions, "count")
         rows.append([text_cell(labels.decoding(draft, score.decoding)), *score_cells(draft, score), count, *shares])
     columns = [draft.column("decoding", align="start"), *score_columns(draft)]
     columns += [draft.column(key) for key in ("questions", "in_context", "eos")]
     draft.table("decoding-table", draft.say("decoding.caption", **where), columns, rows)
     reference = labels.decoding(draft, found.reference)
-    contrasts = [one for one in found.contrasts if one.metric == "f1"]
+    contrasts = [contrast for contrast in found.contrasts if contrast.metric == "f1"]
     for key, verdict in (("better", "higher"), ("worse", "lower"), ("same", "no_difference"), ("untested", "untested")):
-        items = [_item(draft, one) for one in contrasts if one.verdict == verdict]
+        items = [_item(draft, contrast) for contrast in contrasts if contrast.verdict == verdict]
         if items:
             draft.paragraph(f"decoding.{key}", reference=reference, items=draft.say.join(items))
     drawn = [labels.decoding(draft, score.decoding) for score in found.scores if is_random(score.decoding)]
     if drawn:
         draft.paragraph("decoding.sampled", items=draft.say.join(drawn))
-    chart(draft, material, "decodings")
+    chart(draft, inputs, "decodings")
 
 
-def _item(draft: Draft, contrast: Contrast) -> Runs:
-    """A strategy with its difference from the reference."""
+def _item(draft: Draft, contrast: Contrast) -> RichText:
+    """Return a strategy with its difference from the reference."""
     values = {"decoding": labels.decoding(draft, str(contrast.second)), "difference": contrast.difference}
     if contrast.interval is None:
         return draft.say("decoding.item_plain", **values)
@@ -53,10 +53,10 @@ def _item(draft: Draft, contrast: Contrast) -> Runs:
     return draft.say("decoding.item", interval=draft.say("number.signed_interval", low=low, high=high), **values)
 
 
-def failures(draft: Draft, material: Material) -> None:
-    """Kinds of mistake, counted, and examples of them."""
+def failures(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the section on kinds of mistake, with counts and examples."""
     draft.section("failures")
-    found, mistakes = material.study.failures, material.analysis.mistakes
+    found, mistakes = inputs.study.failures, inputs.analysis.mistakes
     if found is None or mistakes is None:
         draft.missing("missing.failures")
         return
@@ -65,25 +65,27 @@ def failures(draft: Draft, material: Material) -> None:
         draft.paragraph("failures.none", **where)
         return
     draft.part("kinds")
-    _kinds(draft, material, mistakes, wrong=found.wrong, **where)
+    _kinds(draft, inputs, mistakes, wrong=found.wrong, **where)
     draft.part("examples")
     draft.paragraph("failures.examples")
-    for one in mistakes.kinds[:_EXAMPLES]:
-        for example in found.examples.get(one.kind, ())[:1]:
-            _example(draft, example, labels.kind(draft, one.kind, one.label))
+    for kind in mistakes.kinds[:_EXAMPLES]:
+        for example in found.examples.get(kind.kind, ())[:1]:
+            _example(draft, example, labels.kind(draft, kind.kind, kind.label))
 
 
-def _kinds(draft: Draft, material: Material, mistakes: Mistakes, **where: object) -> None:
+def _kinds(draft: Draft, inputs: ReportInputs, mistakes: Mistakes, **where: object) -> None:
     draft.paragraph("failures.lead", **where)
-    kinds = [one for one in mistakes.kinds if one.questions]
+    kinds = [kind for kind in mistakes.kinds if kind.questions]
     rows = []
-    compared = any(one.base_share is not None for one in mistakes.kinds)
-    for one in kinds:
-        means = draft.words(f"kind_means.{one.kind}") if draft.say.has(f"kind_means.{one.kind}") else text_cell(())
-        ends = draft.say("number.share_interval", low=one.interval[0], high=one.interval[1])
-        own = [draft.cell(one.questions, "count"), draft.cell(one.share, "percent"), text_cell(ends)]
-        own += [draft.cell(one.base_share, "percent")] if compared else []
-        rows.append([text_cell(labels.kind(draft, one.kind, one.label)), means, *own])
+    compared = any(kind.base_share is not None for kind in mistakes.kinds)
+    for kind in kinds:
+        means = (
+            draft.phrase_cell(f"kind_means.{kind.kind}") if draft.say.has(f"kind_means.{kind.kind}") else text_cell(())
+        )
+        ends = draft.say("number.share_interval", low=kind.interval[0], high=kind.interval[1])
+        own = [draft.number_cell(kind.questions, "count"), draft.number_cell(kind.share, "percent"), text_cell(ends)]
+        own += [draft.number_cell(kind.base_share, "percent")] if compared else []
+        rows.append([text_cell(labels.kind(draft, kind.kind, kind.label)), means, *own])
     columns = [draft.column("kind", align="start"), draft.column("kind_means", align="start")]
     columns += [draft.column(key) for key in ("wrong", "share", "interval")]
     columns += [draft.column("base_share")] if compared else []
@@ -98,19 +100,19 @@ def _kinds(draft: Draft, material: Material, mistakes: Mistakes, **where: object
         draft.paragraph("mistakes.level", kind=commonest, second=second, **share)
     if first.base_share is not None:
         draft.paragraph("mistakes.base", share=first.base_share)
-    chart(draft, material, "kinds", "" if compared else "kinds_alone")
+    chart(draft, inputs, "kinds", "" if compared else "kinds_alone")
 
 
-def _example(draft: Draft, example: Example, title: Runs) -> None:
-    """A wrong answer with its question and the part of its context around the accepted answer."""
-    gold = next((one for one in example.golds if one), "")
-    before, middle, after = around(example.context, gold)
-    context = [Run(before, "data"), *([Run(middle, "marked")] if middle else []), Run(after, "data")]
-    # A language's own comma and "and" would read as parts of the answers, and turn the order of those with figures.
+def _example(draft: Draft, example: FailureExample, title: RichText) -> None:
+    """Add a wrong answer with its question and the excerpt of the context around the accepted answer."""
+    gold = next((answer for answer in example.golds if answer), "")
+    before, middle, after = excerpt(example.context, gold)
+    context = [TextRun(before, "data"), *([TextRun(middle, "marked")] if middle else []), TextRun(after, "data")]
+    # A language's own comma and "and" would read as parts of the answers, and reverse the order of those with numbers.
     accepted = tuple(
         run
-        for place, one in enumerate(dict.fromkeys(example.golds))
-        for run in (*((Run(" | ", "data"),) if place else ()), quote(one))
+        for index, answer in enumerate(dict.fromkeys(example.golds))
+        for run in (*((TextRun(" | ", "data"),) if index else ()), quote(answer))
     )
     answered = (quote(example.prediction),) if example.prediction.strip() else draft.say("failures.nothing")
     draft.example(

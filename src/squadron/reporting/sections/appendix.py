@@ -1,35 +1,35 @@
-"""All runs, and what somebody needs to do it again."""
+"""Appendices: references, all runs, and how to reproduce the study."""
 
 from __future__ import annotations
 
 import shlex
 
 from squadron.reporting.document.bibliography import SOURCES
-from squadron.reporting.document.blocks import Cell, References, Run, Source
+from squadron.reporting.document.blocks import Cell, Reference, References, TextRun
 from squadron.reporting.document.builder import Draft, name, quote, text_cell
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.material import Material, name_cell, score_cells, score_columns
+from squadron.reporting.sections.common import ReportInputs, name_cell, score_cells, score_columns
 
 _HASH = 16
-"""Characters of a hash that are shown."""
+"""Number of characters shown of a hash."""
 
 
 def references(draft: Draft) -> None:
-    """The cited works, in the order of their first citation."""
+    """Add the cited works, in the order of their first citation."""
     draft.section("references", numbered=False)
-    cited = (Source(draft.say.number_of("source", key), key, *SOURCES[key]) for key in draft.cited)
+    cited = (Reference(draft.say.label_of("source", key), key, *SOURCES[key]) for key in draft.cited)
     draft.blocks.append(References(tuple(cited)))
 
 
-def all_runs(draft: Draft, material: Material) -> None:
-    """Every run with its options, scores and cost; those that did not end well with the reason."""
-    study = material.study
+def all_runs(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the table of all runs with options, scores and costs, and the reasons of runs that did not end normally."""
+    study = inputs.study
     draft.appendices()
     draft.section("all_runs")
     rows = []
     for run in study.runs:
-        cost = [draft.cell(run.trainable_parameters, "count"), draft.cell(run.seconds, "minutes")]
-        losses = [draft.cell(run.validation_loss, "decimal")]
+        cost = [draft.number_cell(run.trainable_parameters, "count"), draft.number_cell(run.seconds, "minutes")]
+        losses = [draft.number_cell(run.validation_loss, "decimal")]
         scores = score_cells(draft, study.score(run))
         state = text_cell(labels.status(draft, run.status))
         rows.append([name_cell(run.name), *scores, *losses, *cost, state])
@@ -39,26 +39,26 @@ def all_runs(draft: Draft, material: Material) -> None:
     counted = {"runs": len(study.runs)}
     if study.scored:
         split = labels.split(draft, study.split)
-        caption = draft.say("runs.caption", questions=material.questions, split=split, **counted)
+        caption = draft.say("runs.caption", questions=inputs.questions, split=split, **counted)
     else:
         caption = draft.say("runs.caption_unscored", **counted)
     draft.table("runs-table", caption, columns, rows, note=draft.say("runs.note"), long=True)
     ended_badly = [run for run in study.runs if run.reason]
     if ended_badly:
         draft.paragraph("runs.reasons")
-        draft.bullets((name(run.name), Run(": "), quote(str(run.reason))) for run in ended_badly)
+        draft.bullets((name(run.name), TextRun(": "), quote(str(run.reason))) for run in ended_badly)
 
 
-def reproduction(draft: Draft, material: Material) -> None:
-    """Hashes, versions, seeds, and the command."""
-    study = material.study
+def reproduction(draft: Draft, inputs: ReportInputs) -> None:
+    """Add hashes, versions, seeds and the command."""
+    study = inputs.study
     draft.section("reproduction")
     draft.paragraph("reproduction.lead")
     rows: list[list[Cell]] = []
 
     def add(key: str, value: object, **values: object) -> None:
         if value is not None:
-            rows.append([draft.words(f"reproduction.{key}", **values), text_cell((labels.code(str(value)),))])
+            rows.append([draft.phrase_cell(f"reproduction.{key}", **values), text_cell((labels.code(str(value)),))])
 
     add("folder", study.path.resolve().name)
     add("base", study.base.name)

@@ -1,32 +1,39 @@
-"""What the study does not show, what it lacks, and what remains."""
+"""Limits of the study, missing data, and the conclusion."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from squadron.reporting.analysis.findings import Effect
-from squadron.reporting.document.blocks import Runs
+from squadron.reporting.document.blocks import RichText
 from squadron.reporting.document.builder import Draft, name
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.material import Material
+from squadron.reporting.sections.common import ReportInputs
 from squadron.runs.records import Missing
 
 
-def limits(draft: Draft, material: Material) -> None:
-    """What all this does not show, and what the folder lacks."""
+def limits(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the section on limits and on what the folder lacks."""
     draft.section("limits")
-    draft.bullets(_limits(draft, material))
+    draft.bullets(_limits(draft, inputs))
     draft.part("missing")
-    lacking = [_lack(draft, one) for one in material.study.missing]
+    lacking = [_lack(draft, missing) for missing in inputs.study.missing]
     if lacking:
         draft.bullets(lacking)
     else:
         draft.paragraph("missing.none")
 
 
-def _limits(draft: Draft, material: Material) -> Iterator[Runs]:
-    study, analysis, say = material.study, material.analysis, draft.say
-    paired = next((one for one in analysis.detectable if one.metric == "f1" and one.paired is not None), None)
+def _limits(draft: Draft, inputs: ReportInputs) -> Iterator[RichText]:
+    study, analysis, say = inputs.study, inputs.analysis, draft.say
+    paired = next(
+        (
+            detectable
+            for detectable in analysis.detectable
+            if detectable.metric == "f1" and detectable.paired is not None
+        ),
+        None,
+    )
     if paired is not None:
         split = labels.split(draft, study.split)
         yield say("limits.questions", questions=paired.questions, split=split, paired=paired.paired)
@@ -39,7 +46,7 @@ def _limits(draft: Draft, material: Material) -> Iterator[Runs]:
                 best = labels.level(draft, effect.axis, effect.best)
                 axis = labels.axis(draft, effect.axis)
                 yield say("limits.edge", axis=axis, best=best, end=say(ends[effect.best]))
-    yield say("limits.pocket" if material.is_pocket else "limits.not_squad")
+    yield say("limits.pocket" if inputs.is_pocket else "limits.not_squad")
     if study.failures is not None:
         yield say("limits.rules")
     if any(run.seconds for run in study.runs):
@@ -48,46 +55,46 @@ def _limits(draft: Draft, material: Material) -> Iterator[Runs]:
         yield say("limits.published")
 
 
-def _lack(draft: Draft, one: Missing) -> Runs:
-    """One thing that the study lacks; the runs that it concerns by name."""
-    values = {"count": len(one.names), "names": labels.names(draft, one.names)} if one.names else {}
-    return draft.say(f"missing.{one.what}", **values)
+def _lack(draft: Draft, missing: Missing) -> RichText:
+    """Return the sentence on something that the study lacks, with the names of the runs concerned."""
+    values = {"count": len(missing.names), "names": labels.names(draft, missing.names)} if missing.names else {}
+    return draft.say(f"missing.{missing.what}", **values)
 
 
-def conclusion(draft: Draft, material: Material) -> None:
-    """What remains, in a few sentences."""
-    study, say = material.study, draft.say
+def conclusion(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the conclusion in a few sentences."""
+    study, say = inputs.study, draft.say
     draft.section("conclusion")
     best = study.best
     score = study.score(best) if best else None
     if best is None or score is None:
         draft.paragraph("conclusion.nothing")
         return
-    f1 = {"f1": score.f1, "f1_interval": say.span(*score.f1_interval)}
-    alone = "_single" if len(study.scored) == 1 else ""
-    told = [say(f"conclusion.best{alone}", scored=len(study.scored), questions=score.questions, **f1)]
-    told += verdicts(draft, material)
-    found, frontier = material.analysis.best, material.analysis.frontier
+    f1 = {"f1": score.f1, "f1_interval": say.interval(*score.f1_interval)}
+    suffix = "_single" if len(study.scored) == 1 else ""
+    sentences = [say(f"conclusion.best{suffix}", scored=len(study.scored), questions=score.questions, **f1)]
+    sentences += verdicts(draft, inputs)
+    found, frontier = inputs.analysis.best, inputs.analysis.frontier
     if found is not None and len(found.names) > 1 and "trainable_parameters" in frontier.cheapest:
         cheapest = name(frontier.cheapest["trainable_parameters"])
-        told.append(say("conclusion.cheapest", count=len(found.names), run=cheapest))
-    draft.told(told)
+        sentences.append(say("conclusion.cheapest", count=len(found.names), run=cheapest))
+    draft.paragraph_of(sentences)
     draft.paragraph("conclusion.scope", base=labels.base(draft, study), source=labels.source(draft, study))
 
 
-def verdicts(draft: Draft, material: Material) -> list[Runs]:
-    """What the tests say, a sentence each: against the base, and of every axis."""
-    analysis, study = material.analysis, material.study
-    told = []
-    comparison = next((one for one in analysis.models if one.split == study.split), None)
+def verdicts(draft: Draft, inputs: ReportInputs) -> list[RichText]:
+    """Return one sentence per test: against the base, and on every axis."""
+    analysis, study = inputs.analysis, inputs.study
+    sentences = []
+    comparison = next((found for found in analysis.models if found.split == study.split), None)
     contrast = comparison.contrast("f1", "baseline", "best") if comparison else None
     if contrast is not None:
-        told.append(draft.say(f"conclusion.base_{contrast.verdict}"))
-    told += [_axis_verdict(draft, effect) for effect in analysis.effects if effect.metric == "f1"]
-    return told
+        sentences.append(draft.say(f"conclusion.base_{contrast.verdict}"))
+    sentences += [_axis_verdict(draft, effect) for effect in analysis.effects if effect.metric == "f1"]
+    return sentences
 
 
-def _axis_verdict(draft: Draft, effect: Effect) -> Runs:
+def _axis_verdict(draft: Draft, effect: Effect) -> RichText:
     return draft.say(
         f"conclusion.axis_{effect.verdict}",
         axis=labels.axis(draft, effect.axis),

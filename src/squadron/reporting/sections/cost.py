@@ -1,55 +1,57 @@
-"""Parameters, time and memory, and what they buy."""
+"""Costs of the runs: parameters, time and memory, against their scores."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from squadron.reporting.analysis.findings import COSTS
-from squadron.reporting.document.blocks import Runs
+from squadron.reporting.document.blocks import RichText
 from squadron.reporting.document.builder import Draft, name, text_cell
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.material import Material, chart
+from squadron.reporting.sections.common import ReportInputs, chart
 
 _SECONDS_UP_TO, _MINUTES_UP_TO = 100.0, 90 * 60.0
-"""Times below these, in seconds, are told in seconds and in minutes; longer ones in hours."""
+"""Times below these limits, in seconds, are given in seconds and in minutes; longer ones in hours."""
 
 
-def cost(draft: Draft, material: Material) -> None:
-    """What the runs cost."""
+def cost(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the section on cost."""
     draft.section("cost")
-    study = material.study
-    _parameters(draft, material)
+    study = inputs.study
+    _parameters(draft, inputs)
     seconds = [run.seconds for run in study.runs if run.seconds]
-    told: list[tuple[str, dict[str, Any]]] = []
+    facts: list[tuple[str, dict[str, Any]]] = []
     if len(seconds) == 1:
-        told.append(("cost.run_time", {"time": _duration(draft, seconds[0])}))
+        facts.append(("cost.run_time", {"time": _duration(draft, seconds[0])}))
     elif seconds:
-        low, high = (_duration(draft, one) for one in (min(seconds), max(seconds)))
-        told.append(("cost.run_time", {"time": low}) if low == high else ("cost.runs_time", {"low": low, "high": high}))
-        told.append(("cost.fleet_time", {}))
+        low, high = (_duration(draft, limit) for limit in (min(seconds), max(seconds)))
+        facts.append(
+            ("cost.run_time", {"time": low}) if low == high else ("cost.runs_time", {"low": low, "high": high})
+        )
+        facts.append(("cost.fleet_time", {}))
         if study.seconds:
-            told.insert(0, ("cost.time", {"runs": len(study.runs), "time": _duration(draft, study.seconds)}))
+            facts.insert(0, ("cost.time", {"runs": len(study.runs), "time": _duration(draft, study.seconds)}))
     memory = [run.peak_memory_bytes for run in study.runs if run.peak_memory_bytes]
     if memory:
-        told.append(("cost.memory", {"memory": max(memory)}))
-    if not told:
+        facts.append(("cost.memory", {"memory": max(memory)}))
+    if not facts:
         draft.missing("cost.none")
     else:
-        draft.told([draft.say(key, **values) for key, values in told])
-    _frontier(draft, material)
+        draft.paragraph_of([draft.say(key, **values) for key, values in facts])
+    _frontier(draft, inputs)
 
 
-def _duration(draft: Draft, seconds: float) -> Runs:
-    """A time in the unit that says most with one decimal."""
+def _duration(draft: Draft, seconds: float) -> RichText:
+    """Return a time in the unit that suits one decimal."""
     unit = "seconds" if seconds < _SECONDS_UP_TO else "minutes" if seconds < _MINUTES_UP_TO else "hours"
     return draft.say(f"cost.{unit}", time=seconds)
 
 
-def _parameters(draft: Draft, material: Material) -> None:
-    """What each rank and set of modules has to train."""
+def _parameters(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the table of trainable parameters by rank and modules."""
     counts = {
         (run.modules, run.rank): (run.trainable_parameters, run.trainable_share)
-        for run in material.study.runs
+        for run in inputs.study.runs
         if run.modules and run.rank and run.trainable_parameters
     }
     if not counts:
@@ -58,29 +60,31 @@ def _parameters(draft: Draft, material: Material) -> None:
     rows = [
         [
             text_cell((labels.code(str(modules)),)),
-            draft.cell(rank, "plain"),
-            draft.cell(parameters, "count"),
-            draft.cell(share, "percent2"),
+            draft.number_cell(rank, "plain"),
+            draft.number_cell(parameters, "count"),
+            draft.number_cell(share, "percent2"),
         ]
-        for (modules, rank), (parameters, share) in sorted(counts.items(), key=lambda one: (str(one[0][0]), one[0][1]))
+        for (modules, rank), (parameters, share) in sorted(
+            counts.items(), key=lambda entry: (str(entry[0][0]), entry[0][1])
+        )
     ]
     columns = [draft.column("modules", align="start")]
     columns += [draft.column(key) for key in ("rank", "parameters", "parameter_share")]
     draft.table("parameters-table", draft.say("cost.parameters_caption"), columns, rows, long=True)
 
 
-def _frontier(draft: Draft, material: Material) -> None:
-    """Which runs give the most for what they cost."""
-    found = material.analysis.frontier
+def _frontier(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the Pareto frontier and the cheapest of the best runs."""
+    found = inputs.analysis.frontier
     if len(found.points) < 2:
         return
-    if "frontier" in material.charts:
+    if "frontier" in inputs.charts:
         draft.paragraph("cost.frontier")
-        chart(draft, material, "frontier")
-    by_run: dict[str, list[Runs]] = {}
+        chart(draft, inputs, "frontier")
+    by_run: dict[str, list[RichText]] = {}
     for key in COSTS:
         if key in found.cheapest:
             by_run.setdefault(found.cheapest[key], []).append(draft.say(f"cost.cheapest_{key}"))
-    told = [draft.say("cost.cheapest", cost=draft.say.join(costs), run=name(run)) for run, costs in by_run.items()]
-    if told:
-        draft.told(told)
+    facts = [draft.say("cost.cheapest", cost=draft.say.join(costs), run=name(run)) for run, costs in by_run.items()]
+    if facts:
+        draft.paragraph_of(facts)

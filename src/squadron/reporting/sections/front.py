@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from squadron.reporting.document.blocks import Paragraph, Runs
-from squadron.reporting.document.builder import Draft, joined, name
+from squadron.reporting.document.blocks import RichText, TextBlock
+from squadron.reporting.document.builder import Draft, join_sentences, name
 from squadron.reporting.localization import labels
 from squadron.reporting.published import PUBLISHED
+from squadron.reporting.sections.common import STUDY_QUESTIONS, STUDY_RUNS, ReportInputs, varied
 from squadron.reporting.sections.conclusion import verdicts
-from squadron.reporting.sections.material import FEW, GRID, Material, varied
 
-_KNOWN = {one.key: one for one in PUBLISHED}
+_KNOWN = {published.key: published for published in PUBLISHED}
 
 
-def abstract(draft: Draft, material: Material) -> tuple[Paragraph, ...]:
-    """The study in one paragraph: what was asked, done and found."""
-    study, say = material.study, draft.say
-    alone = len(study.runs) == 1
+def abstract(draft: Draft, inputs: ReportInputs) -> tuple[TextBlock, ...]:
+    """Return the abstract: question, method and findings in one paragraph."""
+    study, say = inputs.study, draft.say
+    single = len(study.runs) == 1
     about = {"base": labels.base(draft, study), "source": labels.source(draft, study)}
     axes = [labels.axis(draft, axis) for axis in varied(study)]
-    sentences: list[Runs] = [
+    sentences: list[RichText] = [
         say("abstract.question", axes=say.join(axes), **about) if axes else say("abstract.question_single", **about)
     ]
     best = study.best
     if best is None:
         sentences.append(say("missing.no_scores"))
     else:
-        where = {"questions": material.questions, "split": labels.split(draft, study.split)}
-        if not alone:
+        where = {"questions": inputs.questions, "split": labels.split(draft, study.split)}
+        if not single:
             sentences.append(say("abstract.runs", planned=len(study.runs), scored=len(study.scored), **where))
         score = study.score(best)
         assert score is not None, best.name
         sentences.append(
             say(
-                "abstract.best_single" if alone else "abstract.best",
+                "abstract.best_single" if single else "abstract.best",
                 run=name(best.name),
                 f1=score.f1,
-                f1_interval=say.span(*score.f1_interval),
+                f1_interval=say.interval(*score.f1_interval),
                 em=score.exact_match,
-                em_interval=say.span(*score.exact_match_interval),
+                em_interval=say.interval(*score.exact_match_interval),
                 **where,
             )
         )
@@ -45,30 +45,33 @@ def abstract(draft: Draft, material: Material) -> tuple[Paragraph, ...]:
         if base is None:
             sentences.append(say("abstract.no_baseline"))
         else:
-            ends = {"f1_interval": say.span(*base.f1_interval), "em_interval": say.span(*base.exact_match_interval)}
+            ends = {
+                "f1_interval": say.interval(*base.f1_interval),
+                "em_interval": say.interval(*base.exact_match_interval),
+            }
             sentences.append(say("abstract.baseline", f1=base.f1, em=base.exact_match, **ends))
-        sentences += verdicts(draft, material)
+        sentences += verdicts(draft, inputs)
     sentences.append(say("abstract.honest"))
-    return (Paragraph(joined(sentences), "abstract"),)
+    return (TextBlock(join_sentences(sentences), "abstract"),)
 
 
-def introduction(draft: Draft, material: Material) -> None:
-    """What the task is, and what this study asks."""
+def introduction(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the introduction: the task and the questions of this study."""
     draft.section("introduction")
     human = _KNOWN["human"]
     draft.paragraph("introduction.task", human_em=human.exact_match, human_f1=human.f1)
     draft.paragraph("introduction.decoder")
-    if material.analysis.effects:
+    if inputs.analysis.effects:
         draft.paragraph("introduction.lora")
-        draft.paragraph("introduction.public", grid=GRID, few=FEW)
+        draft.paragraph("introduction.public", grid=STUDY_RUNS, few=STUDY_QUESTIONS)
         draft.paragraph("introduction.plan")
     else:
         draft.paragraph("introduction.lora_single")
         draft.paragraph("introduction.plan_single")
 
 
-def related(draft: Draft, material: Material) -> None:
-    """What others did."""
+def related(draft: Draft, inputs: ReportInputs) -> None:
+    """Add related work."""
     draft.section("related")
     draft.paragraph("related.adapters")
     figures = {
@@ -78,6 +81,6 @@ def related(draft: Draft, material: Material) -> None:
         "full": _KNOWN["full"].f1,
         "span": _KNOWN["span_head"].f1,
     }
-    apart = ["related.apart"] if material.study.best is not None else []
-    draft.paragraph("related.squad", *apart, **figures)
+    separate = ["related.apart"] if inputs.study.best is not None else []
+    draft.paragraph("related.squad", *separate, **figures)
     draft.paragraph("related.decoding")

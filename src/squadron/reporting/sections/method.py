@@ -1,4 +1,4 @@
-"""What is trained, and how it is scored."""
+"""Method: training, decoding and scoring."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import math
 
 from squadron.reporting.document.builder import Draft
 from squadron.reporting.published import DEV_QUESTIONS
-from squadron.reporting.sections.material import FEW, GRID, Material
+from squadron.reporting.sections.common import STUDY_QUESTIONS, STUDY_RUNS, ReportInputs
 
 PROMPT = "Context: {context} Question: {question} Answer: {answer}<|endoftext|>"
 _RIGHT = 0.65
-"""Share of right answers of the example that small tests are shown by: about that of the published F1."""
+"""Share of right answers in the example of small test sets: about the published F1."""
 _NORMAL = 1.96
 
 
-def method(draft: Draft, material: Material) -> None:
-    """LoRA, the prompt, the loss, decoding, scores."""
+def method(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the section on LoRA, the prompt, the loss, decoding and scores."""
     draft.section("method")
     draft.part("adaptation")
     draft.paragraph("method.lora_before")
@@ -41,24 +41,24 @@ def method(draft: Draft, material: Material) -> None:
     draft.paragraph("method.points")
     draft.paragraph("method.intervals")
     draft.paragraph("method.tests")
-    _small_tests(draft, material)
+    _small_tests(draft, inputs)
 
 
-def _small_tests(draft: Draft, material: Material) -> None:
-    """How little few questions tell."""
+def _small_tests(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the table of interval widths by number of questions."""
     draft.paragraph("method.small", right=_RIGHT)
-    sizes = sorted({FEW, 50, 200, 1000, DEV_QUESTIONS, *([material.questions] if material.questions else [])})
-    rows = [[draft.cell(size, "count"), draft.cell(half_width(size), "reach")] for size in sizes]
+    sizes = sorted({STUDY_QUESTIONS, 50, 200, 1000, DEV_QUESTIONS, *([inputs.questions] if inputs.questions else [])})
+    rows = [[draft.number_cell(size, "count"), draft.number_cell(half_width(size), "reach")] for size in sizes]
     draft.table(
         "small-tests",
         draft.say("method.small_caption", right=_RIGHT),
         [draft.column("size"), draft.column("half_width")],
         rows,
-        highlighted=[place for place, size in enumerate(sizes) if size == material.questions],
+        highlighted=[index for index, size in enumerate(sizes) if size == inputs.questions],
     )
-    draft.paragraph("method.small_note", few=FEW, grid=GRID, half=half_width(FEW))
+    draft.paragraph("method.small_note", few=STUDY_QUESTIONS, grid=STUDY_RUNS, half=half_width(STUDY_QUESTIONS))
 
 
 def half_width(questions: int) -> float:
-    """Half of the 95 % interval of EM, in points, by the normal approximation."""
+    """Return the half-width of the 95 % interval of EM, in points, by the normal approximation."""
     return 100 * _NORMAL * math.sqrt(_RIGHT * (1 - _RIGHT) / questions)

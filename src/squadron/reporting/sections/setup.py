@@ -1,4 +1,4 @@
-"""Base, data, options and machine."""
+"""Setup: base model, data, options and machine."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from squadron.options.axes import AXES, RENAMED
 from squadron.reporting.document.blocks import Cell
 from squadron.reporting.document.builder import Draft, name, text_cell
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.material import Material, varied
+from squadron.reporting.sections.common import ReportInputs, varied
 
 _OPTIONS = [option for option in AXES.values() if option != "method"]
 
 
-def setup(draft: Draft, material: Material) -> None:
-    """What the study was made with."""
-    study = material.study
+def setup(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the section on the setup."""
+    study = inputs.study
     draft.section("setup")
     draft.part("base_and_data")
     named = {"base": labels.base(draft, study)}
@@ -23,29 +23,29 @@ def setup(draft: Draft, material: Material) -> None:
         draft.paragraph(frozen, **named, parameters=study.base.parameters, precision=precision)
     else:
         draft.paragraph("setup.base_unknown", **named)
-    if material.is_pocket:
+    if inputs.is_pocket:
         draft.paragraph("setup.pocket")
-    _data(draft, material)
+    _data(draft, inputs)
     draft.part("training")
-    alone = len(study.runs) == 1
-    draft.paragraph("setup.training_single" if alone else "setup.training")
-    _options(draft, material, alone=alone)
-    if not alone:
-        _grid(draft, material)
-    draft.paragraph("setup.best_epoch", *([] if alone else ["setup.fleet"]))
+    single = len(study.runs) == 1
+    draft.paragraph("setup.training_single" if single else "setup.training")
+    _options(draft, inputs, single=single)
+    if not single:
+        _grid(draft, inputs)
+    draft.paragraph("setup.best_epoch", *([] if single else ["setup.fleet"]))
     device = study.environment.get("device")
     if isinstance(device, str) and device:
         draft.paragraph("setup.machine", device=name(device))
 
 
-def _data(draft: Draft, material: Material) -> None:
-    data = material.study.data
-    draft.paragraph("setup.data", source=labels.source(draft, material.study))
+def _data(draft: Draft, inputs: ReportInputs) -> None:
+    data = inputs.study.data
+    draft.paragraph("setup.data", source=labels.source(draft, inputs.study))
     rows = [
         [
             Cell(labels.split(draft, key), key),
-            draft.cell(split.questions, "count"),
-            draft.cell(split.paragraphs, "count"),
+            draft.number_cell(split.questions, "count"),
+            draft.number_cell(split.paragraphs, "count"),
         ]
         for key, split in data.splits.items()
     ]
@@ -55,24 +55,24 @@ def _data(draft: Draft, material: Material) -> None:
         draft.paragraph("setup.set_aside", count=data.set_aside)
 
 
-def _options(draft: Draft, material: Material, *, alone: bool) -> None:
+def _options(draft: Draft, inputs: ReportInputs, *, single: bool) -> None:
     """The options that all runs have alike."""
-    study = material.study
-    changed = set() if alone else {RENAMED.get(axis, axis) for axis in varied(study)}
+    study = inputs.study
+    changed = set() if single else {RENAMED.get(axis, axis) for axis in varied(study)}
     rows: list[list[Cell]] = []
     for key in _OPTIONS:
         values = {repr(run.config.get(key)): run.config.get(key) for run in study.runs}
         if key not in changed and len(values) == 1 and next(iter(values.values())) is not None:
             value = labels.level(draft, key, next(iter(values.values())))
-            rows.append([draft.words(f"option.{key}"), text_cell(value)])
+            rows.append([draft.phrase_cell(f"option.{key}"), text_cell(value)])
     columns = [draft.column("option", align="start"), draft.column("value", align="start")]
-    caption = draft.say("setup.options_caption_single" if alone else "setup.options_caption")
+    caption = draft.say("setup.options_caption_single" if single else "setup.options_caption")
     draft.table("options-table", caption, columns, rows)
 
 
-def _grid(draft: Draft, material: Material) -> None:
-    """What the runs differ in."""
-    study = material.study
+def _grid(draft: Draft, inputs: ReportInputs) -> None:
+    """Add the table of axes and their values."""
+    study = inputs.study
     rows = []
     for axis in study.axes:
         values = draft.say.join([labels.level(draft, axis, value) for value in study.axes[axis]])

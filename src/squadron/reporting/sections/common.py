@@ -1,4 +1,4 @@
-"""What the sections are written from, and what several of them say in the same way."""
+"""Inputs of the report's sections, and helpers that several sections share."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from squadron.reporting.analysis.findings import Analysis, Contrast
 from squadron.reporting.document.blocks import Cell, Column
 from squadron.reporting.document.builder import Draft, name
 from squadron.reporting.localization import labels
-from squadron.runs.records import Run, Score, Study
+from squadron.runs.records import Score, Study, StudyRun
 
-GRID = 75
-"""Runs of the student study."""
-FEW = 5
-"""Questions on which the student study reports."""
+STUDY_RUNS = 75
+"""Number of runs of the student study."""
+STUDY_QUESTIONS = 5
+"""Number of test questions of the student study."""
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """A study, what was found in it, and the charts that could be made, by name."""
+class ReportInputs:
+    """A study, its findings, and its charts by name."""
 
     study: Study
     analysis: Analysis
@@ -28,63 +28,63 @@ class Material:
 
     @property
     def questions(self) -> int:
-        """The most questions that a run was scored on, on the headline split."""
+        """The largest number of questions that a run was scored on, on the headline split."""
         return max((score.questions for run in self.study.scored if (score := self.study.score(run))), default=0)
 
     @property
     def is_pocket(self) -> bool:
-        """Whether the base is the one that ships with the package."""
+        """True if the base model is the one that ships with the package."""
         return self.study.base.name == "pocket"
 
 
-def chart(draft: Draft, material: Material, name: str, sentence: str = "", **values: Any) -> None:
-    """The chart ``name``, where there is one, with its caption and alternative text; its title would say it twice.
+def chart(draft: Draft, inputs: ReportInputs, name: str, sentence: str = "", **values: Any) -> None:
+    """Add the chart ``name``, if there is one, with caption and text alternative but without its redundant title.
 
-    ``sentence`` names the caption where it is not the chart's own.
+    ``sentence`` is the key of the caption if it differs from ``name``.
     """
-    if name in material.charts:
-        spec = {key: value for key, value in material.charts[name].items() if key != "title"}
+    if name in inputs.charts:
+        spec = {key: value for key, value in inputs.charts[name].items() if key != "title"}
         caption = f"chart.{sentence or name}"
         alternative = draft.say.plain(f"{caption}_alternative", **values)
         draft.figure(f"chart-{name}", spec, draft.say(caption, **values), alternative)
 
 
 def score_columns(draft: Draft) -> list[Column]:
-    """Columns of EM and F1, each with its interval."""
+    """Return columns of EM and F1, each with its interval."""
     return [draft.column(key) for key in ("exact_match", "interval", "f1", "interval")]
 
 
 def score_cells(draft: Draft, score: Score | None) -> list[Cell]:
-    """EM and F1, each with its interval; dashes where there is no score."""
+    """Return cells of EM and F1, each with its interval; dashes if there is no score."""
     if score is None:
-        return [draft.cell(None, "points")] * 4
+        return [draft.number_cell(None, "points")] * 4
     return [
-        draft.cell(score.exact_match, "points"),
-        draft.interval(score.exact_match_interval),
-        draft.cell(score.f1, "points"),
-        draft.interval(score.f1_interval),
+        draft.number_cell(score.exact_match, "points"),
+        draft.interval_cell(score.exact_match_interval),
+        draft.number_cell(score.f1, "points"),
+        draft.interval_cell(score.f1_interval),
     ]
 
 
 def setting_columns(draft: Draft) -> list[Column]:
-    """Columns of rank, learning rate and modules."""
+    """Return columns of rank, learning rate and modules."""
     return [draft.column("rank"), draft.column("lr"), draft.column("modules", align="start")]
 
 
-def setting_cells(draft: Draft, run: Run) -> list[Cell]:
-    """A run's rank, learning rate and modules."""
+def setting_cells(draft: Draft, run: StudyRun) -> list[Cell]:
+    """Return cells of a run's rank, learning rate and modules."""
     modules = run.modules
-    named = Cell((labels.code(modules),), modules) if modules else draft.cell(None, "plain")
-    return [draft.cell(run.rank, "plain"), draft.cell(run.lr, "rate"), named]
+    named = Cell((labels.code(modules),), modules) if modules else draft.number_cell(None, "plain")
+    return [draft.number_cell(run.rank, "plain"), draft.number_cell(run.lr, "rate"), named]
 
 
 def name_cell(text: str) -> Cell:
-    """The name of a run."""
+    """Return a cell with the name of a run."""
     return Cell((name(text),), text)
 
 
 def tested(draft: Draft, contrast: Contrast) -> dict[str, Any]:
-    """The values of a sentence about a difference that was tested."""
+    """Return the values of a sentence about a tested difference."""
     assert contrast.interval is not None, contrast
     low, high = contrast.interval
     p = contrast.adjusted if contrast.adjusted is not None else contrast.p_value
@@ -96,5 +96,5 @@ def tested(draft: Draft, contrast: Contrast) -> dict[str, Any]:
 
 
 def varied(study: Study) -> Sequence[str]:
-    """The axes with several values."""
+    """Return the axes with several values."""
     return [key for key in study.axes if key != "method"]

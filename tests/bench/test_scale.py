@@ -10,7 +10,7 @@ import pytest
 
 from squadron.bench import scale
 from squadron.bench.scale import Point, bench_scaling
-from squadron.data.trees import grow_trees, pack
+from squadron.data.trees import build_trees, pack_trees
 from squadron.errors import ConfigError, DeviceError
 from squadron.files import read_json
 from squadron.model.config import GPT2Config
@@ -54,7 +54,7 @@ def test_a_point_trains_what_it_says(
     # A model of two layers: 101 + 256 embeddings, and per layer 4 x 16 of norms, and four projections with biases.
     whole = 357 * 16 + 2 * (64 + 16 * 48 + 48 + 16 * 16 + 16 + 2 * 16 * 24 + 24 + 16) + 32
     assert seen == [(size, parameters or whole, 97, 4)] * 3
-    shapes = pack(grow_trees(point._examples(SMALL)[:4])).shapes
+    shapes = pack_trees(build_trees(point._examples(SMALL)[:4])).shapes
     assert shapes == ((97 - 4 * 16, (16, 16, 16, 16)),)
 
 

@@ -303,7 +303,7 @@ def test_out_of_memory_names_what_to_lower(train: Any, monkeypatch: pytest.Monke
     def fail(*_: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr(steps, "pack_losses", fail)
+    monkeypatch.setattr(steps, "micro_batch_losses", fail)
     complaint(train(), "out of memory .*use a smaller --batch-size or --max-length")
 
 

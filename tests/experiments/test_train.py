@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from squadron.data.encoding import encode_training
 from squadron.data.prepared import load_split
-from squadron.data.trees import grow_trees, pack
+from squadron.data.trees import build_trees, pack_trees
 from squadron.errors import ConfigError, RunError
 from squadron.experiments import training_job
 from squadron.experiments.evaluate import evaluate
@@ -67,7 +67,7 @@ def test_the_validation_loss_is_that_of_the_adapter_on_all_validation_questions(
     tokenizer = load_tokenizer(byte_base_dir)
     held_out, _ = encode_training(load_split(small_data, "validation").dataset, tokenizer, max_length=256)
     fleet = Fleet.from_weights(base.model.config, [load_adapter(tmp_path / "run" / "last", base.model.config)])
-    assert mean_losses(base.model, fleet, [pack(grow_trees(held_out))])[0] == pytest.approx(losses[-1], rel=1e-5)
+    assert mean_losses(base.model, fleet, [pack_trees(build_trees(held_out))])[0] == pytest.approx(losses[-1], rel=1e-5)
     assert losses[0] != pytest.approx(losses[-1], rel=1e-3)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from squadron.data.batches import Order, Schedule
+from squadron.data.batches import BatchSampler, Order
 from squadron.data.encoding import Branch, Example, encode_training
 from squadron.data.sources import load_data
 from squadron.errors import DataError
@@ -56,10 +56,10 @@ class TrainPlan:
         return cls(examples=examples, **record)
 
 
-class InOrder(Schedule):
+class SequentialSampler(BatchSampler):
     """Batches of the examples as they are listed."""
 
-    def _arrange(self, epoch: int) -> list[int]:
+    def _draw_order(self, epoch: int) -> list[int]:
         assert epoch == 0, epoch
         return list(range(len(self.examples)))
 
@@ -92,8 +92,8 @@ def plan_training(
     wanted = steps * batch_size
     if len(examples) < wanted:
         raise DataError(f"--steps {steps}: {data} has {len(examples):,} questions of {wanted:,} wanted; ask for fewer")
-    schedule = Schedule(examples, batch_size=batch_size, order=order, seed=seed)
-    drawn = [schedule.examples[i] for i in schedule.arrangement(0)[:wanted]]
+    batches = BatchSampler(examples, batch_size=batch_size, order=order, seed=seed)
+    drawn = [batches.examples[i] for i in batches.epoch_order(0)[:wanted]]
     if order == "question":
         drawn = _grouped_by_length(drawn, batch_size, seed)
     spec = LoraSpec(rank=rank, targets=targets, seed=seed)

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from squadron.bench.plan import LEARNING_RATE, InOrder
+from squadron.bench.plan import LEARNING_RATE, SequentialSampler
 from squadron.bench.processes import run_worker
 from squadron.data.encoding import Branch, Example
 from squadron.errors import ConfigError, SquadronError
@@ -61,7 +61,7 @@ class Point:
         config = config or SIZES[self.size]
         device = resolve_device(self.device)
         dtype = resolve_precision(self.precision, device)
-        batches = InOrder(self._examples(config), batch_size=self.questions)
+        batches = SequentialSampler(self._examples(config), batch_size=self.questions)
         model = _model(config, torch.float32 if self.method == "full" else dtype, device)
         if self.method == "full":
             fleet: Fleet = FullWeights(model, dtype)

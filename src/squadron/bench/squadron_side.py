@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from squadron.bench.plan import LEARNING_RATE, InOrder, TrainPlan
+from squadron.bench.plan import LEARNING_RATE, SequentialSampler, TrainPlan
 from squadron.model.adapters import CONFIG, load_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.config import GPT2Config
@@ -30,7 +30,7 @@ def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
         for name, (a, b) in start.layers.items():
             fleet.sites[name].a.data[k, : a.shape[0]] = a
             fleet.sites[name].b.data[k, : a.shape[0]] = b.T
-    batches = InOrder(plan.examples, batch_size=plan.batch_size)
+    batches = SequentialSampler(plan.examples, batch_size=plan.batch_size)
     steps = batches.steps_per_epoch
     trainer = FleetTrainer(base.model, fleet, batches, learning_rates=[LEARNING_RATE] * fleet_size, total_steps=steps)
     seconds, losses, tokens, targets = [], [], [], []
@@ -42,7 +42,7 @@ def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
         seconds.append(time.perf_counter() - began)
         losses.append(result.losses[0])
         tokens.append(result.tokens)
-        targets.append(sum(len(pack.rows) for pack in batches.step(step)))
+        targets.append(sum(len(batch.rows) for batch in batches.step(step)))
     rows, logits = round(statistics.fmean(tokens)), round(statistics.fmean(targets))
     ideal = matrix_product_seconds(base.model.config, fleet_size * rows, fleet_size * logits, dtype, device)
     return {"seconds": seconds, "losses": losses, "tokens": tokens, "matrix_product_seconds": ideal}

@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Literal
 
 from squadron.data.encoding import Example
-from squadron.data.trees import Loss, Pack, grow_trees, pack
+from squadron.data.trees import Loss, MicroBatch, build_trees, pack_trees
 from squadron.randomness import numpy_generator
 
 Order = Literal["question", "paragraph"]
 
 
-class Schedule:
+class BatchSampler:
     """The batches of all epochs.
 
     ``question`` order draws questions one by one, as the study does; ``paragraph`` order draws paragraphs and takes
@@ -40,7 +40,7 @@ class Schedule:
         self.order = order
         self.loss: Loss = loss
         self.seed = seed
-        self.arrangement = lru_cache(maxsize=1)(self._arrange)
+        self.epoch_order = lru_cache(maxsize=1)(self._draw_order)
         """The order of the examples in an epoch, as indices."""
 
     @property
@@ -48,15 +48,15 @@ class Schedule:
         """How many optimizer steps one pass over the examples takes."""
         return math.ceil(len(self.examples) / self.questions_per_step)
 
-    def step(self, step: int) -> list[Pack]:
+    def step(self, step: int) -> list[MicroBatch]:
         """The micro-batches of optimizer step ``step``, counted from 0 over all epochs."""
         epoch, index = divmod(step, self.steps_per_epoch)
-        order = self.arrangement(epoch)
+        order = self.epoch_order(epoch)
         chosen = order[index * self.questions_per_step : (index + 1) * self.questions_per_step]
         micro = [chosen[start : start + self.batch_size] for start in range(0, len(chosen), self.batch_size)]
-        return [pack(grow_trees([self.examples[i] for i in part]), loss=self.loss) for part in micro]
+        return [pack_trees(build_trees([self.examples[i] for i in part]), loss=self.loss) for part in micro]
 
-    def _arrange(self, epoch: int) -> list[int]:
+    def _draw_order(self, epoch: int) -> list[int]:
         """The order of the examples in one epoch, as indices."""
         generator = numpy_generator(self.seed, "order", epoch)
         if self.order == "question":

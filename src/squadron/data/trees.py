@@ -29,7 +29,7 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pack:
+class MicroBatch:
     """A micro-batch: trees end to end, without padding.
 
     ``tokens`` and ``positions`` [T]; ``shapes``, a tree's context length and branch lengths; ``rows`` [M], ascending,
@@ -51,7 +51,7 @@ class Pack:
         return float(self.weights.sum())
 
 
-def grow_trees(examples: Sequence[Example]) -> list[Tree]:
+def build_trees(examples: Sequence[Example]) -> list[Tree]:
     """Trees of ``examples``: those with the same stretch of the same context share one."""
     groups: dict[tuple[int, tuple[int, ...]], list[Branch]] = {}
     for example in examples:
@@ -59,7 +59,7 @@ def grow_trees(examples: Sequence[Example]) -> list[Tree]:
     return [Tree(context, tuple(branches)) for (_, context), branches in groups.items()]
 
 
-def pack(trees: Sequence[Tree], *, loss: Loss = "answer") -> Pack:
+def pack_trees(trees: Sequence[Tree], *, loss: Loss = "answer") -> MicroBatch:
     """Lay trees end to end.
 
     With ``answer`` the targets are the answer's tokens and EOS; with ``full`` every token but a sequence's first. A
@@ -93,7 +93,7 @@ def pack(trees: Sequence[Tree], *, loss: Loss = "answer") -> Pack:
         (len(tree.context), tuple(len(branch.question) + len(branch.answer) for branch in tree.branches))
         for tree in trees
     )
-    return Pack(
+    return MicroBatch(
         tokens=np.array(tokens, dtype=np.int64),
         positions=np.array(positions, dtype=np.int64),
         shapes=shapes,

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from squadron.data.batches import Schedule
+from squadron.data.batches import BatchSampler
 from squadron.data.encoding import Example
-from squadron.data.trees import Pack
+from squadron.data.trees import MicroBatch
 from squadron.errors import InterruptedRunError
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
 from squadron.experiments.inputs import Material
@@ -61,9 +61,9 @@ def shared_options(options: TrainOptions) -> dict[str, Any]:
     return options.model_dump(mode="json", exclude=OWN)
 
 
-def make_batches(material: Material, run: TrainOptions, examples: Sequence[Example] | None = None) -> Schedule:
+def make_batches(material: Material, run: TrainOptions, examples: Sequence[Example] | None = None) -> BatchSampler:
     """The batches that a run trains on: of all examples, unless some are given."""
-    return Schedule(
+    return BatchSampler(
         material.examples(run.max_length)[0] if examples is None else examples,
         batch_size=run.batch_size,
         accumulation=run.gradient_accumulation,
@@ -73,7 +73,7 @@ def make_batches(material: Material, run: TrainOptions, examples: Sequence[Examp
     )
 
 
-def last_step(run: TrainOptions, batches: Schedule) -> int:
+def last_step(run: TrainOptions, batches: BatchSampler) -> int:
     """The step after which a run's training ends: that of its last epoch, or an earlier one that was asked for."""
     total = run.epochs * batches.steps_per_epoch
     return min(total, run.max_steps or total)
@@ -122,7 +122,7 @@ class FleetJob:
         self.options = members[0].options  # for what all of them share
         self.reporter, self.stream, self._saved = reporter, stream, saved
         self.trainer = make_trainer(material, [member.options for member in members])
-        self.packs = _validation_packs(material.held_out(self.options.max_length), self.options)
+        self.validation_batches = _validation_batches(material.held_out(self.options.max_length), self.options)
         self.seconds = 0.0  # a run's share of what the fleet took
         self.examples = self.tokens = 0
 
@@ -278,8 +278,8 @@ class FleetJob:
         step, active = self.trainer.step_number, [k for k in range(len(self.members)) if k not in self.trainer.stopped]
         losses: list[float] = []
         scores: list[dict[str, Any]] = [{} for _ in self.members]
-        if self.packs and active:
-            losses = mean_losses(self.trainer.model, self.trainer.fleet, self.packs)
+        if self.validation_batches and active:
+            losses = mean_losses(self.trainer.model, self.trainer.fleet, self.validation_batches)
             scores = self._validation_scores()
         for k in active:
             member = self.members[k]
@@ -370,11 +370,11 @@ class FleetJob:
         return summary
 
 
-def _validation_packs(examples: list[Example], options: TrainOptions) -> list[Pack]:
+def _validation_batches(examples: list[Example], options: TrainOptions) -> list[MicroBatch]:
     if not examples:
         return []
-    batches = Schedule(examples, batch_size=4 * options.batch_size, order="paragraph", loss=options.loss)
-    return [pack for step in range(batches.steps_per_epoch) for pack in batches.step(step)]
+    batches = BatchSampler(examples, batch_size=4 * options.batch_size, order="paragraph", loss=options.loss)
+    return [batch for step in range(batches.steps_per_epoch) for batch in batches.step(step)]
 
 
 def _finite(value: float) -> float | None:

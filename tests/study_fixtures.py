@@ -1,4 +1,4 @@
-"""Made-up studies that many tests read; none of them may write into one."""
+"""Made-up studies that many tests read. Tests must not write into them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from squadron.runs.study import read_study
 
 @pytest.fixture(scope="session")
 def paper_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of the study's 75 runs, whole."""
+    """A complete sweep of the study's 75 runs."""
     return make_study(tmp_path_factory.mktemp("paper") / "sweep")
 
 
@@ -48,7 +48,7 @@ def varied_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A partial sweep whose data tries to be anything but text."""
+    """A partial sweep whose texts contain markup, control characters and the like."""
     return make_study(
         tmp_path_factory.mktemp("hostile") / "sweep",
         ranks=(4, 8),

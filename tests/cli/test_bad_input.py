@@ -273,7 +273,7 @@ def test_prepare_replaces_only_what_it_made(squadron: Any, small_squad: Path, tm
     complaint(squadron(*arguments), "not empty; add --replace")
     assert squadron(*arguments, "--replace").code == 0
     (out / "thesis.txt").write_text("years of work")
-    complaint(squadron(*arguments, "--replace"), "holds what Squadron did not write: thesis.txt; move it")
+    complaint(squadron(*arguments, "--replace"), "has files that Squadron did not write: thesis.txt; move them")
     assert (out / "thesis.txt").read_text() == "years of work"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data"]
 

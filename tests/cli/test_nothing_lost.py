@@ -92,7 +92,7 @@ def test_a_users_file_in_a_run_is_named_and_kept(
 ) -> None:
     (run / name).parent.mkdir(exist_ok=True)
     (run / name).write_text("years of work")
-    refused(rf"holds what Squadron did not write: {re.escape(name)}; move it", *command, "--replace")
+    refused(rf"has files that Squadron did not write: {re.escape(name)}; move them", *command, "--replace")
     assert squadron(*command, "--resume").code == 0
     assert (run / name).read_text() == "years of work"
     (run / name).unlink()

@@ -24,7 +24,7 @@ def test_predictions_are_tested_against_others(squadron: Any, small_squad: Path,
     assert abs(tested["against"]["exact_match"]["difference"] - 100 * 12 / 36) < 1e-9
     assert tested["against"]["exact_match"]["p_value"] < 0.01
     shown = squadron("score", paths[0], small_squad, "--against", paths[1]).out
-    assert "EM against the other" in shown
+    assert "EM minus the other's" in shown
     assert "+33.33" in shown
 
 

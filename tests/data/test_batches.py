@@ -1,4 +1,4 @@
-"""Trees and batches: every question once an epoch, targets where they belong, the same from the same seed."""
+"""Trees and batches: every question once per epoch, correct targets, the same result from the same seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from squadron.data.batches import BatchSampler, Order
 from squadron.data.encoding import Branch, Example
 from squadron.data.trees import build_trees, pack_trees
 
-QUESTION = 7  # what every branch starts with
+QUESTION = 7  # the first token of every branch
 
 
 def made(paragraphs: int = 11, questions: int = 3) -> list[Example]:

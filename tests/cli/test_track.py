@@ -1,4 +1,4 @@
-"""``--track``: a tracker is named, opened once the run begins, and dropped where it fails."""
+"""``--track``: a tracker is chosen by name, opened when the run begins, and dropped if it fails."""
 
 from __future__ import annotations
 

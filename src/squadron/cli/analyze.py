@@ -154,7 +154,7 @@ def _notes(record: dict[str, Any]) -> list[str]:
     if total := sum(counts.values()):
         notes.append(
             f"validation loss of {total} run(s): rose after its minimum in {counts['overfit']} (overfit), was still "
-            f"falling in {counts['improving']}, converged in {counts['settled']}, is inconclusive in {counts['unknown']}"
+            f"falling in {counts['improving']}, converged in {counts['settled']}, is unclear in {counts['unknown']}"
         )
     for cost, run in found["frontier"]["cheapest"].items():
         notes.append(f"least {cost.replace('_', ' ')} among the runs that may be best: {clipped(run, 60)}")

@@ -65,7 +65,7 @@ def list_flags(options: type[Options]) -> set[str]:
 
 
 def _marked(field: FieldInfo, mark: str) -> bool:
-    """Return True if a field has this mark: ``argument`` (positional) or ``repeated`` (the flag is repeated per value)."""
+    """Return True if a field has this mark: ``argument`` (positional) or ``repeated`` (one flag per value)."""
     return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get(mark))
 
 

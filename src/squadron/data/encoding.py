@@ -180,7 +180,7 @@ def _covering_tokens(offsets: Offsets, start: int, stop: int) -> tuple[int, int]
 
 
 def _window(tokens: tuple[int, ...], prefix: int, room: int, span: tuple[int, int]) -> tuple[int, ...]:
-    """Return ``room`` tokens: the prefix, then a window of the context, centred on the tokens of ``span`` if it can be."""
+    """Return ``room`` tokens: the prefix, then a window of the context, centred on ``span`` where possible."""
     width = room - prefix
     first, last = span
     middle = first if last - first > width else (first + last - width) // 2

@@ -1,4 +1,4 @@
-"""What every side of a training benchmark is given: the same checkpoint, batches, first numbers and steps."""
+"""The plan of a training benchmark: all sides get the same checkpoint, batches, initial adapter and steps."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from squadron.model.tokenizer import load_tokenizer
 from squadron.randomness import numpy_generator
 
 _MEGABATCH = 50
-"""Batches that are sorted by length together, as ``transformers`` groups by length."""
+"""Batches that are sorted by length together, as in ``transformers``' length grouping."""
 LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class TrainPlan:
-    """Batches of encoded questions in the order in which every side trains on them."""
+    """Encoded questions in the order in which every side trains on them, with the common settings."""
 
     base: str
     adapter: str
@@ -57,7 +57,7 @@ class TrainPlan:
 
 
 class SequentialSampler(BatchSampler):
-    """Batches of the examples as they are listed."""
+    """Batches of the examples in the given order."""
 
     def _draw_order(self, epoch: int) -> list[int]:
         assert epoch == 0, epoch
@@ -80,10 +80,12 @@ def plan_training(
     seed: int,
     offline: bool = False,
 ) -> TrainPlan:
-    """Draw ``steps`` batches and one adapter's first numbers, which go to ``folder``.
+    """Draw ``steps`` batches, and one adapter's initial weights, which are saved in ``folder``.
 
-    By question, batches hold questions of like length, which is what the peers' length grouping gives: it costs
-    Squadron nothing and saves them padding. By paragraph, whole paragraphs follow one another.
+    With ``order="question"``, a batch has questions of similar length, as the peers' length grouping would give: it
+    saves the peers padding and costs Squadron nothing. With ``order="paragraph"``, paragraphs stay together.
+
+    Raises :class:`DataError` if the data has too few questions.
     """
     location = locate_base(base, offline=offline)
     config = read_config(location / "config.json")
@@ -104,7 +106,7 @@ def plan_training(
 
 
 def _grouped_by_length(examples: list[Example], batch_size: int, seed: int) -> list[Example]:
-    """Batches of like length in random order."""
+    """Return the examples regrouped into batches of similar length, in random order."""
     batches: list[list[Example]] = []
     span = _MEGABATCH * batch_size
     for start in range(0, len(examples), span):

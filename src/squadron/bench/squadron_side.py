@@ -1,4 +1,4 @@
-"""Squadron's side of the training benchmark, and what its matrix products alone would take."""
+"""Squadron's side of the training benchmark, and the time of its matrix products alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from squadron.training.steps import FleetTrainer
 
 
 def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
-    """Train on the plan's batches; seconds and loss of every step, and tokens that were really processed."""
+    """Train on the plan's batches. Return the seconds, loss and processed tokens of every step."""
     device = resolve_device(plan.device)
     dtype = resolve_precision(plan.precision, device)
     base = load_base(plan.base, dtype=dtype, device=device)
@@ -49,7 +49,7 @@ def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
 
 
 def fleet_like(config: GPT2Config, adapter: Path, size: int, device: torch.device) -> Fleet:
-    """A fleet of ``size`` adapters of the plan's shape."""
+    """Return a fleet of ``size`` adapters with the shape of a saved one."""
     settings = json.loads((adapter / CONFIG).read_text())
     spec = LoraSpec(rank=settings["r"], alpha=settings["lora_alpha"], targets=tuple(settings["target_modules"]))
     return Fleet(config, [spec] * size, device=device)
@@ -58,22 +58,24 @@ def fleet_like(config: GPT2Config, adapter: Path, size: int, device: torch.devic
 def matrix_product_seconds(
     config: GPT2Config, tokens: int, rows: int, dtype: torch.dtype, device: torch.device
 ) -> float:
-    """What the base's matrix products of one step take by themselves, forward and back to the inputs, one after another
-    at the speed of this machine: ``tokens`` through every block but the last one's query, output and MLP, which like
-    the logits are for ``rows`` alone. Medians of five. No LoRA, no attention, no element-wise work."""
+    """Measure the seconds that the base's matrix products of one step take, forward and backward to the inputs.
+
+    ``tokens`` pass through every block; the last block's query, output and MLP, and the logits, are computed for
+    ``rows`` tokens only. Each product's time is the median of five. LoRA, attention and element-wise work are left out.
+    """
     width, inner = config.n_embd, config.n_inner
     full = [(3 * width, width), (width, width), (inner, width), (width, inner)]
     total = 0.0
     for n_out, n_in in full:
-        total += (config.n_layer - 1) * _pair(tokens, n_in, n_out, dtype, device)
-    total += _pair(tokens, width, 2 * width, dtype, device)
+        total += (config.n_layer - 1) * _pair_seconds(tokens, n_in, n_out, dtype, device)
+    total += _pair_seconds(tokens, width, 2 * width, dtype, device)
     for n_out, n_in in [(width, width), (width, width), (inner, width), (width, inner), (config.vocab_size, width)]:
-        total += _pair(rows, n_in, n_out, dtype, device)
+        total += _pair_seconds(rows, n_in, n_out, dtype, device)
     return total
 
 
-def _pair(rows: int, n_in: int, n_out: int, dtype: torch.dtype, device: torch.device) -> float:
-    """Seconds of ``x @ W.T`` and ``dy @ W``."""
+def _pair_seconds(rows: int, n_in: int, n_out: int, dtype: torch.dtype, device: torch.device) -> float:
+    """Measure the seconds of ``x @ W.T`` and ``dy @ W``."""
     x = torch.randn(rows, n_in, device=device).to(dtype)
     weight = torch.randn(n_out, n_in, device=device).to(dtype)
     dy = torch.randn(rows, n_out, device=device).to(dtype)

@@ -173,7 +173,7 @@ class FleetJob:
                 environment=environment,
             )
             config, folder = member.folder.record["config"], str(member.folder.path)
-            self.stream.tell(
+            self.stream.send(
                 RunStarted(member.name, folder, config, trainable, self.trainer.step_number, self.last_step)
             )
 
@@ -269,7 +269,7 @@ class FleetJob:
                 "tokens": result.tokens,
             }
             self.members[k].metrics.append(line)
-            self.stream.tell(Stepped(self.members[k].name, result.step + 1, line))
+            self.stream.send(Stepped(self.members[k].name, result.step + 1, line))
         rate = self.examples / self.seconds
         self.reporter.reach(result.step + 1, loss=result.losses[active[0]], **{"examples/s": rate})
 
@@ -287,7 +287,7 @@ class FleetJob:
             if losses:
                 line = {"step": step, "validation_loss": _finite(losses[k]), **scores[k]}
                 member.metrics.append(line)
-            self.stream.tell(EpochEnded(member.name, step, line))
+            self.stream.send(EpochEnded(member.name, step, line))
             if not losses or losses[k] < member.best_loss:
                 member.best_loss = losses[k] if losses else math.inf
                 member.best_step = step
@@ -366,7 +366,7 @@ class FleetJob:
             summary["reason"] = reason
         member.folder.update(**summary)
         summary = {"run": str(member.folder.path), **summary}
-        self.stream.tell(RunEnded(member.name, status, summary))
+        self.stream.send(RunEnded(member.name, status, summary))
         return summary
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from squadron.data.batches import Schedule
+from squadron.data.batches import BatchSampler
 from squadron.data.encoding import encode_training
 from squadron.data.prepared import load_split
-from squadron.data.trees import Pack, grow_trees, pack
+from squadron.data.trees import MicroBatch, build_trees, pack_trees
 from squadron.errors import ConfigError
 from squadron.experiments import inputs, training_job
 from squadron.experiments import train as training
@@ -83,7 +83,7 @@ def test_the_validation_loss_is_that_of_the_adapter_on_all_validation_questions(
     tokenizer = load_tokenizer(byte_base_dir)
     held_out, _ = encode_training(load_split(small_data, "validation").dataset, tokenizer, max_length=256)
     fleet = Fleet.from_weights(base.model.config, [load_adapter(tmp_path / "run" / "last", base.model.config)])
-    assert mean_losses(base.model, fleet, [pack(grow_trees(held_out))])[0] == pytest.approx(losses[-1], rel=1e-5)
+    assert mean_losses(base.model, fleet, [pack_trees(build_trees(held_out))])[0] == pytest.approx(losses[-1], rel=1e-5)
     assert losses[0] != pytest.approx(losses[-1], rel=1e-3)
 
 
@@ -282,15 +282,15 @@ def test_loss_and_length_reach_training_and_validation(
     length: int,
 ) -> None:
     """Targets by hand: a token a character, a space before the answer and EOS after it."""
-    made: dict[int, list[Pack]] = {}
-    step = Schedule.step
+    made: dict[int, list[MicroBatch]] = {}
+    step = BatchSampler.step
 
-    def spy(self: Schedule, number: int) -> list[Pack]:
+    def spy(self: BatchSampler, number: int) -> list[MicroBatch]:
         found = step(self, number)
         made.setdefault(self.batch_size, []).extend(found)
         return found
 
-    monkeypatch.setattr(Schedule, "step", spy)
+    monkeypatch.setattr(BatchSampler, "step", spy)
     monkeypatch.setattr(FleetTrainer, "verify", lambda _: None)  # which looks at the latest step again
     train(TrainOptions(**options, loss=loss, max_length=length, epochs=1))
     assert sorted(made) == [4, 16]  # training, and validation in larger batches

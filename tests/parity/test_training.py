@@ -10,23 +10,23 @@ from peft import LoraConfig, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 
 from helpers import random_examples, reference_model
-from squadron.data.batches import Schedule
-from squadron.data.trees import Loss, Pack
+from squadron.data.batches import BatchSampler
+from squadron.data.trees import Loss, MicroBatch
 from squadron.model.adapters import load_adapter, save_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.training.steps import FleetTrainer
 
 
-def separate(pack: Pack) -> list[tuple[list[int], list[int]]]:
+def separate(batch: MicroBatch) -> list[tuple[list[int], list[int]]]:
     """The sequences of a batch by question, each with its targets: -100 where there is none."""
     found, start = [], 0
-    targets = dict(zip(pack.rows.tolist(), pack.labels.tolist(), strict=True))
-    for context, branches in pack.shapes:
+    targets = dict(zip(batch.rows.tolist(), batch.labels.tolist(), strict=True))
+    for context, branches in batch.shapes:
         assert len(branches) == 1
         stop = start + context + sum(branches)
         labels = [-100, *(targets.get(row, -100) for row in range(start, stop - 1))]
-        found.append((pack.tokens[start:stop].tolist(), labels))
+        found.append((batch.tokens[start:stop].tolist(), labels))
         start = stop
     return found
 
@@ -38,7 +38,7 @@ def check(
     spec = LoraSpec(rank=4, alpha=32, targets=tuple(targets), seed=5, lora_plus_ratio=ratio)
     fleet = Fleet(base.model.config, [spec])
     examples = random_examples(base.model.config.vocab_size, paragraphs=paragraphs, questions=1, seed=6)
-    batches = Schedule(examples, batch_size=2, accumulation=2, loss=loss, seed=7)
+    batches = BatchSampler(examples, batch_size=2, accumulation=2, loss=loss, seed=7)
     trainer = FleetTrainer(
         base.model, fleet, batches, learning_rates=[1e-3], total_steps=steps, gradient_clipping=[1.0]
     )
@@ -63,15 +63,15 @@ def check(
         )
 
     for step in range(steps):
-        packs = batches.step(step)
+        micro_batches = batches.step(step)
         result = trainer.step()
         total = 0.0
-        for sequence, labels in [item for pack in packs for item in separate(pack)]:
+        for sequence, labels in [item for batch in micro_batches for item in separate(batch)]:
             logits = reference(torch.tensor([sequence])).logits[0, :-1]
             summed = torch.nn.functional.cross_entropy(
                 logits, torch.tensor(labels[1:]), ignore_index=-100, reduction="sum"
             )
-            mean = summed / sum(pack.targets for pack in packs)
+            mean = summed / sum(batch.targets for batch in micro_batches)
             mean.backward()
             total += float(mean.detach())
         torch.nn.utils.clip_grad_norm_(trainable, 1.0)

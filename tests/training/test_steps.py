@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from helpers import TINY, liven, random_examples
-from squadron.data.batches import Order, Schedule
+from squadron.data.batches import BatchSampler, Order
 from squadron.data.encoding import Example
-from squadron.data.trees import Loss, grow_trees, pack
+from squadron.data.trees import Loss, build_trees, pack_trees
 from squadron.errors import RunError
 from squadron.model.checkpoint import load_base
 from squadron.model.gpt2 import GPT2
@@ -21,7 +21,7 @@ from squadron.model.lora import Fleet, LoraSpec
 from squadron.training import steps
 from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.precision import LossScaler
-from squadron.training.steps import FleetTrainer, mean_losses, pack_losses
+from squadron.training.steps import FleetTrainer, mean_losses, micro_batch_losses
 
 SPECS = (
     LoraSpec(rank=3, targets=("attention",), seed=11),
@@ -63,7 +63,7 @@ def trainer_of(
     loss: Loss = "answer",
     **options: Any,
 ) -> FleetTrainer:
-    batches = Schedule(examples, batch_size=4, accumulation=2, order=order, loss=loss, seed=9)
+    batches = BatchSampler(examples, batch_size=4, accumulation=2, order=order, loss=loss, seed=9)
     fleet = fleet_of(specs, precise=precise)
     return FleetTrainer(model, fleet, batches, learning_rates=rates, total_steps=6, **options)
 
@@ -73,14 +73,14 @@ def test_a_tree_has_the_loss_and_gradients_of_its_questions_apart(
     model: GPT2, examples: list[Example], loss: Loss
 ) -> None:
     """Law 3."""
-    shared = pack(grow_trees(examples), loss=loss)
-    apart = pack([tree for example in examples for tree in grow_trees([example])], loss=loss)
+    shared = pack_trees(build_trees(examples), loss=loss)
+    apart = pack_trees([tree for example in examples for tree in build_trees([example])], loss=loss)
     assert len(shared.tokens) < 0.7 * len(apart.tokens)
     assert shared.targets == apart.targets
     found = []
     for one in (shared, apart):
         fleet = liven(fleet_of(SPECS), seed=3)
-        losses = pack_losses(model, fleet, one)
+        losses = micro_batch_losses(model, fleet, one)
         losses.sum().backward()
         fleet.finish_gradients()
         found.append((losses.detach(), fleet.gradients.clone()))
@@ -194,7 +194,7 @@ def test_same_seed_same_result_and_each_source_of_chance_has_its_own(
 def test_accumulation_does_not_change_the_step(model: GPT2, examples: list[Example]) -> None:
     found = []
     for batch_size, accumulation in ((8, 1), (4, 2), (3, 3)):
-        batches = Schedule(examples[:8], batch_size=batch_size, accumulation=accumulation, seed=9)
+        batches = BatchSampler(examples[:8], batch_size=batch_size, accumulation=accumulation, seed=9)
         trainer = FleetTrainer(model, fleet_of(SPECS), batches, learning_rates=RATES, total_steps=1)
         assert batches.steps_per_epoch == 1
         result = trainer.step()
@@ -207,10 +207,10 @@ def test_mean_losses_do_without_dropout(model: GPT2, examples: list[Example]) ->
     specs = (LoraSpec(rank=3, dropout=0.5, seed=1), LoraSpec(rank=3, seed=1))
     fleet = fleet_of(specs)
     fleet.values[1] = fleet.values[0] = fleet.values[0] + 0.05
-    packs = [pack(grow_trees(examples[:5])), pack(grow_trees(examples[5:]))]
-    first, second = mean_losses(model, fleet, packs)
+    micro_batches = [pack_trees(build_trees(examples[:5])), pack_trees(build_trees(examples[5:]))]
+    first, second = mean_losses(model, fleet, micro_batches)
     assert first == pytest.approx(second, rel=1e-12)
-    (base,) = mean_losses(model, None, packs)
+    (base,) = mean_losses(model, None, micro_batches)
     assert base != pytest.approx(first, rel=1e-3)
 
 
@@ -317,12 +317,12 @@ def test_a_run_that_diverges_right_after_it_was_resumed_keeps_its_last_good_numb
     save_checkpoint(tmp_path / "c.safetensors", first.tensors(), first.state())
     second = trainer_of(model, examples)
     second.restore(*load_checkpoint(tmp_path / "c.safetensors"))
-    losses = steps.pack_losses
+    losses = steps.micro_batch_losses
 
     def broken(*arguments: Any) -> torch.Tensor:
         return losses(*arguments) * torch.tensor([1.0, math.nan, 1.0])
 
-    monkeypatch.setattr(steps, "pack_losses", broken)
+    monkeypatch.setattr(steps, "micro_batch_losses", broken)
     second.step()
     assert second.stopped == {1: "loss nan at step 3; lower --lr"}
     assert torch.equal(second.fleet.values[1], good[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from helpers import TINY, random_examples
-from squadron.data.batches import Schedule
+from squadron.data.batches import BatchSampler
 from squadron.model.checkpoint import load_base
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.training.steps import FleetTrainer
@@ -18,7 +18,7 @@ SPECS = (LoraSpec(rank=2, seed=1), LoraSpec(rank=4, targets=("all",), seed=2), L
 
 def test_each_adapter_takes_along_what_is_its_own(tiny_base_dir: Path) -> None:
     """No two members have anything alike, so that what is taken from the wrong one is seen."""
-    batches = Schedule(random_examples(TINY.vocab_size, paragraphs=4, questions=2, seed=5), batch_size=4, seed=9)
+    batches = BatchSampler(random_examples(TINY.vocab_size, paragraphs=4, questions=2, seed=5), batch_size=4, seed=9)
     trainer = FleetTrainer(
         load_base(str(tiny_base_dir)).model,
         Fleet(TINY, SPECS),

@@ -536,7 +536,7 @@ def test_all_problems_are_told_before_anything_starts(options: Options, small_sq
     with pytest.raises(ConfigError) as told:
         sweep(bad.model_copy(update={"base": str(tmp_path / "nothing")}))
     text = str(told.value)
-    for part in ("grid.rank", "grid.lr 2", "speed", f"--base {tmp_path / 'nothing'}", "--ray-address auto"):
+    for part in ("grid.rank", "grid.lr[1] 2", "speed", f"--base {tmp_path / 'nothing'}", "--ray-address auto"):
         assert part in text, part
     assert not (tmp_path / "sweep").exists()
     with pytest.raises(ConfigError, match="max_length 999: this base has 512 positions"):

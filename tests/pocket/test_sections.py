@@ -1,4 +1,4 @@
-"""The text files: what they are made of, and a clear error, with file and line, for what a person may write there."""
+"""The text files: their format, and a clear error with file and line for every mistake."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def test_a_file_becomes_a_kind() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "line", "problem"),
     [
-        ("# Lakes.", "Lakes.", 1, "'Lakes.' stands before the first section"),
+        ("# Lakes.", "Lakes.", 1, "'Lakes.' is before the first section"),
         ("== names\n", "== nicknames\n", 6, "no section '== nicknames' here; there are kind, names, opening"),
         ("== fact dam\n", "== fact\n", 23, "no section '== fact' here"),
-        ("== fact dam\n", "== fact  depth\n", 23, "'== fact  depth' stands twice"),
+        ("== fact dam\n", "== fact  depth\n", 23, "'== fact  depth' appears twice"),
         ("== fact dam\n", "==\n", 23, "a section without a heading"),
         ("== aside time\nIt froze in {later}.\n", "== aside time\n", 32, "'== aside time' has no lines"),
         ("noun = lake\n", "", 2, "'== kind' lacks a line 'noun = ...'"),
@@ -92,7 +92,7 @@ def test_a_file_becomes_a_kind() -> None:
         ("measure 3 90 metres", "one_of dish", 15, "a dish needs asides that distract from it"),
         ("{it} is {v} deep.", "{it} is {v} deep", 17, "'{it} is {v} deep' ends with neither a full stop nor"),
         ("{it} is {v} deep.", "{it} is {value} deep.", 17, "no slot {value} here; there are "),
-        ("{it} is {v} deep.", "{it} is {v deep.", 17, "a brace without its other half"),
+        ("{it} is {v} deep.", "{it} is {v deep.", 17, "unbalanced brace"),
         ("{it} is {v} deep.", "{it} is deep.", 17, "'{it} is deep.' has not one answer"),
         ("{it} is {v} deep.", "The lake is {v} deep.", 17, "'The lake is {v} deep.' does not say what it is about"),
         ("{it} is {v} deep.", "{it} is {when} deep.", 17, "{when} is for dates and years, and this value is a number"),
@@ -104,14 +104,14 @@ def test_a_file_becomes_a_kind() -> None:
         ("It froze in {later}.", "It froze in {later}", 33, "'It froze in {later}' does not end with a full stop"),
     ],
 )
-def test_what_is_wrong_is_told_with_file_and_line(before: str, after: str, line: int, problem: str) -> None:
+def test_mistakes_are_reported_with_file_and_line(before: str, after: str, line: int, problem: str) -> None:
     text = LAKE.replace(before, after, 1)
     assert text != LAKE
     with pytest.raises(DataError, match=f"^{re.escape(f'lake.txt, line {line}: {problem}')}"):
         read_kind("lake", parse(text, "lake.txt"))
 
 
-def test_a_section_or_file_that_is_missing_is_named() -> None:
+def test_a_missing_section_or_file_is_named() -> None:
     with pytest.raises(DataError, match=r"^lake\.txt: lacks the section '== companion'"):
         read_kind("lake", parse(LAKE.replace("== companion\nNear it lies {c}.\n", ""), "lake.txt"))
     with pytest.raises(DataError, match=r"^texts/kinds/pond\.txt: missing"):
@@ -124,7 +124,7 @@ def test_every_file_is_read() -> None:
     assert {f"{name}.txt" for name in RELATION_FILES} == {file.name for file in (folder / "relations").iterdir()}
 
 
-def test_the_format_is_described_as_it_is() -> None:
+def test_the_description_of_the_format_is_complete() -> None:
     """The folder's README names every slot and drawer, and its example can be read."""
     told = (files("squadron.pocket") / "texts" / "README.md").read_text(encoding="utf-8")
     for name in SLOTS:

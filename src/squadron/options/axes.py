@@ -26,7 +26,7 @@ NAME_PARTS = {
     "max_length": "len",
     "seed": "s",
 }
-"""What stands before an axis's value in a run's name."""
+"""The prefix of an axis's value in a run's name."""
 AXES: Mapping[str, str] = {
     axis: field
     for axis in NAME_PARTS

@@ -1,4 +1,4 @@
-"""What a verb is asked for: its options, and how to begin (resume, replace, join), which no record keeps."""
+"""Requests to the verbs: their options, and the way to start (resume, replace, join), which is not recorded."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from squadron.options.core import Options, TrainOptions, flag_name
 from squadron.options.sweep import ReproduceOptions, SweepOptions
 
 Kept = TypeVar("Kept", bound=Options)
-_TRACK = "Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."
+_TRACK = "Log to tensorboard, mlflow or wandb, in files beside the runs; repeat the flag for several."
 
 
 class TrainRequest(TrainOptions):
-    """What ``train`` takes. Raises :class:`ConfigError` if two ways to begin are asked for."""
+    """Options of ``train``, with the way to start. Raises :class:`ConfigError` if two ways are requested."""
 
     resume: bool = Field(
-        False, description="Go on with the run in --out from its last checkpoint; starts it where there is none."
+        False, description="Resume the run in --out from its last checkpoint; start it if there is none."
     )
-    replace: bool = Field(False, description="Replace the run in --out.")
+    replace: bool = Field(False, description="Replace an existing run in --out.")
     track: tuple[str, ...] = Field((), description=_TRACK, json_schema_extra={"repeated": True})
 
     @model_validator(mode="after")
-    def _begin_in_one_way(self) -> TrainRequest:
+    def _one_way_to_start(self) -> TrainRequest:
         require_one(self, "resume", "replace")
         return self
 
@@ -34,18 +34,18 @@ class TrainRequest(TrainOptions):
 
 
 class SweepRequest(SweepOptions):
-    """What ``sweep`` takes. Raises :class:`ConfigError` if two ways to begin are asked for."""
+    """Options of ``sweep``, with the way to start. Raises :class:`ConfigError` if two ways are requested."""
 
-    resume: bool = Field(False, description="Go on with the sweep in --out; starts it where there is none.")
-    replace: bool = Field(False, description="Replace the sweep in --out.")
-    join: bool = Field(False, description="Help the sweep in --out that another process leads: take fleets off it.")
-    dry_run: bool = Field(
-        False, description="Print runs, fleets, memory and a time estimate from a short trial; start nothing."
+    resume: bool = Field(False, description="Resume the sweep in --out; start it if there is none.")
+    replace: bool = Field(False, description="Replace an existing sweep in --out.")
+    join: bool = Field(
+        False, description="Join the sweep in --out that another process coordinates, and train some of its fleets."
     )
+    dry_run: bool = Field(False, description="Only print runs, fleets, memory and a time estimate from a short trial.")
     track: tuple[str, ...] = Field((), description=_TRACK, json_schema_extra={"repeated": True})
 
     @model_validator(mode="after")
-    def _begin_in_one_way(self) -> SweepRequest:
+    def _one_way_to_start(self) -> SweepRequest:
         require_one(self, "dry_run", "resume", "replace", "join")
         return self
 
@@ -55,9 +55,9 @@ class SweepRequest(SweepOptions):
 
 
 class ReproduceRequest(ReproduceOptions):
-    """What ``reproduce`` takes."""
+    """Options of ``reproduce``, with the way to start."""
 
-    replace: bool = Field(False, description="Replace the study in --out instead of going on with it.")
+    replace: bool = Field(False, description="Replace an existing study in --out instead of resuming it.")
     track: tuple[str, ...] = Field((), description=_TRACK, json_schema_extra={"repeated": True})
 
     def kept(self) -> ReproduceOptions:
@@ -73,6 +73,6 @@ def require_one(request: Options, *names: str) -> None:
 
 
 def narrowed(request: Options, kind: type[Kept]) -> Kept:
-    """Return the part of a request that ``kind`` has; what was not given stays not given."""
+    """Return the part of a request that ``kind`` has; fields that were not set stay unset."""
     given: dict[str, Any] = {name: getattr(request, name) for name in request.model_fields_set}
     return kind(**{name: value for name, value in given.items() if name in kind.model_fields})

@@ -54,7 +54,7 @@ class RunsPruneOptions(Options):
     )
     keep: Positive | None = Field(
         None,
-        description="Number of best runs to keep; of other scored runs the weights are removed, scores and answers stay.",
+        description="Number of best runs to keep; the others lose their weights, not scores and answers.",
     )
     checkpoints: bool = Field(False, description="Remove the checkpoints of runs that are done.")
     last: bool = Field(False, description="Remove the last adapter of runs that are done; the best one stays.")

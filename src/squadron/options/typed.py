@@ -345,7 +345,7 @@ class PruneRunsKeywords(CommonKeywords, total=False):
     folder: Required[str | PathLike[str]]
     """Sweep folder, or any folder of run folders."""
     keep: int | None
-    """Number of best runs to keep; of other scored runs the weights are removed, scores and answers stay."""
+    """Number of best runs to keep; the others lose their weights, not scores and answers."""
     checkpoints: bool
     """Remove the checkpoints of runs that are done."""
     last: bool

@@ -98,7 +98,7 @@ def test_a_fleet_that_would_not_fit_is_not_started(monkeypatch: pytest.MonkeyPat
     assert [point.fleet_size for point in asked if point.rank == 4 and point.length == 256] == [1, 5, 15]
     assert record["axes"]["fleet_size"][3] == {
         "value": 40,
-        "reason": "it would take some 81 GiB, this machine has 40",
+        "reason": "it would need about 81 GiB; this machine has 40 GiB",
     }
 
 

@@ -293,7 +293,7 @@ def test_compare_is_a_paired_test_from_predictions(squadron: Squadron, scored: P
     turned = squadron("runs", "compare", scored / "run", scored / "baseline", "--json").record
     assert turned["f1"]["difference"] == -record["f1"]["difference"]
     assert turned["f1"]["p_value"] == record["f1"]["p_value"]
-    assert "by F1, " in squadron("runs", "compare", scored / "baseline", scored / "run").out
+    assert "by F1: " in squadron("runs", "compare", scored / "baseline", scored / "run").out
 
 
 def test_runs_that_cannot_be_compared_give_the_reason(squadron: Squadron, scored: Path, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class Strategy:
     temperature: float = _parameter(
         1.0,
         owner="temperature",
-        help="What temperature divides logits by.",
+        help="Divisor of the logits in temperature sampling.",
         kind=float,
         above=0,
         expected="a number above 0 is expected; 1 changes nothing",
@@ -106,7 +106,7 @@ class Strategy:
     top_k: int | None = _parameter(
         None,
         owner="top-k",
-        help="Tokens that top-k keeps.",
+        help="Number of tokens that top-k keeps.",
         kind=int,
         least=1,
         expected="an integer of 1 or more is expected",
@@ -114,7 +114,7 @@ class Strategy:
     top_p: float | None = _parameter(
         None,
         owner="nucleus",
-        help="Probability that nucleus keeps.",
+        help="Probability mass that nucleus keeps, 0 to 1.",
         kind=float,
         above=0,
         most=1,
@@ -123,7 +123,7 @@ class Strategy:
     min_p: float | None = _parameter(
         None,
         owner="min-p",
-        help="Least probability that min-p keeps, as a share of the likeliest token's.",
+        help="Lowest probability that min-p keeps, as a share of the likeliest token's, 0 to 1.",
         kind=float,
         above=0,
         most=1,
@@ -133,7 +133,7 @@ class Strategy:
     beams: int = _parameter(
         1,
         owner="beam",
-        help="Hypotheses of beam search.",
+        help="Number of hypotheses of beam search.",
         kind=int,
         least=1,
         expected="an integer of 1 or more is expected",

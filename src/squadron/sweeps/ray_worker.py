@@ -157,5 +157,5 @@ class _EventSender(Stream):
         super().__init__()
         self._messages = messages
 
-    def tell(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         self._messages.put(("event", event))

@@ -210,7 +210,7 @@ class MLflow(Tracker):
 
 
 class WeightsAndBiases(Tracker):
-    """Offline runs of one project; ``wandb sync FOLDER/wandb/offline-run-*`` uploads them. ``WANDB_MODE`` changes this."""
+    """Offline runs of one project; ``wandb sync FOLDER/wandb/offline-run-*`` uploads them. ``WANDB_MODE`` overrides."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

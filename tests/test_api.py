@@ -172,12 +172,13 @@ def test_mypy_sees_the_type_of_a_public_name(name: str, checked_program: dict[st
     assert revealed.startswith(('"def ', '"Overload(def ')), revealed
 
 
-BOTH: Mapping[str, tuple[str, dict[str, Any], list[str], str]] = {
+BOTH: Mapping[str, tuple[str, dict[str, Any], list[str], str, str]] = {
     "train": (
         "train",
         {"base": "b", "data": "d", "out": "o", "resume": True, "replace": True},
         ["train", "--base", "b", "--data", "d", "--out", "o", "--resume", "--replace"],
         "--resume and --replace: choose one",
+        "resume=True and replace=True: choose one",
     ),
     "full": (
         "train",
@@ -187,45 +188,52 @@ BOTH: Mapping[str, tuple[str, dict[str, Any], list[str], str]] = {
             *("--rank", "8", "--target-modules", "all", "attn.c_attn"),
         ],
         "--method full: trains all weights and has no adapter; leave out --rank 8, --target-modules all attn.c_attn",
+        "method='full': trains all weights and has no adapter; leave out rank=8, target_modules=['all', 'attn.c_attn']",
     ),
     "sweep": (
         "sweep",
         {"config": "quick", "base": "b", "dataset": "d", "out": "o", "dry_run": True, "join": True},
         ["sweep", "quick", "--base", "b", "--dataset", "d", "--out", "o", "--join", "--dry-run"],
         "--dry-run and --join: choose one",
+        "dry_run=True and join=True: choose one",
     ),
     "evaluate": (
         "evaluate",
         {"run": "r", "base": "b"},
         ["evaluate", "r", "--base", "b"],
         "evaluate: give either a run folder, or --base for a base without adapter",
+        "evaluate: give either a run folder, or base for a base without adapter",
     ),
     "ask": (
         "ask",
         {"question": "Who?", "context": "c"},
         ["ask", "Who?", "--context", "c"],
         "ask: give --run for an adapter, or --base for a base alone",
+        "ask: give run for an adapter, or base for a base alone",
     ),
     "prune": (
         "prune_runs",
         {"folder": "f"},
         ["runs", "prune", "f"],
         "runs prune: say what goes: --keep N, --checkpoints or --last",
+        "runs prune: say what goes: keep N, checkpoints=True or last=True",
     ),
     "track": (
         "train",
         {"base": "b", "data": "d", "out": "o", "track": "paper"},
         ["train", "--base", "b", "--data", "d", "--out", "o", "--track", "paper"],
         "--track paper: unknown; trackers are tensorboard, mlflow, wandb",
+        "track='paper': unknown; trackers are tensorboard, mlflow, wandb",
     ),
     "device": (
         "doctor",
         {"device": "tpu"},
         ["doctor", "--device", "tpu"],
         "--device tpu: unknown; use auto, cpu, cuda or cuda:N",
+        "device='tpu': unknown; use auto, cpu, cuda or cuda:N",
     ),
 }
-"""A function and its options, the same as a command, and the command's error."""
+"""A function and its options, the same as a command, and the error of the command and of the function."""
 
 
 @pytest.mark.parametrize("case", BOTH)
@@ -233,10 +241,10 @@ def test_python_and_the_command_line_make_the_same_checks(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    function, options, command, message = BOTH[case]
+    function, options, command, message, in_python = BOTH[case]
     with pytest.raises(SquadronError) as caught:
         getattr(squadron, function)(**options)
-    assert message in str(caught.value)
+    assert in_python == str(caught.value)
     with pytest.raises(SystemExit) as ended:
         main(command)
     assert ended.value.code == 2

@@ -77,6 +77,7 @@ ALLOWED = {
     "model/adapters.py save_adapter": ("atomic_path save_file write_json", GIVEN),
     "model/checkpoint.py save_model": ("atomic_path save_file write_json", GIVEN),
     "model/tokenizer.py Tokenizer.save": ("write_json write_text", GIVEN),
+    "options/keywords.py ": ("write_text", "a module of the package itself, made anew from the options"),
     "ownership.py remove_owned": ("remove_leftover remove_owned rmdir unlink", "the layout that its caller gives"),
     "ownership.py sweep_folder": ("remove_leftover", TEMPORARY),
     "pocket/build.py build": (

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from squadron.errors import RunError, SquadronError
+from squadron.errors import RunError, SquadronError, option
 from squadron.temporaries import final_name, remove_leftover
 
 Check = Callable[[Path], bool]
@@ -60,22 +60,24 @@ def foreign(folder: Path, layout: Layout) -> Iterator[str]:
             yield entry.name
 
 
-def refuse_foreign(folder: Path, layout: Layout, *, flag: str, error: type[SquadronError] = RunError) -> None:
-    """Raise ``error`` where ``folder``, which ``flag`` names, holds what is not Squadron's or cannot be removed."""
+def refuse_foreign(folder: Path, layout: Layout, *, subject: str = "", error: type[SquadronError] = RunError) -> None:
+    """Raise ``error`` where ``folder`` holds what is not Squadron's or cannot be removed.
+
+    ``subject`` names the folder in the message; by default it is the option ``out``.
+    """
+    subject = subject or option("out", folder)
     try:
         strangers = list(foreign(folder, layout))
     except OSError as problem:
-        raise error(
-            f"{flag} {folder}: {problem.filename} cannot be read ({problem.strerror}); choose another"
-        ) from None
+        raise error(f"{subject}: {problem.filename} cannot be read ({problem.strerror}); choose another") from None
     if strangers:
         raise error(
-            f"{flag} {folder}: holds what Squadron did not write: {listed(strangers)}; "
+            f"{subject}: holds what Squadron did not write: {listed(strangers)}; "
             f"move it elsewhere, or choose another folder"
         )
     for root, _, _ in os.walk(folder):
         if not os.access(root, os.W_OK | os.X_OK):
-            raise error(f"{flag} {folder}: {root} cannot be changed (Permission denied); choose another folder")
+            raise error(f"{subject}: {root} cannot be changed (Permission denied); choose another folder")
 
 
 def remove_owned(folder: Path, layout: Layout, *, keep: Iterable[str] = ()) -> None:
@@ -115,20 +117,25 @@ def sweep_folder(folder: Path, layout: Layout) -> None:
             remove_leftover(folder / entry.name)
 
 
-def refuse_overwrite(path: Path, check: Check, *, flag: str, what: str) -> None:
-    """Raise :class:`RunError` where there is something at ``path`` that is not ``what`` Squadron wrote there before."""
+def refuse_overwrite(path: Path, check: Check, *, what: str, subject: str = "") -> None:
+    """Raise :class:`RunError` where there is something at ``path`` that is not ``what`` Squadron wrote there before.
+
+    ``subject`` names the path in the message; by default it is the option ``out``.
+    """
+    subject = subject or option("out", path)
     if os.path.lexists(path) and (path.is_symlink() or not path.is_file() or not check(path)):
-        raise RunError(
-            f"{flag} {path}: exists and is not {what} that Squadron wrote; choose another name, or remove it"
-        )
+        raise RunError(f"{subject}: exists and is not {what} that Squadron wrote; choose another name, or remove it")
 
 
-def refuse_inputs_inside(out: Path, inputs: Mapping[str, str | Path | None], *, flag: str = "--replace") -> None:
-    """Raise :class:`RunError` where an input (by its flag) lies within ``out``, which is to be replaced. What is no
-    path on this machine is no input of that kind."""
+def refuse_inputs_inside(out: Path, inputs: Mapping[str, str | Path | None]) -> None:
+    """Raise :class:`RunError` where an input lies within ``out``, which is to be replaced: by its :func:`option`.
+    What is no path on this machine is no input of that kind."""
     for name, given in inputs.items():
         if given is not None and any(_lies_within(path, out) for path in _paths_of(Path(given))):
-            raise RunError(f"{name} {given}: lies within {out}, which {flag} would remove; choose another --out")
+            raise RunError(
+                f"{name}: lies within {out}, which {option('replace', True)} would remove; "
+                f"choose another {option('out')}"
+            )
 
 
 def listed(names: list[str]) -> str:

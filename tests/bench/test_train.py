@@ -39,7 +39,7 @@ def test_a_plan_comes_back_as_it_was_written(
     assert len({one.branch.id for one in made.examples}) == 16
     made.write(tmp_path / "plan.json")
     assert TrainPlan.read(tmp_path / "plan.json") == made
-    with pytest.raises(DataError, match=r"--steps 99: .* has 36 questions of 396 wanted"):
+    with pytest.raises(DataError, match=r"steps=99: .* has 36 questions of 396 wanted"):
         plan(tmp_path, byte_base_dir, small_squad, steps=99)
 
 
@@ -61,5 +61,5 @@ def test_all_sides_train_alike(byte_base_dir: Path, small_squad: Path) -> None:
 
 
 def test_an_unknown_side_is_named(byte_base_dir: Path, small_squad: Path) -> None:
-    with pytest.raises(ConfigError, match="--sides axolotl: unknown; sides are squadron"):
+    with pytest.raises(ConfigError, match="sides='axolotl': unknown; sides are squadron"):
         bench_training(BenchTrainOptions(base=str(byte_base_dir), data=str(small_squad), sides=("axolotl",)))

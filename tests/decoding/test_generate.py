@@ -254,8 +254,8 @@ def test_nothing_to_do(model: GPT2) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"max_new_tokens": 0}, "--max-new-tokens 0"),
-        ({"samples": 0}, "--samples 0"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0"),
+        ({"samples": 0}, "samples=0"),
         ({"strategies": [GREEDY, Strategy("greedy")]}, "greedy: it is asked for twice"),
     ],
 )

@@ -50,21 +50,21 @@ def test_a_value_goes_to_the_strategies_that_have_one() -> None:
 @pytest.mark.parametrize(
     ("names", "options", "words"),
     [
-        (["gready"], {}, r"--decoding gready: no strategy 'gready'; choose from greedy, top-k, .*, span, all"),
-        ([], {}, "--decoding: a strategy is expected"),
+        (["gready"], {}, r"decoding='gready': no strategy 'gready'; choose from greedy, top-k, .*, span, all"),
+        ([], {}, "decoding: a strategy is expected"),
         (["greedy+top-k"], {}, "greedy does not combine"),
         (["beam+span"], {}, "beam does not combine"),
         (["top-k+"], {}, "no strategy ''"),
-        (["greedy"], {"top_k": 5}, "--top-k 5: no chosen strategy uses it; add --decoding top-k"),
-        (["top-k"], {"top_p": 0.5}, "--top-p 0.5: no chosen"),
-        (["nucleus"], {"temperature": 0.5}, "--temperature 0.5: no chosen"),
-        (["span"], {"beams": 3}, "--beams 3: no chosen"),
-        (["top-k"], {"top_k": 0}, "--top-k 0: an integer of 1 or more"),
-        (["nucleus"], {"top_p": 1.2}, "--top-p 1.2: a probability"),
-        (["nucleus"], {"top_p": 0.0}, "--top-p 0.0: a probability"),
-        (["temperature"], {"temperature": 0.0}, "--temperature 0.0: a number above 0"),
-        (["temperature"], {"temperature": float("nan")}, "--temperature nan: a number above 0"),
-        (["beam"], {"beams": 0}, "--beams 0: an integer of 1 or more"),
+        (["greedy"], {"top_k": 5}, "top_k=5: no chosen strategy uses it; add decoding='top-k'"),
+        (["top-k"], {"top_p": 0.5}, "top_p=0.5: no chosen"),
+        (["nucleus"], {"temperature": 0.5}, "temperature=0.5: no chosen"),
+        (["span"], {"beams": 3}, "beams=3: no chosen"),
+        (["top-k"], {"top_k": 0}, "top_k=0: an integer of 1 or more"),
+        (["nucleus"], {"top_p": 1.2}, "top_p=1.2: a probability"),
+        (["nucleus"], {"top_p": 0.0}, "top_p=0.0: a probability"),
+        (["temperature"], {"temperature": 0.0}, "temperature=0.0: a number above 0"),
+        (["temperature"], {"temperature": float("nan")}, "temperature=nan: a number above 0"),
+        (["beam"], {"beams": 0}, "beams=0: an integer of 1 or more"),
     ],
 )
 def test_what_is_refused(names: list[str], options: dict[str, Any], words: str) -> None:
@@ -75,12 +75,12 @@ def test_what_is_refused(names: list[str], options: dict[str, Any], words: str) 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"sample": True, "beams": 2}, "--beams 2"),
-        ({"span": True, "beams": 2}, "--beams 2"),
+        ({"sample": True, "beams": 2}, "beams=2"),
+        ({"span": True, "beams": 2}, "beams=2"),
         ({"span": True, "sample": True}, "span search takes the likeliest token"),
-        ({"top_k": 3}, "--top-k 3: mine does not sample"),
-        ({"top_p": 0.3}, "--top-p 0.3: mine does not sample"),
-        ({"temperature": 0.3}, "--temperature 0.3: mine does not sample"),
+        ({"top_k": 3}, "top_k=3: mine does not sample"),
+        ({"top_p": 0.3}, "top_p=0.3: mine does not sample"),
+        ({"temperature": 0.3}, "temperature=0.3: mine does not sample"),
     ],
 )
 def test_combinations_that_would_change_nothing_are_refused(options: dict[str, Any], words: str) -> None:

@@ -103,7 +103,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_adapter(
     monkeypatch.setattr(optimizer.FleetAdamW, "step", wild)
     summary = train(TrainOptions(**options, epochs=4))
     assert summary["status"] == "diverged"
-    assert "at step 4; lower --lr" in summary["reason"]
+    assert "at step 4; lower the learning rate" in summary["reason"]
     for name in ("last", "adapter"):
         for tensor in load_file(tmp_path / "run" / name / "adapter_model.safetensors").values():
             assert torch.isfinite(tensor).all()
@@ -146,9 +146,9 @@ def test_evaluate_notices_another_base_and_a_run_without_adapter(
         evaluate(EvaluateOptions(run=str(tmp_path / "run")))
     with pytest.raises(RunError, match="no such run folder"):
         evaluate(EvaluateOptions(run=str(tmp_path / "none")))
-    with pytest.raises(ConfigError, match="either a run folder, or --base"):
+    with pytest.raises(ConfigError, match="either a run folder, or base for"):
         evaluate(EvaluateOptions(run="a", base=str(tiny_base_dir)))
-    with pytest.raises(ConfigError, match="--data: missing"):
+    with pytest.raises(ConfigError, match="data: missing"):
         evaluate(EvaluateOptions(base=str(tiny_base_dir)))
 
 
@@ -203,7 +203,7 @@ def test_a_last_update_that_breaks_the_adapter_is_noticed(
     data = options["data"] if with_validation else str(small_squad)
     summary = train(TrainOptions(**{**options, "data": data}, epochs=1, max_steps=3))
     assert summary["status"] == "diverged"
-    assert "after step 3; lower --lr" in summary["reason"]
+    assert "after step 3; lower the learning rate" in summary["reason"]
     for name in ("last", "adapter"):
         for tensor in load_file(tmp_path / "run" / name / "adapter_model.safetensors").values():
             assert torch.isfinite(tensor).all()
@@ -255,5 +255,5 @@ def test_no_question_that_fits_is_no_crash(options: dict[str, Any], tmp_path: Pa
     scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=3))
     assert scores["f1"] == 0
     assert len(scores["decodings"]["greedy"]["truncation"]["too_long"]) == 9
-    with pytest.raises(ConfigError, match="--max-length 9999: this base has 512 positions"):
+    with pytest.raises(ConfigError, match="max_length=9999: this base has 512 positions"):
         evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=9999))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +34,33 @@ class Strategy:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise ConfigError(f"--temperature {self.temperature}: a number above 0 is expected; 1 changes nothing")
+            raise ConfigError(
+                f"{option('temperature', self.temperature)}: a number above 0 is expected; 1 changes nothing"
+            )
         if self.top_k is not None and (not isinstance(self.top_k, int) or self.top_k < 1):
-            raise ConfigError(f"--top-k {self.top_k}: an integer of 1 or more is expected")
+            raise ConfigError(f"{option('top_k', self.top_k)}: an integer of 1 or more is expected")
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ConfigError(f"--top-p {self.top_p}: a probability above 0 and up to 1 is expected")
+            raise ConfigError(f"{option('top_p', self.top_p)}: a probability above 0 and up to 1 is expected")
         if not isinstance(self.beams, int) or self.beams < 1:
-            raise ConfigError(f"--beams {self.beams}: an integer of 1 or more is expected")
+            raise ConfigError(f"{option('beams', self.beams)}: an integer of 1 or more is expected")
         if (self.sample or self.span) and self.beams > 1:
             kind = "samples" if self.sample else "searches spans"
-            raise ConfigError(f"--beams {self.beams}: {self.name} {kind}; use beams with the beam strategy alone")
+            raise ConfigError(
+                f"{option('beams', self.beams)}: {self.name} {kind}; use beams with the beam strategy alone"
+            )
         if self.sample and self.span:
-            raise ConfigError(f"--decoding {self.name}: span search takes the likeliest token; it cannot sample")
-        for flag, value, neutral in (
-            ("--temperature", self.temperature, 1.0),
-            ("--top-k", self.top_k, None),
-            ("--top-p", self.top_p, None),
+            raise ConfigError(
+                f"{option('decoding', self.name)}: span search takes the likeliest token; it cannot sample"
+            )
+        for name, value, neutral in (
+            ("temperature", self.temperature, 1.0),
+            ("top_k", self.top_k, None),
+            ("top_p", self.top_p, None),
         ):
             if not self.sample and value != neutral:
-                raise ConfigError(f"{flag} {value}: {self.name} does not sample, so that this would change nothing")
+                raise ConfigError(
+                    f"{option(name, value)}: {self.name} does not sample, so that this would change nothing"
+                )
 
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
@@ -89,23 +97,23 @@ def resolve_strategies(
         for strategy in STRATEGIES.values() if name == "all" else (_combine(name),):
             wanted[strategy.name] = strategy
     if not wanted:
-        raise ConfigError(f"--decoding: a strategy is expected, one of {_choices()}")
+        raise ConfigError(f"{option('decoding')}: a strategy is expected, one of {_choices()}")
     chosen = list(wanted.values())
     if top_k is not None:
         used = [strategy.top_k is not None for strategy in chosen]
-        _require_use("--top-k", top_k, used, "top-k")
+        _require_use("top_k", top_k, used, "top-k")
         chosen = [replace(s, top_k=top_k) if use else s for s, use in zip(chosen, used, strict=True)]
     if top_p is not None:
         used = [strategy.top_p is not None for strategy in chosen]
-        _require_use("--top-p", top_p, used, "nucleus")
+        _require_use("top_p", top_p, used, "nucleus")
         chosen = [replace(s, top_p=top_p) if use else s for s, use in zip(chosen, used, strict=True)]
     if temperature is not None:
         used = ["temperature" in strategy.name.split("+") for strategy in chosen]
-        _require_use("--temperature", temperature, used, "temperature")
+        _require_use("temperature", temperature, used, "temperature")
         chosen = [replace(s, temperature=temperature) if use else s for s, use in zip(chosen, used, strict=True)]
     if beams is not None:
         used = [strategy.beams > 1 for strategy in chosen]
-        _require_use("--beams", beams, used, "beam")
+        _require_use("beams", beams, used, "beam")
         chosen = [replace(s, beams=beams) if use else s for s, use in zip(chosen, used, strict=True)]
     return tuple(chosen)
 
@@ -115,13 +123,15 @@ def _combine(name: str) -> Strategy:
     parts = set(name.split("+"))
     unknown = sorted(parts - STRATEGIES.keys())
     if unknown:
-        raise ConfigError(f"--decoding {name}: no strategy {unknown[0]!r}; choose from {_choices()}")
+        raise ConfigError(f"{option('decoding', name)}: no strategy {unknown[0]!r}; choose from {_choices()}")
     found = [strategy for strategy in STRATEGIES.values() if strategy.name in parts]
     if len(found) == 1:
         return found[0]
     fixed = [strategy.name for strategy in found if not strategy.sample]
     if fixed:
-        raise ConfigError(f"--decoding {name}: {fixed[0]} does not combine; combine top-k, nucleus and temperature")
+        raise ConfigError(
+            f"{option('decoding', name)}: {fixed[0]} does not combine; combine top-k, nucleus and temperature"
+        )
     whole = found[0]
     for strategy in found[1:]:
         whole = replace(
@@ -134,9 +144,9 @@ def _combine(name: str) -> Strategy:
     return whole
 
 
-def _require_use(flag: str, value: object, used: Sequence[bool], owner: str) -> None:
+def _require_use(name: str, value: object, used: Sequence[bool], owner: str) -> None:
     if not any(used):
-        raise ConfigError(f"{flag} {value}: no chosen strategy uses it; add --decoding {owner}")
+        raise ConfigError(f"{option(name, value)}: no chosen strategy uses it; add {option('decoding', owner)}")
 
 
 def _choices() -> str:

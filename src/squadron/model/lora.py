@@ -18,7 +18,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 from squadron.model.config import GPT2Config
 from squadron.model.targets import Scaling, Target, check_rank, describe_targets, resolve_targets, trainable_parameters
 from squadron.randomness import derive_seed
@@ -41,13 +41,13 @@ class LoraSpec:
 
     def __post_init__(self) -> None:
         if not isinstance(self.rank, int) or self.rank < 1:
-            raise ConfigError(f"--rank {self.rank}: an integer of 1 or more is expected")
+            raise ConfigError(f"{option('rank', self.rank)}: an integer of 1 or more is expected")
         if not (math.isfinite(self.alpha) and self.alpha > 0):
-            raise ConfigError(f"--alpha {self.alpha}: a number above 0 is expected")
+            raise ConfigError(f"{option('alpha', self.alpha)}: a number above 0 is expected")
         if not 0 <= self.dropout < 1:
-            raise ConfigError(f"--dropout {self.dropout}: a probability from 0 to below 1 is expected")
+            raise ConfigError(f"{option('dropout', self.dropout)}: a probability from 0 to below 1 is expected")
         if self.scaling not in ("alpha/r", "alpha/sqrt(r)"):
-            raise ConfigError(f"--scaling {self.scaling}: alpha/r or alpha/sqrt(r) is expected")
+            raise ConfigError(f"{option('scaling', self.scaling)}: alpha/r or alpha/sqrt(r) is expected")
         object.__setattr__(self, "targets", resolve_targets(self.targets))
 
     @property

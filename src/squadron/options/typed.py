@@ -37,7 +37,7 @@ class StudyKeywords(TypedDict, total=False):
     base: Required[str | PathLike[str]]
     """Base model: pocket, a checkpoint folder, or a hub id such as gpt2."""
     dataset: Required[str | PathLike[str]]
-    """Questions: a folder that `prepare` made; or pocket, squad, a hub id or a file, prepared in --out."""
+    """Questions: a folder that `prepare` made; or pocket, squad, a hub id or a file, prepared in `out`."""
     out: Required[str | PathLike[str]]
     """Sweep folder to make."""
     seeds: int | None
@@ -84,7 +84,7 @@ class PrepareKeywords(CommonKeywords, total=False):
     strict: bool
     """Stop at the first bad row instead of setting it aside."""
     replace: bool
-    """Replace what is in --out."""
+    """Replace what is in `out`."""
 
 
 class TrainKeywords(CommonKeywords, total=False):
@@ -97,11 +97,11 @@ class TrainKeywords(CommonKeywords, total=False):
     out: Required[str | PathLike[str]]
     """Run folder to make."""
     method: Literal["lora", "full"]
-    """What is trained: lora, an adapter; full, all weights (try a --lr of 5e-5; no adapter options)."""
+    """What is trained: lora, an adapter; full, all weights (try a `lr` of 5e-5; no adapter options)."""
     rank: int
     """LoRA rank r."""
     alpha: float
-    """LoRA alpha; the update is scaled by --scaling."""
+    """LoRA alpha; the update is scaled by `scaling`."""
     dropout: float
     """Dropout on the adapters' input, 0 to 1."""
     scaling: Literal["alpha/r", "alpha/sqrt(r)"]
@@ -137,9 +137,9 @@ class TrainKeywords(CommonKeywords, total=False):
     checkpoint_seconds: float
     """Seconds between checkpoints within an epoch; 0 writes one after every step."""
     resume: bool
-    """Go on with the run in --out from its last checkpoint; starts it where there is none."""
+    """Go on with the run in `out` from its last checkpoint; starts it where there is none."""
     replace: bool
-    """Replace the run in --out."""
+    """Replace the run in `out`."""
     track: Sequence[str]
     """Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."""
 
@@ -174,7 +174,7 @@ class EvaluateKeywords(CommonKeywords, total=False):
     beams: int | None
     """Hypotheses of beam search. Default: 4."""
     suppress_eos: bool
-    """Never stop early: all answers get --max-new-tokens, to time them."""
+    """Never stop early: all answers get `max_new_tokens`, to time them."""
     out: str | PathLike[str] | None
     """Folder for predictions and scores. Default: the run's own."""
 
@@ -185,11 +185,11 @@ class SweepKeywords(StudyKeywords, total=False):
     config: Required[str | PathLike[str]]
     """Configuration of the runs: a YAML file, or quick or paper."""
     resume: bool
-    """Go on with the sweep in --out; starts it where there is none."""
+    """Go on with the sweep in `out`; starts it where there is none."""
     replace: bool
-    """Replace the sweep in --out."""
+    """Replace the sweep in `out`."""
     join: bool
-    """Help the sweep in --out that another process leads: take fleets off it."""
+    """Help the sweep in `out` that another process leads: take fleets off it."""
     dry_run: bool
     """Print runs, fleets, memory and a time estimate from a short trial; start nothing."""
     track: Sequence[str]
@@ -206,7 +206,7 @@ class ReproduceKeywords(StudyKeywords, total=False):
     formats: Sequence[Literal["html", "pdf"]]
     """Formats of the reports."""
     replace: bool
-    """Replace the study in --out instead of going on with it."""
+    """Replace the study in `out` instead of going on with it."""
     track: Sequence[str]
     """Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."""
 
@@ -217,7 +217,7 @@ class DemoKeywords(CommonKeywords, total=False):
     out: str | PathLike[str]
     """Folder to make; a demo that was left unfinished there is taken up."""
     replace: bool
-    """Replace an earlier demo in --out."""
+    """Replace an earlier demo in `out`."""
 
 
 class AskKeywords(CommonKeywords, total=False):
@@ -269,7 +269,7 @@ class AnalyzeKeywords(CommonKeywords, total=False):
     results_dir: Required[str | PathLike[str]]
     """Folder of a sweep, a demo or a run."""
     out: str | PathLike[str] | None
-    """Folder for tables and charts. Default: report/ in --results-dir."""
+    """Folder for tables and charts. Default: report/ in `results_dir`."""
     lang: Literal["en", "fa"]
     """Language of the charts: en or fa."""
 
@@ -351,9 +351,9 @@ class PruneRunsKeywords(CommonKeywords, total=False):
     last: bool
     """Remove the last adapter of runs that are done; the best one stays."""
     split: str | None
-    """Split by whose scores --keep ranks. Default: the sweep's, else validation."""
+    """Split by whose scores `keep` ranks. Default: the sweep's, else validation."""
     decoding: str | None
-    """Strategy by whose scores --keep ranks. Default: the sweep's, else greedy."""
+    """Strategy by whose scores `keep` ranks. Default: the sweep's, else greedy."""
     by: Literal["f1", "exact_match"]
     """What the best are best by."""
     yes: bool
@@ -374,4 +374,4 @@ class PromoteRunKeywords(CommonKeywords, total=False):
     by: Literal["f1", "exact_match"]
     """What the best is best by."""
     replace: bool
-    """Replace the run folder in --out."""
+    """Replace the run folder in `out`."""

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from squadron.errors import ModelError
+from squadron.errors import ModelError, option
 from squadron.model.attention import TreeAttention
 from squadron.model.checkpoint import random_model
 from squadron.model.gpt2 import GPT2
@@ -141,7 +141,7 @@ def _restore(
     """Put a checkpoint back. Raises :class:`ModelError` where it is one of another recipe."""
     tensors, state = load_checkpoint(path)
     if state["recipe"] != asdict(recipe):
-        raise ModelError(f"{path}: is of another recipe; use its seed, tokens and rates, or another --out")
+        raise ModelError(f"{path}: is of another recipe; use its seed, tokens and rates, or another {option('out')}")
     owner = {
         value: optimizer for optimizer in optimizers for group in optimizer.param_groups for value in group["params"]
     }

@@ -110,7 +110,7 @@ def _check_targets(value: Any) -> tuple[str, ...]:
     try:
         resolve_targets(names)
     except ConfigError as problem:
-        raise ValueError(str(problem).partition(": ")[2]) from None
+        raise ValueError(problem.detail) from None
     return names
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from squadron.decoding.strategies import resolve_strategies
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 from squadron.options.axes import AXES
 from squadron.options.core import Positive, TrainOptions
 from squadron.sweeps.axes import DATA_OPTIONS, axis_value, check_axis, check_option, name_problem
@@ -18,13 +18,7 @@ from squadron.sweeps.problems import MOST_RUNS, Problems, meant
 from squadron.sweeps.search_space import Search, read_search
 from squadron.sweeps.yaml_file import read_yaml
 
-_FROM_COMMAND = {
-    "base": "--base",
-    "data": "--dataset",
-    "out": "--out",
-    "device": "--device",
-    "offline": "--offline",
-}
+_FROM_COMMAND = {"base": "base", "data": "dataset", "out": "out", "device": "device", "offline": "offline"}
 
 
 class Evaluation(BaseModel):
@@ -45,7 +39,7 @@ class Evaluation(BaseModel):
             try:
                 resolve_strategies(names)
             except ConfigError as problem:
-                raise ValueError(str(problem).partition(": ")[2]) from None
+                raise ValueError(problem.detail) from None
         return names
 
 
@@ -147,7 +141,7 @@ def _base(section: Mapping[str, Any], problems: Problems) -> tuple[dict[str, Any
     for key, value in section.items():
         field = AXES.get(key, key)
         if key in _FROM_COMMAND:
-            problems.add(f"base.{key}", value, f"not set here; give it with {_FROM_COMMAND[key]}")
+            problems.add(f"base.{key}", value, f"not set here; give it with {option(_FROM_COMMAND[key])}")
         elif field not in TrainOptions.model_fields and field not in DATA_OPTIONS:
             known = [*AXES, *TrainOptions.model_fields, *DATA_OPTIONS]
             problems.add(f"base.{key}", value, f"unknown option{meant(key, known)}; see squadron train --help")

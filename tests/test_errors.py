@@ -51,6 +51,7 @@ def test_an_option_is_named_as_its_reader_writes_it(reference: str, python: str,
     assert problem.for_command_line() == command_line_text(problem) == f"{typed}: no; use {typed}"
     assert as_flags(f"use {reference}") == f"use {typed}"
     assert problem.detail == f"no; use {reference}"
+    assert repr(problem) == f"ConfigError({str(problem)!r})"
 
 
 def test_a_value_cannot_pass_for_a_mark() -> None:

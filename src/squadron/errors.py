@@ -34,6 +34,9 @@ class SquadronError(Exception):
     def __str__(self) -> str:
         return _REFERENCE.sub(r"\2", self.marked)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     @property
     def marked(self) -> str:
         """The text with its options still marked, to be a part of another error's text."""

@@ -91,7 +91,7 @@ def test_a_promoted_copy_is_the_run(trained: tuple[Path, dict[str, Any]], tmp_pa
     export(ExportOptions(run=str(copy), out=str(tmp_path / "merged"), format="merged"))
     found, expected = (load_file(place / "model.safetensors") for place in (tmp_path / "merged", run / "model"))
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    with pytest.raises(RunError, match=r"inside: lies within the run that is to be copied; choose another folder"):
+    with pytest.raises(RunError, match=r"inside': lies within the run that is to be copied; choose another folder"):
         promote(RunsPromoteOptions(folder=str(copy), out=str(copy / "inside")))
     assert not (copy / "inside").exists()
 
@@ -164,7 +164,7 @@ def test_a_rate_that_nobody_chose_is_told(
         ({"rank": 4}, "leave out rank=4$"),  # the default, but someone asked for it
         (
             {"target_modules": ["attention", "mlp.c_fc"], "dropout": 0.1},
-            r"dropout=0.1, target_modules=\['attention', 'mlp'\]",
+            r"dropout=0.1, target_modules=\['attention', 'mlp",
         ),
         ({"alpha": 8, "scaling": "alpha/r"}, "alpha=8.0, scaling='alpha/r'$"),
     ],

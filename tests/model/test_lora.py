@@ -156,7 +156,10 @@ def test_parameters_follow_the_formula_on_gpt2(targets: str, expected: int) -> N
         ({"dropout": 1.0}, "dropout=1.0"),
         ({"scaling": "alpha"}, "scaling='alpha'"),
         ({"targets": ("c_proj",)}, "attn.c_proj .* or mlp.c_proj"),
-        ({"targets": ("attn.c_prj",)}, "attn.c_prj: unknown; modules are attn.c_attn, .*presets are attention"),
+        (
+            {"targets": ("attn.c_prj",)},
+            "target_modules='attn.c_prj': unknown; modules are attn.c_attn, .*presets are attention",
+        ),
         ({"targets": ()}, "none given"),
     ],
 )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from squadron.errors import RunError, SquadronError
+from squadron.errors import RunError, SquadronError, option
 from squadron.temporaries import final_name, remove_leftover
 
 Check = Callable[[Path], bool]
@@ -60,22 +60,24 @@ def foreign(folder: Path, layout: Layout) -> Iterator[str]:
             yield entry.name
 
 
-def refuse_foreign(folder: Path, layout: Layout, *, flag: str, error: type[SquadronError] = RunError) -> None:
-    """Raise ``error`` if ``folder``, given by ``flag``, has entries that are not Squadron's or cannot be removed."""
+def refuse_foreign(folder: Path, layout: Layout, *, subject: str = "", error: type[SquadronError] = RunError) -> None:
+    """Raise ``error`` if ``folder`` has entries that are not Squadron's or cannot be removed.
+
+    ``subject`` names the folder in the message; by default it is the option ``out``.
+    """
+    subject = subject or option("out", folder)
     try:
         found = list(foreign(folder, layout))
     except OSError as problem:
-        raise error(
-            f"{flag} {folder}: {problem.filename} cannot be read ({problem.strerror}); choose another"
-        ) from None
+        raise error(f"{subject}: {problem.filename} cannot be read ({problem.strerror}); choose another") from None
     if found:
         raise error(
-            f"{flag} {folder}: has files that Squadron did not write: {listed(found)}; "
+            f"{subject}: has files that Squadron did not write: {listed(found)}; "
             f"move them elsewhere, or choose another folder"
         )
     for root, _, _ in os.walk(folder):
         if not os.access(root, os.W_OK | os.X_OK):
-            raise error(f"{flag} {folder}: {root} cannot be changed (Permission denied); choose another folder")
+            raise error(f"{subject}: {root} cannot be changed (Permission denied); choose another folder")
 
 
 def remove_owned(folder: Path, layout: Layout, *, keep: Iterable[str] = ()) -> None:
@@ -115,20 +117,27 @@ def sweep_folder(folder: Path, layout: Layout) -> None:
             remove_leftover(folder / entry.name)
 
 
-def refuse_overwrite(path: Path, check: Check, *, flag: str, what: str) -> None:
-    """Raise :class:`RunError` if ``path`` exists and is not ``what`` (for the message) written by Squadron."""
+def refuse_overwrite(path: Path, check: Check, *, what: str, subject: str = "") -> None:
+    """Raise :class:`RunError` if ``path`` exists and is not ``what`` (for the message) written by Squadron.
+
+    ``subject`` names the path in the message; by default it is the option ``out``.
+    """
+    subject = subject or option("out", path)
     if os.path.lexists(path) and (path.is_symlink() or not path.is_file() or not check(path)):
-        raise RunError(
-            f"{flag} {path}: exists and is not {what} that Squadron wrote; choose another name, or remove it"
-        )
+        raise RunError(f"{subject}: exists and is not {what} that Squadron wrote; choose another name, or remove it")
 
 
-def refuse_inputs_inside(out: Path, inputs: Mapping[str, str | Path | None], *, flag: str = "--replace") -> None:
-    """Raise :class:`RunError` if an input (keyed by its flag) lies within ``out``, which is to be replaced. Inputs that
-    are not paths on this machine are ignored."""
+def refuse_inputs_inside(out: Path, inputs: Mapping[str, str | Path | None]) -> None:
+    """Raise :class:`RunError` if an input (keyed by its :func:`option`) lies within ``out``, which is to be replaced.
+
+    Inputs that are not paths on this machine are ignored.
+    """
     for name, given in inputs.items():
         if given is not None and any(_lies_within(path, out) for path in _paths_of(Path(given))):
-            raise RunError(f"{name} {given}: lies within {out}, which {flag} would remove; choose another --out")
+            raise RunError(
+                f"{name}: lies within {out}, which {option('replace', True)} would remove; "
+                f"choose another {option('out')}"
+            )
 
 
 def listed(names: list[str]) -> str:

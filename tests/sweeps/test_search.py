@@ -146,7 +146,7 @@ def test_a_sweep_makes_the_runs_of_a_study_and_finds_them_again(
     assert len(runs) == 4
     assert all(run["status"] == "done" for run in record["runs"])
     assert [run["name"] for run in sweep(options, resume=True)["runs"]] == list(runs)
-    with pytest.raises(ConfigError, match="--halving 2: a study learns from whole runs"):
+    with pytest.raises(ConfigError, match="halving=2: a study learns from whole runs"):
         sweep(SweepOptions(**given, out=str(tmp_path / "other"), halving=2))
-    with pytest.raises(ConfigError, match="--join: an Optuna study"):
+    with pytest.raises(ConfigError, match="join=True: an Optuna study"):
         sweep(options, join=True)

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from squadron.errors import ConfigError, InterruptedRunError, SquadronError, is_out_of_memory
+from squadron.errors import ConfigError, InterruptedRunError, SquadronError, as_flags, is_out_of_memory
 from squadron.files import disk_is_full
 from squadron.runs.folder import TRAIN_AGAIN
 from squadron.tracking.progress import Reporter
@@ -89,10 +89,10 @@ def guarded(call: Callable[[], int], console: Console) -> int:
     try:
         return call()
     except InterruptedRunError as problem:
-        _complain(console, str(problem))
+        _complain(console, problem.for_command_line())
         return 130
     except SquadronError as problem:
-        _complain(console, str(problem), listed=isinstance(problem, ConfigError))
+        _complain(console, problem.for_command_line(), listed=isinstance(problem, ConfigError))
         return 2
     except KeyboardInterrupt:
         _complain(console, "stopped")
@@ -130,7 +130,7 @@ def two_columns(rows: list[tuple[str, str]]) -> Table:
 
 def pruned_line(count: int) -> str:
     """Return the line that reports pruned runs, or runs that would be pruned."""
-    return f"runs pruned: {count:,}; record, scores and answers stay; {TRAIN_AGAIN}"
+    return f"runs pruned: {count:,}; record, scores and answers stay; {as_flags(TRAIN_AGAIN)}"
 
 
 def megabytes(count: int) -> str:

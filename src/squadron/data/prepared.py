@@ -10,7 +10,7 @@ from typing import Any
 from squadron.data.sources import load_data
 from squadron.data.splits import SPLITS
 from squadron.data.squad import Dataset
-from squadron.errors import DataError
+from squadron.errors import DataError, option
 from squadron.files import read_json, sha256_file, write_json
 from squadron.marks import json_object
 from squadron.ownership import Layout
@@ -81,13 +81,17 @@ def load_split(source: str | Path, split: str, *, offline: bool = False) -> Spli
     folder = Path(source)
     if folder.is_file():
         if split == "test":
-            raise DataError(f"--split test: {source} is one file, without splits; leave --split out")
+            raise DataError(
+                f"{option('split', 'test')}: {source} is one file, without splits; leave {option('split')} out"
+            )
         return Split(load_data(folder, offline=offline), folder.name, sha256_file(folder))
     if not folder.is_dir():
-        raise DataError(f"--data {source}: no such folder; make one with: squadron prepare --dataset squad --out DIR")
+        raise DataError(
+            f"{option('data', source)}: no such folder; make one with: squadron prepare --dataset squad --out DIR"
+        )
     known = _splits(folder)
     if split not in known:
-        raise DataError(f"--split {split}: {folder} has {', '.join(known)}")
+        raise DataError(f"{option('split', split)}: {folder} has {', '.join(known)}")
     path = folder / str(known[split].get("file"))
     if not path.is_file():
         raise DataError(f"{path}: missing; prepare the data again")
@@ -95,7 +99,9 @@ def load_split(source: str | Path, split: str, *, offline: bool = False) -> Spli
     if sha256 != known[split].get("sha256"):
         raise DataError(f"{path}: changed since it was prepared; prepare the data again, or give the file itself")
     if known[split].get("questions") == 0:
-        raise DataError(f"--split {split}: {folder} was prepared with none; ask `squadron prepare` for more than 0")
+        raise DataError(
+            f"{option('split', split)}: {folder} was prepared with none; ask `squadron prepare` for more than 0"
+        )
     return Split(load_data(path), split, sha256)
 
 

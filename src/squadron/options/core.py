@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_origin
 
@@ -20,7 +21,7 @@ from squadron.data.batches import Order
 from squadron.data.splits import SplitBy
 from squadron.data.trees import Loss
 from squadron.decoding.strategies import PARAMETERS, STRATEGIES
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, argument, option
 from squadron.model.config import SIZES, Precision
 from squadron.model.targets import Scaling
 from squadron.options.roles import LAST, Role, roles
@@ -40,6 +41,8 @@ Several = Annotated[int, Field(ge=1, le=1000)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Model = TypeVar("Model", bound="Options")
 Method = Literal["lora", "full"]
+FLAG = re.compile(r"--([a-z][a-z-]*)")
+"""An option in a help text."""
 
 
 class Options(BaseModel):
@@ -171,8 +174,8 @@ class TrainOptions(Options):
     def _no_adapter_options_without_adapter(self) -> TrainOptions:
         given = [name for name in ADAPTER_OPTIONS if name in self.model_fields_set]
         if self.method == "full" and given:
-            flags = ", ".join(f"{flag_name(name)} {_shown(getattr(self, name))}" for name in given)
-            raise ConfigError(f"--method full: trains all weights and has no adapter; leave out {flags}")
+            extra = ", ".join(option(name, getattr(self, name)) for name in given)
+            raise ConfigError(f"{option('method', 'full')}: trains all weights and has no adapter; leave out {extra}")
         return self
 
     def settings(self) -> dict[str, Any]:
@@ -379,22 +382,29 @@ class BenchGenerateOptions(Options):
     rank: Positive = Field(4, description="LoRA rank.")
 
 
-def checked(model: type[Model], values: Mapping[str, Any], *, source: str = "") -> Model:
-    """Options from plain values. Raises :class:`ConfigError` with all problems at once, each with flag and value."""
+def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Options from plain values. Raises :class:`ConfigError` with all problems at once, each with option and value."""
     try:
         return model(**values)
     except ValidationError as problem:
         lines = []
         for error in problem.errors(include_url=False):
             key = str(error["loc"][0]) if error["loc"] else "options"
-            flag = key if source else flag_name(key)
+            named = argument if is_argument(model, key) else option
             if error["type"] == "missing":
-                lines.append(f"{flag}: missing; give {_described(model, key)}")
+                lines.append(f"{named(key)}: missing; give {_described(model, key)}")
             elif error["type"] == "extra_forbidden":
-                lines.append(f"{flag}: unknown option; known are {', '.join(model.model_fields)}")
+                lines.append(f"{named(key)}: unknown option; known are {', '.join(model.model_fields)}")
             else:
-                lines.append(f"{flag} {_typed(error['input'])}: {_lower(error['msg'].removeprefix('Value error, '))}")
-        raise ConfigError((f"{source}: " if source else "") + "; ".join(dict.fromkeys(lines))) from None
+                why = _lower(error["msg"].removeprefix("Value error, "))
+                lines.append(f"{named(key, _bounded(error['input']))}: {why}")
+        raise ConfigError("; ".join(dict.fromkeys(lines))) from None
+
+
+def is_argument(model: type[Options], key: str) -> bool:
+    """Return True if commands take this option by its place, without a flag."""
+    field = model.model_fields.get(key)
+    return field is not None and isinstance(field.json_schema_extra, dict) and "argument" in field.json_schema_extra
 
 
 def flag_name(field: str) -> str:
@@ -402,20 +412,16 @@ def flag_name(field: str) -> str:
     return f"--{field.replace('_', '-')}"
 
 
-def _shown(value: Any) -> str:
-    """A value as it was typed."""
-    return " ".join(value) if isinstance(value, tuple) else str(value)
-
-
-def _typed(value: Any) -> str:
-    """A wrong value for an error: of bounded length, in letters that every terminal takes."""
-    text = str(value).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-    return text if len(text) <= 200 else f"{text[:197]}..."
+def _bounded(value: Any) -> Any:
+    """Return a wrong value for an error: itself, or the beginning of a long one's text."""
+    text = str(value)
+    return value if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _described(model: type[Options], key: str) -> str:
     field = model.model_fields.get(key)
-    return _lower((field.description if field else None) or "a value").rstrip(".")
+    text = _lower((field.description if field else None) or "a value").rstrip(".")
+    return FLAG.sub(lambda flag: option(flag[1].replace("-", "_")), text)
 
 
 def _lower(text: str) -> str:

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from squadron.options import reporting, requests, runs
 from squadron.options.core import (
+    FLAG,
     PLACE,
     AskOptions,
     BaseInitOptions,
@@ -100,7 +101,7 @@ def _class(name: str, options: type[Options]) -> str:
     for key, field in own.items():
         written = _typed(field)
         lines.append(f"    {key}: {f'Required[{written}]' if field.is_required() else written}")
-        lines += _documented(field.description or "")
+        lines += _documented(_in_python(field.description or ""))
     return "\n".join(lines) + "\n"
 
 
@@ -114,6 +115,11 @@ def _parent(name: str, options: type[Options]) -> tuple[str, set[str]]:
         if base != name and same:
             return base, set(fields)
     return "TypedDict", set()
+
+
+def _in_python(text: str) -> str:
+    """Return a help text with the names of keywords where it has flags."""
+    return FLAG.sub(lambda flag: f"`{flag[1].replace('-', '_')}`", text)
 
 
 def _documented(text: str) -> list[str]:

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import Field, model_validator
 
-from squadron.errors import ConfigError
-from squadron.options.core import Options, TrainOptions, flag_name
+from squadron.errors import ConfigError, option
+from squadron.options.core import Options, TrainOptions
 from squadron.options.sweep import ReproduceOptions, SweepOptions
 from squadron.tracking.trackers import TRACKERS
 
@@ -68,7 +68,7 @@ class ReproduceRequest(ReproduceOptions):
 
 def require_one(request: Options, *names: str) -> None:
     """Raise :class:`ConfigError` if more than one of these on-off options is on."""
-    chosen = [flag_name(name) for name in names if getattr(request, name)]
+    chosen = [option(name, True) for name in names if getattr(request, name)]
     if len(chosen) > 1:
         raise ConfigError(f"{' and '.join(chosen[:2])}: choose one")
 

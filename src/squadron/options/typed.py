@@ -37,7 +37,7 @@ class StudyKeywords(TypedDict, total=False):
     base: Required[str | PathLike[str]]
     """Base model: pocket, a checkpoint folder, or a hub id such as gpt2."""
     dataset: Required[str | PathLike[str]]
-    """Data set: a folder that `prepare` made, or pocket, squad, a hub id or a file to prepare in --out."""
+    """Data set: a folder that `prepare` made, or pocket, squad, a hub id or a file to prepare in `out`."""
     out: Required[str | PathLike[str]]
     """Sweep folder to create."""
     seeds: int | None
@@ -84,7 +84,7 @@ class PrepareKeywords(CommonKeywords, total=False):
     strict: bool
     """Stop at the first bad row instead of setting it aside."""
     replace: bool
-    """Replace an existing prepared folder in --out."""
+    """Replace an existing prepared folder in `out`."""
 
 
 class TrainKeywords(CommonKeywords, total=False):
@@ -97,11 +97,11 @@ class TrainKeywords(CommonKeywords, total=False):
     out: Required[str | PathLike[str]]
     """Run folder to create."""
     method: Literal["lora", "full"]
-    """What to train: lora (an adapter) or full (all weights; try --lr 5e-5; no adapter options)."""
+    """What to train: lora (an adapter) or full (all weights; try `lr` 5e-5; no adapter options)."""
     rank: int
     """LoRA rank r."""
     alpha: float
-    """LoRA alpha; the update is scaled by --scaling."""
+    """LoRA alpha; the update is scaled by `scaling`."""
     dropout: float
     """Dropout probability on the adapters' input, 0 to 1."""
     scaling: Literal["alpha/r", "alpha/sqrt(r)", "rslora"]
@@ -109,7 +109,7 @@ class TrainKeywords(CommonKeywords, total=False):
     target_modules: Sequence[str]
     """Modules to adapt, by name (such as attn.c_attn) or preset (such as attention or all)."""
     lora_plus_ratio: float
-    """LoRA+: learning rate of B, as a multiple of A's, which is --lr. 1 is plain LoRA."""
+    """LoRA+: learning rate of B, as a multiple of A's, which is `lr`. 1 is plain LoRA."""
     lr: float
     """Learning rate of AdamW."""
     weight_decay: float
@@ -139,9 +139,9 @@ class TrainKeywords(CommonKeywords, total=False):
     checkpoint_seconds: float
     """Seconds between checkpoints within an epoch; 0 writes one after every step."""
     resume: bool
-    """Resume the run in --out from its last checkpoint; start it if there is none."""
+    """Resume the run in `out` from its last checkpoint; start it if there is none."""
     replace: bool
-    """Replace an existing run in --out."""
+    """Replace an existing run in `out`."""
     track: Sequence[str]
     """Log to tensorboard, mlflow, wandb, in files beside the runs; repeat the flag for several."""
 
@@ -178,7 +178,7 @@ class EvaluateKeywords(CommonKeywords, total=False):
     beams: int | None
     """Number of hypotheses of beam search. Default: 4."""
     suppress_eos: bool
-    """Never stop at EOS, so that all answers have --max-new-tokens tokens, for timing."""
+    """Never stop at EOS, so that all answers have `max_new_tokens` tokens, for timing."""
     out: str | PathLike[str] | None
     """Folder for predictions and scores. Default: the run folder; for a base, nothing is written."""
 
@@ -189,11 +189,11 @@ class SweepKeywords(StudyKeywords, total=False):
     config: Required[str | PathLike[str]]
     """Configuration of the runs: a YAML file, quick or paper."""
     resume: bool
-    """Resume the sweep in --out; start it if there is none."""
+    """Resume the sweep in `out`; start it if there is none."""
     replace: bool
-    """Replace an existing sweep in --out."""
+    """Replace an existing sweep in `out`."""
     join: bool
-    """Join the sweep in --out that another process coordinates, and train some of its fleets."""
+    """Join the sweep in `out` that another process coordinates, and train some of its fleets."""
     dry_run: bool
     """Only print runs, fleets, memory and a time estimate from a short trial."""
     track: Sequence[str]
@@ -210,7 +210,7 @@ class ReproduceKeywords(StudyKeywords, total=False):
     formats: Sequence[Literal["html", "pdf"]]
     """Formats of the reports."""
     replace: bool
-    """Replace an existing study in --out instead of resuming it."""
+    """Replace an existing study in `out` instead of resuming it."""
     track: Sequence[str]
     """Log to tensorboard, mlflow, wandb, in files beside the runs; repeat the flag for several."""
 
@@ -221,7 +221,7 @@ class DemoKeywords(CommonKeywords, total=False):
     out: str | PathLike[str]
     """Folder to create; an unfinished demo there is resumed."""
     replace: bool
-    """Replace an earlier demo in --out."""
+    """Replace an earlier demo in `out`."""
 
 
 class AskKeywords(CommonKeywords, total=False):
@@ -273,7 +273,7 @@ class AnalyzeKeywords(CommonKeywords, total=False):
     results_dir: Required[str | PathLike[str]]
     """Folder of a sweep, a demo or a run to analyze."""
     out: str | PathLike[str] | None
-    """Folder for tables and charts. Default: report/ in --results-dir."""
+    """Folder for tables and charts. Default: report/ in `results_dir`."""
     lang: Literal["en", "fa"]
     """Language of the charts: en or fa."""
 
@@ -355,9 +355,9 @@ class PruneRunsKeywords(CommonKeywords, total=False):
     last: bool
     """Remove the last adapter of runs that are done; the best one stays."""
     split: str | None
-    """Split whose scores --keep ranks by. Default: the sweep's, else validation."""
+    """Split whose scores `keep` ranks by. Default: the sweep's, else validation."""
     decoding: str | None
-    """Decoding strategy whose scores --keep ranks by. Default: the sweep's, else greedy."""
+    """Decoding strategy whose scores `keep` ranks by. Default: the sweep's, else greedy."""
     by: Literal["f1", "exact_match"]
     """Metric to rank by: f1 or exact_match."""
     yes: bool
@@ -378,4 +378,4 @@ class PromoteRunKeywords(CommonKeywords, total=False):
     by: Literal["f1", "exact_match"]
     """Metric to rank by: f1 or exact_match."""
     replace: bool
-    """Replace an existing run folder in --out."""
+    """Replace an existing run folder in `out`."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from squadron.errors import ModelError
+from squadron.errors import ModelError, option
 from squadron.model.config import GPT2Config
 
 NAME = "pocket"
@@ -53,5 +53,7 @@ def pocket_base() -> Path:
     """Return the folder of the shipped base. Raises :class:`ModelError` if it has no weights."""
     folder = Path(__file__).parent / "base"
     if not (folder / "model.safetensors").is_file():
-        raise ModelError(f"--base {NAME}: {folder} has no weights; make them with: squadron pocket build --out DIR")
+        raise ModelError(
+            f"{option('base', NAME)}: {folder} has no weights; make them with: squadron pocket build --out DIR"
+        )
     return folder

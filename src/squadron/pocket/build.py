@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from squadron.errors import ModelError
+from squadron.errors import ModelError, option
 from squadron.files import sha256_file, write_json, write_text
 from squadron.model.checkpoint import WEIGHTS, save_model
 from squadron.ownership import Layout, any_file, only_leftovers, refuse_foreign
@@ -30,14 +30,14 @@ def build(out: Path, recipe: Recipe, *, progress: Callable[[int, float], None] |
     Raises :class:`ModelError` if ``out`` has other files, or a finished base.
     """
     if (out / RECIPE).is_file():
-        raise ModelError(f"--out {out}: holds a finished base; choose another folder")
+        raise ModelError(f"{option('out', out)}: holds a finished base; choose another folder")
     if out.exists() and not out.is_dir():
-        raise ModelError(f"--out {out}: a file; give a folder")
+        raise ModelError(f"{option('out', out)}: a file; give a folder")
     if out.is_dir():
         begun = (out / _CHECKPOINT).is_file() and "recipe" in load_checkpoint(out / _CHECKPOINT)[1]
         if not begun and not only_leftovers(out, _LAYOUT):
-            raise ModelError(f"--out {out}: not empty; choose another folder")
-        refuse_foreign(out, _LAYOUT, flag="--out", error=ModelError)
+            raise ModelError(f"{option('out', out)}: not empty; choose another folder")
+        refuse_foreign(out, _LAYOUT, error=ModelError)
     tokenizer = train_tokenizer(vocabulary=recipe.vocabulary, seed=recipe.seed)
     model, loss, seconds = pretrain(recipe, tokenizer, out / _CHECKPOINT, progress=progress)
     tokenizer.save(out)

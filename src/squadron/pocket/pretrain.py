@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from squadron.errors import ModelError
+from squadron.errors import ModelError, option
 from squadron.model.attention import TreeAttention
 from squadron.model.checkpoint import random_model
 from squadron.model.gpt2 import GPT2
@@ -142,7 +142,9 @@ def _restore(
     """Restore a checkpoint. Raises :class:`ModelError` if it was made with another recipe."""
     tensors, state = load_checkpoint(path)
     if state["recipe"] != asdict(recipe):
-        raise ModelError(f"{path}: was made with another recipe; use its seed, tokens and rates, or another --out")
+        raise ModelError(
+            f"{path}: was made with another recipe; use its seed, tokens and rates, or another {option('out')}"
+        )
     owner = {
         value: optimizer for optimizer in optimizers for group in optimizer.param_groups for value in group["params"]
     }

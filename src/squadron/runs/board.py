@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from squadron.errors import RunError, SquadronError
+from squadron.errors import RunError, SquadronError, command_line_text, option
 from squadron.files import read_json
 from squadron.options.core import LATER_OPTIONS
 from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP
@@ -96,7 +96,7 @@ def read_board(sweep: Path | None, runs: Sequence[Path]) -> Board:
             try:
                 rows[path.resolve()] = Listed(str(path), path, _own_figures(path))
             except SquadronError as problem:
-                problems.append(str(problem))
+                problems.append(command_line_text(problem))
     return Board(tuple(rows.values()), split, decoding, winner, tuple(dict.fromkeys(problems)))
 
 
@@ -107,7 +107,7 @@ def read_curves(run: Path) -> Curves:
     try:
         metrics = read_metrics(run / METRICS)
     except RunError as problem:
-        return Curves(problem=str(problem))
+        return Curves(problem=command_line_text(problem))
     found: dict[str, list[tuple[float, float]]] = {"loss": [], "validation_loss": [], "validation_f1": []}
     for line in metrics.lines:
         for name, points in found.items():
@@ -121,7 +121,7 @@ def read_curves(run: Path) -> Curves:
 def _leaderboard(sweep: Path) -> dict[str, Any]:
     if not sweep.is_dir():
         raise RunError(
-            f"--sweep {sweep}: no such folder; make one with: "
+            f"{option('sweep', sweep)}: no such folder; make one with: "
             f"squadron sweep CONFIG.yaml --out {shlex.quote(sweep.name)}"
         )
     # A sweep that has just begun has no leaderboard yet, and lists its runs all the same.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.prepared import Split, load_split
-from squadron.errors import ConfigError, RunError
+from squadron.errors import ConfigError, RunError, option
 from squadron.options.runs import RunsCompareOptions
 from squadron.runs.layout import RECORD, SCORES, answers_stem
 from squadron.runs.run_records import RunRecord, ScoresRecord
@@ -29,7 +29,7 @@ def compare_runs(options: RunsCompareOptions) -> dict[str, Any]:
     split = _questions(paths, options)
     if split.sha256 != answered[0]["sha256"]:
         raise RunError(
-            f"--data: the {options.split} questions are not those that were answered (the file changed); "
+            f"{option('data')}: the {options.split} questions are not those that were answered (the file changed); "
             f"evaluate both runs again, or name the data they answered"
         )
     scores = [_scored(path, split, options) for path in paths]
@@ -65,7 +65,7 @@ def _questions(paths: tuple[Path, Path], options: RunsCompareOptions) -> Split:
             data = RunRecord.read(path / RECORD).config.data
             if data is not None:
                 return load_split(data, options.split, offline=options.offline)
-    raise ConfigError(f"--data: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")
+    raise ConfigError(f"{option('data')}: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")
 
 
 def _scored(path: Path, split: Split, options: RunsCompareOptions) -> Scores:

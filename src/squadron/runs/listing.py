@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import RunError, SquadronError
+from squadron.errors import RunError, SquadronError, command_line_text
 from squadron.options.axes import AXES
 from squadron.options.runs import By, RunsListOptions, RunsShowOptions
 from squadron.runs.layout import LEADERBOARD, RECORD, SCORES, SWEEP
@@ -113,7 +113,7 @@ def _row(path: Path, split: str, decoding: str) -> dict[str, Any]:
         found = None if scores is None else scores.find(split, decoding)
         row |= {} if found is None else found.model_dump(include=set(_SCORED))
     except SquadronError as problem:
-        row |= {"status": "unreadable", "reason": str(problem)}
+        row |= {"status": "unreadable", "reason": command_line_text(problem)}
     return row
 
 
@@ -126,7 +126,7 @@ def _without_folder(folder: Path, known: set[str]) -> list[dict[str, Any]]:
     try:
         planned, unreadable = read_planned(folder / SWEEP, SweepRecord.read(folder / SWEEP).runs)
     except RunError as problem:
-        return [{**blank, "name": SWEEP, "status": "unreadable", "reason": str(problem)}]
+        return [{**blank, "name": SWEEP, "status": "unreadable", "reason": command_line_text(problem)}]
     rows = [
         {**blank, **run.model_dump(include={"name", "status", "changes", "reason"}, exclude_none=True)}
         for run in planned

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import Timeout
 
-from squadron.errors import ConfigError, DeviceError, RunError
+from squadron.errors import ConfigError, DeviceError, RunError, option
 from squadron.files import atomic_folder, explain_os_errors, write_json
 from squadron.options.runs import RunsPromoteOptions, RunsPruneOptions
 from squadron.ownership import foreign, refuse_foreign, remove_owned
@@ -40,7 +40,9 @@ def prune(options: RunsPruneOptions) -> dict[str, Any]:
     is that of a sweep under way.
     """
     if options.keep is None and not options.checkpoints and not options.last:
-        raise ConfigError("runs prune: say what goes: --keep N, --checkpoints or --last")
+        raise ConfigError(
+            f"runs prune: say what goes: {option('keep')} N, {option('checkpoints', True)} or {option('last', True)}"
+        )
     home = Path(options.folder)
     if not options.yes or not (home / SWEEP).is_file():
         with explain_os_errors(home):
@@ -69,22 +71,24 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
     if not any((source / kept).is_dir() for kept in ("adapter", "model")):
         raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
     if source.resolve() in out.resolve().parents:
-        raise RunError(f"--out {out}: lies within the run that is to be copied; choose another folder")
+        raise RunError(f"{option('out', out)}: lies within the run that is to be copied; choose another folder")
     sweep_leftovers(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not options.replace:
-            raise RunError(f"--out {out}: exists already; add --replace, or choose another folder")
+            raise RunError(
+                f"{option('out', out)}: exists already; add {option('replace', True)}, or choose another folder"
+            )
         if not (out / RECORD).is_file():
-            raise RunError(f"--out {out}: no run folder ({RECORD} is missing); choose another")
+            raise RunError(f"{option('out', out)}: no run folder ({RECORD} is missing); choose another")
         RunFolder.open_to_replace(out)
-        refuse_foreign(out, RUN, flag="--out")
+        refuse_foreign(out, RUN)
         if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
-            raise RunError(f"--out {out}: holds the run that is to be copied; choose another folder")
+            raise RunError(f"{option('out', out)}: holds the run that is to be copied; choose another folder")
     with _in_use_by_nobody(out), atomic_folder(out, replace=options.replace) as fresh:
         shutil.copytree(source, fresh, symlinks=True, dirs_exist_ok=True, ignore=_not_copied(source))
         write_json(fresh / RECORD, {**record, "promoted_from": str(source)})
         if out.is_dir() and options.replace:
-            refuse_foreign(out, RUN, flag="--out")  # something may have come since
+            refuse_foreign(out, RUN)  # something may have come since
     return {"run": str(source), "out": str(out)}
 
 
@@ -96,7 +100,7 @@ def _in_use_by_nobody(out: Path) -> Iterator[None]:
         return
     with _hold(out.resolve()) as held:
         if not held:
-            raise RunError(f"--out {out}: in use by another process; wait for it, or choose another folder")
+            raise RunError(f"{option('out', out)}: in use by another process; wait for it, or choose another folder")
         yield
 
 

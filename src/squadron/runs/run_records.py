@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from squadron.errors import RunError
+from squadron.errors import RunError, command_line_text, option
 from squadron.files import read_json
 from squadron.runs.layout import SCHEMA
 
@@ -159,7 +159,7 @@ class SweepRecord(Record):
     """``sweep.json``. Its runs are read one by one, with :func:`read_planned`."""
 
     what: ClassVar[str] = "the record of a sweep"
-    next_step: ClassVar[str] = "put the file back, or give the sweep's command again with --replace"
+    next_step: ClassVar[str] = f"put the file back, or give the sweep's command again with {option('replace', True)}"
     kind: Literal["sweep"]
     status: str | None = None
     config: dict[str, Any] = {}
@@ -243,7 +243,7 @@ def read_planned(path: Path, runs: list[Any]) -> tuple[list[PlannedRun], dict[st
                 raise RunError(f"{path}: runs.{place}.name: {own.name!r} is no folder's name; {SweepRecord.next_step}")
         except RunError as problem:
             name = run.get("name") if isinstance(run, dict) else None
-            unreadable[name if isinstance(name, str) and name else f"runs.{place}"] = str(problem)
+            unreadable[name if isinstance(name, str) and name else f"runs.{place}"] = command_line_text(problem)
         else:
             planned.append(own)
     return planned, unreadable
@@ -270,7 +270,7 @@ def read_metrics(path: Path) -> Metrics:
             _validated(MetricsLine, path, content, next_step=_METRICS_STEP, within=f"line {place}")
         except RunError as problem:
             if place < len(rows):
-                problems.append(str(problem))
+                problems.append(command_line_text(problem))
         else:
             lines.append(content)
     return Metrics(tuple(lines), tuple(problems))

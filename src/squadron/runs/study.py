@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import RunError
+from squadron.errors import RunError, command_line_text
 from squadron.files import read_json, sha256_file
 from squadron.options.axes import RENAMED
 from squadron.options.core import LATER_OPTIONS, TrainOptions
@@ -177,7 +177,7 @@ def _run(folder: Path, plan: Mapping[str, Any], unreadable: list[str]) -> StudyR
     except RunError as problem:
         unreadable.append(folder.name)
         record, scores, curve = {}, {}, read_curve(None)
-        status, reason = "failed", str(problem)
+        status, reason = "failed", command_line_text(problem)
     config = as_mapping(record.get("config"))
     planned = as_mapping(plan.get("changes"))
     changes = {axis: "+".join(map(str, own)) if isinstance(own, list) else own for axis, own in planned.items()}

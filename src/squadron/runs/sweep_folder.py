@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from filelock import FileLock
 
-from squadron.errors import RunError
+from squadron.errors import RunError, option
 from squadron.files import read_json, write_bytes, write_json
 from squadron.marks import json_object
 from squadron.ownership import Layout
@@ -39,7 +39,7 @@ class SweepFolder(RunFolder):
     record_type: ClassVar[type[Record]] = SweepRecord
     verb: ClassVar[str] = "sweep"
     noun: ClassVar[str] = "sweep"
-    when_busy: ClassVar[str] = "add --join to help it, wait for it, or choose another"
+    when_busy: ClassVar[str] = f"add {option('join', True)} to help it, wait for it, or choose another"
 
     @property
     def layout(self) -> Layout:

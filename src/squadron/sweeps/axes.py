@@ -18,7 +18,7 @@ from squadron.options.core import PrepareOptions, TrainOptions
 
 DATA_OPTIONS = ("train_size", "val_size", "test_size", "split_by", "hub_split", "strict")
 """Options of ``prepare`` that a configuration may set."""
-FROM_COMMAND = {"base": "--base", "data": "--dataset", "out": "--out", "device": "--device", "offline": "--offline"}
+FROM_COMMAND = {"base": "base", "data": "dataset", "out": "out", "device": "device", "offline": "offline"}
 """Options that are given on the command line alone, and their flags there."""
 
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -78,7 +78,7 @@ def _check_targets(value: Any) -> tuple[str, ...]:
     try:
         resolve_targets(names)
     except ConfigError as problem:
-        raise ValueError(str(problem).partition(": ")[2]) from None
+        raise ValueError(problem.detail) from None
     return names
 
 

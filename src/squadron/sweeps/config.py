@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from squadron.decoding.strategies import resolve_strategies
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 from squadron.options.axes import AXES
 from squadron.options.core import Positive, Seed
 from squadron.sweeps.axes import AXIS_TYPES, DATA_OPTIONS, FROM_COMMAND, OPTIONS, STRICT, checked_name
@@ -34,7 +34,7 @@ def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     try:
         resolve_strategies(names)
     except ConfigError as unknown:
-        raise ValueError(str(unknown).partition(": ")[2]) from None
+        raise ValueError(unknown.detail) from None
     return names
 
 
@@ -241,7 +241,7 @@ def _unknown(place: list[int | str], key: str) -> str:
         return f"unknown key{meant(key, section.model_fields)}; known are {', '.join(section.model_fields)}"
     if place == ["base"]:
         if key in FROM_COMMAND:
-            return f"not set here; give it with {FROM_COMMAND[key]}"
+            return f"not set here; give it with {option(FROM_COMMAND[key])}"
         return f"unknown option{meant(key, _BASE)}; see squadron train --help"
     if key in OPTIONS:
         return "the same for all runs of a sweep; put it under base"

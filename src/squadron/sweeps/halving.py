@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from squadron.errors import ConfigError, RunError
+from squadron.errors import ConfigError, RunError, option
 from squadron.files import read_json, write_json
 from squadron.runs.sweep_folder import SweepFolder
 
@@ -26,7 +26,9 @@ def rungs(epochs: Iterable[int], runs: int, factor: int) -> tuple[int, ...]:
     """
     lengths = sorted(set(epochs))
     if len(lengths) > 1:
-        raise ConfigError(f"--halving {factor}: the runs have {lengths} epochs; give all the same to compare them")
+        raise ConfigError(
+            f"{option('halving', factor)}: the runs have {lengths} epochs; give all the same to compare them"
+        )
     found: list[int] = []
     rounds = int(math.log(runs, factor) + 1e-9)
     for number in range(1, rounds + 1):
@@ -35,7 +37,7 @@ def rungs(epochs: Iterable[int], runs: int, factor: int) -> tuple[int, ...]:
             found.append(epoch)
     if not found:
         raise ConfigError(
-            f"--halving {factor}: {runs} runs of {lengths[0]} epochs leave nothing to drop; "
+            f"{option('halving', factor)}: {runs} runs of {lengths[0]} epochs leave nothing to drop; "
             f"give more runs or epochs, or leave it out"
         )
     return tuple(sorted(found))

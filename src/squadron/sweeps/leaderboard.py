@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from squadron.data.squad import Dataset
-from squadron.errors import RunError
+from squadron.errors import RunError, command_line_text
 from squadron.files import read_json, write_json, write_text
 from squadron.runs.layout import SCORES
 from squadron.runs.run_records import ScoresRecord
@@ -92,7 +92,7 @@ def _entry(
     try:
         record = folder.run_record(name)
     except RunError as problem:
-        record = {"status": "unreadable", "reason": str(problem)}
+        record = {"status": "unreadable", "reason": command_line_text(problem)}
     status = record.get("status", "waiting")
     entry: dict[str, Any] = {"name": name, "status": status, "changes": dict(changes), **dict.fromkeys(_SCORES)}
     entry |= {key: record.get(key) for key in _COSTS}

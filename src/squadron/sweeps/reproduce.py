@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import InterruptedRunError, RunError
+from squadron.errors import InterruptedRunError, RunError, option
 from squadron.files import read_json
 from squadron.options.core import DemoOptions
 from squadron.options.sweep import ReproduceOptions, SweepOptions
@@ -49,7 +49,8 @@ def reproduce(
         )
     except InterruptedRunError:
         raise InterruptedRunError(
-            f"{options.out}: the study was stopped; nothing is lost: run the same command again, without --replace"
+            f"{options.out}: the study was stopped; "
+            f"nothing is lost: run the same command again, without {option('replace')}"
         ) from None
     out = Path(options.out)
     if swept["best"] is None:

@@ -11,7 +11,7 @@ import gradio as gr
 import pandas as pd
 
 from squadron.decoding.strategies import ALL, STRATEGIES
-from squadron.errors import SquadronError
+from squadron.errors import SquadronError, command_line_text
 from squadron.experiments.playground import MOST_MODELS, Playground
 from squadron.runs.board import Board, Curves, read_curves
 from squadron.web import render
@@ -127,7 +127,7 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
             strategies = [name for name in _STRATEGIES if name in (decoding or ())]
             return render.answers(playground.ask(context or "", question or "", models or (), strategies))
         except SquadronError as problem:
-            return render.problem(str(problem))
+            return render.problem(command_line_text(problem))
 
     example.input(show_example, example, [context, asked, question], **_PLAIN, queue=False)
     asked.input(lambda text: text, asked, question, **_PLAIN, queue=False)
@@ -157,7 +157,7 @@ def _runs_tab(playground: Playground) -> tuple[gr.HTML, gr.Dropdown]:
         try:
             rows = {str(row.path): row for row in playground.board().rows}
         except SquadronError as problem:
-            return render.problem(str(problem)), *_curves(Curves())
+            return render.problem(command_line_text(problem)), *_curves(Curves())
         if path not in rows:
             return "", *_curves(Curves())
         curves = read_curves(rows[path].path)
@@ -187,7 +187,7 @@ def _refresh(playground: Playground) -> tuple[Any, ...]:
     try:
         board, choices = playground.board(), playground.choices()
     except SquadronError as problem:
-        return gr.skip(), render.problem(str(problem)), gr.skip()
+        return gr.skip(), render.problem(command_line_text(problem)), gr.skip()
     bases = [choice.key for choice in choices if choice.run is None]
     adapters = [choice.key for choice in choices if choice.run is not None]
     models = gr.Dropdown(

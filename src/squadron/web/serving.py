@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from squadron.errors import ConfigError, DeviceError
+from squadron.errors import ConfigError, DeviceError, option
 from squadron.experiments.playground import Playground
 from squadron.options.core import PlaygroundOptions
 
@@ -59,8 +59,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as problem:
         reason = str(problem.strerror).partition(" (while")[0]  # Python appends the address, which the message has
         raise DeviceError(
-            f"--host {host} --port {port}: cannot listen there ({reason}); "
-            f"use another --port (0 for any), or --host 127.0.0.1"
+            f"{option('host', host)} {option('port', port)}: cannot listen there ({reason}); "
+            f"use another {option('port')} (0 for any), or {option('host', '127.0.0.1')}"
         ) from None
 
 

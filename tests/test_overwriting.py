@@ -79,6 +79,7 @@ ALLOWED = {
     "model/tokenizer.py Tokenizer.save": ("write_json write_text", GIVEN),
     "ownership.py remove_owned": ("remove_leftover remove_owned rmdir unlink", "the layout that its caller gives"),
     "ownership.py sweep_folder": ("remove_leftover", TEMPORARY),
+    "options/keywords.py ": ("write_text", "the module that this one generates, in a developer's checkout"),
     "pocket/build.py build": (
         "save save_model unlink write_json write_text",
         "a folder that was empty, or holds the checkpoint of a build",

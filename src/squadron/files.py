@@ -22,17 +22,23 @@ from squadron.temporaries import replace_folder, sweep_leftovers, temporary
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path | str) -> Iterator[Path]:
+def atomic_path(path: Path | str, *, apart: bool = False) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` to write to; on success it takes ``path``'s name, else it vanishes.
 
+    ``apart`` is for a library that writes to a file of its own making beside the one it is given (safetensors does):
+    the path lies in a temporary folder, with which what the library leaves there goes, and the file that takes the
+    name is as readable as the user's umask says.
     Raises :class:`DeviceError` where the disk is full or the folder cannot be written.
     """
     path = Path(path)
     with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep_leftovers(path)
-        with temporary(path) as fresh:
+        with temporary(path, folder=apart) as place:
+            fresh = place / path.name if apart else place
             yield fresh
+            if apart:
+                fresh.chmod(place.stat().st_mode & 0o666)
             with fresh.open("rb+") as stream:
                 os.fsync(stream.fileno())
             fresh.replace(path)

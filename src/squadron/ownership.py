@@ -32,9 +32,9 @@ class Layout:
     links: tuple[str, ...] = ()
 
     def of(self, entry: os.DirEntry[str]) -> Check | Layout | None:
-        """What an entry is by its name and kind; a temporary is what it was to become. None for a stranger's."""
-        name, is_folder = final_name(entry.name) or entry.name, entry.is_dir(follow_symlinks=False)
-        kinds = (kind for pattern, kind in self.entries.items() if fnmatchcase(name, pattern))
+        """What an entry is by its name and kind. None for a stranger's."""
+        is_folder = entry.is_dir(follow_symlinks=False)
+        kinds = (kind for pattern, kind in self.entries.items() if fnmatchcase(entry.name, pattern))
         return next((kind for kind in kinds if isinstance(kind, Layout) == is_folder), None)
 
 
@@ -153,7 +153,8 @@ def _is_own_file(entry: os.DirEntry[str], layout: Layout) -> bool:
 
 def _is_leftover(entry: os.DirEntry[str], layout: Layout) -> bool:
     """Whether an entry is a temporary of something that the folder may hold."""
-    return final_name(entry.name) is not None and layout.of(entry) is not None and not entry.is_symlink()
+    name = final_name(entry.name)  # a file is made within a folder too, so the kind says nothing
+    return name is not None and not entry.is_symlink() and any(fnmatchcase(name, one) for one in layout.entries)
 
 
 def _paths_of(path: Path) -> Iterator[Path]:

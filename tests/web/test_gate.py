@@ -31,7 +31,7 @@ OPEN = {
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 BUILD = """
 import json, os, pathlib, sys
-from squadron.experiments.options import PlaygroundOptions
+from squadron.options.core import PlaygroundOptions
 from squadron.experiments.playground import Playground
 from squadron.web import serving
 from starlette.testclient import TestClient

@@ -52,7 +52,7 @@ def save_adapter(folder: Path, adapter: AdapterWeights, *, base: str, dropout: f
     for name, (a, b) in adapter.layers.items():
         tensors[f"base_model.model.transformer.{name}.lora_A.weight"] = a.contiguous()
         tensors[f"base_model.model.transformer.{name}.lora_B.weight"] = b.contiguous()
-    with atomic_path(folder / WEIGHTS) as temporary:
+    with atomic_path(folder / WEIGHTS, apart=True) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
     write_json(
         folder / CONFIG,

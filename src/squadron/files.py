@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.errors import DeviceError, SquadronError
-from squadron.temporaries import replace_folder, sweep_leftovers, temporary
+from squadron.temporaries import final_name, replace_folder, sweep_leftovers, temporary
 
 
 @contextlib.contextmanager
@@ -117,6 +117,7 @@ def sha256_file(path: Path | str) -> str:
 @contextlib.contextmanager
 def explain_os_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals about ``path`` into one line with the next step."""
+    path = Path(*(final_name(part) or part for part in path.parts))  # what a user knows of a temporary
     try:
         yield
     except Exception as problem:
@@ -135,6 +136,7 @@ def explain_os_errors(path: Path) -> Iterator[None]:
             errno.EBUSY,
             errno.ENOTEMPTY,
             errno.EEXIST,
+            errno.ENAMETOOLONG,
         ):
             raise DeviceError(f"{path}: cannot be written ({problem.strerror}); choose another folder") from problem
         raise

@@ -32,9 +32,9 @@ class Layout:
     links: tuple[str, ...] = ()
 
     def of(self, entry: os.DirEntry[str]) -> Check | Layout | None:
-        """Return the check or layout for an entry, by name and type (a temporary has its target's). None if foreign."""
-        name, is_folder = final_name(entry.name) or entry.name, entry.is_dir(follow_symlinks=False)
-        kinds = (kind for pattern, kind in self.entries.items() if fnmatchcase(name, pattern))
+        """Return the check or layout for an entry, by name and type. None if foreign."""
+        is_folder = entry.is_dir(follow_symlinks=False)
+        kinds = (kind for pattern, kind in self.entries.items() if fnmatchcase(entry.name, pattern))
         return next((kind for kind in kinds if isinstance(kind, Layout) == is_folder), None)
 
 
@@ -162,7 +162,8 @@ def _is_own_file(entry: os.DirEntry[str], layout: Layout) -> bool:
 
 def _is_leftover(entry: os.DirEntry[str], layout: Layout) -> bool:
     """Return True if an entry is a temporary of one that the layout names."""
-    return final_name(entry.name) is not None and layout.of(entry) is not None and not entry.is_symlink()
+    name = final_name(entry.name)  # a file may be written within a folder, so the type does not matter
+    return name is not None and not entry.is_symlink() and any(fnmatchcase(name, one) for one in layout.entries)
 
 
 def _paths_of(path: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import traceback
@@ -84,6 +85,10 @@ class _Bar(Reporter):
         self._console.print(text, soft_wrap=True)
 
 
+_UNREACHABLE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EROFS)
+"""Of a path that a user named: even to ask what is there is refused."""
+
+
 def guarded(call: Callable[[], int], console: Console) -> int:
     """Run a verb and return its exit code; an error is printed as one line on standard error."""
     try:
@@ -103,6 +108,9 @@ def guarded(call: Callable[[], int], console: Console) -> int:
             return 2
         if is_out_of_memory(problem):
             _complain(console, f"out of memory ({problem}); use a smaller --batch-size or --max-length")
+            return 2
+        if isinstance(problem, OSError) and problem.filename is not None and problem.errno in _UNREACHABLE:
+            _complain(console, f"{problem.filename}: cannot be reached ({problem.strerror}); choose another path")
             return 2
         if console.debug:
             raise

@@ -68,7 +68,7 @@ def refuse_strangers(out: Path, split: str, strategies: Sequence[str]) -> None:
         checks |= {f"predictions/{stem}.details.json": is_predictions, f"predictions/{stem}.json": is_predictions}
         checks[f"failures/{stem}.json"] = is_failures
     for name, check in checks.items():
-        refuse_overwrite(out / name, check, what="what an evaluation")
+        refuse_overwrite(out / name, check, what="part of an evaluation")
 
 
 def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:

@@ -185,7 +185,7 @@ def save_model(model: GPT2, folder: Path) -> None:
         name: (value.detach().T if name.endswith(_CONV1D) else value.detach()).cpu().contiguous()
         for name, value in model.named_parameters()
     }
-    with atomic_path(folder / WEIGHTS) as temporary:
+    with atomic_path(folder / WEIGHTS, apart=True) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
     write_json(folder / "config.json", model.config.to_hub())
 

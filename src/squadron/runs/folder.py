@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from filelock import FileLock, Timeout
 
 from squadron.errors import RunError, option
-from squadron.files import explain_os_errors, write_json, write_text
+from squadron.files import explain_os_errors, sha256_file, write_json, write_text
 from squadron.ownership import Layout, is_empty, only_leftovers, refuse_foreign, remove_owned, sweep_folder
 from squadron.runs.contents import RUN
 from squadron.runs.layout import LOCK, METRICS, RECORD, SCHEMA
@@ -40,6 +40,20 @@ def refuse_half_replaced(path: Path, record: Mapping[str, Any]) -> None:
     """Raise :class:`RunError` where files of what was at ``path`` before may still be there."""
     if _REPLACING in record:
         raise RunError(f"{path}: is being replaced; wait for it, or give the command that replaces it again")
+
+
+def verify_weights(path: Path, record: Mapping[str, Any], weights: Path, which: str = "adapter") -> None:
+    """Raise :class:`RunError` where the file ``weights`` of the run at ``path`` is not the one that its record names as
+    ``which``; the record of a run which has not ended, or ended before records named them, says nothing."""
+    written = (record.get("weights_sha256") or {}).get(which)
+    if written is None or not weights.is_file():  # what is missing is told by who opens it
+        return
+    found = sha256_file(weights)
+    if found != written:
+        raise RunError(
+            f"{weights}: damaged or replaced since the run ended (its sha256 was {written[:12]}..., is "
+            f"{found[:12]}...); put a copy of it back, or remove {path} and train the run again"
+        )
 
 
 class RunFolder:

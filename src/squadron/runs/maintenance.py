@@ -16,7 +16,7 @@ from squadron.files import atomic_folder, explain_os_errors, write_json
 from squadron.options.runs import RunsPromoteOptions, RunsPruneOptions
 from squadron.ownership import foreign, refuse_foreign, remove_owned
 from squadron.runs.contents import RUN, WEIGHTS
-from squadron.runs.folder import RunFolder, folder_lock, require_weights
+from squadron.runs.folder import RunFolder, folder_lock, require_weights, verify_weights
 from squadron.runs.layout import LOCK, RECORD, SCORES, SWEEP
 from squadron.runs.listing import best_run, ranked_by, read_runs
 from squadron.runs.run_records import RunRecord, ScoresRecord
@@ -28,6 +28,7 @@ _ENDED = ("done", "diverged")
 _WEIGHTS = (_CHECKPOINT, "last", "adapter", "model")
 """What goes of a run that is pruned. Record, scores, answers and curves stay: a sweep that is resumed leaves it alone,
 and leaderboards and reports tell of it as before."""
+_KEPT = ("adapter/adapter_model.safetensors", "model/model.safetensors")
 _NOT_COPIED = (LOCK, _CHECKPOINT, "last")
 
 
@@ -68,8 +69,10 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
     if (source / SCORES).is_file():
         ScoresRecord.read(source / SCORES)  # a copy that cannot be listed is of no use
     require_weights(source, record)
-    if not any((source / kept).is_dir() for kept in ("adapter", "model")):
+    weights = [one for one in (source / kept for kept in _KEPT) if one.is_file()]
+    if not weights:
         raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
+    verify_weights(source, record, weights[0])
     if source.resolve() in out.resolve().parents:
         raise RunError(f"{option('out', out)}: lies within the run that is to be copied; choose another folder")
     sweep_leftovers(out)

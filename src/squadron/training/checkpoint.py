@@ -29,7 +29,7 @@ _PIECE = 1 << 20
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write numbers and state, whole or not at all, with their checksum."""
     metadata = {"schema": _SCHEMA, "sha256": _UNSET, "state": json.dumps(state)}
-    with atomic_path(path) as temporary:
+    with atomic_path(path, apart=True) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata=metadata)
         place = _checksum_place(temporary)
         assert place is not None, temporary

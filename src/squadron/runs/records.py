@@ -1,6 +1,6 @@
 """What a study is once it is read: runs with scores, curves and cost, the baseline, data and base. Plain frozen values.
 
-Scores and intervals are in points (0 to 100), times in seconds, memory in bytes. A number that the folder does not tell
+Scores and intervals are in points (0 to 100), times in seconds, memory in bytes. A value that the folder does not have
 is ``None``; what a reader would expect and the folder lacks is listed in :attr:`Study.missing`.
 """
 
@@ -212,19 +212,6 @@ class KindCount:
 
 
 @dataclass(frozen=True, slots=True)
-class SliceScore:
-    """Scores of the questions that share a property, e.g. ``question_word`` = ``who``."""
-
-    dimension: str
-    value: str
-    questions: int
-    exact_match: float
-    f1: float
-    exact_match_interval: Ends
-    f1_interval: Ends
-
-
-@dataclass(frozen=True, slots=True)
 class Failures:
     """Why a model's answers are wrong. ``kinds`` are in the rules' order, those without an answer included."""
 
@@ -235,8 +222,6 @@ class Failures:
     wrong: int
     kinds: tuple[KindCount, ...]
     examples: Mapping[str, tuple[FailureExample, ...]]
-    slices: tuple[SliceScore, ...]
-    calibration_error: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def test_the_verb_from_preview_to_leaderboard(
     shown = squadron(*command, "--resume")
     assert shown.code == 0
     assert "2 runs, greedy, 9 validation questions" in shown.out
-    assert "told apart from the second" in shown.out
+    assert "significantly better than the second" in shown.out
     refused = squadron(*command)
     assert (refused.code, "a sweep is there already; add --resume" in refused.err) == (2, True)
 

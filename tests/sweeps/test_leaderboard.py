@@ -92,7 +92,7 @@ def test_a_thousand_runs_are_read_once_each(tmp_path: Path, monkeypatch: pytest.
     assert len(read) == len(set(read)) == 2000
 
 
-def test_a_winner_is_told_apart_only_where_the_questions_say_so(tmp_path: Path, small_squad: Path) -> None:
+def test_a_winner_is_significant_only_if_the_questions_show_it(tmp_path: Path, small_squad: Path) -> None:
     dataset = load_data(small_squad)
     golds = {name: own[0] for name, own in dataset.golds().items()}
     wrong = dict.fromkeys(golds, "nothing of it")
@@ -113,8 +113,8 @@ def test_a_winner_is_told_apart_only_where_the_questions_say_so(tmp_path: Path, 
     assert [setting["changes"] for setting in settings] == [{"rank": "a"}, {"rank": "b"}]
     assert (settings[0]["f1_mean"], settings[1]["f1_deviation"]) == (pytest.approx(75.0), 0.0)
     assert winner["f1_difference"] == pytest.approx(75.0)
-    assert winner["told_apart"]
+    assert winner["significant"]
     _, close = compared(c_0=one_more, d_0=half)
     assert close["f1_difference"] == pytest.approx(100 / 36)
-    assert not close["told_apart"]
+    assert not close["significant"]
     assert compared(e_0=half)[1] is None

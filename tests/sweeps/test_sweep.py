@@ -412,7 +412,7 @@ def test_seeds_are_replicates_with_mean_and_spread(options: Options) -> None:
     assert winner["f1_difference"] == pytest.approx(best["f1_mean"] - result["settings"][1]["f1_mean"])
     low, high = winner["f1_difference_interval"]
     assert low <= winner["f1_difference"] <= high
-    assert winner["told_apart"] == (winner["p_value"] < 0.05 and low > 0)
+    assert winner["significant"] == (winner["p_value"] < 0.05 and low > 0)
 
 
 def test_the_best_run_and_the_base_are_scored_as_the_configuration_says(options: Options, tmp_path: Path) -> None:

@@ -130,7 +130,9 @@ def test_a_leaderboard_may_hold_anything(tmp_path: Path) -> None:
     assert "a row without a usable name" in board.problems[0]
     assert board.winner is None
     for found, said in (
+        ({"significant": True, "p_value": 0.01}, Winner(True, 0.01)),
         ({"told_apart": True, "p_value": 0.01}, Winner(True, 0.01)),
+        ({"significant": False, "p_value": 0.4}, Winner(False, 0.4)),
         ({"p_value": "x"}, None),
         ([], None),
     ):

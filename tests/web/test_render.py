@@ -113,7 +113,7 @@ def test_figures_that_are_missing_or_are_none_are_dashes() -> None:
     assert "a higher place may be chance" in page
 
 
-def test_a_board_says_whether_its_best_is_told_apart() -> None:
+def test_a_board_says_if_its_best_is_significantly_better() -> None:
     row = Listed("a", Path("a"), {})
     chance = Seen(render.leaderboard(Board((row,), winner=Winner(False, 0.4)))).text
     assert "does not tell the best setting from the second (p = 0.4): its place may be chance" in chance

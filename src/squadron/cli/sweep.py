@@ -67,9 +67,9 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     winner = record.get("winner")
     if winner:
         low, high = winner["f1_difference_interval"]
-        told = "is told apart from" if winner["told_apart"] else "is NOT told apart from"
+        verdict = "is significantly better than" if winner["significant"] else "is NOT significantly better than"
         out.print(
-            f"The first {told} the second: {winner['f1_difference']:+.1f} F1 "
+            f"The first {verdict} the second: {winner['f1_difference']:+.1f} F1 "
             f"(95 %: {low:+.1f} to {high:+.1f}, p = {winner['p_value']:.2g})."
         )
     repeated = [setting for setting in record.get("settings", []) if setting["f1_deviation"] is not None]

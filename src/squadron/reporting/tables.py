@@ -14,7 +14,7 @@ from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis, Contrast
 from squadron.reporting.document.text import clipped, visible
 from squadron.reporting.published import PUBLISHED
-from squadron.runs.records import Baseline, RunRecord, Study
+from squadron.runs.records import Baseline, Study, StudyRun
 
 CellValue = str | int | float | bool | None
 
@@ -261,7 +261,7 @@ def _published() -> DataTable:
     return DataTable("published", "Published results, not measured here", columns, tuple(rows))
 
 
-def _score(study: Study, model: RunRecord | Baseline) -> tuple[CellValue, ...]:
+def _score(study: Study, model: StudyRun | Baseline) -> tuple[CellValue, ...]:
     score = study.score(model)
     if score is None:
         return (None,) * len(_SCORES)

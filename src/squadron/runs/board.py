@@ -52,9 +52,9 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """Whether the best setting of a sweep is told from the second best by a paired test, and its p-value."""
+    """Paired test of the best setting of a sweep against the second: ``significant`` if it is better."""
 
-    told_apart: bool
+    significant: bool
     p_value: float
 
 
@@ -135,7 +135,8 @@ def _winner(found: Any) -> Winner | None:
     """What a leaderboard says of its best, where it says so."""
     if not isinstance(found, dict) or not _is_number(p_value := found.get("p_value")):
         return None
-    return Winner(found.get("told_apart") is True, p_value)
+    # Older leaderboards call it told_apart.
+    return Winner(found.get("significant", found.get("told_apart")) is True, p_value)
 
 
 def _own_figures(path: Path) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class RunRecord:
+class StudyRun:
     """One run: what it changes, what it scored, how it learnt and what it cost.
 
     ``status`` is waiting, running, done, interrupted, stopped, diverged or failed; ``reason`` says why for the last
@@ -266,7 +266,7 @@ class Study:
     kind: Literal["sweep", "run"]
     status: str
     config: Mapping[str, Any]
-    runs: tuple[RunRecord, ...]
+    runs: tuple[StudyRun, ...]
     axes: Mapping[str, tuple[Any, ...]]
     baseline: Baseline | None
     split: str
@@ -283,21 +283,21 @@ class Study:
     missing: tuple[Missing, ...]
 
     @property
-    def scored(self) -> tuple[RunRecord, ...]:
+    def scored(self) -> tuple[StudyRun, ...]:
         """The runs that are done and scored on the headline split, best first."""
         return tuple(run for run in self.runs if run.status == "done" and self.score(run) is not None)
 
     @property
-    def best(self) -> RunRecord | None:
+    def best(self) -> StudyRun | None:
         """The best of :attr:`scored`."""
         return next(iter(self.scored), None)
 
     @property
-    def full(self) -> RunRecord | None:
+    def full(self) -> StudyRun | None:
         """The best run of method ``full``."""
         return next((run for run in self.scored if run.method == "full"), None)
 
-    def score(self, model: RunRecord | Baseline) -> Score | None:
+    def score(self, model: StudyRun | Baseline) -> Score | None:
         """A model's headline score."""
         return model.score(self.split, self.decoding)
 

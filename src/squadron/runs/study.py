@@ -30,10 +30,10 @@ from squadron.runs.records import (
     Failures,
     Lack,
     Missing,
-    RunRecord,
     Score,
     SplitInfo,
     Study,
+    StudyRun,
 )
 from squadron.runs.run_records import BoardRecord, RunRecord, ScoresRecord, SweepRecord
 
@@ -162,7 +162,7 @@ def _missing(study: Study, unreadable: Sequence[str]) -> Iterable[Missing]:
         yield Missing("seeds")
 
 
-def _run(folder: Path, plan: Mapping[str, Any], unreadable: list[str]) -> RunRecord:
+def _run(folder: Path, plan: Mapping[str, Any], unreadable: list[str]) -> StudyRun:
     """A run from its folder and from what the sweep says of it; the folder knows better what came of it."""
     record: Mapping[str, Any] = {}
     scores: Mapping[str, Mapping[str, Score]] = {}
@@ -187,7 +187,7 @@ def _run(folder: Path, plan: Mapping[str, Any], unreadable: list[str]) -> RunRec
     if folder.name not in unreadable and status not in ("stopped", "failed"):
         status = str(record.get("status", status))
     training = as_mapping(as_mapping(record.get("data")).get("train"))
-    return RunRecord(
+    return StudyRun(
         name=folder.name,
         path=folder,
         status=status,
@@ -210,7 +210,7 @@ def _run(folder: Path, plan: Mapping[str, Any], unreadable: list[str]) -> RunRec
     )
 
 
-def _headline(board: Mapping[str, Any], runs: Sequence[RunRecord]) -> tuple[str, str]:
+def _headline(board: Mapping[str, Any], runs: Sequence[StudyRun]) -> tuple[str, str]:
     """The split and strategy that runs are ranked by: the leaderboard's, else the ones that most runs have."""
     if text_or_none(board.get("split")) and text_or_none(board.get("decoding")):
         return str(board["split"]), str(board["decoding"])
@@ -223,12 +223,12 @@ def _headline(board: Mapping[str, Any], runs: Sequence[RunRecord]) -> tuple[str,
     return max(counts, key=lambda pair: counts[pair])
 
 
-def _in_order(runs: Sequence[RunRecord], board: Mapping[str, Any], split: str, decoding: str) -> list[RunRecord]:
+def _in_order(runs: Sequence[StudyRun], board: Mapping[str, Any], split: str, decoding: str) -> list[StudyRun]:
     """Runs in the leaderboard's order; those that it does not know by F1, EM and name; those without scores last."""
     rows = [as_mapping(one) for one in board.get("runs", []) if isinstance(one, dict)]
     places = {str(row.get("name")): place for place, row in enumerate(rows)}
 
-    def key(run: RunRecord) -> tuple[Any, ...]:
+    def key(run: StudyRun) -> tuple[Any, ...]:
         score = run.score(split, decoding)
         useless = run.status != "done" or score is None
         own = (0.0, 0.0) if score is None else (-score.f1, -score.exact_match)
@@ -237,7 +237,7 @@ def _in_order(runs: Sequence[RunRecord], board: Mapping[str, Any], split: str, d
     return sorted(runs, key=key)
 
 
-def _with_changes(runs: Sequence[RunRecord]) -> list[RunRecord]:
+def _with_changes(runs: Sequence[StudyRun]) -> list[StudyRun]:
     """Runs that no sweep planned, with the options in which they differ as their changes."""
     names = {option: axis for axis, option in _OPTIONS.items()}
     configs = [{key: value for key, value in run.config.items() if key not in _APART} for run in runs]
@@ -251,7 +251,7 @@ def _with_changes(runs: Sequence[RunRecord]) -> list[RunRecord]:
     return changed
 
 
-def _axes(runs: Sequence[RunRecord]) -> dict[str, tuple[Any, ...]]:
+def _axes(runs: Sequence[StudyRun]) -> dict[str, tuple[Any, ...]]:
     """What the runs differ in, with the values in order."""
     found: dict[str, list[Any]] = {}
     for run in runs:
@@ -322,11 +322,11 @@ def split_file(study: Study, split: str) -> Path | None:
     return path if path.is_file() and sha256_file(path) == study.data.splits[split].sha256 else None
 
 
-def _key_without_seed(run: RunRecord) -> str:
+def _key_without_seed(run: StudyRun) -> str:
     return repr(sorted((key, repr(value)) for key, value in run.config.items() if key not in {*_APART, "seed"}))
 
 
-def _status(runs: Sequence[RunRecord]) -> str:
+def _status(runs: Sequence[StudyRun]) -> str:
     statuses = {run.status for run in runs}
     return statuses.pop() if len(statuses) == 1 else "done" if "done" in statuses else "failed"
 

@@ -1,7 +1,7 @@
 """The leaderboard of a sweep, from its run folders: JSON and CSV, the best run first, those that failed last.
 
-Runs that differ in the seed alone are replicates of one setting: ``settings`` has each one's mean and spread, and
-``winner`` says whether the best setting is told apart from the second by a paired test on the same questions.
+Runs that differ only in the seed are replicates of one setting: ``settings`` has each one's mean and spread, and
+``winner`` is a paired test of the best setting against the second on the same questions.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def write_leaderboard(folder: Path, board: Mapping[str, Any]) -> None:
 def compare_settings(
     folder: SweepFolder, runs: Sequence[Mapping[str, Any]], dataset: Dataset, decoding: str, stem: str
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """Mean and spread of each setting over its seeds, best first; and whether the best is told apart from the second.
+    """Return mean and spread of each setting over its seeds, best first, and the test of the best against the second.
 
     A setting's score on a question is the mean over its seeds; settings are compared question by question. Returns no
     winner where fewer than two settings have scores.
@@ -82,7 +82,7 @@ def compare_settings(
         "f1_difference": 100 * test.difference,
         "f1_difference_interval": [100 * test.interval.low, 100 * test.interval.high],
         "p_value": test.p_value,
-        "told_apart": test.p_value < _SIGNIFICANT and test.interval.low > 0,
+        "significant": test.p_value < _SIGNIFICANT and test.interval.low > 0,
     }
 
 

@@ -19,7 +19,7 @@ from squadron.reporting.analysis.questions import QuestionScores
 from squadron.reporting.analysis.spread import seed_spread
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.published import PUBLISHED
-from squadron.runs.records import Curve, KindCount, RunRecord, Study, Validation
+from squadron.runs.records import Curve, KindCount, Study, StudyRun, Validation
 from squadron.runs.study import read_study
 from squadron.scoring.intervals import clopper_pearson, cluster_codes
 
@@ -122,7 +122,7 @@ def test_the_learning_curve_is_an_axis(varied_analysis: Analysis) -> None:
     assert (effect.verdict, effect.best) == ("higher", 1000)
 
 
-def run_with(training: list[float], validation: list[float | None], paper: Study) -> RunRecord:
+def run_with(training: list[float], validation: list[float | None], paper: Study) -> StudyRun:
     steps = tuple(range(1, len(training) + 1))
     held_out = tuple(Validation(step, loss) for step, loss in zip(steps, validation, strict=True))
     return replace(paper.runs[0], curve=Curve(steps, steps, tuple(training), held_out))

@@ -17,7 +17,7 @@ from squadron.reporting.analysis.findings import (
     FitVerdict,
     Frontier,
 )
-from squadron.runs.records import RunRecord, Study
+from squadron.runs.records import Study, StudyRun
 
 OVERFIT_RISE = 0.02
 """The share by which the last validation loss must exceed the lowest for a run to count as overfit."""
@@ -29,7 +29,7 @@ FIT_VERDICTS: tuple[FitVerdict, ...] = ("overfit", "improving", "settled", "unkn
 def frontier(study: Study, best: BestSet | None) -> Frontier:
     """Return every scored run with its costs, and the Pareto frontier of each cost against F1."""
     among = set(best.names) if best is not None else set()
-    drafts: list[tuple[RunRecord, float, Mapping[Cost, float]]] = []
+    drafts: list[tuple[StudyRun, float, Mapping[Cost, float]]] = []
     for run in study.scored:
         score = study.score(run)
         assert score is not None, run.name
@@ -74,7 +74,7 @@ def fits(study: Study) -> Fits:
     return Fits(found, _counts(list(verdicts.values())), tuple(by_axis))
 
 
-def fit_of(run: RunRecord) -> Fit:
+def fit_of(run: StudyRun) -> Fit:
     """Classify a run as overfit, still improving or settled, from its training and validation losses."""
     training = dict(run.curve.epoch_losses())
     ends = run.curve.last_steps()

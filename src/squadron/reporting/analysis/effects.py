@@ -12,7 +12,7 @@ import numpy as np
 from squadron.reporting.analysis.contrasts import mean_difference, with_difference, with_verdicts
 from squadron.reporting.analysis.findings import METRICS, AxisVerdict, Contrast, Effect, Level, Metric
 from squadron.reporting.analysis.questions import QuestionScores
-from squadron.runs.records import RunRecord, Study
+from squadron.runs.records import Study, StudyRun
 from squadron.scoring.intervals import Floats, mean_interval
 
 AXIS_OPTIONS = {"targets": "target_modules"}
@@ -25,7 +25,7 @@ Grid = Mapping[Any, Mapping[OtherSettings, str]]
 """Run names by the value of an axis, then by the settings of the other axes, which compared runs share."""
 
 
-def setting(run: RunRecord, axis: str) -> Any:
+def setting(run: StudyRun, axis: str) -> Any:
     """Return a run's value of an axis: the sweep's value, else the run's own option."""
     if axis in run.changes:
         return run.changes[axis]
@@ -33,12 +33,12 @@ def setting(run: RunRecord, axis: str) -> Any:
     return "+".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
-def comparable_runs(study: Study) -> list[RunRecord]:
+def comparable_runs(study: Study) -> list[StudyRun]:
     """Return the scored runs whose axes can be compared: all except full fine-tuning."""
     return [run for run in study.scored if run.method == "lora"]
 
 
-def present_levels(runs: Sequence[RunRecord], axis: str, order: Sequence[Any]) -> list[Any]:
+def present_levels(runs: Sequence[StudyRun], axis: str, order: Sequence[Any]) -> list[Any]:
     """Return the values of an axis that these runs have, in the study's order."""
     present = {setting(run, axis) for run in runs}
     return [value for value in order if value in present]
@@ -78,7 +78,7 @@ def main_effects(study: Study, question_scores: QuestionScores | None) -> list[E
 
 
 def _untested_effect(
-    study: Study, runs: Sequence[RunRecord], axis: str, metric: Metric, question_scores: QuestionScores | None
+    study: Study, runs: Sequence[StudyRun], axis: str, metric: Metric, question_scores: QuestionScores | None
 ) -> Effect:
     """Return an effect with tests but without verdicts."""
     values = present_levels(runs, axis, study.axes[axis])
@@ -220,7 +220,7 @@ def _score_matrix(names: Sequence[str], metric: Metric, question_scores: Questio
     return np.stack([question_scores.values[metric][name] for name in names])
 
 
-def _determined_by(runs: Sequence[RunRecord], axis: str, other: str) -> bool:
+def _determined_by(runs: Sequence[StudyRun], axis: str, other: str) -> bool:
     """Return True if a run's value of ``other`` determines its value of ``axis``."""
     return len({(setting(run, axis), setting(run, other)) for run in runs}) == len(
         {setting(run, other) for run in runs}

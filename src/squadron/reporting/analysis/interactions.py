@@ -20,7 +20,7 @@ from squadron.reporting.analysis.contrasts import PERMUTATIONS, SIGNIFICANCE
 from squadron.reporting.analysis.effects import comparable_runs, effect_axes, present_levels, setting
 from squadron.reporting.analysis.findings import METRICS, Interaction, Metric, VarianceShare
 from squadron.reporting.analysis.questions import QuestionScores
-from squadron.runs.records import RunRecord, Study
+from squadron.runs.records import Study, StudyRun
 from squadron.scoring.intervals import Codes, Floats
 from squadron.scoring.paired import holm
 
@@ -95,7 +95,7 @@ def interactions(
 
 def _untested_interaction(
     study: Study,
-    runs: Sequence[RunRecord],
+    runs: Sequence[StudyRun],
     axes: tuple[str, str],
     metric: Metric,
     question_scores: QuestionScores | None,
@@ -103,7 +103,7 @@ def _untested_interaction(
 ) -> Interaction:
     first, second = axes
     values = [present_levels(runs, axis, study.axes[axis]) for axis in axes]
-    groups: dict[tuple[Any, Any], list[RunRecord]] = {}
+    groups: dict[tuple[Any, Any], list[StudyRun]] = {}
     for run in runs:
         groups.setdefault((setting(run, first), setting(run, second)), []).append(run)
     cells = {}

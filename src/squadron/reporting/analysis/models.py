@@ -22,7 +22,7 @@ from squadron.reporting.analysis.findings import (
     Role,
 )
 from squadron.reporting.analysis.questions import QuestionScores, load_question_scores, predictions_file
-from squadron.runs.records import Baseline, RunRecord, Score, Study
+from squadron.runs.records import Baseline, Score, Study, StudyRun
 from squadron.scoring.intervals import cluster_bootstrap
 
 _RESAMPLES = 2000
@@ -37,7 +37,7 @@ def compare_models(study: Study, questions: Mapping[str, Dataset | None]) -> lis
 
 def _models(study: Study, split: str, dataset: Dataset | None) -> ModelComparison | None:
     adapter = next((run for run in study.scored if run.method == "lora"), None)
-    roles: tuple[tuple[Role, RunRecord | Baseline | None], ...] = (
+    roles: tuple[tuple[Role, StudyRun | Baseline | None], ...] = (
         ("baseline", study.baseline),
         ("best", adapter),
         ("full", study.full),
@@ -109,9 +109,7 @@ def _pair(
     return with_difference(mean_difference((values[second] - values[first])[None], question_scores.codes), contrast)
 
 
-def best_set(
-    runs: Sequence[RunRecord], question_scores: QuestionScores | None, metric: Metric = "f1"
-) -> BestSet | None:
+def best_set(runs: Sequence[StudyRun], question_scores: QuestionScores | None, metric: Metric = "f1") -> BestSet | None:
     """Return the runs that include the truly best one with 95 % confidence; ``runs`` are best first.
 
     Resampling paragraphs gives each run's deviation from its own mean, with the same draws for all runs. A run stays if

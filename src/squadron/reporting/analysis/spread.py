@@ -11,13 +11,13 @@ from scipy.special import stdtrit
 
 from squadron.reporting.analysis.effects import comparable_runs, setting
 from squadron.reporting.analysis.findings import Metric, SeedGroup, SeedSpread
-from squadron.runs.records import RunRecord, Study
+from squadron.runs.records import Study, StudyRun
 
 
 def seed_spread(study: Study, metric: Metric = "f1") -> SeedSpread | None:
     """Return the spread of runs that differ only in their seed, pooled over groups; ``None`` without any."""
     axes = [axis for axis in study.axes if axis != "seed"]
-    groups: dict[tuple[Any, ...], list[RunRecord]] = {}
+    groups: dict[tuple[Any, ...], list[StudyRun]] = {}
     for run in comparable_runs(study):
         groups.setdefault(tuple(setting(run, axis) for axis in axes), []).append(run)
     found = [_group(study, own, axes, metric) for own in groups.values() if len({run.seed for run in own}) > 1]
@@ -30,7 +30,7 @@ def seed_spread(study: Study, metric: Metric = "f1") -> SeedSpread | None:
     return SeedSpread(metric, tuple(found), deviation, degrees, noticeable)
 
 
-def _group(study: Study, runs: Sequence[RunRecord], axes: Sequence[str], metric: Metric) -> SeedGroup:
+def _group(study: Study, runs: Sequence[StudyRun], axes: Sequence[str], metric: Metric) -> SeedGroup:
     ordered = sorted(runs, key=lambda run: run.seed or 0)
     values = [getattr(score, metric) for run in ordered if (score := study.score(run)) is not None]
     return SeedGroup(

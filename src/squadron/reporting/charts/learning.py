@@ -12,7 +12,7 @@ from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.charts.parts import Row, finish, inline
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
-from squadron.runs.records import RunRecord, Study
+from squadron.runs.records import Study, StudyRun
 
 _COLOURED_BY = ("lr", "rank", "targets")
 _FEW_RUNS = 3
@@ -76,7 +76,7 @@ def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
     return finish(chart, words("losses"), theme(words))
 
 
-def _by_step(runs: list[RunRecord], words: ChartWords) -> dict[str, Any]:
+def _by_step(runs: list[StudyRun], words: ChartWords) -> dict[str, Any]:
     sides = [words("losses_training"), words("losses_validation")]
     rows: list[Row] = []
     for run in runs:
@@ -100,7 +100,7 @@ def _by_step(runs: list[RunRecord], words: ChartWords) -> dict[str, Any]:
     return finish(chart.properties(width=WIDTH - 70, height=230), words("losses"), theme(words))
 
 
-def _smoothed(run: RunRecord) -> list[tuple[int, float]]:
+def _smoothed(run: StudyRun) -> list[tuple[int, float]]:
     """Return about 200 points at most, each the mean of the steps since the one before."""
     known = [(step, loss) for step, loss in zip(run.curve.steps, run.curve.losses, strict=True) if loss is not None]
     width = max(1, -(-len(known) // _MOST_POINTS), min(8, len(known) // 20))

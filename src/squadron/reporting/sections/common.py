@@ -10,7 +10,7 @@ from squadron.reporting.analysis.findings import Analysis, Contrast
 from squadron.reporting.document.blocks import Cell, Column
 from squadron.reporting.document.builder import Draft, name
 from squadron.reporting.localization import labels
-from squadron.runs.records import RunRecord, Score, Study
+from squadron.runs.records import Score, Study, StudyRun
 
 STUDY_RUNS = 75
 """Number of runs of the student study."""
@@ -71,7 +71,7 @@ def setting_columns(draft: Draft) -> list[Column]:
     return [draft.column("rank"), draft.column("lr"), draft.column("modules", align="start")]
 
 
-def setting_cells(draft: Draft, run: RunRecord) -> list[Cell]:
+def setting_cells(draft: Draft, run: StudyRun) -> list[Cell]:
     """Return cells of a run's rank, learning rate and modules."""
     modules = run.modules
     named = Cell((labels.code(modules),), modules) if modules else draft.number_cell(None, "plain")

@@ -17,7 +17,7 @@ from squadron.errors import RunError
 from squadron.options.sweep import SweepOptions
 from squadron.runs.board import read_curves
 from squadron.runs.folder import RunFolder
-from squadron.runs.run_records import Metrics, read_metrics
+from squadron.runs.reader import Metrics, read_metrics
 from squadron.sweeps.sweep import sweep
 
 WRONG: tuple[Any, ...] = (None, "x", [], {}, [[1]], -1, 1e308, 10**400, True)

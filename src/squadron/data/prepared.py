@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from squadron.data.sources import load_data
 from squadron.data.splits import SPLITS
 from squadron.data.squad import Dataset
@@ -52,7 +54,7 @@ class ManifestFile(VersionedFile):
     source: str | None = None
     version: str | None = None
     splits: dict[str, PreparedSplit]
-    set_aside: list[str] = []
+    set_aside: list[str] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

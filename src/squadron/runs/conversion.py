@@ -59,7 +59,7 @@ def _ends(interval: list[float]) -> Ends:
     return low, high
 
 
-def curve(metrics: Metrics) -> Curve:
+def curve_of(metrics: Metrics) -> Curve:
     """Return the curve of a run. Raises :class:`RunError` if a line is damaged."""
     steps: list[Mapping[str, Any]] = []
     validations: list[Validation] = []
@@ -67,8 +67,8 @@ def curve(metrics: Metrics) -> Curve:
         if "loss" in line and line.get("epoch") is not None:
             steps.append(line)
         elif "validation_loss" in line:
-            figures = (_figure(line, f"validation_{name}") for name in ("loss", "exact_match", "f1"))
-            validations.append(Validation(line["step"], *figures, line.get("validation_questions")))
+            loss, exact_match, f1 = (_figure(line, f"validation_{name}") for name in ("loss", "exact_match", "f1"))
+            validations.append(Validation(line["step"], loss, exact_match, f1, line.get("validation_questions")))
     return Curve(
         tuple(line["step"] for line in steps),
         tuple(line["epoch"] for line in steps),
@@ -81,7 +81,7 @@ def _figure(line: Mapping[str, Any], key: str) -> float | None:
     return None if line.get(key) is None else float(line[key])
 
 
-def failures(file: FailuresFile) -> Failures:
+def failures_of(file: FailuresFile) -> Failures:
     """Return the failure analysis of a run."""
     about = file.about
     return Failures(

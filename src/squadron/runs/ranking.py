@@ -15,9 +15,9 @@ _LAST = 3
 def rank_key(
     name: str,
     status: str | None,
-    f1: float | None,
-    exact_match: float | None,
-    validation_loss: float | None,
+    f1: float | None = None,
+    exact_match: float | None = None,
+    validation_loss: float | None = None,
     *,
     by: By = "f1",
 ) -> tuple[Any, ...]:
@@ -37,14 +37,14 @@ def rank_key(
 
 
 def standing(
-    record: RunFile, f1: float | None, exact_match: float | None
+    status: str, record: RunFile, f1: float | None, exact_match: float | None
 ) -> tuple[float | None, float | None, float | None]:
-    """Return the F1, exact match and validation loss that a run is ranked by, given its scores.
+    """Return the F1, exact match and validation loss that a run with these scores is ranked by.
 
     A stopped run is ranked by what it had on the validation questions when it was stopped.
     """
-    if record.status == "stopped":
-        f1, exact_match = record.validation_f1, record.validation_exact_match
+    if status == "stopped":
+        return record.validation_f1, record.validation_exact_match, record.validation_loss
     return f1, exact_match, record.validation_loss
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from squadron.errors import RunError
 from squadron.file_records import (
@@ -134,9 +134,9 @@ class SweepFile(StudyFacts):
     next_step: ClassVar[str] = _SWEEP_STEP
     kind: Literal["sweep"]
     status: str | None = None
-    config: dict[str, Any] = {}
-    fleets: list[str] = []
-    runs: list[Any] = []
+    config: dict[str, Any] = Field(default_factory=dict)
+    fleets: list[str] = Field(default_factory=list)
+    runs: list[Any] = Field(default_factory=list)
 
 
 class PlannedRun(RecordPart):
@@ -144,15 +144,16 @@ class PlannedRun(RecordPart):
 
     name: Name
     status: Status | Literal["unreadable"]
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = Field(default_factory=dict)
     reason: str | None = None
 
 
-class Winner(RecordPart):
+class WinnerFacts(RecordPart):
     """The paired test of a sweep's best setting against the second best."""
 
-    p_value: Annotated[float, Field(ge=0, le=1)]
-    told_apart: bool
+    p_value: Figure
+    # Older leaderboards call it told_apart.
+    significant: bool = Field(validation_alias=AliasChoices("significant", "told_apart"))
 
 
 class LeaderboardFile(VersionedFile):
@@ -163,7 +164,7 @@ class LeaderboardFile(VersionedFile):
     split: str = "validation"
     decoding: str = "greedy"
     runs: list[Any]
-    winner: Winner | None = None
+    winner: WinnerFacts | None = None
 
 
 class LeaderboardRow(RecordPart):
@@ -171,7 +172,7 @@ class LeaderboardRow(RecordPart):
 
     name: Name
     status: str | None = None
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = Field(default_factory=dict)
     exact_match: Points | None = None
     f1: Points | None = None
     validation_loss: Figure | None = None
@@ -182,7 +183,7 @@ class FleetFile(FileRecord):
 
     what: ClassVar[str] = "the runs of a fleet"
     next_step: ClassVar[str] = _SWEEP_STEP
-    runs: list[Name] = []
+    runs: list[Name] = Field(default_factory=list)
     split: list[Name] | None = None
 
     @classmethod
@@ -225,7 +226,7 @@ class DecodingScores(PartScores):
     mean_answer_tokens: Amount | None = None
     exact_match_detectable: Figure | None = None
     f1_detectable: Figure | None = None
-    parts: dict[str, PartScores] = {}
+    parts: dict[str, PartScores] = Field(default_factory=dict)
 
 
 class SplitScores(RecordPart):
@@ -292,7 +293,7 @@ class FailuresFile(VersionedFile):
     questions: Count
     wrong: Count
     kinds: list[FailureKind]
-    samples: dict[str, list[FailureSample]] = {}
+    samples: dict[str, list[FailureSample]] = Field(default_factory=dict)
 
 
 class MetricsLine(RecordPart):

@@ -257,7 +257,7 @@ class Data:
 class Study:
     """A sweep folder, a demo folder or a single run folder, read.
 
-    ``runs`` are in the leaderboard's order: scored ones best first, then the others. ``split`` and ``decoding`` are
+    ``runs`` are in the order of :func:`squadron.runs.ranking.rank_key`: best first. ``split`` and ``decoding`` are
     those of the headline scores. ``axes`` are what runs differ in, each with its values: numbers by size, others in the
     sweep's order.
     """

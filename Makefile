@@ -1,4 +1,4 @@
-# Everything from a machine that has Python alone. `make setup` is quick when it is already done.
+# All targets need only Python. `make setup` does nothing if it is up to date.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,23 +23,23 @@ lint: setup  ## format check, lint, types
 	$(BIN)/ruff check src tests benchmarks scripts
 	$(BIN)/mypy
 
-test: lint  ## the one gate: format, lint, types, tests, docs
-	# Waiting threads sleep: two test runs on one machine would otherwise spin against each other.
+test: lint  ## check everything: format, lint, types, tests, docs
+	# Idle threads sleep: otherwise two test runs on one machine would slow each other by spinning.
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-demo: setup  ## the whole study, small: no network, no GPU, a few minutes
+demo: setup  ## run a small study: no network, no GPU, a few minutes
 	$(BIN)/squadron demo --out demo --replace
 
-performance: setup  ## measure beside the peers and write docs/performance.md (an hour)
+performance: setup  ## benchmark against the peers; writes docs/performance.md (an hour)
 	$(BIN)/python benchmarks/performance.py
 
-pocket: setup  ## the study's 75 runs on the pocket base; writes docs/pocket.md (twenty minutes)
+pocket: setup  ## run the study's 75 runs on the pocket base; writes docs/pocket.md (forty minutes)
 	$(BIN)/python scripts/pocket_study.py
 
-screenshots: setup  ## the pictures of docs/gallery.md from a real pocket study, by a headless Chromium: docs/images/ (some minutes)
+screenshots: setup  ## take the pictures of docs/gallery.md with headless Chromium (a few minutes)
 	$(BIN)/python scripts/screenshots.py $(if $(STUDY),--study $(STUDY))
 
-format: setup  ## write the format and the mendable lint
+format: setup  ## format, and fix lint where possible
 	$(BIN)/ruff check --fix --quiet src tests benchmarks scripts || true
 	$(BIN)/ruff format src tests benchmarks scripts
 

@@ -1,8 +1,8 @@
-"""Measure Squadron beside its peers, and how its cost grows: `make performance`.
+"""Benchmark Squadron and its peers, and measure how its cost grows: `make performance`.
 
 Writes docs/performance.md, docs/performance.json and docs/images/scale.svg. Everything runs on this machine, one
-process at a time; nothing else should. Takes about an hour on 2 cores, of which the peers take most and the growth of
-cost some eight minutes; `--no-scale`, `--precisions`, `--steps`, `--rounds` and `--questions` make it shorter.
+process at a time; run nothing else meanwhile. It takes about an hour on 2 cores, most of it for the peers and about
+eight minutes for the growth of cost; `--no-scale`, `--precisions`, `--steps`, `--rounds` and `--questions` shorten it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ AXES = {
     "size": "base",
     "method": "method",
 }
-"""What `bench scale` varies, in words."""
+"""Labels of what `bench scale` varies."""
 
 
 class Printer(Reporter):
@@ -53,7 +53,7 @@ class Printer(Reporter):
 
 
 def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, scale: bool) -> dict[str, Any]:
-    """All figures, by name."""
+    """Run all benchmarks. Return their records by name."""
     data = str(SHARED / "squad" / "squad-v1.1-dev-38.json.xz")
     found: dict[str, Any] = {"rates": _rates()}
     study = read_json(ROOT / "docs" / "pocket.json", what="the pocket study", error=DataError)
@@ -75,7 +75,7 @@ def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, s
             found[name] = bench_generation(checked(BenchGenerateOptions, options), reporter=Printer())
     for record in found.values():
         if "options" in record:
-            for key in ("base", "data"):  # places on this machine say nothing to others
+            for key in ("base", "data"):  # paths on this machine
                 record["options"].pop(key)
     if scale:
         print("scale", flush=True)
@@ -84,7 +84,7 @@ def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, s
 
 
 def _rates() -> dict[str, float]:
-    """What this machine's matrix products reach, by format."""
+    """Measure the rate of this machine's matrix products, by number format."""
     if torch.cuda.is_available():
         rates = product_rates([torch.float32, torch.bfloat16, torch.float16], torch.device("cuda"))
     else:
@@ -93,15 +93,15 @@ def _rates() -> dict[str, float]:
 
 
 def page(found: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """Return the figures as a Markdown page."""
     sections = {name: record for name, record in found.items() if "environment" in record}
     environment = next(iter(sections.values()))["environment"]
     rates = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in found["rates"].items())
     lines = [
         "# Performance",
         "",
-        "Made by `make performance`. Every table is one run in which the sides alternate, each in its own process, on",
-        "the same checkpoint (GPT-2's 124M shape, seeded random weights), the same real SQuAD questions and the same",
+        "Made by `make performance`. Every table is one run in which the sides take turns, each in its own process,",
+        "with the same checkpoint (GPT-2's 124M shape, seeded random weights), the same real SQuAD questions and the same",
         "batches, grouped by length. Figures are medians over rounds; the raw ones are in `performance.json`.",
         "",
         f"Machine: {environment['device']}, {environment['threads']} threads; matrix products, GFLOP/s: {rates}.",
@@ -115,7 +115,7 @@ def page(found: dict[str, Any]) -> str:
         lines += _generation(record) if "four_strategies_cost" in record else _training(record)
         lines.append("")
     if "orders" in found:
-        lines += ["## What by paragraph costs in answers", "", *_orders(found["orders"]), ""]
+        lines += ["## Scores of training by paragraph", "", *_orders(found["orders"]), ""]
     return "\n".join(lines)
 
 
@@ -130,9 +130,9 @@ def _training(record: dict[str, Any]) -> list[str]:
     return [
         *lines,
         "",
-        f"- **{record['ratio']:.1f} times** the fastest peer ({record['fastest_peer']})",
+        f"- **{record['ratio']:.1f} times** the rate of the fastest peer ({record['fastest_peer']})",
         f"- peak memory {100 * record['memory_share']:.0f} % of that peer's",
-        f"- {share:.0f} % of the machine's own matrix-product rate on the same shapes, counted on the tokens processed",
+        f"- {share:.0f} % of the machine's matrix-product rate on the same shapes, for the tokens really processed",
         f"- largest difference of the loss over all steps: {differences}",
     ]
 
@@ -147,16 +147,17 @@ def _generation(record: dict[str, Any]) -> list[str]:
     return [
         *lines,
         "",
-        f"- greedy: **{record['ratio']:.1f} times** the peer, {record['options']['max_new_tokens']} tokens an answer",
-        f"- all four strategies together cost {record['four_strategies_cost']:.2f} times greedy alone",
-        f"- span search costs {record['span_cost']:.2f} times greedy",
+        f"- greedy: **{record['ratio']:.1f} times** the peer's rate, "
+        f"{record['options']['max_new_tokens']} tokens per answer",
+        f"- all four strategies together take {record['four_strategies_cost']:.2f} times as long as greedy alone",
+        f"- span search takes {record['span_cost']:.2f} times as long as greedy",
     ]
 
 
 def _orders(record: dict[str, Any]) -> list[str]:
     lines = [
-        f"On the pocket base, which learns: means over {record['seeds']} seeds of both orders, made by `make pocket`;",
-        "the seeds one by one are in [pocket.md](pocket.md).",
+        f"Means over {record['seeds']} seeds for both orders, on the pocket base (`make pocket`);",
+        "[pocket.md](pocket.md) has each seed's scores.",
         "",
         "| | by question | by paragraph | difference (95 %) |",
         "|---|---|---|---|",
@@ -175,9 +176,9 @@ def _scaling(record: dict[str, Any]) -> list[str]:
         f"One training step of {record['precision']} on random weights and tokens: a context tree of {held['length']}",
         f"tokens with {options['questions']} questions, fleet of {held['fleet_size']}, rank {held['rank']}, "
         f"{held['size']}, {held['method']}; one of them",
-        "varied at a time. Questions and tokens count once an adapter. Made by `squadron bench scale`.",
+        "varied at a time. Questions and tokens count once per adapter. Made by `squadron bench scale`.",
         "",
-        f"![Seconds a step and peak memory by fleet size, rank, length, base and method; the table has the figures]"
+        f"![Seconds per step and peak memory by fleet size, rank, length, base and method; the table has the figures]"
         f"({CHART.as_posix()})",
         "",
         "| varied | value | s/step | questions/s | tokens/s | peak memory |",
@@ -199,16 +200,16 @@ def _scaling(record: dict[str, Any]) -> list[str]:
         memory = most["peak_memory_bytes"] / alone["peak_memory_bytes"]
         lines += [
             "",
-            f"- a fleet of {most['value']} trains **{gain:.2f} times** as many questions a second as {alone['value']}, "
-            f"in {memory:.1f} times the memory",
+            f"- a fleet of {most['value']} trains **{gain:.2f} times** as many questions per second as a fleet of "
+            f"{alone['value']}, in {memory:.1f} times the memory",
         ]
     return lines
 
 
 def chart(record: dict[str, Any]) -> alt.VConcatChart:
-    """Seconds a step above peak memory, a column for each thing that was varied."""
+    """Draw seconds per step above peak memory, with a column for each axis that was varied."""
     rows = []
-    for key, title, factor in (("seconds", "seconds a step", 1.0), ("peak_memory_bytes", "peak memory, GiB", 2**-30)):
+    for key, title, factor in (("seconds", "seconds per step", 1.0), ("peak_memory_bytes", "peak memory, GiB", 2**-30)):
         columns = []
         for axis, points in record["axes"].items():
             values = [{"x": str(point["value"]), "y": point[key] * factor} for point in points if "reason" not in point]
@@ -230,7 +231,7 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--questions", type=int, default=1000)
-    parser.add_argument("--no-scale", action="store_true", help="leave out how cost grows")
+    parser.add_argument("--no-scale", action="store_true", help="do not measure how cost grows")
     arguments = parser.parse_args()
     figures = measure(
         arguments.precisions, arguments.steps, arguments.rounds, arguments.questions, scale=not arguments.no_scale

@@ -1,7 +1,7 @@
-"""How long `squadron runs` takes over a folder of 1,000 runs, each time from a fresh process.
+"""Measure how long `squadron runs` takes for a folder of 1,000 runs, in a fresh process each time.
 
-The runs are copies of one that is trained and evaluated here for a moment on the pocket base, so that their files have
-the sizes that files have. The project promises under 2 seconds.
+The runs are copies of one that is briefly trained and evaluated here on the pocket base, so that the files have
+realistic sizes. The project promises under 2 seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import squadron
 
 
 def make_runs(home: Path, count: int) -> None:
-    """``count`` run folders with all their files but the weights."""
+    """Make ``count`` run folders with all their files except the weights."""
     squadron.prepare(dataset="pocket", out=str(home / "data"), train_size=16, val_size=50, test_size=10)
     pattern = home / "pattern"
     settings = {"base": "pocket", "data": str(home / "data"), "out": str(pattern), "max_steps": 2, "eval_questions": 0}
@@ -57,6 +57,6 @@ if __name__ == "__main__":
                 after = os.times()
                 used.append(after.children_user + after.children_system - before.children_user - before.children_system)
             print(
-                f"{name}: {statistics.median(seconds):.2f} s, of which the processor {statistics.median(used):.2f} s "
+                f"{name}: {statistics.median(seconds):.2f} s, CPU time {statistics.median(used):.2f} s "
                 f"(median of {arguments.repeats}, {arguments.runs:,} runs)"
             )

@@ -1,8 +1,10 @@
-"""The study's adapter, its 75 runs and both orders, on the pocket base (`make pocket`): docs/pocket.md and pocket.json.
+"""Run the study on the pocket base (`make pocket`): its adapter, its 75 runs and both orders.
 
-Three pieces, each by the command that anybody would use: `train` and `evaluate` with the study's settings on 2,000
-questions; `sweep configs/pocket.yaml`; and a sweep of both orders over seeds. The folder that they leave is taken up
-where it was stopped. Takes some forty minutes on 2 cores.
+Writes docs/pocket.md and docs/pocket.json.
+
+Three parts, each run with the public commands: `train` and `evaluate` with the study's settings on 2,000 questions;
+`sweep configs/pocket.yaml`; and a sweep of both orders over seeds. An interrupted study resumes from its folder. Takes
+about forty minutes on 2 cores.
 """
 
 from __future__ import annotations
@@ -47,19 +49,19 @@ class Printer(Reporter):
 
 
 def figures(record: dict[str, Any]) -> dict[str, Any]:
-    """EM and F1 of one strategy on the whole test split and its two halves, with intervals."""
+    """Return EM and F1 of one strategy on the whole test split and its two halves, with intervals."""
     every = {"all": record, **record["parts"]}
     return {part: {name: own[name] for name in FIGURES} for part, own in every.items()}
 
 
 def test_figures(folder: Path) -> dict[str, dict[str, Any]]:
-    """Those of every strategy that a folder has scores of."""
+    """Return the figures of every strategy that a folder has scores for."""
     decodings = read_json(folder / "scores.json", what="scores", error=RunError)["splits"]["test"]["decodings"]
     return {name: figures(record) for name, record in decodings.items()}
 
 
 def tuned(study: Path, base: str) -> dict[str, Any]:
-    """The study's own settings on 2,000 questions (rank 4, attention, 1e-3, 5 epochs, by question), all strategies."""
+    """Run the study's settings on 2,000 questions (rank 4, attention, 1e-3, 5 epochs, by question), all strategies."""
     data, run = study / "data", study / "tuned"
     if not (data / "data.json").is_file():
         squadron.prepare(dataset="pocket", out=str(data), train_size=2000, val_size=200, test_size=QUESTIONS)
@@ -78,7 +80,7 @@ def tuned(study: Path, base: str) -> dict[str, Any]:
 
 
 def grid(study: Path, base: str) -> dict[str, Any]:
-    """The 75 runs: what each changes and its figures; the seconds that all took; what the report makes of them."""
+    """Run the 75 runs. Return the changes and figures of each, the seconds of all, and the findings."""
     out = study / "grid"
     swept = squadron.sweep(
         config=str(ROOT / "configs" / "pocket.yaml"),
@@ -96,7 +98,7 @@ def grid(study: Path, base: str) -> dict[str, Any]:
 
 
 def findings(folder: Path) -> dict[str, Any]:
-    """The effects of the axes on F1 and of the best run's strategies, as the study's own report tests them."""
+    """Return the effects of the axes and of the best run's strategies on F1, as the report tests them."""
     analysis = analyze_study(read_study(folder))
     effects = [
         {
@@ -122,7 +124,7 @@ def _tested(one: Contrast) -> dict[str, Any]:
 
 
 def orders(study: Path, base: str, seeds: int) -> dict[str, Any]:
-    """By question against by paragraph, over seeds: each seed's figures, and the interval of the mean difference."""
+    """Compare both orders over seeds. Return each seed's figures, and the interval of the mean difference."""
     out = study / "orders"
     config = study / "orders.yaml"
     write_text(config, ORDERS)
@@ -156,7 +158,7 @@ def orders(study: Path, base: str, seeds: int) -> dict[str, Any]:
 
 
 def page(found: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """Return the figures as a Markdown page."""
     return "\n".join(
         [
             "# The pocket base",
@@ -168,11 +170,11 @@ def page(found: dict[str, Any]) -> str:
             *_effect_lines(found["grid"]),
             "",
             *([*_order_lines(found["orders"]), ""] if "orders" in found else []),
-            "## What this says about GPT-2, and what it does not",
+            "## What this means for GPT-2",
             "",
-            "The pocket base shows that the pipeline learns, and which way rank, learning rate and modules push at",
-            "this size. It has 4 million parameters, a world of its own and questions made by templates: its scores",
-            "say nothing of GPT-2's on SQuAD, and a best rank here need not be the best there. Differences inside",
+            "The pocket base shows that the pipeline learns, and how rank, learning rate and modules affect scores at",
+            "this size. It has 4 million parameters, a synthetic world and questions made from templates. Its scores",
+            "say nothing about GPT-2 on SQuAD, and the best rank here need not be the best there. Differences within",
             "the intervals are noise.",
             "",
         ]
@@ -183,10 +185,10 @@ def _tuned_lines(tuned: dict[str, Any]) -> list[str]:
     count, half = f"{QUESTIONS:,}", QUESTIONS // 2
     lines = [
         "Made by `make pocket`; the raw figures are in `pocket.json`. F1 in points with 95 % intervals that resample",
-        f"paragraphs; {count} test questions whose entities occur in no training text: {half} phrased as training is",
-        f"(*known*), {half} in words that never occur there (*new*).",
+        f"paragraphs; {count} test questions whose entities occur in no training text: {half} phrased as in training",
+        f"(*known*), {half} in phrasings that never occur there (*new*).",
         "",
-        "## Untouched and tuned",
+        "## Base and tuned",
         "",
         "LoRA with the study's settings: rank 4, attention, 1e-3, 2,000 questions, 5 epochs, by question.",
         "",
@@ -205,7 +207,7 @@ def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: st
         "## The study's 75 runs",
         "",
         "`squadron sweep configs/pocket.yaml --base pocket --dataset pocket`: 500 training questions, 3 epochs, by",
-        f"paragraph: {grid['seconds'] / 60:.1f} minutes for all, training and answering "
+        f"paragraph: {grid['seconds'] / 60:.1f} minutes in all for training and answering "
         f"({environment['threads']} threads, {precision}).",
         "",
         f"F1 on {grid['questions']:,} test questions:",
@@ -218,7 +220,7 @@ def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: st
             lines.append(f"| r = {rank} | " + " | ".join(cells) + " |")
         lines.append("")
     widths = [run["all"]["f1_interval"][1] - run["all"]["f1_interval"][0] for run in grid["runs"]]
-    return [*lines, f"Each figure's own 95 % interval is about ± {statistics.median(widths) / 2:.1f} points wide."]
+    return [*lines, f"The 95 % interval of each figure is about ± {statistics.median(widths) / 2:.1f} points."]
 
 
 def _cell(runs: Sequence[dict[str, Any]], rank: int, rate: float, modules: str) -> str:
@@ -228,12 +230,12 @@ def _cell(runs: Sequence[dict[str, Any]], rank: int, rate: float, modules: str) 
 
 def _effect_lines(grid: dict[str, Any]) -> list[str]:
     lines = [
-        "## What can be seen",
+        "## Effects",
         "",
-        "Mean F1 of all runs with a value, and differences with intervals that count both samples, the questions and",
-        "the runs. The first p is that of a comparison by itself, for who asks of one pair named beforehand, such as",
-        "the lowest and the highest rate; the second is after Holm's correction over all pairs and trends, as the",
-        "report has it. A line is the rise of the straight line through an axis' means (over the logarithm).",
+        "Mean F1 of all runs with a value, and differences with intervals that account for both samples, the questions",
+        "and the runs. The first p is uncorrected, for a single pair that was chosen beforehand, such as the lowest",
+        "and the highest rate; the second is Holm-corrected over all pairs and trends, as in the report. A line is the",
+        "rise of the straight line through an axis's means (over the logarithm).",
         "",
         "| axis | mean F1 | step | points of F1 (95 %) | p alone | p, Holm | report |",
         "|---|---|---|---|---|---|---|",
@@ -257,7 +259,7 @@ def _step(one: dict[str, Any]) -> str:
 
 def _effect_row(head: tuple[str, str], one: dict[str, Any], step: str) -> str:
     low, high = one["interval"]
-    shown = "shown" if one["verdict"] in ("higher", "lower") else "not shown"
+    shown = "significant" if one["verdict"] in ("higher", "lower") else "not significant"
     chances = " | ".join("< 0.001" if p < 0.001 else f"{p:.3f}" for p in (one["p_value"], one["adjusted"]))
     points = f"{one['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
     return f"| {head[0]} | {head[1]} | {step} | {points} | {chances} | {shown} |"
@@ -267,7 +269,7 @@ def _order_lines(orders: dict[str, Any]) -> list[str]:
     lines = [
         "## By paragraph or by question",
         "",
-        "Rank 4, attention, 1e-3, 500 questions, 3 epochs, a seed a column:",
+        "Rank 4, attention, 1e-3, 500 questions, 3 epochs, one column per seed:",
         "",
     ]
     lines += ["| | " + " | ".join(map(str, range(orders["seeds"]))) + " | mean |", "|---" * (orders["seeds"] + 2) + "|"]
@@ -281,7 +283,7 @@ def _order_lines(orders: dict[str, Any]) -> list[str]:
         low, high = orders[name]["interval"]
         difference = orders[name]["difference"]
         lines.append(
-            f"- paragraph less question: {difference:+.1f} points of {label} (95 %: {low:+.1f} to {high:+.1f})"
+            f"- paragraph minus question: {difference:+.1f} points of {label} (95 %: {low:+.1f} to {high:+.1f})"
         )
     return lines
 
@@ -294,7 +296,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="pocket")
     parser.add_argument(
-        "--out", type=Path, default=Path("pocket-study"), help="Folder of the study; reports can be made of it."
+        "--out", type=Path, default=Path("pocket-study"), help="Folder of the study; `squadron report` can read it."
     )
     parser.add_argument("--seeds", type=int, default=5, help="Seeds of the comparison of both orders; 0 for none.")
     arguments = parser.parse_args()

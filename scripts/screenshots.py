@@ -1,8 +1,8 @@
-"""README's pictures from a real study: the playground, the report and the terminal, as PNG in ``docs/images/``.
+"""Take the gallery's pictures from a real study: playground, report and terminal, as PNG in ``docs/images/``.
 
 ``python scripts/screenshots.py [--study DIR] [--only PART ...]``. Without ``--study`` the quick study on the pocket
-base is made first (``squadron reproduce``), or taken up where it stopped. Needs Debian's ``chromium``; what the
-pictures show comes from the study alone, and no network is asked.
+base is run first (``squadron reproduce``), or resumed. Needs Debian's ``chromium``. The pictures show only the study. No
+network is used.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from squadron.files import read_json, write_bytes
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = ROOT / "runs" / "screenshots"
 MOST_BYTES = 300_000
-"""A picture's size: README loads them all."""
+"""Largest size of a picture: one page loads them all."""
 COLOURS = (256, 128, 64, 32)
 COLUMNS = 120
 """Width of the terminal, characters."""
@@ -51,7 +51,7 @@ CHROMIUM = [
     "--disable-sync",
 ]
 WAIT = 60_000
-"""Milliseconds for what a model or a chart takes on a busy machine."""
+"""Milliseconds to wait for a model or a chart on a busy machine."""
 _TERMINAL_COLOURS = TerminalTheme(
     (22, 29, 39),
     (228, 233, 240),
@@ -75,7 +75,7 @@ pre { margin: 14px 0 0; color: #e4e9f0; font: 14px/normal "DejaVu Sans Mono", "L
 
 
 def picture(name: str, png: bytes) -> None:
-    """Write a picture in as many colours as its size allows."""
+    """Write a picture with as many colours as the size limit allows."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
     for colours in COLOURS:
         small = io.BytesIO()
@@ -92,7 +92,7 @@ def picture(name: str, png: bytes) -> None:
 
 @contextlib.contextmanager
 def opened(browser: Browser, url: str, *, width: int, height: int, scheme: Any = "light") -> Iterator[Page]:
-    """A page at a size and in a colour scheme."""
+    """Open a page with a window size and a colour scheme."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=1.5
     )
@@ -103,7 +103,7 @@ def opened(browser: Browser, url: str, *, width: int, height: int, scheme: Any =
 
 
 def playground(browser: Browser, study: Path) -> None:
-    """An example asked of the base and the best adapters, on a desk and on a phone; the runs, in the dark."""
+    """Ask the base and the best adapters an example, on a desktop and a phone; show the runs in dark mode."""
     command = [*SQUADRON, "playground", "--sweep", str(study), "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
         try:
@@ -120,7 +120,7 @@ def playground(browser: Browser, study: Path) -> None:
             with opened(browser, url, width=1280, height=900, scheme="dark") as page:
                 page.get_by_role("tab", name="Runs").click()
                 page.locator("#loss-curve canvas, #loss-curve svg.marks").first.wait_for(timeout=WAIT)
-                page.wait_for_timeout(500)  # the chart takes the width of its place a moment later
+                page.wait_for_timeout(500)  # the chart adapts to its container a moment later
                 picture("playground-runs", page.screenshot(full_page=True))
         finally:
             served.terminate()
@@ -133,11 +133,11 @@ def _ask_example(page: Page) -> None:
     page.get_by_role("radio").first.wait_for(timeout=WAIT)
     page.get_by_role("button", name="Ask", exact=True).click()
     page.locator(".compare").wait_for(timeout=WAIT)
-    page.wait_for_timeout(500)  # it scrolls to the answers
+    page.wait_for_timeout(500)  # the page scrolls to the answers
 
 
 def report(browser: Browser, study: Path) -> None:
-    """The head of the report in both languages, and its first charts."""
+    """Show the top of the report in both languages, and its first charts."""
     from squadron.reporting.report import write_report
 
     for lang in ("en", "fa"):
@@ -153,7 +153,7 @@ def report(browser: Browser, study: Path) -> None:
 
 
 def terminal(browser: Browser, study: Path) -> None:
-    """The best runs, and a question asked of the best of them."""
+    """Show the best runs, and a question answered by the best of them."""
     board = read_json(study / "leaderboard.json", what="the leaderboard of a sweep", error=RunError)
     best = f"runs/{board['runs'][0]['name']}"
     paragraph = load_split(study / "data", "test").dataset.paragraphs[0]
@@ -172,7 +172,7 @@ def _shot(
     text: str | None = None,
     lines: int | None = None,
 ) -> None:
-    """What a command prints, in the study's folder, as a terminal shows it: ``lines`` of it, or all."""
+    """Show the output of a command run in the study's folder: its first ``lines``, or all."""
     environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(COLUMNS), "TERM": "xterm-256color"}
     done = subprocess.run(
         [*SQUADRON, *arguments],
@@ -207,7 +207,7 @@ PARTS: dict[str, Callable[[Browser, Path], None]] = {
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, help="a sweep folder of the pocket base; made where it is left out")
+    parser.add_argument("--study", type=Path, help="a sweep folder of the pocket base. Default: run the quick study")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     wanted = parser.parse_args()
     chromium = shutil.which("chromium")

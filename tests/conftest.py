@@ -1,4 +1,4 @@
-"""What every test may use: the real data, where it lies beside the project, and small seeded things."""
+"""Fixtures for all tests: the real data, if it is beside the project, and small seeded models and data."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CHROMIUM = [
     "--disable-component-update",
     "--disable-sync",
 ]
-"""How the browser is started: no window, and no request of its own."""
+"""Arguments of the browser: no window, and no requests of its own."""
 pytest_plugins = ["study_fixtures"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -60,7 +60,7 @@ def gpt2_tokenizer_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_base_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small checkpoint folder (no tokenizer) with seeded random weights, lively enough to tell tokens apart."""
+    """A small checkpoint folder (no tokenizer) with seeded random weights, large enough that logits differ."""
     folder = tmp_path_factory.mktemp("tiny-base")
     save_model(shake(random_model(TINY, seed=1), seed=2, size=0.15), folder)
     return folder
@@ -83,7 +83,7 @@ def gpt2_real_dir(gpt2_shape_dir: Path, gpt2_tokenizer_dir: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def byte_base_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small checkpoint folder with a tokenizer of bytes: one token a byte, and EOS. It is fast."""
+    """A small, fast checkpoint folder with a byte tokenizer: one token per byte, and EOS."""
     folder = tmp_path_factory.mktemp("byte-base")
     backend = Backend(models.BPE(vocab={symbol: i for i, symbol in enumerate(BYTES)}, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -130,7 +130,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory, small_squad: Path) -> P
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Headless Chromium, the system's own; one for all tests, since Playwright allows one at a time."""
+    """The system's Chromium, headless; one for all tests, since Playwright allows one at a time."""
     playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
@@ -143,7 +143,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def material(byte_base_dir: Path, small_data: Path) -> Material:
-    """What a small run trains on, opened once a module."""
+    """The inputs of a small training run, opened once per module."""
     training = load_split(small_data, "train")
     where = {"dtype": torch.float32, "device": torch.device("cpu"), "offline": True}
     return open_material(str(byte_base_dir), str(small_data), training=training, **where)  # type: ignore[arg-type]

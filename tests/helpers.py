@@ -1,4 +1,4 @@
-"""Small seeded things that many tests build on."""
+"""Small seeded models, trees and examples that many tests use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 Shapes = Sequence[tuple[int, Sequence[int]]]
 
 TINY = GPT2Config(vocab_size=211, n_positions=79, n_embd=33, n_layer=3, n_head=3, n_inner=47)
-"""Distinct sizes, so that a mixed-up axis cannot pass unseen."""
+"""Distinct sizes, so that mixed-up axes are noticed."""
 
 
 def load_script(path: str) -> ModuleType:
@@ -36,7 +36,7 @@ def load_script(path: str) -> ModuleType:
 
 
 def shake(model: GPT2, *, seed: int, size: float) -> GPT2:
-    """Move every weight, biases and normalizations too: fresh ones are zeros and ones, which hide mistakes."""
+    """Add noise to every parameter, biases and LayerNorms too: their initial zeros and ones would hide bugs."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for value in model.parameters():
@@ -45,7 +45,7 @@ def shake(model: GPT2, *, seed: int, size: float) -> GPT2:
 
 
 def pack(shapes: Shapes, vocabulary: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Random tokens ``[T]`` of these trees, and their positions ``[T]``."""
+    """Return random tokens ``[T]`` of trees of these shapes, and their positions ``[T]``."""
     generator = torch.Generator().manual_seed(seed)
     positions: list[int] = []
     for context, branches in shapes:
@@ -56,7 +56,7 @@ def pack(shapes: Shapes, vocabulary: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def paths(shapes: Shapes) -> list[list[int]]:
-    """The separate sequences that the trees stand for, as packed indices; a tree without branches is one sequence."""
+    """Return the separate sequences of the trees, as packed indices; a tree without branches is one sequence."""
     found, start = [], 0
     for context, branches in shapes:
         trunk = list(range(start, start + context))
@@ -77,13 +77,13 @@ def logits(
     fleet: Fleet | None = None,
     rows: Tensor | None = None,
 ) -> Tensor:
-    """Logits of packed trees, ``[K, T or M, V]``."""
+    """Return the logits of packed trees, ``[K, T or M, V]``."""
     attend = TreeAttention(shapes, model.config.n_head, dtype=model.dtype, device="cpu", rows=rows)
     return model.logits(model(tokens, positions, attend, fleet=fleet, rows=rows))
 
 
 def liven(fleet: Fleet, seed: int) -> Fleet:
-    """Give every adapter numbers: fresh ones change nothing, and a test on them would prove nothing."""
+    """Add noise to every adapter's parameters: fresh adapters do not change the base, so they would prove nothing."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         fleet.values.add_(torch.randn(fleet.values.shape, generator=generator) * 0.05 * fleet.owned)
@@ -91,14 +91,14 @@ def liven(fleet: Fleet, seed: int) -> Fleet:
 
 
 def reference_model(folder: Path) -> Any:
-    """``transformers``' own GPT-2 from a checkpoint folder, without dropout."""
+    """Load ``transformers``' GPT-2 from a checkpoint folder, in evaluation mode."""
     from transformers import GPT2LMHeadModel
 
     return GPT2LMHeadModel.from_pretrained(folder, attn_implementation="eager").eval()
 
 
 def random_examples(vocabulary: int, *, paragraphs: int, questions: int, seed: int, longest: int = 24) -> list[Example]:
-    """Questions of random tokens; the contexts and answers have all sorts of lengths."""
+    """Return examples of random tokens, with contexts and answers of various lengths."""
     draw = np.random.default_rng(seed)
 
     def ids(low: int, high: int) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
-"""A sweep folder with made-up but plausible numbers, written in about a second: what every reporting test reads.
+"""Write a sweep folder with made-up but plausible scores, in about a second, for the tests of reporting.
 
-Each question has a difficulty, each run a skill that its options shift as told; a run answers right where its skill and
-a little luck of its own exceed the difficulty. So runs agree on most questions, as real ones do, and a test knows what
-the analysis should find. Scores, intervals and kinds of mistake are computed by the package from these answers.
+Each question has a difficulty and each run a skill, which its options shift by given amounts. A run answers a question
+correctly if its skill plus a little noise exceeds the difficulty. So runs agree on most questions, as real ones do, and
+a test knows what the analysis should find. Scores, intervals and kinds of mistake are computed by the package.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RANKS = (4, 8, 16, 32, 64)
 RATES = (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)
 MODULES = ("attention", "attention+mlp", "query-value+attention")
 STRATEGIES = {"greedy": 0.0, "span": 0.35, "beam": 0.05, "top-k": -0.4, "nucleus": -0.5, "temperature": -1.2}
-"""Decoding strategies with what each adds to the skill."""
+"""How much each decoding strategy adds to the skill."""
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(2)>',
@@ -38,7 +38,7 @@ HOSTILE = (
     "\u202egnp.exe\u202c",
     "{{ 7*7 }} ${7*7} %s",
 )
-"""What data may contain and nothing may execute, render or be turned around by."""
+"""Texts that data may contain and that must be shown as plain text: scripts, formulas, markup, direction overrides."""
 
 _NAMES = ("Arden", "Belcourt", "Corwin", "Delmore", "Estrel", "Fenwick", "Garland", "Hollis", "Ingram", "Jarrow")
 _PLACES = ("Marle", "Tolden", "Averne", "Quillon", "Stavers", "Orsk", "Lindale", "Pemberly", "Rusk", "Wexcombe")
@@ -50,7 +50,7 @@ _SHAPES = {"attention": 6, "attention+mlp": 16, "query-value+attention": 10}
 
 @dataclass(frozen=True)
 class Effects:
-    """What an option adds to a run's skill (in deviations of the questions' difficulty), and how noisy runs are."""
+    """How much each option adds to a run's skill (in standard deviations of the difficulty), and the noise of runs."""
 
     rank: Callable[[int], float] = lambda rank: 0.06 * math.log2(rank / 4)
     rate: Callable[[float], float] = lambda rate: 0.5 * min(1.0, math.log(rate / 7e-5) / math.log(7))
@@ -62,7 +62,7 @@ class Effects:
 
 
 def plain_effects() -> Effects:
-    """Nothing matters: whatever differs is noise."""
+    """Return effects of zero: all differences are noise."""
     return Effects(rank=lambda _: 0.0, rate=lambda _: 0.0, train=lambda _: 0.0)
 
 

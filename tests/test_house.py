@@ -1,4 +1,4 @@
-"""The house itself: arrows between rooms run one way, modules stay small, no file speaks of one machine."""
+"""Rules for the source code: imports between packages go one way, modules stay small, no paths of one machine."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ MAY_USE = {
     "web": {"sweeps", "experiments", "reporting", *BELOW_EXPERIMENTS},
     "cli": {"web", "bench", "sweeps", "experiments", "reporting", *BELOW_EXPERIMENTS},
 }
-"""What each room may import, beside itself and the files that stand in no room. Read upwards: what stands lower knows
-nothing of what stands higher, and `reporting` knows run folders through `runs` alone."""
+"""The packages that each package may import, besides itself and the top-level modules. `reporting` reads run folders
+only through `runs`."""
 
 
 def modules() -> list[Path]:
@@ -40,30 +40,30 @@ def modules() -> list[Path]:
     return found
 
 
-def imported_rooms(path: Path) -> set[str]:
-    rooms = set()
+def imported_packages(path: Path) -> set[str]:
+    packages = set()
     for node in ast.walk(ast.parse(path.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: write imports in full"
             names = [node.module or ""]
-        rooms |= {name.split(".")[1] for name in names if name.startswith("squadron.")}
-    return {room for room in rooms if (SOURCE / room).is_dir()}
+        packages |= {name.split(".")[1] for name in names if name.startswith("squadron.")}
+    return {package for package in packages if (SOURCE / package).is_dir()}
 
 
-def test_arrows_between_rooms_run_one_way() -> None:
+def test_imports_between_packages_go_one_way() -> None:
     for path in modules():
-        room = path.relative_to(SOURCE).parts[0]
-        if (SOURCE / room).is_dir():
-            assert imported_rooms(path) - {room} <= MAY_USE[room], path
+        package = path.relative_to(SOURCE).parts[0]
+        if (SOURCE / package).is_dir():
+            assert imported_packages(path) - {package} <= MAY_USE[package], path
 
 
-def test_scoring_knows_no_torch_and_the_engine_no_references() -> None:
+def test_scoring_imports_no_torch_and_the_engine_no_reference_libraries() -> None:
     for path in modules():
         text = path.read_text()
         if "scoring" in path.parts:
             assert not re.search(r"^\s*(import|from) torch", text, re.MULTILINE), path
-        if "bench" not in path.parts:  # there they are the other side
+        if "bench" not in path.parts:  # which measures them as peers
             assert not re.search(r"^\s*(import|from) (transformers|peft|trl)\b", text, re.MULTILINE), path
         assert "pickle" not in re.findall(r"^\s*(?:import|from) (\w+)", text, re.MULTILINE), path
         assert not re.search(r"torch\.(load|save)\(", text), path
@@ -74,7 +74,7 @@ def test_modules_stay_small() -> None:
         assert len(path.read_text().splitlines()) <= 400, f"{path}: split it"
 
 
-def test_no_file_speaks_of_one_machine() -> None:
+def test_no_file_has_a_path_of_one_machine() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("not a checkout: the list of files comes from git")
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")

@@ -1,4 +1,4 @@
-"""Every place that removes or overwrites anything, with what allows it: a new one fails here until it is listed."""
+"""Every call that removes or overwrites files must be listed here with the reason that it is allowed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ WRITING = {"write_bytes", "write_text", "write_json", "truncate", "touch", "save
 WRITING |= {"save_adapter", "save_checkpoint", "write_failures", "write_predictions", "write_prepared", "savefig"}
 WRITING |= {"atomic_path", "atomic_folder", "temporary", "FileLock", "SoftFileLock"}
 
-TEMPORARY = "a temporary of Squadron's own form, which no living process holds"
-GIVEN = "writes where its caller, which is listed, says"
-HELD = "within a run or sweep folder that this process made or took over, and whose lock it has"
-FRESH = "a new temporary folder, which takes its name whole or not at all"
+TEMPORARY = "a temporary with Squadron's naming, which no running process holds"
+GIVEN = "writes to the path that its caller, which is listed, gives"
+HELD = "within a run or sweep folder that this process made or took over, and whose lock it holds"
+FRESH = "a new temporary folder, renamed when it is complete"
 MEMORY = "in memory, no file"
 
 ALLOWED = {
     "bench/generate.py bench_generation": ("save_adapter write_json", "a folder of tempfile's"),
     "bench/plan.py TrainPlan.write": ("write_json", "a folder of tempfile's"),
     "bench/plan.py plan_training": ("save_adapter", "a folder of tempfile's"),
-    "bench/scale.py _measured": ("write_json", "a folder of tempfile's"),
+    "bench/scale.py _measure": ("write_json", "a folder of tempfile's"),
     "data/prepared.py write_prepared": ("write_json write_json", GIVEN),
     "experiments/bases.py init_base": ("atomic_folder save save_model", FRESH),
     "tracking/events.py Stream._each": ("remove", MEMORY),
@@ -74,6 +74,7 @@ ALLOWED = {
     "files.py write_bytes": ("atomic_path write_bytes", GIVEN),
     "files.py write_json": ("write_text", GIVEN),
     "files.py write_text": ("write_bytes", GIVEN),
+    "options/keywords.py ": ("write_text", "run as a program: the generated module beside it"),
     "model/adapters.py save_adapter": ("atomic_path save_file write_json", GIVEN),
     "model/checkpoint.py save_model": ("atomic_path save_file write_json", GIVEN),
     "model/tokenizer.py Tokenizer.save": ("write_json write_text", GIVEN),
@@ -88,22 +89,22 @@ ALLOWED = {
     "reporting/report.py write_report": ("write_bytes write_bytes", "refuse_overwrite by the mark of a report"),
     "scoring/failures.py write_failures": ("write_json", GIVEN),
     "scoring/predictions.py write_predictions": ("write_json", GIVEN),
-    "temporaries.py _made": ("open", "a name that nothing had"),
-    "temporaries.py _put_back": ("rename", TEMPORARY),
+    "temporaries.py _make": ("open", "a name that did not exist"),
+    "temporaries.py _restore": ("rename", TEMPORARY),
     "temporaries.py remove_leftover": ("rmtree unlink", TEMPORARY),
     "temporaries.py replace_folder": ("rename rename rename rmtree swap", GIVEN),
     "temporaries.py sweep_leftovers": ("remove_leftover", TEMPORARY),
     "temporaries.py temporary": (
         "rmtree unlink",
-        "what this process made under that name, or what it took the place of",
+        "the temporary that this process made, or the old content that it replaced",
     ),
     "training/checkpoint.py save_checkpoint": ("atomic_path open save_file", GIVEN),
 }
-"""By file and function: the calls, each as often as it stands there, and the record or reason that allows them."""
+"""By file and function: the calls, each as often as it occurs there, and the reason that allows them."""
 
 
 def risky(call: ast.Call) -> str | None:
-    """The name of a call that removes or overwrites; None for any other."""
+    """Return the name of a call that removes or overwrites files; None for any other."""
     function = call.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     if name in REMOVING | MOVING | WRITING:
@@ -120,7 +121,7 @@ def risky(call: ast.Call) -> str | None:
 
 
 def places(node: ast.AST, where: str = "") -> Iterator[tuple[str, str]]:
-    """Functions and the calls in them that remove or overwrite."""
+    """Yield each function with a call in it that removes or overwrites files."""
     for child in ast.iter_child_nodes(node):
         inner = where
         if isinstance(child, ast.ClassDef | ast.FunctionDef) and where.count(".") < 1:
@@ -130,7 +131,7 @@ def places(node: ast.AST, where: str = "") -> Iterator[tuple[str, str]]:
         yield from places(child, inner)
 
 
-def test_every_place_that_removes_or_overwrites_is_listed_with_what_allows_it() -> None:
+def test_every_call_that_removes_or_overwrites_is_listed_with_its_reason() -> None:
     found: dict[str, list[str]] = {}
     for path in sorted(SOURCE.rglob("*.py")):
         for function, name in places(ast.parse(path.read_text())):
@@ -140,7 +141,7 @@ def test_every_place_that_removes_or_overwrites_is_listed_with_what_allows_it() 
     assert calls == {place: names for place, (names, _) in ALLOWED.items()}
 
 
-def test_the_scan_sees_what_removes_and_overwrites() -> None:
+def test_the_scan_finds_calls_that_remove_or_overwrite() -> None:
     lines = {
         "shutil.rmtree(x)": "rmtree",
         "os.remove(x)": "remove",

@@ -1,4 +1,4 @@
-"""Whose files are these: a layout, what it does not name, and what is removed."""
+"""Layouts: recognised and foreign entries, and what is removed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAYOUT = Layout(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with nothing but its own files."""
+    """A folder with only entries of the layout."""
     home = tmp_path / "home"
     (home / "inner").mkdir(parents=True)
     for name in ("run.json", "inner/a.json", "inner/.b.json.squadron-0a1b2c3d.part"):
@@ -42,47 +42,49 @@ def state(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-def test_what_a_layout_names_is_squadrons(folder: Path) -> None:
+def test_entries_of_the_layout_are_recognised(folder: Path) -> None:
     assert list(foreign(folder, LAYOUT)) == []
     refuse_foreign(folder, LAYOUT, flag="--out")
     remove_owned(folder, LAYOUT, keep=["run.json"])
     assert os.listdir(folder) == ["run.json"]
 
 
-def test_whatever_else_is_named_and_kept(folder: Path, tmp_path: Path) -> None:
+def test_foreign_entries_are_reported_and_kept(folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "c.json").touch()
     (folder / "inner" / "notes.txt").touch()
     (folder / "inner" / "link.json").symlink_to(elsewhere / "c.json")
     (folder / "other").symlink_to(elsewhere)
-    (folder / ".notes.squadron-0a1b2c3d.part").touch()  # of nothing that may be here
+    (folder / ".notes.squadron-0a1b2c3d.part").touch()  # a temporary whose target is not in the layout
     (folder / ".x.part").touch()
     (folder / "inner.json").mkdir()
     (folder / ".lock").write_text("mine")
     mine = {"inner/notes.txt", "inner/link.json", "other", ".notes.squadron-0a1b2c3d.part", ".x.part", "inner.json"}
     assert set(foreign(folder, LAYOUT)) == {*mine, ".lock"}
-    with pytest.raises(RunError, match=r"holds what Squadron did not write: \.lock, .* and 2 more; move it elsewhere"):
+    with pytest.raises(
+        RunError, match=r"has files that Squadron did not write: \.lock, .* and 2 more; move them elsewhere"
+    ):
         refuse_foreign(folder, LAYOUT, flag="--out")
     remove_owned(folder, LAYOUT)
     assert state(folder) == {*mine, ".lock", "inner"}
     assert os.listdir(elsewhere) == ["c.json"]
 
 
-def test_a_folder_in_the_place_of_a_file_is_a_strangers(folder: Path) -> None:
+def test_a_folder_with_the_name_of_a_file_is_foreign(folder: Path) -> None:
     (folder / "run.json").unlink()
     (folder / "run.json").mkdir()
     assert list(foreign(folder, LAYOUT)) == ["run.json"]
 
 
-def test_a_run_that_a_sweep_does_not_know_is_not_its(tmp_path: Path) -> None:
+def test_a_run_that_is_not_in_the_sweep_is_foreign(tmp_path: Path) -> None:
     for name in ("r4", "r[4]", "mine"):
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / "metrics.jsonl").touch()
     assert list(foreign(tmp_path, sweep_layout(["r[4]"]))) == ["runs/mine", "runs/r4"]
 
 
-def test_predictions_are_known_by_the_details_beside_them(tmp_path: Path) -> None:
+def test_predictions_are_recognised_by_their_details_file(tmp_path: Path) -> None:
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions" / "greedy.json").write_text('{"a": "b"}')
     assert list(foreign(tmp_path, RUN)) == ["predictions/greedy.json"]
@@ -93,7 +95,7 @@ def test_predictions_are_known_by_the_details_beside_them(tmp_path: Path) -> Non
     assert len(list(foreign(tmp_path, RUN))) == 2
 
 
-def test_an_input_within_what_is_replaced_is_refused_whatever_it_is_called(
+def test_an_input_within_the_replaced_folder_is_refused_by_any_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "out" / "data").mkdir(parents=True)
@@ -112,7 +114,7 @@ def test_an_input_within_what_is_replaced_is_refused_whatever_it_is_called(
     refuse_inputs_inside(Path("nowhere"), {"--data": "out"})
 
 
-def test_only_what_is_recognised_is_overwritten(tmp_path: Path) -> None:
+def test_only_recognised_files_are_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "file"
     refuse_overwrite(path, is_empty, flag="--out", what="a lock")
     path.touch()

@@ -1,4 +1,4 @@
-"""Temporary files: names that only Squadron makes, gone after a kill and never before, and folders replaced whole."""
+"""Temporary files: their names, their removal after a kill and never before, and atomic replacement of folders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from squadron.temporaries import final_name, temporary, temporary_name
 LEFT = ".a.json.squadron-0a1b2c3d.part"
 
 
-def test_names_are_of_a_form_that_tells_what_they_were_to_become() -> None:
+def test_a_temporary_name_contains_the_final_name() -> None:
     name = temporary_name(Path("home") / "a.json")
     assert name.parent == Path("home")
     assert final_name(name.name) == "a.json"
@@ -28,7 +28,7 @@ def test_names_are_of_a_form_that_tells_what_they_were_to_become() -> None:
         assert final_name(other) is None
 
 
-def test_a_write_removes_what_a_killed_one_left_and_nothing_else(tmp_path: Path) -> None:
+def test_a_write_removes_only_the_leftovers_of_killed_writes(tmp_path: Path) -> None:
     others = {".a.json.abc.part", ".a.json.part", ".b.json.squadron-0a1b2c3d.part", "a.json.bak"}
     for name in (*others, LEFT):
         (tmp_path / name).write_text("x")
@@ -37,7 +37,7 @@ def test_a_write_removes_what_a_killed_one_left_and_nothing_else(tmp_path: Path)
     assert set(os.listdir(tmp_path)) == {*others, "a.json", ".a.json.squadron-ffffffff.part"}
 
 
-def test_what_a_living_process_writes_stays(tmp_path: Path) -> None:
+def test_the_temporaries_of_a_running_process_stay(tmp_path: Path) -> None:
     with temporary(tmp_path / "a") as file, temporary(tmp_path / "b", folder=True) as folder:
         write_text(tmp_path / "a", "other")
         with atomic_folder(tmp_path / "b") as fresh:
@@ -54,7 +54,7 @@ def mask(request: pytest.FixtureRequest) -> Iterator[int]:
     os.umask(before)
 
 
-def test_files_and_folders_are_as_readable_as_the_umask_says(tmp_path: Path, mask: int) -> None:
+def test_permissions_follow_the_umask(tmp_path: Path, mask: int) -> None:
     with atomic_folder(tmp_path / "folder") as fresh:
         write_text(fresh / "file", "x")
     with atomic_path(tmp_path / "other") as place:
@@ -64,7 +64,7 @@ def test_files_and_folders_are_as_readable_as_the_umask_says(tmp_path: Path, mas
 
 
 def _killed(folder: Path, *lines: str) -> None:
-    """Replace a folder in another process, which ends at once where ``lines`` say."""
+    """Replace a folder in another process, which exits at once at the point that ``lines`` patch."""
     program = [
         "import os, shutil",
         "from pathlib import Path",
@@ -107,7 +107,7 @@ def test_a_kill_leaves_the_old_folder_or_the_new_one(tmp_path: Path, lines: list
     assert os.listdir(tmp_path) == ["folder"]
 
 
-def test_a_folder_that_is_not_to_be_replaced_must_be_empty(tmp_path: Path) -> None:
+def test_without_replace_the_folder_must_be_empty(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     with atomic_folder(tmp_path / "mine") as fresh:
         write_text(fresh / "a", "x")
@@ -128,7 +128,7 @@ def test_a_link_to_a_folder_stays_a_link(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "there") == ["new"]
 
 
-def test_the_folder_one_stands_in_is_not_pulled_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_current_folder_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DeviceError, match="the folder that this command is run in"), atomic_folder(Path()):
+    with pytest.raises(DeviceError, match="this command runs in that folder"), atomic_folder(Path()):
         pass

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from squadron.api import show_run as show_run
     from squadron.api import sweep as sweep
     from squadron.api import train as train
-    from squadron.data.batches import Schedule as Schedule
+    from squadron.data.batches import BatchSampler as BatchSampler
     from squadron.data.encoding import encode_evaluation as encode_evaluation
     from squadron.data.encoding import encode_training as encode_training
     from squadron.data.sources import load_data as load_data
@@ -83,7 +83,7 @@ _HOMES = {
     "save_adapter": "squadron.model.adapters",
     "encode_training": "squadron.data.encoding",
     "encode_evaluation": "squadron.data.encoding",
-    "Schedule": "squadron.data.batches",
+    "BatchSampler": "squadron.data.batches",
     "FleetTrainer": "squadron.training.steps",
     "generate": "squadron.decoding.generate",
     "resolve_strategies": "squadron.decoding.strategies",
@@ -96,11 +96,11 @@ _OTHER_NAMES = {"score_predictions": "score"}
 
 __all__ = [
     "GPT2",
+    "BatchSampler",
     "Fleet",
     "FleetTrainer",
     "GPT2Config",
     "LoraSpec",
-    "Schedule",
     "SquadronError",
     "analyze",
     "ask",

@@ -1,23 +1,23 @@
-"""Every error that Squadron raises for something a user can cause.
+"""The errors that Squadron raises for problems a user can cause.
 
 ::
 
-    SquadronError             exit code 2: one line with what was wrong, where, and the next step
+    SquadronError             exit code 2: one line with the problem, its place and the next step
     ├── DataError             a data file, article, paragraph, question or split
     ├── ModelError            a checkpoint, a tokenizer, an adapter file, a target module
     ├── ConfigError           an option, a flag, a configuration file, a combination of them
-    ├── RunError              a run folder: it exists, is missing, is broken or is in use
-    ├── DeviceError           this machine cannot do it: device, precision, memory, disk
-    └── InterruptedRunError   a person stopped it: exit code 130, everything finished is kept
+    ├── RunError              a run folder that exists, is missing, is broken or is in use
+    ├── DeviceError           a limit of this machine: device, precision, memory, disk
+    └── InterruptedRunError   the user stopped a run: exit code 130, finished work is kept
 
-``assert`` is for what no user can cause; it names the values.
+``assert`` is for bugs that no user can cause; its message has the values.
 """
 
 from __future__ import annotations
 
 
 class SquadronError(Exception):
-    """The root. Its text is one line that names the file or flag, the value and the next step."""
+    """The base class. Its message is one line with the file or flag, the value and the next step."""
 
 
 class DataError(SquadronError):
@@ -37,16 +37,16 @@ class RunError(SquadronError):
 
 
 class DeviceError(SquadronError):
-    """This machine cannot do what was asked."""
+    """This machine cannot do what was requested."""
 
 
 class InterruptedRunError(SquadronError):
-    """A person stopped a run; what it had done is kept and can be resumed."""
+    """The user stopped a run; its work is kept and can be resumed."""
 
 
 def is_out_of_memory(problem: BaseException) -> bool:
-    """Whether an error says that memory, the machine's or a GPU's, is used up."""
-    # torch raises its own class for GPUs and a bare RuntimeError for the CPU.
+    """Return True if an error means that the machine or a GPU is out of memory."""
+    # PyTorch raises its own class for GPUs and a bare RuntimeError for the CPU.
     return (
         isinstance(problem, MemoryError)
         or type(problem).__name__ == "OutOfMemoryError"

@@ -1,8 +1,8 @@
-"""Files that appear whole or not at all.
+"""Write files atomically.
 
 Everything Squadron writes goes through :func:`write_bytes` or :func:`atomic_path`: the bytes go to a temporary
-sibling, are flushed to the disk, and take the final name in one rename. A reader, or a run that is resumed after
-power was lost, sees the old file or the new one, never a part.
+sibling, are flushed to disk, and take the final name in one rename. A reader, or a run resumed after a power failure,
+sees the old file or the new one, never a partial one.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from squadron.temporaries import replace_folder, sweep_leftovers, temporary
 
 @contextlib.contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary sibling of ``path`` to write to; on success it takes ``path``'s name, else it vanishes.
+    """Yield a temporary sibling of ``path`` to write to; on success it is renamed to ``path``, else it is removed.
 
-    Raises :class:`DeviceError` where the disk is full or the folder cannot be written.
+    Raises :class:`DeviceError` if the disk is full or the folder cannot be written.
     """
     path = Path(path)
     with explain_os_errors(path):
@@ -41,16 +41,16 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """Yield a temporary sibling folder to fill; on success it takes the place of ``path``, else it vanishes.
+    """Yield a temporary sibling folder to fill; on success it is renamed to ``path``, else it is removed.
 
-    ``path`` is missing or empty, unless ``replace``: then what was there goes once the new folder stands in its place.
-    Raises :class:`DeviceError` as :func:`atomic_path`.
+    ``path`` must be missing or empty, unless ``replace``: then the old folder is removed once the new one is in place.
+    Raises :class:`DeviceError` as :func:`atomic_path` does.
     """
     with explain_os_errors(path):
-        target = path.resolve()  # a link stays one
+        target = path.resolve()  # keep a symbolic link, replace the folder that it points to
         if target in (Path.cwd(), *Path.cwd().parents):
             raise DeviceError(
-                f"{path}: is the folder that this command is run in; run it from another, or choose another"
+                f"{path}: this command runs in that folder; run it from another folder, or choose another"
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep_leftovers(target)
@@ -77,12 +77,12 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def write_json(path: Path | str, value: Any, *, indent: int | None = 2) -> None:
-    """Write ``value`` as JSON to ``path``, whole or not at all. NaN and infinity are refused: JSON has neither."""
+    """Write ``value`` as JSON to ``path``, whole or not at all. Raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path | str, *, what: str, error: type[SquadronError]) -> Any:
-    """Read JSON from ``path``; whatever goes wrong is one ``error`` that says ``what`` was expected, and where."""
+    """Read JSON from ``path``. Raises ``error`` for any problem, naming the file and ``what`` was expected."""
     path = Path(path)
     try:
         return json.loads(path.read_bytes())
@@ -96,28 +96,28 @@ def read_json(path: Path | str, *, what: str, error: type[SquadronError]) -> Any
         raise error(
             f"{path}: not JSON (line {problem.lineno}, column {problem.colno}: {problem.msg}); expected {what}"
         ) from None
-    except ValueError as problem:  # a number of thousands of digits
+    except ValueError as problem:  # an integer with too many digits for Python to parse
         raise error(f"{path}: cannot be read ({str(problem).partition(';')[0]}); expected {what}") from None
     except RecursionError:
         raise error(f"{path}: JSON nested too deeply; expected {what}") from None
 
 
 def sha256_file(path: Path | str) -> str:
-    """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
 def explain_os_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals about ``path`` into one line with the next step."""
+    """Turn the operating system's errors about ``path`` into a :class:`DeviceError` with the next step."""
     try:
         yield
     except Exception as problem:
         if disk_is_full(problem):
             free = shutil.disk_usage(_existing(path)).free
             raise DeviceError(
-                f"{path}: the disk is full ({free:,} bytes free); nothing was half-written: "
+                f"{path}: the disk is full ({free:,} bytes free); no partial file was left: "
                 f"free some space and run the same command again"
             ) from problem
         if isinstance(problem, OSError) and problem.errno in (
@@ -135,15 +135,15 @@ def explain_os_errors(path: Path) -> Iterator[None]:
 
 
 def disk_is_full(problem: BaseException) -> bool:
-    """Whether an error says that the disk, or the user's share of it, is full."""
+    """Return True if an error means that the disk, or the user's quota on it, is full."""
     if isinstance(problem, OSError):
         return problem.errno in (errno.ENOSPC, errno.EDQUOT)
-    # Libraries written in Rust hand the system's error on as text alone.
+    # Libraries written in Rust pass the system's error on only as text.
     return any(f"(os error {number})" in str(problem) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def _existing(path: Path) -> Path:
-    """The nearest parent of ``path`` that exists."""
+    """Return the nearest parent of ``path`` that exists."""
     path = path.absolute()
     while not path.exists():
         path = path.parent
@@ -151,7 +151,7 @@ def _existing(path: Path) -> Path:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut. Folders cannot be opened on Windows, where this is not needed."""
+    """Make a rename durable. Windows cannot open folders and does not need this."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,6 +1,6 @@
-"""What tells a file that Squadron wrote from another of the same name: its shape, or a mark that was put into it.
+"""Recognise files that Squadron wrote by their structure, or by a mark in them.
 
-None of these raises: what cannot be read is not recognised.
+None of these functions raises: a file that cannot be read is not recognised.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 GENERATOR = "Squadron report"
-"""Stands in every report: as ``<meta name="generator">`` of a page, among the keywords of a PDF."""
+"""The mark in every report: ``<meta name="generator">`` of an HTML page, a keyword of a PDF."""
 ANALYSIS = "analysis.json"
-"""The file of an analysis that names all others (``files``), by their paths beside it."""
+"""The file of an analysis that lists all others (``files``), by relative path."""
 _MOST_MARK_BYTES = 1 << 16
 
 
 def has_keys(*names: str, **values: Any) -> Callable[[Path], bool]:
-    """The check of a JSON file that is an object with these keys, and these values."""
+    """Return the check for a JSON file that holds an object with these keys and these values."""
 
     def check(path: Path) -> bool:
         found = json_object(path)
@@ -28,7 +28,7 @@ def has_keys(*names: str, **values: Any) -> Callable[[Path], bool]:
 
 
 def json_object(path: Path) -> dict[str, Any]:
-    """The object that a JSON file holds; empty where it holds anything else."""
+    """Return the object in a JSON file; an empty one if the file holds anything else or cannot be read."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -41,11 +41,11 @@ is_failures = has_keys("about", "kinds", "failures", schema=1)
 
 
 def is_predictions(path: Path) -> bool:
-    """The check of predictions, ``STEM.json``, and of ``STEM.details.json``, which is written before them: a file of
-    predictions without its details is somebody else's."""
+    """Return True for predictions, ``STEM.json``, and their ``STEM.details.json``. The details are written first, so
+    predictions without them are not Squadron's."""
     if path.name.endswith(".details.json"):
         found = json_object(path).values()
-        return all(isinstance(one, list) and all(_is_detail(made) for made in one) for one in found)
+        return all(isinstance(details, list) and all(map(_is_detail, details)) for details in found)
     details = path.with_name(f"{path.stem}.details.json")
     if not details.is_file() or not is_predictions(details):
         return False
@@ -54,7 +54,7 @@ def is_predictions(path: Path) -> bool:
 
 
 def is_report(path: Path) -> bool:
-    """The check of a report, as a page or as a PDF."""
+    """Return True for a report, as HTML or PDF."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -65,12 +65,12 @@ def is_report(path: Path) -> bool:
 
 
 def analysis_files(folder: Path) -> set[str]:
-    """The files of the analysis in ``folder``, by their paths in it; none where there is no analysis."""
+    """Return the files of the analysis in ``folder``, by relative path; none if there is no analysis."""
     found = json_object(folder / ANALYSIS)
     if found.get("schema") != 1 or "analysis" not in found or not isinstance(found.get("files"), list):
         return set()
     return {name for name in found["files"] if isinstance(name, str)}
 
 
-def _is_detail(made: Any) -> bool:
-    return isinstance(made, dict) and {"text", "tokens", "stopped"} <= made.keys()
+def _is_detail(value: Any) -> bool:
+    return isinstance(value, dict) and {"text", "tokens", "stopped"} <= value.keys()

@@ -1,9 +1,9 @@
-"""What in a folder is Squadron's, so that nothing else is ever removed or overwritten.
+"""Recognise the files that Squadron wrote, so that nothing else is ever removed or overwritten.
 
-A :class:`Layout` names the entries of a folder. Whatever it does not name, or whose content its check does not
-recognise, is the user's: links too, which are never followed. Every verb that replaces a folder asks
-:func:`refuse_foreign` first and removes by :func:`remove_owned`; every verb that writes into a place that a user names
-asks :func:`refuse_overwrite`.
+A :class:`Layout` names the entries of a folder. An entry that it does not name, or that fails its check, belongs to the
+user; so do symbolic links, which are never followed. Every verb that replaces a folder calls :func:`refuse_foreign`
+first and removes with :func:`remove_owned`; every verb that writes to a path given by the user calls
+:func:`refuse_overwrite`.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from squadron.errors import RunError, SquadronError
 from squadron.temporaries import final_name, remove_leftover
 
 Check = Callable[[Path], bool]
-"""Whether a file, or a link, is one that Squadron made."""
-_TOLD = 5
+"""Returns True for a file, or a link, that Squadron made."""
+_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a folder may hold, by patterns of names: files with their checks (of folders, with their layouts). Entries
-    in ``links`` may be symbolic links, which go as such."""
+    """The entries that a folder may have, by name pattern: files with their checks, folders with their layouts. Entries
+    in ``links`` may be symbolic links; removing them removes the link alone."""
 
     entries: Mapping[str, Check | Layout]
     links: tuple[str, ...] = ()
 
     def of(self, entry: os.DirEntry[str]) -> Check | Layout | None:
-        """What an entry is by its name and kind; a temporary is what it was to become. None for a stranger's."""
+        """Return the check or layout for an entry, by name and type (a temporary has its target's). None if foreign."""
         name, is_folder = final_name(entry.name) or entry.name, entry.is_dir(follow_symlinks=False)
         kinds = (kind for pattern, kind in self.entries.items() if fnmatchcase(name, pattern))
         return next((kind for kind in kinds if isinstance(kind, Layout) == is_folder), None)
 
 
 def any_file(_: Path) -> bool:
-    """The check of a file that its name and folder tell well enough."""
+    """Accept any file: the check for one that is identified by its name and folder alone."""
     return True
 
 
 def is_empty(path: Path) -> bool:
-    """The check of a lock: a file with nothing in it."""
+    """Return True for an empty file: the check for a lock."""
     return path.stat().st_size == 0
 
 
 def foreign(folder: Path, layout: Layout) -> Iterator[str]:
-    """The entries under ``folder`` that are not Squadron's, by their paths within it; of a foreign folder, itself."""
+    """Yield the entries under ``folder`` that are not Squadron's, by their relative paths; a foreign folder as one."""
     for entry in _entries(folder):
         kind = layout.of(entry)
         if _is_leftover(entry, layout):
@@ -61,17 +61,17 @@ def foreign(folder: Path, layout: Layout) -> Iterator[str]:
 
 
 def refuse_foreign(folder: Path, layout: Layout, *, flag: str, error: type[SquadronError] = RunError) -> None:
-    """Raise ``error`` where ``folder``, which ``flag`` names, holds what is not Squadron's or cannot be removed."""
+    """Raise ``error`` if ``folder``, given by ``flag``, has entries that are not Squadron's or cannot be removed."""
     try:
-        strangers = list(foreign(folder, layout))
+        found = list(foreign(folder, layout))
     except OSError as problem:
         raise error(
             f"{flag} {folder}: {problem.filename} cannot be read ({problem.strerror}); choose another"
         ) from None
-    if strangers:
+    if found:
         raise error(
-            f"{flag} {folder}: holds what Squadron did not write: {listed(strangers)}; "
-            f"move it elsewhere, or choose another folder"
+            f"{flag} {folder}: has files that Squadron did not write: {listed(found)}; "
+            f"move them elsewhere, or choose another folder"
         )
     for root, _, _ in os.walk(folder):
         if not os.access(root, os.W_OK | os.X_OK):
@@ -79,12 +79,12 @@ def refuse_foreign(folder: Path, layout: Layout, *, flag: str, error: type[Squad
 
 
 def remove_owned(folder: Path, layout: Layout, *, keep: Iterable[str] = ()) -> None:
-    """Remove what is Squadron's under ``folder``, but for the entries of it that are to ``keep``. Folders that are
-    empty then go too, ``folder`` itself does not; what is not Squadron's stays."""
+    """Remove Squadron's files under ``folder``, except the entries of ``folder`` named in ``keep``, then the subfolders
+    left empty. ``folder`` itself and foreign files stay."""
     kept = set(keep)
     found = [(entry, layout.of(entry), _is_own_file(entry, layout)) for entry in _entries(folder)]
-    # Folders first, then files from the last: what tells of the others (data.json, analysis.json, a prediction's
-    # details) goes after them, so that what a kill leaves is still recognised.
+    # Folders first, then files in reverse order: the files that identify others (data.json, analysis.json, the details
+    # of predictions) are removed after them, so that after a kill the rest is still recognised.
     found.sort(key=lambda one: (isinstance(one[1], Layout), one[0].name), reverse=True)
     for entry, kind, own in found:
         path = folder / entry.name
@@ -94,14 +94,14 @@ def remove_owned(folder: Path, layout: Layout, *, keep: Iterable[str] = ()) -> N
             remove_leftover(path)
         elif isinstance(kind, Layout):
             remove_owned(path, kind)
-            with contextlib.suppress(OSError):  # not empty: a stranger's file is in it
+            with contextlib.suppress(OSError):  # not empty: it has a foreign file
                 path.rmdir()
         elif own:
             path.unlink(missing_ok=True)
 
 
 def only_leftovers(folder: Path, layout: Layout, *, lock: str | None = None) -> bool:
-    """Whether a folder has nothing but the lock, and what killed writes of its files left."""
+    """Return True if a folder has nothing but the lock and leftovers of killed writes."""
     return all(
         _is_leftover(entry, layout) or (entry.name == lock and _is_own_file(entry, layout))
         for entry in _entries(folder)
@@ -109,14 +109,14 @@ def only_leftovers(folder: Path, layout: Layout, *, lock: str | None = None) -> 
 
 
 def sweep_folder(folder: Path, layout: Layout) -> None:
-    """Remove what killed writes of the layout's entries left right in ``folder``."""
+    """Remove leftovers of killed writes of the layout's entries from ``folder``, not from its subfolders."""
     for entry in _entries(folder):
         if _is_leftover(entry, layout):
             remove_leftover(folder / entry.name)
 
 
 def refuse_overwrite(path: Path, check: Check, *, flag: str, what: str) -> None:
-    """Raise :class:`RunError` where there is something at ``path`` that is not ``what`` Squadron wrote there before."""
+    """Raise :class:`RunError` if ``path`` exists and is not ``what`` (for the message) written by Squadron."""
     if os.path.lexists(path) and (path.is_symlink() or not path.is_file() or not check(path)):
         raise RunError(
             f"{flag} {path}: exists and is not {what} that Squadron wrote; choose another name, or remove it"
@@ -124,17 +124,17 @@ def refuse_overwrite(path: Path, check: Check, *, flag: str, what: str) -> None:
 
 
 def refuse_inputs_inside(out: Path, inputs: Mapping[str, str | Path | None], *, flag: str = "--replace") -> None:
-    """Raise :class:`RunError` where an input (by its flag) lies within ``out``, which is to be replaced. What is no
-    path on this machine is no input of that kind."""
+    """Raise :class:`RunError` if an input (keyed by its flag) lies within ``out``, which is to be replaced. Inputs that
+    are not paths on this machine are ignored."""
     for name, given in inputs.items():
         if given is not None and any(_lies_within(path, out) for path in _paths_of(Path(given))):
             raise RunError(f"{name} {given}: lies within {out}, which {flag} would remove; choose another --out")
 
 
 def listed(names: list[str]) -> str:
-    """The first few of the names, and how many more there are."""
-    more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
-    return ", ".join(names[:_TOLD]) + more
+    """Return the first few of the names, and the number of the others."""
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -152,12 +152,12 @@ def _is_own_file(entry: os.DirEntry[str], layout: Layout) -> bool:
 
 
 def _is_leftover(entry: os.DirEntry[str], layout: Layout) -> bool:
-    """Whether an entry is a temporary of something that the folder may hold."""
+    """Return True if an entry is a temporary of one that the layout names."""
     return final_name(entry.name) is not None and layout.of(entry) is not None and not entry.is_symlink()
 
 
 def _paths_of(path: Path) -> Iterator[Path]:
-    """An input, and the files that links in it name."""
+    """Yield an input and the files that symbolic links in it point to."""
     if path.exists():
         yield path
     if path.is_dir():
@@ -166,6 +166,6 @@ def _paths_of(path: Path) -> Iterator[Path]:
 
 
 def _lies_within(path: Path, folder: Path) -> bool:
-    """Whether a path is a folder or in it, whatever the two are called."""
+    """Return True if a path is ``folder`` or lies within it, compared by file identity."""
     whole = path.resolve()
     return any(one.exists() and one.samefile(folder) for one in (whole, *whole.parents)) if folder.exists() else False

@@ -1,9 +1,11 @@
-"""Temporary files and folders beside what they are to become: named so that only Squadron makes such names, locked
-while their process lives, and removed by the next write to the same place where it was killed.
+"""Temporary files and folders, created beside their targets.
 
-``.NAME.squadron-XXXXXXXX.part`` is what ``NAME`` is to be, or what it was and is about to be removed. Where the system
-cannot swap two folders in one step, ``.NAME.squadron-XXXXXXXX.old`` is what ``NAME`` was, until the new one
-has its name.
+Their names are used by Squadron alone. They are locked while their process runs. If that process is killed, the next
+write to the same target removes them.
+
+``.NAME.squadron-XXXXXXXX.part`` holds the new content of ``NAME``, or the old content that is about to be removed.
+If the system cannot swap two folders in one step, ``.NAME.squadron-XXXXXXXX.old`` holds the old content of ``NAME``
+until the new folder has the name.
 """
 
 from __future__ import annotations
@@ -24,22 +26,22 @@ from typing import Any
 fcntl: Any
 try:
     import fcntl
-except ImportError:  # Windows: nobody can tell there whether a writer lives, so what a killed one left stays
+except ImportError:  # Windows: no way to know whether a writer still runs, so leftovers of killed ones stay
     fcntl = None
 
 _FORM = re.compile(r"\.(?P<name>.+)\.squadron-[0-9a-f]{8}\.(?P<kind>part|old)", re.DOTALL)
 _NO_SWAP = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 _AT_CWD, _EXCHANGE, _SWAP = -100, 2, 2
-"""Of Linux: AT_FDCWD and RENAME_EXCHANGE; of macOS: RENAME_SWAP."""
+"""Linux: AT_FDCWD and RENAME_EXCHANGE; macOS: RENAME_SWAP."""
 
 
 def temporary_name(path: Path) -> Path:
-    """A new temporary sibling's name for ``path``."""
+    """Return the path of a new temporary sibling of ``path``."""
     return path.with_name(f".{path.name}.squadron-{secrets.token_hex(4)}.part")
 
 
 def final_name(name: str) -> str | None:
-    """The name that a temporary file or folder was to take; None where its own is not of the form."""
+    """Return the name of a temporary's target; None if ``name`` is not a temporary's name."""
     found = _FORM.fullmatch(name)
     if found is None:
         return None
@@ -48,9 +50,9 @@ def final_name(name: str) -> str | None:
 
 @contextlib.contextmanager
 def temporary(path: Path, *, folder: bool = False) -> Iterator[Path]:
-    """Yield a new temporary file (or folder) for ``path``, as readable as the user's umask says; it is gone
+    """Yield a new temporary file (or folder) for ``path``, with permissions by the user's umask. It is removed
     afterwards, unless it was renamed. No other process removes it in the meantime."""
-    place, handle = _made(path, folder=folder)
+    place, handle = _make(path, folder=folder)
     try:
         yield place
     finally:
@@ -63,18 +65,18 @@ def temporary(path: Path, *, folder: bool = False) -> Iterator[Path]:
 
 
 def sweep_leftovers(path: Path) -> None:
-    """Remove what killed writes of ``path`` left beside it. Where one was killed while it replaced a folder and there
-    is nothing at ``path``, the folder that was there is put back."""
+    """Remove the leftovers of killed writes to ``path``. If one was killed while it replaced a folder and ``path`` is
+    missing, restore the old folder."""
     with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
         names = [entry.name for entry in entries if final_name(entry.name) == path.name]
         for place in sorted(path.parent / name for name in names):  # an .old before its .part
-            restored = place.suffix == ".old" and _put_back(place, path)
+            restored = place.suffix == ".old" and _restore(place, path)
             if not restored:
                 remove_leftover(place)
 
 
 def remove_leftover(place: Path) -> None:
-    """Remove a temporary file or folder, unless a living process writes it, or it cannot be."""
+    """Remove a temporary file or folder, unless a running process holds its lock or it cannot be removed."""
     if fcntl is None:
         return
     with _opened(place) as handle:
@@ -87,11 +89,11 @@ def remove_leftover(place: Path) -> None:
 
 
 def replace_folder(fresh: Path, path: Path) -> None:
-    """Put the folder ``fresh`` in the place of the folder ``path``, whose content is removed. There is always the one
-    or the other at ``path``; where the system cannot swap the two, :func:`sweep_leftovers` sees to that after a kill.
+    """Replace the folder ``path`` with the folder ``fresh``, and remove the old one. One of them is always at ``path``;
+    if the system cannot swap the two, :func:`sweep_leftovers` restores that after a kill.
     """
     if swap(fresh, path):
-        return  # what was there has the temporary's name now
+        return  # the old folder has the temporary's name now
     old = fresh.with_suffix(".old")
     path.rename(old)
     try:
@@ -103,7 +105,7 @@ def replace_folder(fresh: Path, path: Path) -> None:
 
 
 def swap(one: Path, other: Path) -> bool:
-    """Swap two paths of one file system in one step; False where the system cannot."""
+    """Swap two paths of one file system in one step. Return False if the system cannot."""
     names = os.fsencode(one), os.fsencode(other)
     if sys.platform == "linux":
         call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -123,9 +125,9 @@ def swap(one: Path, other: Path) -> bool:
     raise OSError(number, os.strerror(number), str(other))
 
 
-def _made(path: Path, *, folder: bool) -> tuple[Path, int | None]:
-    """A new temporary and the handle that holds its lock; a sweep may take one away before it is locked."""
-    while True:
+def _make(path: Path, *, folder: bool) -> tuple[Path, int | None]:
+    """Create a temporary and return it with the handle that holds its lock."""
+    while True:  # another process may remove the temporary before it is locked
         place = temporary_name(path)
         if folder:
             place.mkdir()
@@ -140,8 +142,8 @@ def _made(path: Path, *, folder: bool) -> tuple[Path, int | None]:
         os.close(handle)
 
 
-def _put_back(old: Path, path: Path) -> bool:
-    """Give a folder its name back that a killed replacement took away."""
+def _restore(old: Path, path: Path) -> bool:
+    """Give the old folder of a killed replacement its name back. Return False if that was not needed or possible."""
     with _opened(old.with_suffix(".part")) as twin:
         if os.path.lexists(path) or (twin is not None and not _lock(twin)):
             return False
@@ -153,7 +155,7 @@ def _put_back(old: Path, path: Path) -> bool:
 
 @contextlib.contextmanager
 def _opened(place: Path) -> Iterator[int | None]:
-    """A handle of a file or folder, itself and not what a link names; None where there is none to be had."""
+    """Yield a handle of a file or folder, without following links; None if it cannot be opened."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         handle = os.open(place, flags)
@@ -167,7 +169,7 @@ def _opened(place: Path) -> Iterator[int | None]:
 
 
 def _lock(handle: int, *, wait: bool = False) -> bool:
-    """Lock what is open; False where another has it, or the file system knows no locks."""
+    """Lock an open file or folder. Return False if another process holds the lock, or the file system has no locks."""
     if fcntl is None:
         return True
     try:

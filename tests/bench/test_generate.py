@@ -1,4 +1,4 @@
-"""The generation benchmark runs every side and compares what it says it compares."""
+"""The generation benchmark runs every side and compares them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_all_sides_answer(byte_base_dir: Path, small_squad: Path) -> None:
         30,
         30,
         30,
-    ]  # the peer answers all, where there are no more
+    ]  # the peer answers all questions if there are no more
     rates = {side: figures["questions_per_second"] for side, figures in sides.items()}
     assert record["ratio"] == pytest.approx(rates["squadron: greedy"] / rates[PEER])
     assert record["span_cost"] == pytest.approx(rates["squadron: greedy"] / rates["squadron: span"])
@@ -45,7 +45,7 @@ def test_prompts_and_answers_must_fit(byte_base_dir: Path, small_squad: Path) ->
         bench_generation(options)
 
 
-def test_the_peers_batches_are_those_of_all_questions_evenly_spread() -> None:
+def test_the_peers_batches_are_evenly_spread_over_all_questions() -> None:
     lengths = [(7 * i) % 101 for i in range(101)]  # 0 to 100, in disorder
     whole = spread_batches(lengths, size=8, wanted=1000, seed=1, number=0)
     assert [lengths[place] for batch in whole for place in batch] == list(range(101))
@@ -58,11 +58,11 @@ def test_the_peers_batches_are_those_of_all_questions_evenly_spread() -> None:
     assert {whole.index(batch) for batches in drawn for batch in batches} == set(range(len(whole)))
 
 
-def test_a_file_of_fewer_questions_than_the_peer_is_to_answer_is_answered_whole() -> None:
+def test_the_peer_answers_all_questions_of_a_small_file() -> None:
     assert [len(batch) for batch in spread_batches([5] * 11, size=4, wanted=64, seed=0, number=0)] == [4, 4, 3]
 
 
-def test_offline_is_kept_by_every_side(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_side_respects_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[bool] = []
 
     def loaded(source: str, *, offline: bool = False) -> Any:

@@ -1,4 +1,4 @@
-"""The pages that a benchmark wrote are those of the figures beside them."""
+"""Generated pages match the figures beside them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from helpers import ROOT, load_script
 @pytest.mark.parametrize(
     ("script", "page"), [("benchmarks/performance.py", "performance"), ("scripts/pocket_study.py", "pocket")]
 )
-def test_a_page_is_what_its_record_says(script: str, page: str) -> None:
+def test_a_page_matches_its_record(script: str, page: str) -> None:
     record = json.loads((ROOT / "docs" / f"{page}.json").read_text())
     assert load_script(script).page(record) == (ROOT / "docs" / f"{page}.md").read_text()

@@ -1,4 +1,4 @@
-"""The page of `make performance`: every figure that it shows is one of the record's."""
+"""The page of `make performance`: every figure is from the record."""
 
 from __future__ import annotations
 
@@ -75,13 +75,16 @@ def test_the_page_shows_the_figures_of_every_section(performance: ModuleType) ->
         "What by paragraph costs in answers",
     ]
     assert "matrix products, GFLOP/s: fp32 320, bf16 167." in text
-    # Both number formats tell the share of the machine's rate and how far the losses are apart.
+    # Both number formats show the share of the machine's rate and the difference of the losses.
     assert text.count("- 61 % of the machine's own matrix-product rate") == 2
     assert text.count("largest difference of the loss over all steps: transformers+peft 0.0012") == 2
     assert "| adapters in the fleet | 5 | 2.00 | 10.00 | 640 | 5,120 MiB |" in text
     assert "| adapters in the fleet | 75 | not measured: it would take some 99 GiB | | | |" in text
     assert "| F1 | 80.5 | 80.0 | -0.5 (-1.2 to +0.5) |" in text
-    assert "a fleet of 5 trains **1.25 times** as many questions a second as 1, in 5.0 times the memory" in text
+    assert (
+        "a fleet of 5 trains **1.25 times** as many questions per second as a fleet of 1, in 5.0 times the memory"
+        in text
+    )
     assert all(len(line) <= 120 or line.startswith(("|", "!")) for line in text.splitlines())
 
 

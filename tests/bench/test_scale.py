@@ -1,4 +1,4 @@
-"""How cost grows: each point trains what it says, once; one that does not fit costs the others nothing."""
+"""Growth of cost: each point is trained once with its settings; one that does not fit does not affect the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from squadron.bench import scale
 from squadron.bench.scale import Point, bench_scaling
-from squadron.data.trees import grow_trees, pack
+from squadron.data.trees import build_trees, pack_trees
 from squadron.errors import ConfigError, DeviceError
 from squadron.files import read_json
 from squadron.model.config import GPT2Config
@@ -36,7 +36,7 @@ POINT = Point(
     ("changes", "trained"),
     [({}, (3, 5 * (16 + 48 + 16 + 16) * 2)), ({"fleet_size": 1, "method": "full", "precision": "bf16"}, (1, None))],
 )
-def test_a_point_trains_what_it_says(
+def test_a_point_trains_with_its_settings(
     changes: dict[str, Any], trained: tuple[int, int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, int, int, int]] = []
@@ -54,12 +54,12 @@ def test_a_point_trains_what_it_says(
     # A model of two layers: 101 + 256 embeddings, and per layer 4 x 16 of norms, and four projections with biases.
     whole = 357 * 16 + 2 * (64 + 16 * 48 + 48 + 16 * 16 + 16 + 2 * 16 * 24 + 24 + 16) + 32
     assert seen == [(size, parameters or whole, 97, 4)] * 3
-    shapes = pack(grow_trees(point._examples(SMALL)[:4])).shapes
+    shapes = pack_trees(build_trees(point._examples(SMALL)[:4])).shapes
     assert shapes == ((97 - 4 * 16, (16, 16, 16, 16)),)
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, memory: int) -> list[Point]:
-    """Workers that take 1 GiB and 2 GiB more an adapter; returns the points that they are asked for."""
+    """Replace workers by ones that report 1 GiB plus 2 GiB per adapter; return the list of points that they run."""
     asked: list[Point] = []
 
     def worker(kind: str, side: str, path: Path) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def test_one_thing_is_varied_at_a_time_and_nothing_is_measured_twice(monkeypatch
     assert record["axes"]["size"][1] == {"value": "gpt2-xl", "reason": "bench: the side squadron failed (killed)"}
 
 
-def test_a_fleet_that_would_not_fit_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fleet_that_would_not_fit_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = pretend(monkeypatch, memory=40)
     record = bench_scaling(BenchScaleOptions(fleet_sizes=(1, 5, 15, 40), sizes=("gpt2",), methods=("lora",)))
     assert [point.fleet_size for point in asked if point.rank == 4 and point.length == 256] == [1, 5, 15]
@@ -112,7 +112,7 @@ def test_a_fleet_that_would_not_fit_is_not_begun(monkeypatch: pytest.MonkeyPatch
         ({"ranks": []}, "--ranks"),
     ],
 )
-def test_what_cannot_be_is_told_before_anything_runs(
+def test_impossible_options_are_refused_before_anything_runs(
     options: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = pretend(monkeypatch, memory=1000)
@@ -122,7 +122,7 @@ def test_what_cannot_be_is_told_before_anything_runs(
 
 
 def test_a_real_point_in_its_own_process() -> None:
-    """At GPT-2's shape: what it takes is known within bounds."""
+    """At GPT-2's shape, where memory is known within bounds."""
     options = BenchScaleOptions(
         fleet_sizes=(1,), ranks=(4,), lengths=(80,), sizes=("gpt2",), methods=("lora",), steps=2, precision="fp32"
     )

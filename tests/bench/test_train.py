@@ -1,4 +1,4 @@
-"""The benchmark compares like with like: every side sees the same batches, and their losses agree."""
+"""The benchmark is fair: every side gets the same batches, and their losses agree."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def plan(folder: Path, base: Path, data: Path, order: Order = "question", steps:
 
 
 @pytest.mark.parametrize("order", ["question", "paragraph"])
-def test_a_plan_comes_back_as_it_was_written(
-    order: Order, byte_base_dir: Path, small_squad: Path, tmp_path: Path
-) -> None:
+def test_a_plan_is_read_as_it_was_written(order: Order, byte_base_dir: Path, small_squad: Path, tmp_path: Path) -> None:
     made = plan(tmp_path, byte_base_dir, small_squad, order)
     assert len(made.examples) == 16
     assert len({one.branch.id for one in made.examples}) == 16
@@ -43,7 +41,7 @@ def test_a_plan_comes_back_as_it_was_written(
         plan(tmp_path, byte_base_dir, small_squad, steps=99)
 
 
-def test_all_sides_train_alike(byte_base_dir: Path, small_squad: Path) -> None:
+def test_losses_of_all_sides_agree(byte_base_dir: Path, small_squad: Path) -> None:
     options = BenchTrainOptions(
         base=str(byte_base_dir), data=str(small_squad), steps=4, rounds=1, batch_size=4, precision="fp32"
     )
@@ -52,7 +50,7 @@ def test_all_sides_train_alike(byte_base_dir: Path, small_squad: Path) -> None:
     for figures in record["sides"].values():
         assert figures["examples_per_second"] > 0
         assert figures["peak_memory_bytes"] > 2**26
-    # Four AdamW steps at 1e-3 move the loss by far more than this.
+    # Four AdamW steps at 1e-3 change the loss by far more than this.
     assert max(record["largest_loss_difference"].values()) < 1e-3
     assert record["ratio"] == pytest.approx(
         record["sides"]["squadron"]["examples_per_second"]
@@ -60,6 +58,6 @@ def test_all_sides_train_alike(byte_base_dir: Path, small_squad: Path) -> None:
     )
 
 
-def test_an_unknown_side_is_named(byte_base_dir: Path, small_squad: Path) -> None:
+def test_an_unknown_side_is_an_error(byte_base_dir: Path, small_squad: Path) -> None:
     with pytest.raises(ConfigError, match="--sides axolotl: unknown; sides are squadron"):
         bench_training(BenchTrainOptions(base=str(byte_base_dir), data=str(small_squad), sides=("axolotl",)))

@@ -1,4 +1,4 @@
-"""The command line, called in this process."""
+"""Call the command line in this process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from squadron.cli.main import main
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left: its exit code, what it printed, and what it complained of."""
+    """Result of a command: its exit code, standard output and standard error."""
 
     code: int
     out: str

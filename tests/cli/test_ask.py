@@ -1,4 +1,4 @@
-"""``ask``: an answer with its place and probability, strategies and adapters side by side."""
+"""``ask``: an answer with its place and probability; strategies and adapters side by side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def runs(squadron: Any, byte_base_dir: Path, small_data: Path, tmp_path: Path) -
     return made
 
 
-def test_strategies_and_adapters_stand_side_by_side(
+def test_strategies_and_adapters_are_shown_side_by_side(
     squadron: Any, runs: list[Path], byte_base_dir: Path, tmp_path: Path
 ) -> None:
     text = tmp_path / "context.txt"
@@ -43,7 +43,7 @@ def test_strategies_and_adapters_stand_side_by_side(
         start, stop = answer["place"]
         assert CONTEXT[start:stop] == answer["answer"] != ""
     assert all(0 <= answer["probability"] <= 1 for answer in answers)
-    # An adapter answers in a fleet as it answers alone.
+    # An adapter gives the same answers in a fleet as alone.
     alone = squadron(*arguments, "--run", runs[1], "--json").record["answers"]
     mine = [answer for answer in answers if answer["model"] == str(runs[1])]
     assert [(one["decoding"], one["answer"]) for one in alone] == [(one["decoding"], one["answer"]) for one in mine]
@@ -78,7 +78,7 @@ def test_the_context_may_come_from_standard_input(
         (b"Some text.", "When? " * 200, "does not fit the model; shorten it"),
     ],
 )
-def test_what_cannot_be_asked(
+def test_questions_that_cannot_be_asked_are_refused(
     squadron: Any, byte_base_dir: Path, tmp_path: Path, content: bytes, question: str, words: str
 ) -> None:
     text = tmp_path / "context.txt"

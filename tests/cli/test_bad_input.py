@@ -1,4 +1,4 @@
-"""What a user can do wrong: one line on standard error that names it, exit code 2, and nothing lost."""
+"""User errors: one line on standard error that names the cause, exit code 2, and no data lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def complaint(outcome: Any, words: str, code: int = 2) -> None:
     *before, last = outcome.err.splitlines()
     assert last.startswith("squadron: error: ")
     assert re.search(words, last), outcome.err
-    assert all(line.startswith("step ") for line in before), before  # progress, and nothing else
+    assert all(line.startswith("step ") for line in before), before  # only progress
 
 
 def folder_state(folder: Path) -> dict[str, bytes]:
@@ -73,7 +73,7 @@ def test_bad_rows_are_set_aside_counted_and_listed(squadron: Any, small_squad: P
     paragraphs[3]["qas"][0]["question"] = ""
     paragraphs[4]["qas"][0]["question"] = "Which\x00town?"
     paragraphs[5]["context"] = "x" * 2**20
-    # These two are no mistakes: Windows line ends, and an answer in another normal form than its context.
+    # These two are repaired, not rejected: Windows line ends, and an answer in another normal form than its context.
     paragraphs[6]["context"] = paragraphs[6]["context"].replace(". ", ".\r\n") + " Café."
     paragraphs[6]["qas"][0]["answers"] = [{"text": "Cafe\u0301", "answer_start": 0}]
     source = tmp_path / "source.json"
@@ -94,7 +94,7 @@ def test_bad_rows_are_set_aside_counted_and_listed(squadron: Any, small_squad: P
     for finding, word in zip(prepared.record["set_aside"], words, strict=True):
         assert re.search(word, finding), finding
         assert "article 'Article" in finding
-    # The line ends have moved the answers behind them by one character.
+    # The line ends shift the answers after them by one character.
     words = ["written as the context has it", "starts at 53, not 52"]
     for finding, word in zip(prepared.record["repaired"], words, strict=True):
         assert word in finding, finding
@@ -139,7 +139,7 @@ def test_splits_larger_than_the_data(squadron: Any, small_squad: Path, tmp_path:
         (("--resume", "--replace"), "choose one"),
     ],
 )
-def test_options_that_cannot_be(train: Any, arguments: tuple[object, ...], words: str, tmp_path: Path) -> None:
+def test_impossible_options_are_refused(train: Any, arguments: tuple[object, ...], words: str, tmp_path: Path) -> None:
     complaint(train(*arguments), words)
     assert not (tmp_path / "run").exists()
 
@@ -155,7 +155,7 @@ def test_unknown_flags_and_verbs_are_errors(squadron: Any, arguments: tuple[obje
     assert "Error" in outcome.err
 
 
-def test_paths_that_are_not_utf8_are_refused_before_anything_is_made(
+def test_paths_that_are_not_utf8_are_refused_before_anything_is_written(
     squadron: Any, byte_base_dir: Path, small_squad: Path, tmp_path: Path
 ) -> None:
     odd = f"{tmp_path}/caf\udce9"
@@ -181,7 +181,7 @@ def test_paths_that_are_not_utf8_are_refused_before_anything_is_made(
         ("--temperature", "1e400", "--temperature inf: input should be a finite number"),
     ],
 )
-def test_numbers_that_no_evaluation_can_have(
+def test_impossible_numbers_of_an_evaluation_are_refused(
     squadron: Any, byte_base_dir: Path, small_squad: Path, flag: str, value: object, words: str
 ) -> None:
     complaint(squadron("evaluate", "--base", byte_base_dir, "--data", small_squad, flag, value), words)
@@ -218,7 +218,7 @@ def test_a_tokenizer_with_more_tokens_than_its_model_is_refused(
         complaint(squadron(*call, "--base", base), "ids up to 999, its model has 257; the files belong to different")
 
 
-def test_a_command_to_copy_is_quoted(squadron: Any, tmp_path: Path) -> None:
+def test_a_printed_command_is_quoted(squadron: Any, tmp_path: Path) -> None:
     outcome = squadron("evaluate", tmp_path / "a; touch PWN; #")
     complaint(outcome, r"make one with: squadron train --out 'a; touch PWN; #' \.\.\.")
 
@@ -239,14 +239,14 @@ def test_an_existing_run_folder_is_refused_resumed_or_replaced_as_asked(train: A
 
 
 @pytest.mark.parametrize("bad", [("--base", "nowhere/at/all"), ("--max-length", 4096), ("--target-modules", "x")])
-def test_what_cannot_be_trained_replaces_nothing(train: Any, bad: tuple[object, ...], tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_trained_replaces_nothing(train: Any, bad: tuple[object, ...], tmp_path: Path) -> None:
     assert train().code == 0
     before = folder_state(tmp_path / "run")
     assert train("--replace", *bad).code == 2
     assert folder_state(tmp_path / "run") == before
 
 
-def test_a_run_goes_on_with_the_same_base_and_questions_alone(
+def test_a_run_resumes_only_with_the_same_base_and_questions(
     squadron: Any, train: Any, small_squad: Path, byte_base_dir: Path, tmp_path: Path
 ) -> None:
     data, base = tmp_path / "data", tmp_path / "base"
@@ -273,12 +273,12 @@ def test_prepare_replaces_only_what_it_made(squadron: Any, small_squad: Path, tm
     complaint(squadron(*arguments), "not empty; add --replace")
     assert squadron(*arguments, "--replace").code == 0
     (out / "thesis.txt").write_text("years of work")
-    complaint(squadron(*arguments, "--replace"), "holds what Squadron did not write: thesis.txt; move it")
+    complaint(squadron(*arguments, "--replace"), "has files that Squadron did not write: thesis.txt; move them")
     assert (out / "thesis.txt").read_text() == "years of work"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data"]
 
 
-def test_what_a_killed_write_left_is_in_nobodys_way(train: Any, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_write_do_no_harm(train: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / ".run.json.squadron-0a1b2c3d.part").write_text("{")
@@ -287,7 +287,7 @@ def test_what_a_killed_write_left_is_in_nobodys_way(train: Any, tmp_path: Path) 
     assert not list(run.glob(".*.part"))
 
 
-def test_text_from_data_is_no_markup(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
+def test_text_from_data_is_not_read_as_markup(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
     content = json.loads(small_squad.read_text())
     content["data"][0]["paragraphs"][0]["qas"][0]["answers"][0]["text"] = "[/b] [citation needed]"
     source = tmp_path / "source.json"
@@ -297,13 +297,13 @@ def test_text_from_data_is_no_markup(squadron: Any, small_squad: Path, tmp_path:
     assert "[/b] [citation" in " ".join(outcome.out.split())
 
 
-def test_out_of_memory_names_what_to_lower(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_names_the_options_to_lower(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from squadron.training import steps
 
     def fail(*_: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr(steps, "pack_losses", fail)
+    monkeypatch.setattr(steps, "micro_batch_losses", fail)
     complaint(train(), "out of memory .*use a smaller --batch-size or --max-length")
 
 
@@ -317,7 +317,7 @@ def test_a_folder_in_use_is_refused(train: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 3, 9])
-def test_a_full_disk_is_one_line_and_what_was_written_stays(
+def test_a_full_disk_is_one_line_and_written_files_stay(
     train: Any, after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
@@ -338,15 +338,15 @@ def test_a_full_disk_is_one_line_and_what_was_written_stays(
     monkeypatch.undo()
     assert calls > after
     state = folder_state(run)
-    assert state.keys() == before.keys()  # no half-written file is left, and none is gone
+    assert state.keys() == before.keys()  # no partial file is left, and no file is missing
     assert train("--resume", "--max-steps", 5).code == 0
     assert train("--replace", "--max-steps", 5, "--out", tmp_path / "whole").code == 0
     name = "last/adapter_model.safetensors"
     assert folder_state(run)[name] == folder_state(tmp_path / "whole")[name]
 
 
-def test_a_full_disk_under_safetensors_is_told_as_one() -> None:
-    # Its error is no OSError; these are its words.
+def test_a_full_disk_reported_by_safetensors_is_recognised() -> None:
+    # Its error is not an OSError; this is its message.
     words = "Error while serializing: I/O error: No space left on device (os error 28)"
     assert files.disk_is_full(SafetensorError(words))
     assert not files.disk_is_full(SafetensorError("Error while deserializing header: header too large"))
@@ -372,10 +372,10 @@ def losses(run: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_in_the_middle_of_a_step_and_resumed_equals_never_stopped(
+def test_a_run_stopped_within_a_step_and_resumed_equals_an_uninterrupted_one(
     number: signal.Signals, byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
-    """Law 7 on the command itself: Ctrl-C keeps the step under way; kill -9 goes back to the last checkpoint."""
+    """Law 7 on the command itself: Ctrl-C finishes the current step; kill -9 goes back to the last checkpoint."""
     run = tmp_path / "run"
     process = start(run, byte_base_dir, small_data, "--checkpoint-seconds", "0")
     wait_for(run / "checkpoint.safetensors", process)

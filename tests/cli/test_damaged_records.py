@@ -1,4 +1,4 @@
-"""Records of runs and sweeps that hold anything: that run is told as unreadable, the others stay, no verb breaks."""
+"""Damaged records of runs and sweeps: the run is listed as unreadable, the others stay, and no verb crashes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ evaluate: {max_new_tokens: 2}
 
 @pytest.fixture(scope="module")
 def made(byte_base_dir: Path, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of two runs, as Squadron makes it."""
+    """A sweep of two runs, made by Squadron."""
     folder = tmp_path_factory.mktemp("records")
     (folder / "grid.yaml").write_text(CONFIG)
     options = {"config": str(folder / "grid.yaml"), "base": str(byte_base_dir), "dataset": str(small_data)}
@@ -49,14 +49,14 @@ def home(made: Path, tmp_path: Path) -> Path:
 
 
 def keys(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every value of a JSON object."""
+    """Yield the path to every value of a JSON object."""
     for key, own in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         yield (*path, key)
         yield from keys(own, (*path, key))
 
 
 def changed(content: Any, path: tuple[Any, ...], value: Any) -> str:
-    """The JSON of ``content`` with one value put in place of another; ``...`` takes the key away."""
+    """Return the JSON of ``content`` with one value replaced; ``...`` removes the key."""
     content = copy.deepcopy(content)
     inner = content
     for key in path[:-1]:
@@ -69,7 +69,7 @@ def changed(content: Any, path: tuple[Any, ...], value: Any) -> str:
 
 
 def commands(home: Path) -> list[tuple[object, ...]]:
-    """What reads records: all that change nothing, and three that write elsewhere."""
+    """Return the commands that read records: all that change nothing, and three that write elsewhere."""
     run = home / "runs" / SECOND
     question = ("Which town?", "--context", home.parent / "context", "--max-new-tokens", 2)
     return [
@@ -86,22 +86,22 @@ def commands(home: Path) -> list[tuple[object, ...]]:
     ]
 
 
-def check(outcome: Outcome, told: object) -> None:
-    """It did what was asked, or ended with one line."""
-    assert outcome.code in (0, 2), (told, outcome.err[-2000:])
-    assert outcome.code == 0 or outcome.err.count("squadron: error: ") == 1, (told, outcome.err)
-    assert outcome.code == 0 or outcome.err.count("\n") == 1, (told, outcome.err)
+def check(outcome: Outcome, case: object) -> None:
+    """Check that a command succeeded, or ended with a one-line error."""
+    assert outcome.code in (0, 2), (case, outcome.err[-2000:])
+    assert outcome.code == 0 or outcome.err.count("squadron: error: ") == 1, (case, outcome.err)
+    assert outcome.code == 0 or outcome.err.count("\n") == 1, (case, outcome.err)
 
 
-def run_all(squadron: Squadron, home: Path, told: object, draw: random.Random, *, heavy: int) -> None:
+def run_all(squadron: Squadron, home: Path, case: object, draw: random.Random, *, heavy: int) -> None:
     every = commands(home)
     for command in every[:6] + draw.sample(every[6:], heavy):
-        check(squadron(*command), (told, command[:2]))
+        check(squadron(*command), (case, command[:2]))
         shutil.rmtree(home.parent / "exported", ignore_errors=True)
 
 
 def cases(home: Path) -> list[tuple[str, tuple[Any, ...], Any]]:
-    """Every value of every key in every file, with each value that it should not have."""
+    """Return every key in every file, with each bad value to try."""
     return [
         (name, path, value)
         for name in FILES
@@ -110,7 +110,7 @@ def cases(home: Path) -> list[tuple[str, tuple[Any, ...], Any]]:
     ]
 
 
-def test_no_value_of_any_key_breaks_a_verb(squadron: Squadron, home: Path) -> None:
+def test_no_value_of_any_key_crashes_a_verb(squadron: Squadron, home: Path) -> None:
     draw = random.Random(11)
     for name, path, value in draw.sample(cases(home), 15):
         whole = (home / name).read_text()
@@ -137,7 +137,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_a_file_that_is_no_record_is_one_line(squadron: Squadron, home: Path, how: str) -> None:
+def test_a_file_that_is_not_a_record_is_a_one_line_error(squadron: Squadron, home: Path, how: str) -> None:
     for name in FILES:
         whole = (home / name).read_bytes()
         (home / name).write_bytes(BROKEN[how])
@@ -155,7 +155,7 @@ def set_value(home: Path, name: str, path: tuple[Any, ...], value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "path", "value", "told"),
+    ("name", "path", "value", "words"),
     [
         (FILES[0], ("schema",), 2, "run.json: schema: 2 is not 1, the version that this Squadron reads; put the file"),
         (FILES[0], ("status",), "good", "run.json: status: \"'good'\" is not"),
@@ -171,28 +171,28 @@ def set_value(home: Path, name: str, path: tuple[Any, ...], value: Any) -> None:
         ),
     ],
 )
-def test_one_unreadable_run_ends_nothing(
-    squadron: Squadron, home: Path, name: str, path: tuple[Any, ...], value: Any, told: str
+def test_one_unreadable_run_stops_no_command(
+    squadron: Squadron, home: Path, name: str, path: tuple[Any, ...], value: Any, words: str
 ) -> None:
-    told = told.replace("\"'good'\"", "'good'")
+    words = words.replace("\"'good'\"", "'good'")
     (home / "runs" / FIRST / "last" / "more").write_text("x")
     set_value(home, name, path, value)
     listed = {run["name"]: run for run in squadron("runs", home, "--json").record["runs"]}
     assert listed[FIRST]["status"] == "done"
     assert listed[FIRST]["f1"] is not None
     assert listed[SECOND]["status"] == "unreadable"
-    assert told in listed[SECOND]["reason"]
+    assert words in listed[SECOND]["reason"]
     assert SECOND in squadron("runs", home).out
     pruned = squadron("runs", "prune", home, "--keep", 1, "--last", "--yes", "--json").record
     assert [Path(one["path"]).parent.name for one in pruned["paths"]] == [FIRST]
     assert (home / "runs" / SECOND / "last").is_dir()
     refused = squadron("runs", "promote", home / "runs" / SECOND, "--out", home.parent / "best")
-    assert (refused.code, told in refused.err, refused.err.count("\n")) == (2, True, 1), refused.err
+    assert (refused.code, words in refused.err, refused.err.count("\n")) == (2, True, 1), refused.err
     assert not (home.parent / "best").exists()
     assert squadron("runs", "promote", home, "--out", home.parent / "best", "--json").record["run"].endswith(FIRST)
 
 
-def test_a_run_that_its_sweep_does_not_name_is_listed_so(squadron: Squadron, home: Path) -> None:
+def test_a_run_that_its_sweep_does_not_name_is_marked(squadron: Squadron, home: Path) -> None:
     set_value(home, "sweep.json", ("runs", 0, "name"), ...)
     rows = json.loads((home / "sweep.json").read_text())["runs"]
     lost = [
@@ -234,12 +234,12 @@ def test_a_damaged_fleet_is_one_line(home: Path, content: str, told: str) -> Non
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_damaged_metrics_are_told_by_line(squadron: Squadron, home: Path) -> None:
+def test_damaged_metrics_are_reported_by_line(squadron: Squadron, home: Path) -> None:
     path = home / "runs" / SECOND / "metrics.jsonl"
     whole = path.read_bytes()
     lines = [json.loads(line) for line in whole.splitlines()]
     folder = RunFolder.open(path.parent)
-    path.write_bytes(whole + whole[:9])  # as a kill in the middle of a line would leave it
+    path.write_bytes(whole + whole[:9])  # as after a kill in the middle of a line
     assert folder.read_metrics() == lines
     assert read_metrics(path) == Metrics(tuple(lines))
     damaged = b'{"step": "x"}\n'  # whole, so no kill cut it short

@@ -1,4 +1,4 @@
-"""No command removes or overwrites what Squadron did not write: it says in one line what is there, and keeps it."""
+"""No command removes or overwrites files that Squadron did not write: they are listed in one line and kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIZES = ("--train-size", 9, "--val-size", 3, "--test-size", 2)
 
 
 def state(folder: Path) -> dict[str, bytes | str]:
-    """All that is in a folder, locks apart."""
+    """Return the contents of a folder, without locks."""
     return {
         str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -33,7 +33,7 @@ def state(folder: Path) -> dict[str, bytes | str]:
 
 
 class Killed(BaseException):
-    """No handler runs, as none does when a process is killed."""
+    """Not caught by any handler, like a kill of the process."""
 
 
 def killed(*_: object, **__: object) -> None:
@@ -42,7 +42,7 @@ def killed(*_: object, **__: object) -> None:
 
 @pytest.fixture
 def refused(squadron: Squadron, tmp_path: Path) -> Callable[..., None]:
-    """``refused(words, *arguments)``: the command says ``words`` in one line, and nothing has changed."""
+    """``refused(words, *arguments)``: the command prints ``words`` in one line and changes nothing."""
 
     def check(words: str, *arguments: object) -> None:
         before = state(tmp_path)
@@ -72,7 +72,7 @@ def run(squadron: Squadron, command: tuple[object, ...], tmp_path: Path) -> Path
     return tmp_path / "run"
 
 
-def test_another_tools_record_is_no_run_to_replace(refused: Any, command: Any, tmp_path: Path) -> None:
+def test_another_tools_record_is_not_replaced_as_a_run(refused: Any, command: Any, tmp_path: Path) -> None:
     for name in ("run", "sweep"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "results.csv").write_text("years of work")
@@ -87,12 +87,12 @@ def test_another_tools_record_is_no_run_to_replace(refused: Any, command: Any, t
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "adapter/mine.txt", "report/report.en.html", ".x.part", "last/run.json"])
-def test_a_users_file_in_a_run_is_named_and_kept(
+def test_a_users_file_in_a_run_is_listed_and_kept(
     refused: Any, run: Path, command: Any, name: str, squadron: Squadron
 ) -> None:
     (run / name).parent.mkdir(exist_ok=True)
     (run / name).write_text("years of work")
-    refused(rf"holds what Squadron did not write: {re.escape(name)}; move it", *command, "--replace")
+    refused(rf"has files that Squadron did not write: {re.escape(name)}; move them", *command, "--replace")
     assert squadron(*command, "--resume").code == 0
     assert (run / name).read_text() == "years of work"
     (run / name).unlink()
@@ -111,7 +111,7 @@ def test_a_link_in_a_run_is_not_followed(refused: Any, run: Path, command: Any, 
     refused("did not write: adapter;", *command, "--replace")
 
 
-def test_what_a_sweep_does_not_know_is_kept(
+def test_files_foreign_to_a_sweep_are_kept(
     refused: Any, squadron: Squadron, run: Path, byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "config.yaml").write_text("base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2]}\n")
@@ -119,7 +119,7 @@ def test_what_a_sweep_does_not_know_is_kept(
     command += ("--precision", "fp32", "--out", tmp_path / "sweep")
     assert squadron(*command).code == 0
     home = tmp_path / "sweep"
-    shutil.copytree(run, home / "runs" / "mine")  # trained by itself
+    shutil.copytree(run, home / "runs" / "mine")  # not part of the sweep
     refused("did not write: runs/mine;", *command, "--replace")
     shutil.rmtree(home / "runs" / "mine")
     (home / "runs" / "r2" / "notes.txt").write_text("x")
@@ -131,12 +131,12 @@ def test_what_a_sweep_does_not_know_is_kept(
     refused("exists and is not a report", "report", home, "--out", home / "sweep.json")
     assert squadron("report", home).code == 0
     assert squadron("analyze", "--results-dir", home).code == 0
-    assert squadron(*command, "--replace").code == 0  # its reports are its own
+    assert squadron(*command, "--replace").code == 0  # reports belong to the sweep
     assert not (home / "report").exists()
 
 
 @pytest.mark.parametrize("flag", ["--data", "--base"])
-def test_inputs_within_what_is_replaced_are_refused(
+def test_inputs_within_the_replaced_folder_are_refused(
     refused: Any, run: Path, command: Any, byte_base_dir: Path, small_data: Path, tmp_path: Path, flag: str
 ) -> None:
     shutil.copytree(byte_base_dir if flag == "--base" else small_data, run / "inner")
@@ -145,7 +145,7 @@ def test_inputs_within_what_is_replaced_are_refused(
         refused(f"{flag} .*inner: lies within .*, which --replace would remove", *command, flag, place, "--replace")
 
 
-def test_prepare_replaces_its_own_manifest_alone(
+def test_prepare_replaces_only_its_own_manifest(
     refused: Any, squadron: Squadron, small_squad: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "data"
@@ -160,11 +160,11 @@ def test_prepare_replaces_its_own_manifest_alone(
     inside = ("prepare", "--dataset", out / "train.json", "--out", out, "--train-size", 2, "--val-size", 1)
     refused("--dataset .*train.json: lies within", *inside, "--test-size", 1, "--replace")
     content = json.loads((out / "train.json").read_text())
-    (out / "train.json").write_text(json.dumps(content, indent=1))  # a user's own hand
+    (out / "train.json").write_text(json.dumps(content, indent=1))  # edited by the user
     refused("did not write: train.json;", *command)
 
 
-def test_reports_overwrite_reports_alone(refused: Any, squadron: Squadron, tmp_path: Path) -> None:
+def test_reports_overwrite_only_reports(refused: Any, squadron: Squadron, tmp_path: Path) -> None:
     folder = make_run(tmp_path / "sweep")
     thesis = tmp_path / "thesis.html"
     thesis.write_text("<html><head><title>years of work</title></head></html>")
@@ -182,7 +182,7 @@ def test_reports_overwrite_reports_alone(refused: Any, squadron: Squadron, tmp_p
     refused(words, "report", folder, "--format", "pdf", "--out", tmp_path / "other.pdf")
 
 
-def test_an_analysis_overwrites_itself_alone(refused: Any, squadron: Squadron, tmp_path: Path) -> None:
+def test_an_analysis_overwrites_only_an_analysis(refused: Any, squadron: Squadron, tmp_path: Path) -> None:
     folder, out = make_run(tmp_path / "sweep"), tmp_path / "out"
     command = ("analyze", "--results-dir", folder, "--out", out)
     out.mkdir()
@@ -197,7 +197,7 @@ def test_an_analysis_overwrites_itself_alone(refused: Any, squadron: Squadron, t
     assert state(out) == first
 
 
-def test_scores_go_only_where_scores_may_be(
+def test_scores_overwrite_only_scores(
     refused: Any, squadron: Squadron, run: Path, byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
     asked = ("--data", small_data, "--limit", 2, "--max-new-tokens", 2, "--precision", "fp32")
@@ -215,7 +215,7 @@ def test_scores_go_only_where_scores_may_be(
         assert squadron("evaluate", run, "--limit", 2, "--max-new-tokens", 2, "--out", run).code == 0
 
 
-def test_a_base_that_was_not_begun_here_is_not_built_over(refused: Any, byte_base_dir: Path, tmp_path: Path) -> None:
+def test_a_build_does_not_overwrite_a_foreign_folder(refused: Any, byte_base_dir: Path, tmp_path: Path) -> None:
     shutil.copytree(byte_base_dir, tmp_path / "base")
     (tmp_path / "base" / "README.md").write_text("mine")
     refused("--out .*: not empty; choose another", "pocket", "build", "--out", tmp_path / "base")
@@ -243,7 +243,7 @@ def test_a_training_that_fails_removes_only_what_it_made(refused: Any, command: 
 
 
 @pytest.mark.parametrize("form", ["peft", "merged"])
-def test_an_export_is_whole_or_not_at_all(
+def test_an_export_is_atomic(
     squadron: Squadron, run: Path, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
@@ -269,7 +269,7 @@ def test_an_export_is_whole_or_not_at_all(
     assert squadron("export", run, "--format", form, "--out", out).code == 0
 
 
-def test_a_base_is_made_whole_or_not_at_all(
+def test_making_a_base_is_atomic(
     squadron: Squadron, byte_base_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ("base", "init", "--size", "gpt2", "--tokenizer", byte_base_dir, "--out", tmp_path / "out")
@@ -283,7 +283,7 @@ def test_a_base_is_made_whole_or_not_at_all(
 
 
 @pytest.mark.parametrize("again", ["--resume", "--replace"])
-def test_a_replacement_that_was_killed_is_the_new_run_and_goes_on(
+def test_a_killed_replacement_resumes_as_the_new_run(
     squadron: Squadron, run: Path, command: Any, again: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     other = (*command, "--rank", 2)
@@ -299,7 +299,7 @@ def test_a_replacement_that_was_killed_is_the_new_run_and_goes_on(
             squadron(*other, "--replace")
     assert run_folder.remove_owned is remove
     assert json.loads((run / "run.json").read_text())["config"]["rank"] == 2
-    assert (run / "checkpoint.safetensors").is_file()  # of the old one, which nobody may take up
+    assert (run / "checkpoint.safetensors").is_file()  # of the old run, which must not be resumed
     refused = squadron("evaluate", run)
     assert (refused.code, "is being replaced" in refused.err) == (2, True)
     assert "rank was 2" in squadron(*command, "--resume").err
@@ -315,14 +315,14 @@ def test_a_replacement_that_was_killed_is_the_new_run_and_goes_on(
     assert (run / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 
 
-def test_promote_replaces_a_run_alone_and_none_in_use(
+def test_promote_replaces_only_a_run_that_is_not_in_use(
     refused: Any, squadron: Squadron, run: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "best"
     command = ("runs", "promote", run, "--out", out, "--replace")
     (run / "notes.txt").write_text("years of work")
     assert squadron(*command).code == 0
-    assert not (out / "notes.txt").exists()  # no part of the run
+    assert not (out / "notes.txt").exists()  # not part of the run
     assert squadron(*command).code == 0
     with FileLock(out / ".lock"):
         refused("in use by another process", *command)
@@ -333,7 +333,7 @@ def test_promote_replaces_a_run_alone_and_none_in_use(
     refused("not the record of a train run", *command)
 
 
-def test_prune_keeps_a_users_file_and_says_where_it_may_not_write(
+def test_prune_keeps_a_users_file_and_reports_folders_it_cannot_write(
     squadron: Squadron, run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     record = json.loads((run / "run.json").read_text())

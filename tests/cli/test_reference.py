@@ -1,4 +1,4 @@
-"""What people would keep in step by hand: the reference is what the commands say."""
+"""Generated documentation is up to date."""
 
 from __future__ import annotations
 

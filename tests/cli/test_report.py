@@ -8,11 +8,11 @@ from cli.conftest import Squadron
 from made_study import make_run
 
 
-def test_a_report_is_written_and_named(squadron: Squadron, tmp_path: Path) -> None:
+def test_a_report_is_written_and_its_path_is_printed(squadron: Squadron, tmp_path: Path) -> None:
     folder = make_run(tmp_path / "sweep")
-    told = squadron("report", folder, "--lang", "fa", "--json")
-    assert told.code == 0
-    path = Path(told.record["report"])
+    shown = squadron("report", folder, "--lang", "fa", "--json")
+    assert shown.code == 0
+    path = Path(shown.record["report"])
     assert path == folder / "report" / "report.fa.html"
     assert '<html lang="fa" dir="rtl">' in path.read_text("utf-8")
     other = squadron("report", folder, "--format", "pdf", "--out", tmp_path / "here.pdf")
@@ -20,8 +20,8 @@ def test_a_report_is_written_and_named(squadron: Squadron, tmp_path: Path) -> No
     assert (tmp_path / "here.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_what_is_no_study_is_one_line(squadron: Squadron, tmp_path: Path) -> None:
-    told = squadron("report", tmp_path)
-    assert told.code == 2
-    assert told.err.count("\n") == 1
-    assert str(tmp_path) in told.err
+def test_a_folder_that_is_not_a_study_is_a_one_line_error(squadron: Squadron, tmp_path: Path) -> None:
+    shown = squadron("report", tmp_path)
+    assert shown.code == 2
+    assert shown.err.count("\n") == 1
+    assert str(tmp_path) in shown.err

@@ -1,4 +1,4 @@
-"""``squadron runs``: a list from files alone, a paired test, and nothing removed or copied but what was asked for."""
+"""``squadron runs``: lists read only files, comparison is a paired test, only requested files are removed or copied."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from squadron.scoring.predictions import write_predictions
 
 
 def make_run(folder: Path, f1: float | None, *, status: str = "done", **config: Any) -> Path:
-    """A run folder as far as its files are listed."""
+    """Write the files of a run folder that listing reads."""
     (folder / "adapter").mkdir(parents=True)
     (folder / "adapter" / "adapter_model.safetensors").write_text("x" * 100)
     (folder / "last").mkdir()
@@ -81,7 +81,7 @@ def test_any_folder_of_run_folders_is_listed_and_so_is_one_run(squadron: Squadro
     make_run(sweep / "runs" / "other", 25.0, alpha=64.0)
     listed = squadron("runs", sweep / "runs", "--json").record
     assert names(listed) == ["r8", "other", "r16", "r4", "r32"]
-    assert listed["runs"][1]["changes"]["alpha"] == 64.0  # told now that the runs differ in it
+    assert listed["runs"][1]["changes"]["alpha"] == 64.0  # listed now that the runs differ in it
     assert names(squadron("runs", sweep / "runs" / "r4", "--json").record) == ["r4"]
 
 
@@ -93,7 +93,7 @@ def test_equal_scores_are_in_order_of_validation_loss_then_name(squadron: Squadr
     assert names(squadron("runs", tmp_path, "--json").record) == ["b", "c", "a", "d", "e"]
 
 
-def test_a_broken_run_is_listed_with_why(squadron: Squadron, sweep: Path) -> None:
+def test_a_broken_run_is_listed_with_the_reason(squadron: Squadron, sweep: Path) -> None:
     (sweep / "runs" / "r4" / "run.json").write_text('{"schema": 1,')
     (sweep / "runs" / "r8" / "scores.json").write_text("[]")
     listed = squadron("runs", sweep, "--json").record["runs"]
@@ -103,18 +103,18 @@ def test_a_broken_run_is_listed_with_why(squadron: Squadron, sweep: Path) -> Non
     assert "scores.json: a list is not an object; remove the file and evaluate the run again" in broken["r8"]
 
 
-def test_what_is_no_folder_of_runs_is_said_so(squadron: Squadron, tmp_path: Path) -> None:
-    for folder, told in ((tmp_path / "none", "no such folder"), (tmp_path, "no runs in it; give a sweep folder")):
+def test_a_folder_without_runs_is_an_error(squadron: Squadron, tmp_path: Path) -> None:
+    for folder, words in ((tmp_path / "none", "no such folder"), (tmp_path, "no runs in it; give a sweep folder")):
         outcome = squadron("runs", folder)
         assert (outcome.code, outcome.out) == (2, "")
-        assert told in outcome.err
+        assert words in outcome.err
 
 
-def test_a_sweep_is_listed_by_what_it_ranks_by(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
+def test_a_sweep_is_listed_in_its_own_ranking(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
     (sweep / "leaderboard.json").write_text(json.dumps({"schema": 1, "split": "test", "decoding": "span", "runs": []}))
     listed = squadron("runs", sweep, "--json").record
     assert (listed["split"], listed["decoding"]) == ("test", "span")
-    assert names(listed)[:3] == ["r4", "r16", "r8"]  # by the test scores, which are the others turned round
+    assert names(listed)[:3] == ["r4", "r16", "r8"]  # by the test scores, which have the reverse order
     assert names(squadron("runs", sweep, "--split", "validation", "--decoding", "greedy", "--json").record)[0] == "r8"
     promoted = squadron("runs", "promote", sweep, "--out", tmp_path / "best", "--json").record
     assert promoted["run"].endswith("r4")
@@ -123,7 +123,7 @@ def test_a_sweep_is_listed_by_what_it_ranks_by(squadron: Squadron, sweep: Path, 
 
 
 def test_a_thousand_runs_take_two_files_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no model: what takes time is files and imports, so those are counted (``benchmarks/runs.py`` has seconds)."""
+    """Files and imports take the time, so both are counted; no model is loaded (``benchmarks/runs.py`` measures it)."""
     record = make_run(tmp_path / "pattern", 10.0)
     for number in range(1000):
         folder = tmp_path / "many" / f"run{number}"
@@ -145,7 +145,7 @@ def test_a_thousand_runs_take_two_files_each(tmp_path: Path, monkeypatch: pytest
     assert done.stdout.splitlines()[-1] == "0 []"
 
 
-def test_show_tells_options_and_every_score(squadron: Squadron, sweep: Path) -> None:
+def test_show_prints_options_and_every_score(squadron: Squadron, sweep: Path) -> None:
     run = sweep / "runs" / "r8"
     record = squadron("runs", "show", run, "--json").record
     assert record["record"]["config"]["rank"] == 8
@@ -159,11 +159,11 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
 
 
-def test_prune_removes_what_was_asked_for_and_only_with_yes(squadron: Squadron, sweep: Path) -> None:
+def test_prune_removes_the_requested_files_and_only_with_yes(squadron: Squadron, sweep: Path) -> None:
     before = files(sweep)
     assert "say what goes" in squadron("runs", "prune", sweep).err
-    told = squadron("runs", "prune", sweep, "--checkpoints", "--json").record
-    assert (told["removed"], len(told["paths"]), told["bytes"]) == (False, 3, 1500)
+    shown = squadron("runs", "prune", sweep, "--checkpoints", "--json").record
+    assert (shown["removed"], len(shown["paths"]), shown["bytes"]) == (False, 3, 1500)
     assert files(sweep) == before
     done = squadron("runs", "prune", sweep, "--checkpoints", "--last", "--yes", "--json").record
     assert (done["removed"], len(done["paths"]), done["bytes"]) == (True, 6, 1650)
@@ -176,11 +176,13 @@ def test_prune_removes_what_was_asked_for_and_only_with_yes(squadron: Squadron, 
     }
 
 
-def test_prune_keeps_what_is_known_of_the_losing_runs(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
+def test_prune_keeps_the_records_of_losing_runs(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
     before, listed = files(sweep), squadron("runs", sweep, "--json").record["runs"]
-    told = squadron("runs", "prune", sweep, "--keep", 2)
-    assert "r4/adapter" in told.out
-    assert "runs pruned: 1; record, scores and answers stay; to train a pruned run again, remove its folder" in told.out
+    shown = squadron("runs", "prune", sweep, "--keep", 2)
+    assert "r4/adapter" in shown.out
+    assert (
+        "runs pruned: 1; record, scores and answers stay; to train a pruned run again, remove its folder" in shown.out
+    )
     assert files(sweep) == before
     done = squadron("runs", "prune", sweep, "--keep", 2, "--yes", "--json").record
     assert (done["pruned"], done["bytes"]) == (["r4"], 650)
@@ -202,11 +204,11 @@ def test_prune_keeps_what_is_known_of_the_losing_runs(squadron: Squadron, sweep:
     assert promoted["run"].endswith("r16")
 
 
-def test_a_prune_that_was_killed_is_finished_by_the_next(
+def test_a_killed_prune_is_finished_by_the_next(
     squadron: Squadron, sweep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
-        """No handler runs, as none does when a process is killed."""
+        """Not caught by any handler, like a kill of the process."""
 
     def killed(*_: object) -> None:
         raise Killed
@@ -217,12 +219,12 @@ def test_a_prune_that_was_killed_is_finished_by_the_next(
             maintenance.prune(RunsPruneOptions(folder=str(sweep), keep=2, yes=True))
     assert not (sweep / "runs" / "r4" / "checkpoint.safetensors").exists()
     assert (sweep / "runs" / "r4" / "adapter").exists()
-    assert json.loads((sweep / "runs" / "r4" / "run.json").read_text())["pruned"]  # nobody takes it for a whole one
+    assert json.loads((sweep / "runs" / "r4" / "run.json").read_text())["pruned"]  # so it is not read as complete
     squadron("runs", "prune", sweep, "--keep", 2, "--yes")
     assert not (sweep / "runs" / "r4" / "adapter").exists()
 
 
-def test_prune_leaves_alone_what_is_in_use_or_elsewhere(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
+def test_prune_skips_runs_that_are_in_use_or_links(squadron: Squadron, sweep: Path, tmp_path: Path) -> None:
     elsewhere = make_run(tmp_path / "elsewhere", 1.0)
     (sweep / "runs" / "link").symlink_to(elsewhere)
     before = files(elsewhere)
@@ -258,7 +260,7 @@ def test_promote_copies_the_best_run(squadron: Squadron, sweep: Path, tmp_path: 
     assert not list(tmp_path.glob(".*"))
 
 
-def test_without_scores_there_is_no_best(squadron: Squadron, tmp_path: Path) -> None:
+def test_without_scores_there_is_no_best_run(squadron: Squadron, tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "r4", None)
     outcome = squadron("runs", "promote", tmp_path / "runs", "--out", tmp_path / "best")
     assert "no run has scores on validation by greedy" in outcome.err
@@ -275,7 +277,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory, byte_base_dir: Path, small_
     train(checked(TrainOptions, {**common, "out": str(home / "run"), **more}))
     evaluate(checked(EvaluateOptions, {"run": str(home / "run"), **small}))
     evaluate(checked(EvaluateOptions, {**common, "out": str(home / "baseline"), **small}))
-    # The byte base cannot learn to answer: the run is given 7 right answers of 9, the baseline 2.
+    # The byte base cannot learn to answer: write 7 correct answers of 9 for the run, 2 for the baseline.
     golds = load_split(small_data, "validation").dataset.golds()
     for name, right in (("run", 7), ("baseline", 2)):
         predictions = {one: own[0] if n < right else "no" for n, (one, own) in enumerate(golds.items())}
@@ -295,7 +297,7 @@ def test_compare_is_a_paired_test_from_predictions(squadron: Squadron, scored: P
     assert "by F1, " in squadron("runs", "compare", scored / "baseline", scored / "run").out
 
 
-def test_runs_that_cannot_be_compared_say_why(squadron: Squadron, scored: Path, tmp_path: Path) -> None:
+def test_runs_that_cannot_be_compared_give_the_reason(squadron: Squadron, scored: Path, tmp_path: Path) -> None:
     run, baseline = scored / "run", scored / "baseline"
     assert "has no scores on validation by span" in squadron("runs", "compare", run, baseline, "--decoding", "span").err
     assert "neither" in squadron("runs", "compare", baseline, baseline).err

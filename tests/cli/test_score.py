@@ -1,4 +1,4 @@
-"""``score``: anybody's predictions, alone and against others."""
+"""``score``: any predictions, alone and compared with others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from squadron.data.sources import load_data
 
 
-def test_predictions_are_tested_against_others(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
+def test_predictions_are_compared_with_others(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
     golds = load_data(small_squad).golds()
     right = {name: answers[0] for name, answers in golds.items()}
     worse = {name: answer if number % 3 else "wrong" for number, (name, answer) in enumerate(right.items())}
@@ -24,11 +24,11 @@ def test_predictions_are_tested_against_others(squadron: Any, small_squad: Path,
     assert abs(tested["against"]["exact_match"]["difference"] - 100 * 12 / 36) < 1e-9
     assert tested["against"]["exact_match"]["p_value"] < 0.01
     shown = squadron("score", paths[0], small_squad, "--against", paths[1]).out
-    assert "EM against the other" in shown
+    assert "EM minus the other's" in shown
     assert "+33.33" in shown
 
 
-def test_bad_predictions_are_named(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
+def test_bad_predictions_are_reported(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
     path = tmp_path / "predictions.json"
     path.write_text('{"0.0.0": 7}')
     outcome = squadron("score", path, small_squad)
@@ -36,7 +36,7 @@ def test_bad_predictions_are_named(squadron: Any, small_squad: Path, tmp_path: P
     assert "question '0.0.0': the prediction is the number 7, not text" in outcome.err
 
 
-def test_rows_of_the_data_that_do_not_count_are_told(
+def test_rows_that_are_set_aside_are_reported(
     squadron: Any, small_squad: Path, byte_base_dir: Path, tmp_path: Path
 ) -> None:
     content = json.loads(small_squad.read_text())
@@ -56,7 +56,7 @@ def test_rows_of_the_data_that_do_not_count_are_told(
     assert "bad rows set aside and not asked: 1; the first: " in evaluated.err
 
 
-def test_golds_in_another_unicode_form_than_their_context_are_told(
+def test_gold_answers_in_another_unicode_form_than_their_context_are_reported(
     squadron: Any, small_squad: Path, tmp_path: Path
 ) -> None:
     content = json.loads(small_squad.read_text())
@@ -64,7 +64,7 @@ def test_golds_in_another_unicode_form_than_their_context_are_told(
     paragraph["context"] += " Caf\u00e9."
     decomposed = {"text": "Cafe\u0301", "answer_start": len(paragraph["context"]) - 5}
     paragraph["qas"][1]["answers"] = [decomposed]
-    paragraph["qas"][2]["answers"][0]["answer_start"] += 1  # put right as well, but its text stays
+    paragraph["qas"][2]["answers"][0]["answer_start"] += 1  # repaired as well, but its text stays
     (tmp_path / "data.json").write_text(json.dumps(content))
     golds = load_data(tmp_path / "data.json").golds()
     predictions = {name: answers[0] for name, answers in golds.items()} | {"0.0.1": "Cafe\u0301"}
@@ -79,7 +79,7 @@ def test_golds_in_another_unicode_form_than_their_context_are_told(
     assert "1; the first: " in line
 
 
-def test_predictions_that_are_missing_or_of_no_question_are_counted(
+def test_missing_predictions_and_those_without_question_are_counted(
     squadron: Any, small_squad: Path, tmp_path: Path
 ) -> None:
     predictions = {name: answers[0] for name, answers in load_data(small_squad).golds().items()}
@@ -88,11 +88,13 @@ def test_predictions_that_are_missing_or_of_no_question_are_counted(
     arguments = ("score", tmp_path / "predictions.json", small_squad)
     record = squadron(*arguments, "--json").record
     assert (record["questions"], record["missing"], record["unknown"]) == (36, 3, 1)
-    assert record["exact_match"] == record["f1"] == 100 * 33 / 36  # as the official script: a missing one is wrong
+    assert (
+        record["exact_match"] == record["f1"] == 100 * 33 / 36
+    )  # a missing one counts as wrong, as in the official script
     assert record["set_aside"] == record["rewritten"] == []
 
 
-def test_version_two_gets_thresholds_from_the_answers_probability(
+def test_version_2_thresholds_come_from_the_answers_probabilities(
     squadron: Any, byte_base_dir: Path, tmp_path: Path
 ) -> None:
     qas = [
@@ -106,11 +108,14 @@ def test_version_two_gets_thresholds_from_the_answers_probability(
     assert found.code == 0, found.err
     scores = found.record["decodings"]["greedy"]
     assert scores["no_answer"]["questions"] == scores["has_answer"]["questions"] == 1
-    # The answer to the first question is wrong and the second has none: best is to say nothing to both.
+    # The answer to the first question is wrong and the second has none: two empty answers score best.
     assert scores["has_answer"]["f1"] == 0
     assert (scores["best_f1"], scores["best_f1_thresh"]) == (50, 0)
     shown = squadron("evaluate", "--base", byte_base_dir, "--data", source, "--max-new-tokens", 3)
-    assert "greedy: F1 0.00 on 1 with an answer, F1 0.00 on 1 without; at best 50.00, answering up to 0" in shown.out
+    assert (
+        "greedy: F1 0.00 on 1 with an answer, F1 0.00 on 1 without; best F1 50.00, leaving answers empty if -ln p > 0"
+        in shown.out
+    )
     (tmp_path / "predictions.json").write_text('{"a": "Rome", "b": "big"}')
     alone = squadron("score", tmp_path / "predictions.json", source)
     assert "EM 100.00, F1 100.00 (1 questions)" in alone.out

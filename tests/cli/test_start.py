@@ -1,4 +1,4 @@
-"""The command line starts without loading what a help text does not need."""
+"""The command line starts without loading modules that a help text does not need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``squadron sweep``: what it prints, its exit codes, its table while it runs."""
+"""``squadron sweep``: its output, exit codes and live table."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def test_the_verb_from_preview_to_leaderboard(
     assert preview.record["seconds"] > 0
     shown = squadron(*command, "--dry-run").out
     assert "training   about" in shown
-    assert "as `best:` says" not in shown
+    assert "under `best:`" not in shown
     with (tmp_path / "grid.yaml").open("a") as file:
         file.write("best: {split: test, max_new_tokens: 4}\n")
-    assert "for the best runs and the base as `best:` says" in squadron(*command, "--dry-run").out
+    assert "to score the best runs and the base under `best:`" in squadron(*command, "--dry-run").out
     assert not (tmp_path / "sweep").exists()
 
     made = squadron(*command, "--json")
     assert made.code == 0, made.err
     assert {run["status"] for run in made.record["runs"]} == {"done"}
     assert {"name", "status", "exact_match", "f1", "changes"} <= made.record["runs"][0].keys()
-    assert made.err.count("EM ") == 2  # no terminal: a line a run
+    assert made.err.count("EM ") == 2  # not a terminal: one line per run
     shown = squadron(*command, "--resume")
     assert shown.code == 0
     assert "2 runs, greedy, 9 validation questions" in shown.out
@@ -64,7 +64,7 @@ def test_the_verb_from_preview_to_leaderboard(
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "words"),
     [
         (["--resume", "--replace"], "--resume and --replace: choose one"),
         (["--dry-run", "--join"], "--dry-run and --join: choose one"),
@@ -73,13 +73,15 @@ def test_the_verb_from_preview_to_leaderboard(
         (["--halving", 2], "eval_questions is 0"),
     ],
 )
-def test_what_cannot_be_is_told(squadron: Any, command: list[Any], tmp_path: Path, more: list[Any], told: str) -> None:
+def test_impossible_options_are_refused(
+    squadron: Any, command: list[Any], tmp_path: Path, more: list[Any], words: str
+) -> None:
     found = squadron(*command, *more)
-    assert (found.code, told in found.err) == (2, True), found.err
+    assert (found.code, words in found.err) == (2, True), found.err
     assert not (tmp_path / "sweep").exists()
 
 
-def test_a_run_that_failed_is_told_by_name_and_exit_code(
+def test_a_failed_run_is_reported_by_name_and_exit_code(
     squadron: Any, command: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from squadron.experiments import training_job
@@ -117,12 +119,12 @@ def test_every_gpu_beyond_the_first_gets_a_process(
     assert line[1:4] == ["-m", "squadron", "sweep"]
     assert line[-5:] == ["--device", "cpu", "--join", "ended", "gone"]
     monkeypatch.undo()
-    joined = squadron(*line[3:-2], "--json")  # the command does what it says
+    joined = squadron(*line[3:-2], "--json")  # the printed command works
     assert joined.code == 0, joined.err
     assert joined.record["status"] == "joined"
 
 
-def test_the_table_shows_runs_as_they_are() -> None:
+def test_the_table_shows_the_state_of_runs() -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=100, height=30, color_system=None)
     table = SweepTable(console)
@@ -144,7 +146,7 @@ def test_the_table_shows_runs_as_they_are() -> None:
     assert lines["r4-attention"][1:] == ["done", "2", "1.235", "1.500", "44.4"]
 
 
-def test_durations_read_well() -> None:
+def test_durations_are_readable() -> None:
     assert [clock(value) for value in (0.4, 59, 61, 3599, 3700)] == [
         "0 s",
         "59 s",

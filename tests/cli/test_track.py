@@ -1,4 +1,4 @@
-"""``--track``: a tracker is named, opened once the run begins, and dropped where it fails."""
+"""``--track``: a tracker is chosen by name, opened when the run begins, and dropped if it fails."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def test_the_flag_of_train(
     monkeypatch.setattr(TRACKERS["tensorboard"], "begin", refuse)
     outcome = squadron("train", *flags, "--track", "tensorboard", "--track", "mlflow", "--json")
     assert (outcome.code, outcome.record["status"]) == (0, "done")
-    assert outcome.err.count("TensorBoard is dropped, the runs go on: OSError: no room") == 1
+    assert outcome.err.count("TensorBoard failed and is dropped, the runs continue: OSError: no room") == 1
     assert (tmp_path / "run" / "mlruns").is_dir()

@@ -1,4 +1,4 @@
-"""The verbs on small real files: what they print, and that --json prints one object and nothing else."""
+"""The verbs on small real files: their output, and --json, which prints one object and nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from squadron.scoring.evaluation import score
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_lists_may_be_given_in_one_go() -> None:
+def test_lists_may_follow_one_flag() -> None:
     given = ["train", "--target-modules", "attn.c_attn", "attn.c_proj", "--rank", "4", "--decoding", "greedy"]
     assert spread_lists(given) == [
         *("train", "--target-modules", "attn.c_attn", "--target-modules", "attn.c_proj"),
@@ -39,9 +39,7 @@ def test_every_verb_has_help_and_the_common_flags(squadron: Any) -> None:
             assert flag in help_text.out, (verb, flag)
 
 
-def test_the_whole_way_from_a_file_to_scores(
-    squadron: Any, small_squad: Path, byte_base_dir: Path, tmp_path: Path
-) -> None:
+def test_from_a_file_to_scores(squadron: Any, small_squad: Path, byte_base_dir: Path, tmp_path: Path) -> None:
     data, run = tmp_path / "data", tmp_path / "run"
     prepared = squadron(
         *("prepare", "--dataset", small_squad, "--out", data, "--train-size", 20, "--val-size", 9, "--json")
@@ -93,7 +91,7 @@ def test_the_whole_way_from_a_file_to_scores(
     assert (tmp_path / "baseline" / "predictions" / "greedy.test.json").is_file()
 
 
-def test_an_exported_adapter_opens_elsewhere(
+def test_an_exported_adapter_opens_in_peft(
     squadron: Any, small_data: Path, byte_base_dir: Path, tmp_path: Path
 ) -> None:
     from peft import PeftModel
@@ -137,14 +135,14 @@ def test_a_random_base_is_the_same_from_the_same_seed(
     assert (unknown.code, "--size gpt3: unknown; sizes are" in unknown.err) == (2, True)
 
 
-def test_doctor_says_what_auto_chooses(squadron: Any) -> None:
+def test_doctor_shows_the_precision_that_auto_chooses(squadron: Any) -> None:
     found = squadron("doctor", "--json").record
     assert found["precision"] in ("fp32", "bf16", "fp16")
     assert found["matrix_products_per_second"]["fp32"] > 1e8
     assert "fp32 products" in squadron("doctor").out
 
 
-def test_doctor_says_which_extras_are_here(squadron: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_shows_which_extras_are_installed(squadron: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for extra, wanted in declared.items():
         if extra != "dev":

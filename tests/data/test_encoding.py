@@ -1,4 +1,4 @@
-"""The prompt in tokens: the pieces are the whole, and only context ever goes."""
+"""The prompt in tokens: its pieces join exactly, and truncation drops only context."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def one(context: str, answer: str, question: str = "Who?") -> Dataset:
     return Dataset((Paragraph("t", context, (asked,)),), "1.1", "made")
 
 
-def test_the_prompt_is_the_studys_byte_for_byte() -> None:
+def test_the_prompt_equals_the_studys_byte_for_byte() -> None:
     whole = prompt_text("C c.", "Q?") + answer_text("A") + "<|endoftext|>"
     assert whole == "Context: C c. Question: Q? Answer: A<|endoftext|>"
 
@@ -47,7 +47,7 @@ PIECES: dict[str, Tokenizer] = {}
 
 @pytest.fixture(autouse=True)
 def _tokenizer_for_properties(tokenizer: Tokenizer) -> None:
-    # hypothesis does not take function fixtures; a module's tokenizer never changes.
+    # Hypothesis rejects function-scoped fixtures; the tokenizer does not change within the module.
     PIECES["tokenizer"] = tokenizer
 
 
@@ -93,7 +93,7 @@ def test_evaluation_drops_the_end_of_the_context(tokenizer: Tokenizer) -> None:
     assert whole.text[start:stop].strip() in tokenizer.decode([whole.tokens[5]])
 
 
-def test_a_question_that_cannot_fit_is_named(tokenizer: Tokenizer) -> None:
+def test_a_question_that_cannot_fit_is_listed(tokenizer: Tokenizer) -> None:
     data = one("Ann met Bob.", "Bob", "Who? " * 50)
     assert encode_training(data, tokenizer, max_length=40)[1].too_long == ("q",)
     contexts, truncation = encode_evaluation(data, tokenizer, max_prompt=40)
@@ -101,14 +101,14 @@ def test_a_question_that_cannot_fit_is_named(tokenizer: Tokenizer) -> None:
     assert contexts[0].prompts == ()
 
 
-def test_an_unanswerable_question_learns_to_stop(tokenizer: Tokenizer) -> None:
+def test_the_target_of_an_unanswerable_question_is_eos(tokenizer: Tokenizer) -> None:
     data = Dataset((Paragraph("t", "Ann.", (Question("q", "Why?", ()),)),), "2.0", "made")
     (found,) = encode_training(data, tokenizer, max_length=64)[0]
     assert tokenizer.decode(found.branch.answer) == " "
     assert found.branch.answer[-1] == tokenizer.eos_id
 
 
-def test_the_real_data_has_the_lengths_that_are_known(tokenizer: Tokenizer, shared_squad: Path) -> None:
+def test_the_real_data_has_its_known_lengths(tokenizer: Tokenizer, shared_squad: Path) -> None:
     data = load_data(shared_squad)
     examples, truncation = encode_training(data, tokenizer, max_length=1024)
     lengths = sorted(found.length for found in examples)

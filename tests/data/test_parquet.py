@@ -1,4 +1,4 @@
-"""Parquet files: good ones row for row, damaged and hostile ones as one line, whatever the damage."""
+"""Parquet files: good ones are read row for row; any damaged or hostile one ends in a one-line error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def packed(table: pyarrow.Table, **options: Any) -> bytes:
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "zstd", "row_group_size": 7}, {"use_dictionary": False}])
-def test_rows_come_as_they_were_written(options: dict[str, Any]) -> None:
+def test_rows_are_read_as_written(options: dict[str, Any]) -> None:
     assert read_parquet(packed(pyarrow.Table.from_pylist(ROWS), **options), "f.parquet") == ROWS
 
 
@@ -55,7 +55,7 @@ def bad_text(count: int) -> pyarrow.Array:
         (pyarrow.array([0] * 600, pyarrow.timestamp("us", tz="Mars/Base")), "column 'x' .*Mars/Base"),
     ],
 )
-def test_a_column_that_python_cannot_hold_is_one_line(column: pyarrow.Array, words: str) -> None:
+def test_a_column_that_python_cannot_represent_is_a_one_line_error(column: pyarrow.Array, words: str) -> None:
     data = packed(pyarrow.Table.from_pylist(ROWS).append_column("x", column))
     with pytest.raises(DataError, match=f"f.parquet: .*{words}.*fetch it again") as caught:
         read_parquet(data, "f.parquet")
@@ -68,19 +68,19 @@ def test_a_column_of_times_is_read() -> None:
     assert [row["id"] for row in read_parquet(data, "f.parquet")] == [row["id"] for row in ROWS]
 
 
-def test_too_much_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_claims_too_much_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     data = packed(pyarrow.Table.from_pylist(ROWS))
     monkeypatch.setattr(parquet, "MOST_ROWS", 599)
-    with pytest.raises(DataError, match="says that it has 600 rows; at most 599 are taken"):
+    with pytest.raises(DataError, match="claims 600 rows; at most 599 are read; split the file"):
         read_parquet(data, "f.parquet")
     monkeypatch.setattr(parquet, "MOST_ROWS", 600)
     monkeypatch.setattr(parquet, "MOST_BYTES", 1000)
-    with pytest.raises(DataError, match=r"says that its rows unpack to [\d,]+ bytes; at most 1,000"):
+    with pytest.raises(DataError, match=r"claims that its rows unpack to [\d,]+ bytes; at most 1,000"):
         read_parquet(data, "f.parquet")
 
 
-def test_rows_that_unpack_to_more_than_the_file_says_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    long = [{"context": "x" * 10_000} for _ in range(2000)]  # stands once in the file
+def test_rows_that_unpack_to_more_than_the_file_claims_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = [{"context": "x" * 10_000} for _ in range(2000)]  # stored once in the file
     data = packed(pyarrow.Table.from_pylist(long))
     assert len(data) < 20_000
     monkeypatch.setattr(parquet, "MOST_BYTES", 10_000_000)
@@ -109,7 +109,7 @@ for seed in map(int, sys.argv[1].split(",")):
 """
 
 
-def test_damage_of_any_kind_neither_ends_the_process_nor_escapes(tmp_path: Path) -> None:
+def test_random_damage_neither_crashes_nor_raises_anything_but_data_errors(tmp_path: Path) -> None:
     table = pyarrow.Table.from_pylist(ROWS[:15])
     zone = pyarrow.array([0] * 15, pyarrow.timestamp("us", tz="Mars/Base"))
     files = {
@@ -122,7 +122,7 @@ def test_damage_of_any_kind_neither_ends_the_process_nor_escapes(tmp_path: Path)
         (tmp_path / name).write_bytes(data)
     seeds = list(range(300))
     random.Random(0).shuffle(seeds)
-    for part in range(6):  # several processes, since some damage shows only when one ends
+    for part in range(6):  # several processes, since some damage shows only at exit
         chosen = ",".join(map(str, seeds[part::6]))
         command = [sys.executable, "-c", _MUTATE, chosen, *(str(tmp_path / name) for name in files)]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -130,7 +130,7 @@ def test_damage_of_any_kind_neither_ends_the_process_nor_escapes(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["badutf8", "flip11", "trunc", "ts", "tz"])
-def test_known_damage_is_one_line_and_exit_code_2(name: str, tmp_path: Path) -> None:
+def test_known_damage_is_a_one_line_error_with_exit_code_2(name: str, tmp_path: Path) -> None:
     path = CASES / f"{name}.parquet"
     if not path.exists():
         pytest.skip("the damaged files are not beside the project: ../shared/cases/H2-parquet is absent")

@@ -1,4 +1,4 @@
-"""Files in: every layout and compression gives the same questions; what is broken says where."""
+"""Loading data: every layout and compression gives the same questions; errors name the place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def parse(data: Any, *, strict: bool = False) -> Dataset:
     return parse_data(json.dumps(data).encode(), "f.json", strict=strict)
 
 
-def test_the_real_file_is_read_whole(shared_squad: Path) -> None:
+def test_the_real_file_is_read_completely(shared_squad: Path) -> None:
     data = load_data(shared_squad)
     assert (len(data.paragraphs), len(data), len(data.set_aside)) == (1639, 8381, 0)
     assert len({paragraph.article for paragraph in data.paragraphs}) == 38
@@ -123,13 +123,13 @@ def test_a_file_that_cannot_be_read_says_why(data: bytes, words: str, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["nowhere.json", "./nowhere", "dir/sub/none", "something"])
-def test_a_source_that_is_nowhere(name: str) -> None:
+def test_a_missing_source_is_an_error(name: str) -> None:
     with pytest.raises(DataError, match="no such file; give a SQuAD file"):
         load_data(name)
 
 
-def test_the_hub_out_of_reach_is_one_line() -> None:
-    with pytest.raises(DataError, match="the hub did not give rajpurkar/squad") as caught:
+def test_an_unreachable_hub_is_a_one_line_error() -> None:
+    with pytest.raises(DataError, match="cannot load rajpurkar/squad, split 'train', from the hub") as caught:
         load_data("squad", offline=True)
     assert "\n" not in str(caught.value)
 
@@ -151,7 +151,7 @@ def test_the_hub_out_of_reach_is_one_line() -> None:
         (qa("good"), "id", "already used by article 'Café', paragraph 0, question 'good'"),
     ],
 )
-def test_a_bad_row_is_set_aside_and_its_neighbours_stay(bad: dict[str, Any], field: str, words: str) -> None:
+def test_a_bad_row_is_set_aside_and_the_others_are_kept(bad: dict[str, Any], field: str, words: str) -> None:
     data = official(qa("good"), bad, qa("after"))
     kept = parse(data)
     assert [question.id for _, question in kept.questions()] == ["good", "after"]
@@ -168,12 +168,12 @@ def test_a_megabyte_of_context_is_set_aside() -> None:
     assert "1,050,000 characters; at most 100,000" in str(kept.set_aside[0])
 
 
-def test_nothing_usable_is_an_error_with_the_first_reason() -> None:
+def test_no_usable_question_is_an_error_with_the_first_reason() -> None:
     with pytest.raises(DataError, match=r"no usable question among 1; the first: .*question 'q1': question: empty"):
         parse(official(qa("q1", "")))
 
 
-def test_a_wrong_start_is_put_right_by_the_nearest_place() -> None:
+def test_a_wrong_start_is_repaired_to_the_nearest_occurrence() -> None:
     kept = parse(official(qa("q1", "When?", ("1899", 70))))
     (question,) = kept.paragraphs[0].questions
     assert question.answers[0].start == CONTEXT.rindex("1899") != CONTEXT.index("1899")
@@ -187,7 +187,9 @@ def test_a_wrong_start_is_put_right_by_the_nearest_place() -> None:
         ("Dupont.\nIt", "Dupont.\r\nIt"),
     ],
 )
-def test_other_normal_forms_and_line_ends_are_written_as_the_context_has_them(text: str, written: str) -> None:
+def test_answers_in_other_normal_forms_and_line_ends_are_rewritten_to_match_the_context(
+    text: str, written: str
+) -> None:
     assert text not in CONTEXT
     kept = parse(official(qa("q1", "What?", (text, 4))))
     (question,) = kept.paragraphs[0].questions
@@ -196,7 +198,7 @@ def test_other_normal_forms_and_line_ends_are_written_as_the_context_has_them(te
     assert len(kept.repaired) == 1
 
 
-def test_version_two_has_questions_without_answers() -> None:
+def test_version_2_allows_questions_without_answers() -> None:
     impossible = {"id": "q2", "question": "Why?", "answers": [], "is_impossible": True}
     unclear = {"id": "q3", "question": "Why?", "answers": [], "is_impossible": False}
     kept = parse(official(qa("q1"), impossible, unclear, version="v2.0"))
@@ -206,7 +208,7 @@ def test_version_two_has_questions_without_answers() -> None:
     assert parse(kept.to_json()).paragraphs == kept.paragraphs
 
 
-def test_rows_of_the_hub_say_by_an_empty_list_that_there_is_no_answer() -> None:
+def test_an_empty_list_of_answers_in_a_hub_row_means_unanswerable() -> None:
     empty = {"text": [], "answer_start": []}
     rows = [
         {"id": "a", "title": "t", "context": "Rome is big.", "question": "Where?", "answers": empty},
@@ -226,7 +228,7 @@ def test_rows_of_the_hub_say_by_an_empty_list_that_there_is_no_answer() -> None:
     assert "answers: empty" in str(parse(told).set_aside[0])
 
 
-def test_parts_are_read_written_and_told_only_where_every_question_has_one() -> None:
+def test_parts_are_read_and_written_and_listed_only_if_every_question_has_one() -> None:
     easy, hard = {**qa("q1"), "part": "easy"}, {**qa("q2"), "part": "hard"}
     kept = parse(official(easy, hard, {**qa("q3"), "part": "easy"}))
     assert kept.parts() == {"easy": ["q1", "q3"], "hard": ["q2"]}

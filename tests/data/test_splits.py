@@ -1,8 +1,9 @@
-"""Splits: the sizes asked for, no context in two of them, the same from the same seed."""
+"""Splits: exact sizes, no context in two of them, the same result from the same seed."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,22 +30,22 @@ def made(articles: int = 7, paragraphs: int = 5, questions: int = 3) -> Dataset:
     )
 
 
-def apart(names: list[set[str]]) -> bool:
+def disjoint(names: list[set[str]]) -> bool:
     return len(set().union(*names)) == sum(map(len, names))
 
 
 @pytest.mark.parametrize("by", ["article", "paragraph", "question"])
-def test_sizes_are_exact_and_contexts_apart(by: SplitBy) -> None:
+def test_sizes_are_exact_and_contexts_disjoint(by: SplitBy) -> None:
     splits = split_dataset(made(), train=31, validation=11, test=4, by=by, seed=5)
     assert {name: len(split) for name, split in splits.items()} == {"train": 31, "validation": 11, "test": 4}
-    assert apart([{paragraph.context for paragraph in splits[name].paragraphs} for name in SPLITS])
+    assert disjoint([{paragraph.context for paragraph in splits[name].paragraphs} for name in SPLITS])
     if by == "article":
-        assert apart([{paragraph.article for paragraph in splits[name].paragraphs} for name in SPLITS])
+        assert disjoint([{paragraph.article for paragraph in splits[name].paragraphs} for name in SPLITS])
     assert splits == split_dataset(made(), train=31, validation=11, test=4, by=by, seed=5)
     assert splits != split_dataset(made(), train=31, validation=11, test=4, by=by, seed=6)
 
 
-def test_another_train_size_leaves_the_other_splits_alone() -> None:
+def test_the_train_size_does_not_change_the_other_splits() -> None:
     few = split_dataset(made(), train=10, validation=11, test=4, seed=5)
     many = split_dataset(made(), train=40, validation=11, test=4, seed=5)
     assert (few["test"], few["validation"]) == (many["test"], many["validation"])
@@ -56,7 +57,7 @@ def test_one_context_in_two_articles_stays_in_one_split() -> None:
         split_dataset(Dataset(same, "1.1", "f"), train=1, validation=1, test=1, by="article")
 
 
-def test_more_than_there_is_names_the_flag_and_the_numbers() -> None:
+def test_asking_for_too_many_questions_names_the_flags_and_the_sizes() -> None:
     with pytest.raises(
         DataError, match="--train-size 200, --val-size 11, --test-size 4: made has 105 usable questions; ask"
     ):
@@ -66,11 +67,35 @@ def test_more_than_there_is_names_the_flag_and_the_numbers() -> None:
 
 
 def test_the_real_data_splits_as_the_study_does(shared_squad: Path) -> None:
-    splits = split_dataset(load_data(shared_squad), train=2000, validation=200, test=5)
-    assert [len(splits[name]) for name in SPLITS] == [2000, 200, 5]
+    """2,000 questions to train on, 200 to validate and 5 to test: all different ones, of different contexts."""
+    data = load_data(shared_squad)
+    known = {question.id: paragraph.context for paragraph, question in data.questions()}
+
+    def drawn(**changes: Any) -> dict[str, list[str]]:
+        sizes = {"train": 2000, "validation": 200, "test": 5}
+        splits = split_dataset(data, **{**sizes, **changes})
+        return {name: [question.id for _, question in splits[name].questions()] for name in SPLITS}
+
+    splits = drawn()
+    assert {name: len(ids) for name, ids in splits.items()} == {"train": 2000, "validation": 200, "test": 5}
+    assert disjoint([set(ids) for ids in splits.values()])
+    assert disjoint([{known[name] for name in ids} for ids in splits.values()])
+    assert all(len(set(ids)) == len(ids) for ids in splits.values())
+    order = {name: place for place, name in enumerate(known)}
+    for ids in splits.values():
+        assert ids == sorted(ids, key=lambda name: order[name])  # in the file's order
+    # Drawn from the whole file, not from its beginning.
+    assert max(order[name] for name in splits["train"]) > 0.9 * len(known)
+    assert drawn() == splits
+    other = drawn(seed=1)
+    for name, ids in splits.items():
+        assert len(set(ids) & set(other[name])) < 0.5 * len(ids), name
+    fewer = drawn(train=1000)
+    assert (fewer["validation"], fewer["test"]) == (splits["validation"], splits["test"])
+    assert set(fewer["train"]) < set(splits["train"])
 
 
-def test_a_prepared_folder_comes_back_and_notices_changes(tmp_path: Path) -> None:
+def test_a_prepared_folder_can_be_loaded_and_changes_are_noticed(tmp_path: Path) -> None:
     origin = made()
     splits = split_dataset(origin, train=31, validation=11, test=0, seed=5)
     write_prepared(tmp_path, splits, origin, {"seed": 5})

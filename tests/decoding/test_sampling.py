@@ -16,6 +16,7 @@ from decoding.drawn import draw_contexts, each_prompt
 from helpers import TINY, liven, logits
 from squadron.data.encoding import EncodedContext, Prompt
 from squadron.decoding.generate import generate
+from squadron.decoding.sampling import FILTERS as FILTERS_BY_PARAMETER
 from squadron.decoding.sampling import draw, filter_logits, row_uniforms
 from squadron.decoding.strategies import STRATEGIES, Strategy, resolve_strategies
 from squadron.model.checkpoint import load_base
@@ -34,12 +35,16 @@ FILTERS = [
     Strategy("everything", top_p=1.0, sample=True),
     *resolve_strategies(["top-k+nucleus", "top-k+nucleus+temperature"]),
     Strategy("all, sharp", temperature=0.7, top_k=17, top_p=0.8, sample=True),
+    STRATEGIES["min-p"],
+    Strategy("as likely", min_p=1.0, sample=True),
+    *resolve_strategies(["top-k+min-p", "top-k+nucleus+temperature+min-p"]),
+    Strategy("with min-p, sharp", temperature=0.7, top_k=17, top_p=0.8, min_p=0.3, sample=True),
 ]
 
 
 def reference_scores(scores: Tensor, strategy: Strategy) -> Tensor:
     """The same by ``transformers``, in the order in which its ``generate`` applies them."""
-    from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+    from transformers import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
     nothing = torch.zeros(len(scores), 1, dtype=torch.int64)
     if strategy.temperature != 1:
@@ -48,6 +53,8 @@ def reference_scores(scores: Tensor, strategy: Strategy) -> Tensor:
         scores = TopKLogitsWarper(strategy.top_k)(nothing, scores)
     if strategy.top_p is not None and strategy.top_p < 1:
         scores = TopPLogitsWarper(strategy.top_p)(nothing, scores)
+    if strategy.min_p is not None:
+        scores = MinPLogitsWarper(strategy.min_p)(nothing, scores)
     return scores
 
 
@@ -65,11 +72,11 @@ def test_supports_and_probabilities_are_those_of_transformers(
     ours, theirs = filter_logits(scores.clone(), strategy), reference_scores(scores.clone(), strategy)
     assert torch.equal(ours.isinf(), theirs.isinf())
     assert torch.equal(ours.softmax(-1), theirs.softmax(-1))
-    neutral = strategy.name in ("more than there are", "everything")
+    neutral = strategy.name in ("more than there are", "everything") or (strategy.name, spread) == ("min-p", 0.3)
     assert torch.equal(ours, scores) == neutral  # the filter does something
     left = (~ours.isinf()).sum(-1)
     assert left.min() >= 1
-    if strategy.name in ("one", "narrow"):
+    if strategy.name in ("one", "narrow", "as likely"):
         assert set(left.tolist()) == {1}
 
 
@@ -78,10 +85,12 @@ def test_the_processors_are_applied_in_the_order_of_generate() -> None:
     from transformers.generation import GenerationConfig
 
     model = GPT2LMHeadModel(GPT2Config(vocab_size=11, n_embd=4, n_layer=1, n_head=1))
-    config = GenerationConfig(do_sample=True, temperature=0.7, top_k=3, top_p=0.5, num_beams=1, use_cache=True)
+    filters = {"temperature": 0.7, "top_k": 3, "top_p": 0.5, "min_p": 0.2}
+    config = GenerationConfig(do_sample=True, num_beams=1, use_cache=True, **filters)
     processors = model._get_logits_processor(config, input_ids_seq_length=1)
     names = [type(processor).__name__ for processor in processors]
-    assert names == ["TemperatureLogitsWarper", "TopKLogitsWarper", "TopPLogitsWarper"]
+    assert names == ["TemperatureLogitsWarper", "TopKLogitsWarper", "TopPLogitsWarper", "MinPLogitsWarper"]
+    assert list(FILTERS_BY_PARAMETER) == list(filters)
 
 
 def test_top_p_keeps_the_token_that_crosses_p() -> None:
@@ -129,7 +138,7 @@ def test_uniforms_depend_on_every_name_and_nothing_else() -> None:
 
 
 EOS_ID = 144  # one that the tiny model likes, so that some answers end
-STOCHASTIC = [STRATEGIES[name] for name in ("top-k", "nucleus", "temperature")]
+STOCHASTIC = [STRATEGIES[name] for name in ("top-k", "nucleus", "temperature", "min-p")]
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +184,7 @@ def sampled(
 
 def test_neither_batch_nor_order_nor_neighbours_matter(model: GPT2, contexts: list[EncodedContext]) -> None:
     usual = sampled(model, contexts)
-    assert len(usual) == 3 * 3 * sum(1 for _ in each_prompt(contexts))
+    assert len(usual) == len(STOCHASTIC) * 3 * sum(1 for _ in each_prompt(contexts))
     assert len(set(usual.values())) > 0.9 * len(usual)  # draws differ, so that what follows says something
     shuffled = contexts[:]
     random.Random(1).shuffle(shuffled)

@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from squadron.decoding.strategies import STRATEGIES, Strategy, resolve_strategies
+from squadron.decoding.strategies import ALL, STRATEGIES, Strategy, is_random, recorded_parameters, resolve_strategies
 from squadron.errors import ConfigError
 
 
 def test_the_named_strategies_have_the_values_of_the_study() -> None:
-    assert list(STRATEGIES) == ["greedy", "top-k", "nucleus", "temperature", "beam", "span"]
+    assert list(ALL) == ["greedy", "top-k", "nucleus", "temperature", "beam", "span"]
+    assert list(STRATEGIES)[: len(ALL)] == list(ALL)
     assert STRATEGIES["greedy"] == Strategy("greedy")
     assert (STRATEGIES["top-k"].top_k, STRATEGIES["nucleus"].top_p, STRATEGIES["temperature"].temperature) == (
         50,
         0.95,
         1.3,
     )
-    assert [name for name, strategy in STRATEGIES.items() if strategy.sample] == ["top-k", "nucleus", "temperature"]
+    assert [name for name in ALL if STRATEGIES[name].sample] == ["top-k", "nucleus", "temperature"]
     assert STRATEGIES["beam"].beams == 4
     assert STRATEGIES["span"].span
 
@@ -27,13 +28,15 @@ def test_names_resolve_once_and_in_order() -> None:
     assert [s.name for s in resolve_strategies(["span", "greedy", "span"])] == ["span", "greedy"]
     assert [s.name for s in resolve_strategies(["beam", "all"])] == [
         "beam",
-        *(name for name in STRATEGIES if name != "beam"),
+        *(name for name in ALL if name != "beam"),
     ]
 
 
 def test_stochastic_strategies_combine_under_one_name() -> None:
     one, other = resolve_strategies(["nucleus+top-k"]), resolve_strategies(["top-k+nucleus"])
     assert one == other == (Strategy("top-k+nucleus", top_k=50, top_p=0.95, sample=True),)
+    (likely,) = resolve_strategies(["min-p+top-k"], min_p=0.3)
+    assert likely == Strategy("top-k+min-p", top_k=50, min_p=0.3, sample=True)
     (whole,) = resolve_strategies(["temperature+nucleus+top-k"], top_k=7, top_p=0.5, temperature=0.8)
     assert whole == Strategy("top-k+nucleus+temperature", temperature=0.8, top_k=7, top_p=0.5, sample=True)
 
@@ -50,7 +53,7 @@ def test_a_value_goes_to_the_strategies_that_have_one() -> None:
 @pytest.mark.parametrize(
     ("names", "options", "words"),
     [
-        (["gready"], {}, r"--decoding gready: no strategy 'gready'; choose from greedy, top-k, .*, span, all"),
+        (["gready"], {}, r"--decoding gready: no strategy 'gready'; choose from greedy, top-k, .*, span, .*all,"),
         ([], {}, "--decoding: a strategy is expected"),
         (["greedy+top-k"], {}, "greedy does not combine"),
         (["beam+span"], {}, "beam does not combine"),
@@ -64,6 +67,9 @@ def test_a_value_goes_to_the_strategies_that_have_one() -> None:
         (["nucleus"], {"top_p": 0.0}, "--top-p 0.0: a probability"),
         (["temperature"], {"temperature": 0.0}, "--temperature 0.0: a number above 0"),
         (["temperature"], {"temperature": float("nan")}, "--temperature nan: a number above 0"),
+        (["min-p"], {"min_p": 0.0}, "--min-p 0.0: a share above 0"),
+        (["all"], {"min_p": 0.2}, "--min-p 0.2: no chosen strategy uses it; add --decoding min-p"),
+        (["beam+min-p"], {}, "beam does not combine; combine top-k, nucleus, temperature and min-p"),
         (["beam"], {"beams": 0}, "--beams 0: an integer of 1 or more"),
     ],
 )
@@ -86,3 +92,15 @@ def test_what_is_refused(names: list[str], options: dict[str, Any], words: str) 
 def test_combinations_that_would_change_nothing_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         Strategy("mine", **options)
+
+
+def test_later_strategies_are_neither_in_all_nor_in_records_that_do_not_use_them() -> None:
+    assert "min-p" not in ALL
+    unset = {"top_k": None, "top_p": 0.5, "min_p": None, "temperature": None, "beams": None}
+    assert list(recorded_parameters(unset)) == ["temperature", "top_k", "top_p", "beams"]
+    assert recorded_parameters({**unset, "min_p": 0.2})["min_p"] == 0.2
+
+
+def test_names_say_what_draws_at_random() -> None:
+    drawn = [name for name in (*STRATEGIES, "top-k+min-p", "no strategy of ours") if is_random(name)]
+    assert drawn == ["top-k", "nucleus", "temperature", "min-p", "top-k+min-p"]

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+from squadron.data.batches import BatchSampler
 from squadron.data.encoding import encode_training
 from squadron.data.prepared import load_split
-from squadron.data.trees import grow_trees, pack
-from squadron.errors import ConfigError, RunError
-from squadron.experiments import training_job
+from squadron.data.trees import MicroBatch, build_trees, pack_trees
+from squadron.errors import ConfigError
+from squadron.experiments import inputs, training_job
+from squadron.experiments import train as training
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
 from squadron.model.adapters import load_adapter
@@ -22,9 +24,9 @@ from squadron.model.checkpoint import load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import EvaluateOptions, TrainOptions
-from squadron.tracking.progress import Reporter
 from squadron.training import precision
-from squadron.training.steps import mean_losses
+from squadron.training.schedules import learning_rate_factor
+from squadron.training.steps import FleetTrainer, StepResult, mean_losses
 
 
 @pytest.fixture
@@ -36,6 +38,20 @@ def options(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> dict[str, 
         "precision": "fp32",
         "eval_questions": 0,
     }
+
+
+@pytest.fixture
+def trainers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[FleetTrainer, list[list[int]]]]:
+    """The trainer of each step, with the tokens that it trained on."""
+    told: list[tuple[FleetTrainer, list[list[int]]]] = []
+    step = FleetTrainer.step
+
+    def spy(self: FleetTrainer) -> StepResult:
+        told.append((self, [pack.tokens.tolist() for pack in self.batches.step(self.step_number)]))
+        return step(self)
+
+    monkeypatch.setattr(FleetTrainer, "step", spy)
+    return told
 
 
 def lines(run: Path) -> list[dict[str, Any]]:
@@ -67,7 +83,7 @@ def test_the_validation_loss_is_that_of_the_adapter_on_all_validation_questions(
     tokenizer = load_tokenizer(byte_base_dir)
     held_out, _ = encode_training(load_split(small_data, "validation").dataset, tokenizer, max_length=256)
     fleet = Fleet.from_weights(base.model.config, [load_adapter(tmp_path / "run" / "last", base.model.config)])
-    assert mean_losses(base.model, fleet, [pack(grow_trees(held_out))])[0] == pytest.approx(losses[-1], rel=1e-5)
+    assert mean_losses(base.model, fleet, [pack_trees(build_trees(held_out))])[0] == pytest.approx(losses[-1], rel=1e-5)
     assert losses[0] != pytest.approx(losses[-1], rel=1e-3)
 
 
@@ -130,46 +146,6 @@ def test_a_plain_file_trains_without_validation(options: dict[str, Any], small_s
     assert scores["questions"] == 4
     with pytest.raises(ConfigError, match="was trained on a plain file, so name other questions"):
         evaluate(EvaluateOptions(run=str(tmp_path / "run")))
-
-
-def test_evaluate_notices_another_base_and_a_run_without_adapter(
-    options: dict[str, Any], tiny_base_dir: Path, tmp_path: Path
-) -> None:
-    train(TrainOptions(**options, max_steps=1))
-    record = tmp_path / "run" / "run.json"
-    content = json.loads(record.read_text())
-    record.write_text(json.dumps({**content, "base": {**content["base"], "sha256": "0" * 64}}))
-    with pytest.raises(RunError, match=r"was trained on another .*put the base back"):
-        evaluate(EvaluateOptions(run=str(tmp_path / "run")))
-    record.write_text(json.dumps({**content, "schema": 99}))
-    with pytest.raises(RunError, match=r"run\.json: schema: 99 is not 1, .*; put the file back"):
-        evaluate(EvaluateOptions(run=str(tmp_path / "run")))
-    with pytest.raises(RunError, match="no such run folder"):
-        evaluate(EvaluateOptions(run=str(tmp_path / "none")))
-    with pytest.raises(ConfigError, match="either a run folder, or --base"):
-        evaluate(EvaluateOptions(run="a", base=str(tiny_base_dir)))
-    with pytest.raises(ConfigError, match="--data: missing"):
-        evaluate(EvaluateOptions(base=str(tiny_base_dir)))
-
-
-def test_logits_that_are_no_numbers_are_counted_and_told(options: dict[str, Any], tmp_path: Path) -> None:
-    train(TrainOptions(**options, max_steps=1))
-    weights = tmp_path / "run" / "adapter" / "adapter_model.safetensors"
-    tensors = load_file(weights)
-    save_file({name: torch.full_like(tensor, torch.nan) for name, tensor in tensors.items()}, weights)
-    record = json.loads((tmp_path / "run" / "run.json").read_text())
-    del record["weights_sha256"]  # else it is refused as damaged
-    (tmp_path / "run" / "run.json").write_text(json.dumps(record))
-    notes: list[str] = []
-
-    class Listener(Reporter):
-        def note(self, text: str) -> None:
-            notes.append(text)
-
-    scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), precision="fp32"), reporter=Listener())
-    assert scores["decodings"]["greedy"]["nan_answers"] == scores["questions"] == 9
-    assert notes == ["greedy: 9 answers ended at a logit that is no number"]
-    assert scores["f1"] == 0
 
 
 def test_stopped_early_and_gone_on_is_a_run_that_was_never_stopped(options: dict[str, Any], tmp_path: Path) -> None:
@@ -236,24 +212,163 @@ def test_a_run_that_goes_on_by_auto_keeps_its_precision(
     assert begun() == "fp32"
 
 
-def test_scores_of_another_adapter_are_not_kept_beside(options: dict[str, Any], tmp_path: Path) -> None:
-    def decodings() -> list[str]:
-        return list(json.loads((tmp_path / "run" / "scores.json").read_text())["splits"]["validation"]["decodings"])
-
-    run = str(tmp_path / "run")
-    train(TrainOptions(**options, epochs=2, max_steps=1))
-    evaluate(EvaluateOptions(run=run, max_new_tokens=3))
-    evaluate(EvaluateOptions(run=run, max_new_tokens=3, decoding=("span",)))
-    assert decodings() == ["greedy", "span"]
-    train(TrainOptions(**options, epochs=2), resume=True)
-    evaluate(EvaluateOptions(run=run, max_new_tokens=3, decoding=("span",)))
-    assert decodings() == ["span"]
+Trainers = list[tuple[FleetTrainer, list[list[int]]]]
 
 
-def test_no_question_that_fits_is_no_crash(options: dict[str, Any], tmp_path: Path) -> None:
-    train(TrainOptions(**options, max_steps=1))
-    scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=3))
-    assert scores["f1"] == 0
-    assert len(scores["decodings"]["greedy"]["truncation"]["too_long"]) == 9
-    with pytest.raises(ConfigError, match="--max-length 9999: this base has 512 positions"):
-        evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=9999))
+def test_every_value_reaches_the_trainer(options: dict[str, Any], trainers: Trainers, tmp_path: Path) -> None:
+    own: dict[str, Any] = {"lr": 0.3, "weight_decay": 0.2, "gradient_clipping": 0.7, "schedule": "linear"}
+    shape: dict[str, Any] = {"rank": 3, "alpha": 6.0, "dropout": 0.25, "scaling": "alpha/sqrt(r)", "seed": 4}
+    batches: dict[str, Any] = {"batch_size": 3, "gradient_accumulation": 2, "order": "paragraph", "loss": "full"}
+    more = {"target_modules": ("mlp.c_fc",), "warmup_steps": 2, "epochs": 2, "max_steps": 3}
+    train(TrainOptions(**{**options, **own, **shape, **batches, **more}))
+    trainer, _ = trainers[0]
+    assert len(trainers) == 3
+    assert (trainer.learning_rates, trainer.optimizer.weight_decay) == ((0.3,), (0.2,))
+    assert (trainer.clipping, trainer.rate_schedules) == ((0.7,), ("linear",))
+    spec = trainer.fleet.specs[0]
+    assert (spec.rank, spec.alpha, spec.dropout, spec.scaling, spec.seed) == (3, 6.0, 0.25, "alpha/sqrt(r)", 4)
+    assert spec.targets == ("mlp.c_fc",)
+    schedule = trainer.batches
+    assert (schedule.batch_size, schedule.questions_per_step) == (3, 6)
+    assert (schedule.order, schedule.loss, schedule.seed) == ("paragraph", "full", 4)
+    # 20 questions, 6 a step: 4 steps an epoch. The rate rises over 2 steps and falls over the other 6 of both epochs.
+    assert (trainer.warmup_steps, trainer.total_steps) == (2, 8)
+    rates = [line["learning_rate"] for line in lines(tmp_path / "run") if "loss" in line]
+    assert rates == pytest.approx([0.3 * learning_rate_factor("linear", step, total=8, warmup=2) for step in range(3)])
+    assert rates[0] < rates[1]
+
+
+def test_no_limit_of_gradients_is_none(options: dict[str, Any], trainers: Trainers) -> None:
+    train(TrainOptions(**options, gradient_clipping=0.0, max_steps=1))
+    assert trainers[0][0].clipping == (None,)
+
+
+def test_the_order_of_the_questions_depends_on_the_seed_and_on_what_makes_batches(
+    options: dict[str, Any], trainers: Trainers, tmp_path: Path
+) -> None:
+    def seen(**more: Any) -> list[list[int]]:
+        trainers.clear()
+        place = str(tmp_path / str(len(list(tmp_path.iterdir()))))
+        train(TrainOptions(**{**options, "out": place, "max_steps": 1, **more}))
+        return trainers[0][1]
+
+    plain = seen()
+    assert len(plain) == 2
+    assert seen(seed=1) != plain
+    assert seen(order="paragraph") != plain
+    alike: list[dict[str, Any]] = [
+        {"rank": 7, "alpha": 3.0, "dropout": 0.3, "scaling": "alpha/sqrt(r)", "target_modules": ("all",)},
+        {"lr": 0.5, "weight_decay": 0.5, "schedule": "cosine", "warmup_steps": 3, "gradient_clipping": 0.1},
+        {"epochs": 9, "loss": "full", "eval_questions": 2, "precision": "bf16", "checkpoint_seconds": 0.0},
+        {"method": "full"},
+    ]
+    for more in alike:
+        assert seen(**more) == plain, more
+
+
+def test_an_epoch_differs_from_the_one_before(options: dict[str, Any], trainers: Trainers) -> None:
+    train(TrainOptions(**options, epochs=2))
+    first, second = ([tokens for _, tokens in trainers[start : start + 3]] for start in (0, 3))
+    assert first != second
+
+
+@pytest.mark.parametrize("loss", ["answer", "full"])
+@pytest.mark.parametrize("length", [70, 256])
+def test_loss_and_length_reach_training_and_validation(
+    options: dict[str, Any],
+    small_data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loss: Any,
+    length: int,
+) -> None:
+    """Targets by hand: a token a character, a space before the answer and EOS after it."""
+    made: dict[int, list[MicroBatch]] = {}
+    step = BatchSampler.step
+
+    def spy(self: BatchSampler, number: int) -> list[MicroBatch]:
+        found = step(self, number)
+        made.setdefault(self.batch_size, []).extend(found)
+        return found
+
+    monkeypatch.setattr(BatchSampler, "step", spy)
+    monkeypatch.setattr(FleetTrainer, "verify", lambda _: None)  # which looks at the latest step again
+    train(TrainOptions(**options, loss=loss, max_length=length, epochs=1))
+    assert sorted(made) == [4, 16]  # training, and validation in larger batches
+    for split, packs in (("train", made[4]), ("validation", made[16])):
+        dataset = load_split(small_data, split).dataset
+        answers = [len(question.answers[0].text) + 2 for _, question in dataset.questions()]
+        whole = [
+            len(f"Context: {paragraph.context} Question: {question.text} Answer: {question.answers[0].text}") + 1
+            for paragraph, question in dataset.questions()
+        ]
+        assert sum(pack.questions for pack in packs) == len(answers)
+        expected = sum(answers) if loss == "answer" else sum(min(length, one) - 1 for one in whole)
+        assert sum(pack.targets for pack in packs) == expected
+        assert max(int(pack.positions.max()) for pack in packs) == min(length, max(whole)) - 1
+
+
+def test_an_epoch_is_scored_on_the_first_questions_at_the_runs_own_length(
+    options: dict[str, Any], small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    answer = training_job.answer_questions
+
+    def spy(*arguments: Any, **how: Any) -> Any:
+        found = answer(*arguments, **how)
+        told.append((found["greedy"][0], how))
+        return found
+
+    monkeypatch.setattr(training_job, "answer_questions", spy)
+    asked = list(load_split(small_data, "validation").dataset.questions())[:4]
+    prompts = [len(f"Context: {one.context} Question: {two.text} Answer:") for one, two in asked]
+    for length in (80, 256):
+        run = {**options, "out": str(tmp_path / str(length)), "eval_questions": 4, "epochs": 2, "max_length": length}
+        summary = train(TrainOptions(**run))
+        assert summary["validation_questions"] == 4
+        assert len(told) == 2
+        for answers, how in told:
+            assert list(answers.texts) == [question.id for _, question in asked]
+            assert how["max_new_tokens"] == 32
+            assert answers.truncation.truncated == sum(one > length for one in prompts)
+            assert answers.truncation.tokens_dropped == sum(max(0, one - length) for one in prompts)
+        told.clear()
+    assert min(prompts) > 80
+
+
+def test_checkpoints_come_as_often_as_asked(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of each epoch and of the run in any case: two epochs of three steps."""
+    saved: list[int] = []
+    save = training_job.save_checkpoint
+
+    def spy(path: Path, tensors: Any, state: Any) -> None:
+        saved.append(state["trainer"]["step"])
+        save(path, tensors, state)
+
+    monkeypatch.setattr(training_job, "save_checkpoint", spy)
+    for seconds, expected in ((0.0, [1, 2, 3, 4, 5, 6, 6]), (1000.0, [3, 6, 6])):
+        saved.clear()
+        out = str(tmp_path / str(seconds))
+        train(TrainOptions(**{**options, "out": out, "epochs": 2, "checkpoint_seconds": seconds}))
+        assert saved == expected
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_offline_and_device_reach_base_and_questions(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, offline: bool
+) -> None:
+    told: dict[str, Any] = {}
+
+    def spied(name: str, call: Any) -> Any:
+        def spy(*arguments: Any, **how: Any) -> Any:
+            told[name] = how.get("offline", arguments[:1])
+            return call(*arguments, **how)
+
+        return spy
+
+    monkeypatch.setattr(training, "load_split", spied("questions", training.load_split))
+    monkeypatch.setattr(inputs, "load_base", spied("base", inputs.load_base))
+    monkeypatch.setattr(training, "resolve_device", spied("device", training.resolve_device))
+    train(TrainOptions(**options, offline=offline, device="cpu", max_steps=1))
+    assert told == {"questions": offline, "base": offline, "device": ("cpu",)}

@@ -80,6 +80,24 @@ def test_a_file_that_peft_wrote_is_read(tiny_base_dir: Path, tmp_path: Path) -> 
     torch.testing.assert_close(logits(model, tokens, positions, [(17, [])], fleet)[0], theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_rslora_is_written_as_such_and_peft_opens_it_with_the_same_logits(tiny_base_dir: Path, tmp_path: Path) -> None:
+    from peft import PeftModel
+
+    model, fleet = load_base(str(tiny_base_dir)).model, _fleet()
+    for k, written in ((0, False), (1, True)):
+        save_adapter(tmp_path / str(k), fleet.weights(k), base="tiny")
+        settings = json.loads((tmp_path / str(k) / "adapter_config.json").read_text())
+        assert settings["use_rslora"] is written
+    assert (settings["r"], settings["lora_alpha"]) == (2, 32)
+    assert set(settings["rank_pattern"].values()) == {6}  # the slices and c_attn itself, as one
+    tokens, positions = pack([(17, [])], TINY.vocab_size, seed=6)
+    theirs = PeftModel.from_pretrained(reference_model(tiny_base_dir), tmp_path / "1").eval()(tokens[None]).logits[0]
+    assert (theirs - logits(model, tokens, positions, [(17, [])])[0]).abs().max() > 0.05
+    torch.testing.assert_close(logits(model, tokens, positions, [(17, [])], fleet)[1], theirs, rtol=1e-4, atol=1e-4)
+    back = load_adapter(tmp_path / "1", TINY)
+    assert (back.scale, back.is_stabilized) == (pytest.approx(32 / 2**0.5), True)
+
+
 @pytest.mark.parametrize("k", [0, 1])
 def test_merged_opens_in_transformers_with_the_same_logits(tiny_base_dir: Path, tmp_path: Path, k: int) -> None:
     model, fleet = load_base(str(tiny_base_dir)).model, _fleet()

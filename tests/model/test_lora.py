@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from squadron.errors import ConfigError
 from squadron.model.adapters import save_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import DropoutState, Fleet, LoraSpec, lora_linear
 from squadron.model.targets import trainable_parameters
 
 SHAPES: Shapes = [(13, [5, 7]), (11, [3])]
@@ -163,3 +164,90 @@ def test_parameters_follow_the_formula_on_gpt2(targets: str, expected: int) -> N
 def test_what_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         LoraSpec(**change)
+
+
+@pytest.mark.parametrize(
+    ("rank", "alpha", "scaling", "scale"),
+    [
+        (4, 32.0, "alpha/r", 8.0),
+        (16, 32.0, "alpha/r", 2.0),
+        (4, 32.0, "alpha/sqrt(r)", 16.0),
+        (16, 32.0, "alpha/sqrt(r)", 8.0),
+        (9, 6.0, "alpha/sqrt(r)", 2.0),
+    ],
+)
+def test_the_scale_by_hand(rank: int, alpha: float, scaling: Any, scale: float) -> None:
+    """Also what a pass multiplies by: with A and B all ones, an output is scale * rank * the sum of the inputs."""
+    spec = LoraSpec(rank=rank, alpha=alpha, scaling=scaling, targets=("attn.c_proj",))
+    assert spec.scale == pytest.approx(scale)
+    fleet = Fleet(TINY, [spec])
+    assert fleet.weights(0).scale == pytest.approx(scale)
+    site = fleet.sites["h.1.attn.c_proj"]
+    with torch.no_grad():
+        site.a.fill_(1.0)
+        site.b.fill_(1.0)
+    width = TINY.n_embd
+    x = torch.arange(2.0 * width).view(1, 2, width) / 100
+    out = lora_linear(x, torch.zeros(width, width), torch.full((width,), 5.0), site, slice(0, width))
+    expected = 5.0 + scale * rank * x.sum(-1, keepdim=True).expand(1, 2, width)
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_masks_depend_on_the_seed_and_the_site_alone() -> None:
+    shape, like = torch.Size((1, 40, 33)), torch.zeros(1)
+
+    def masks(site: str, *seeds: int) -> torch.Tensor:
+        return DropoutState((0.5,) * len(seeds), seeds).masks(site, shape, like)
+
+    sites = [f"h.{layer}.{module}" for layer in (0, 1) for module in ("attn.c_attn", "attn.c_proj", "mlp.c_fc")]
+    drawn = [masks(site, 7)[0] for site in sites]
+    for one, other in itertools.combinations(drawn, 2):
+        # Two masks that share nothing differ in about half of their places.
+        assert 0.4 < (one != other).float().mean() < 0.6
+    assert torch.equal(masks(sites[0], 7)[0], drawn[0])
+    assert torch.equal(masks(sites[0], 3, 7)[1], drawn[0])  # whoever the neighbours are
+    assert not torch.equal(masks(sites[0], 3, 7)[0], drawn[0])
+
+
+def test_each_site_of_a_pass_has_a_mask_of_its_own(tiny_base_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, torch.Tensor] = {}
+    masks = DropoutState.masks
+
+    def spy(self: DropoutState, site: str, shape: torch.Size, like: torch.Tensor) -> torch.Tensor:
+        drawn[site] = masks(self, site, shape, like)
+        return drawn[site]
+
+    monkeypatch.setattr(DropoutState, "masks", spy)
+    model = load_base(str(tiny_base_dir)).model
+    fleet = Fleet(TINY, [LoraSpec(rank=2, dropout=0.5, targets=("attention",))])
+    tokens, positions = pack(SHAPES, TINY.vocab_size, seed=7)
+    fleet.start_pass([5])
+    logits(model, tokens, positions, SHAPES, fleet)
+    assert set(drawn) == set(fleet.sites)
+    assert len(drawn) == 2 * TINY.n_layer
+    for one, other in itertools.combinations(drawn.values(), 2):
+        assert one.shape == other.shape
+        assert not torch.equal(one, other)
+
+
+def test_initial_numbers_depend_on_the_seed_and_the_place_alone() -> None:
+    def initial(**changes: Any) -> dict[str, torch.Tensor]:
+        fleet = Fleet(TINY, [LoraSpec(**{"rank": 3, "targets": ("attention",), "seed": 1, **changes})])
+        return {name: site.a.detach()[0] for name, site in fleet.sites.items()}
+
+    plain = initial()
+    assert len(plain) == 2 * TINY.n_layer
+    for (name, one), (other, two) in itertools.combinations(plain.items(), 2):
+        assert one.shape == two.shape
+        assert not torch.equal(one, two), (name, other)
+    another = initial(seed=2)
+    assert not any(torch.equal(plain[name], another[name]) for name in plain)
+    alike: list[dict[str, Any]] = [{"alpha": 8.0}, {"dropout": 0.3}, {"scaling": "alpha/sqrt(r)"}]
+    for change in (*alike, {"targets": ("attention+mlp",)}):
+        changed = initial(**change)
+        assert all(torch.equal(plain[name], changed[name]) for name in plain), change
+    beside = Fleet(TINY, [LoraSpec(rank=5, seed=9), LoraSpec(rank=3, seed=1)])
+    assert all(torch.equal(plain[name], beside.sites[name].a.detach()[1, :3]) for name in plain)
+    # Slices of one matrix are adapters of their own.
+    sliced = initial(targets=("query-value",))["h.0.attn.c_attn"]
+    assert not torch.equal(sliced[:3], sliced[3:])

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load
 
 from squadron.errors import ConfigError
 from squadron.experiments.evaluate import evaluate
@@ -23,6 +25,7 @@ TRAIN = {
     "dropout": 0.3,
     "scaling": "alpha/sqrt(r)",
     "target_modules": ("all",),
+    "lora_plus_ratio": 4.0,
     "lr": 0.01,
     "weight_decay": 0.9,
     "schedule": "linear",
@@ -37,6 +40,10 @@ TRAIN = {
     "order": "paragraph",
     "eval_questions": 3,
 }
+WITH_THE_WEIGHTS = {"loss", "max_length", "precision"}
+"""Options that change what validation says of the very same weights, too."""
+VALIDATION_ALONE = {"eval_questions"}
+"""Options that change what validation says, and neither a step nor a weight."""
 TRAIN_ELSEWHERE = {"base", "data", "out", "device", "offline", "checkpoint_seconds"}
 """Where things are, what may be asked, and how often a checkpoint is written: tested with the verbs and resuming."""
 
@@ -53,20 +60,27 @@ EVALUATE_STOCHASTIC = {
     "samples": ("nucleus", 3),
     "top_k": ("top-k", 2),
     "top_p": ("nucleus", 0.2),
+    "min_p": ("min-p", 0.9),
     "temperature": ("temperature", 9.0),
 }
-EVALUATE_ELSEWHERE = {"run", "base", "data", "split", "out", "device", "offline", "beams"}
-"""``beams`` is tested with beam search; the others are where things are."""
+EVALUATE_SEARCH = {"beams": ("beam", 2)}
+EVALUATE_ELSEWHERE = {"run", "base", "data", "split", "out", "device", "offline"}
+"""Where things are: tested with the verb."""
 
 PREPARE = {"seed": 1, "train_size": 9, "val_size": 4, "test_size": 2, "split_by": "article"}
 PREPARE_ELSEWHERE = {"dataset", "out", "strict", "replace", "hub_split", "offline", "device", "precision"}
 
 
-def trained(out: Path, base: Path, data: Path, **options: Any) -> dict[str, bytes]:
+def trained(out: Path, base: Path, data: Path, **options: Any) -> dict[str, Any]:
     settings: dict[str, Any] = {"precision": "fp32", "epochs": 2, "eval_questions": 0, **options}
     train(checked(TrainOptions, {"base": str(base), "data": str(data), "out": str(out), **settings}))
     (weights,) = (out / "last").glob("*.safetensors")
-    return {"metrics": (out / "metrics.jsonl").read_bytes(), "weights": weights.read_bytes()}
+    lines = (out / "metrics.jsonl").read_text().splitlines()
+    return {
+        "steps": [line for line in lines if "validation_loss" not in line],
+        "validations": [line for line in lines if "validation_loss" in line],
+        "weights": weights.read_bytes(),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +91,10 @@ def plain(tmp_path_factory: pytest.TempPathFactory, byte_base_dir: Path, small_d
 
 def test_every_option_is_accounted_for() -> None:
     assert TRAIN.keys() | TRAIN_ELSEWHERE == TrainOptions.model_fields.keys()
-    assert EVALUATE.keys() | EVALUATE_STOCHASTIC.keys() | EVALUATE_ELSEWHERE == EvaluateOptions.model_fields.keys()
+    assert (
+        EVALUATE.keys() | EVALUATE_STOCHASTIC.keys() | EVALUATE_SEARCH.keys() | EVALUATE_ELSEWHERE
+        == EvaluateOptions.model_fields.keys()
+    )
     assert PREPARE.keys() | PREPARE_ELSEWHERE == PrepareOptions.model_fields.keys()
     for model in (TrainOptions, EvaluateOptions, PrepareOptions):
         assert all(field.description for field in model.model_fields.values())
@@ -87,9 +104,25 @@ def test_every_option_is_accounted_for() -> None:
 def test_an_option_of_train_changes_the_run(
     name: str, plain: tuple[Path, Any], byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
+    """Of what is trained, the weights; of what validates, the metrics: not one or the other."""
     default = TrainOptions.model_fields[name].default
     assert TRAIN[name] != default
-    assert trained(tmp_path / "run", byte_base_dir, small_data, **{name: TRAIN[name]}) != plain[1]
+    found = trained(tmp_path / "run", byte_base_dir, small_data, **{name: TRAIN[name]})
+    changed = {what for what, own in found.items() if own != plain[1][what]}
+    assert changed == ({"validations"} if name in VALIDATION_ALONE else {"steps", "validations", "weights"})
+
+
+@pytest.mark.parametrize("name", sorted(WITH_THE_WEIGHTS))
+def test_an_option_of_validation_changes_what_it_says_of_the_same_weights(
+    name: str, byte_base_dir: Path, small_data: Path, tmp_path: Path
+) -> None:
+    """At the smallest of rates nothing moves, so that training alone cannot make the difference."""
+    still = {"lr": 1e-30, "weight_decay": 0.0, "epochs": 1}
+    before = trained(tmp_path / "before", byte_base_dir, small_data, **still)
+    after = trained(tmp_path / "after", byte_base_dir, small_data, **still, **{name: TRAIN[name]})
+    own, other = load(before["weights"]), load(after["weights"])
+    assert all(torch.allclose(own[name], other[name], rtol=0, atol=1e-25) for name in own)
+    assert before["validations"] != after["validations"]
 
 
 def test_the_same_options_give_the_same_run(
@@ -99,12 +132,14 @@ def test_the_same_options_give_the_same_run(
     assert trained(tmp_path / "run", byte_base_dir, small_data, checkpoint_seconds=0.0) == plain[1]
 
 
-def answered(run: Path, out: Path, **options: Any) -> Any:
+def answered(run: Path, out: Path, **options: Any) -> str:
+    """The answers, with how sure the model was of each."""
     settings = {"run": str(run), "out": str(out), "precision": "fp32", "max_new_tokens": 6, **options}
     record = evaluate(checked(EvaluateOptions, settings))
     files = sorted((out / "predictions").glob("*.details.json"))
     assert len(files) == 1
-    return [file.read_text() for file in files], list(record["decodings"])
+    assert files[0].name.startswith(f"{next(iter(record['decodings']))}.")
+    return files[0].read_text()
 
 
 @pytest.mark.parametrize("name", EVALUATE)
@@ -114,9 +149,9 @@ def test_an_option_of_evaluate_changes_the_answers(name: str, plain: tuple[Path,
     assert answered(plain[0], tmp_path / "after", **{name: EVALUATE[name]}) != before
 
 
-@pytest.mark.parametrize("name", EVALUATE_STOCHASTIC)
-def test_an_option_of_sampling_changes_the_answers(name: str, plain: tuple[Path, Any], tmp_path: Path) -> None:
-    strategy, value = EVALUATE_STOCHASTIC[name]
+@pytest.mark.parametrize("name", [*EVALUATE_STOCHASTIC, *EVALUATE_SEARCH])
+def test_an_option_of_a_strategy_changes_the_answers(name: str, plain: tuple[Path, Any], tmp_path: Path) -> None:
+    strategy, value = (EVALUATE_STOCHASTIC | EVALUATE_SEARCH)[name]
     before = answered(plain[0], tmp_path / "before", decoding=(strategy,))
     assert answered(plain[0], tmp_path / "again", decoding=(strategy,)) == before
     assert answered(plain[0], tmp_path / "after", decoding=(strategy,), **{name: value}) != before

@@ -10,8 +10,8 @@ import torch
 from transformers.trainer_pt_utils import get_parameter_names
 
 from helpers import random_examples, reference_model
-from squadron.data.batches import Order, Schedule
-from squadron.data.trees import Loss, Pack
+from squadron.data.batches import BatchSampler, Order
+from squadron.data.trees import Loss, MicroBatch
 from squadron.model.checkpoint import load_base
 from squadron.model.full import FullWeights
 from squadron.training.steps import FleetTrainer
@@ -19,29 +19,29 @@ from squadron.training.steps import FleetTrainer
 CLIP = 1.0
 
 
-def separate(pack: Pack, loss: Loss) -> list[tuple[list[int], list[int]]]:
+def separate(batch: MicroBatch, loss: Loss) -> list[tuple[list[int], list[int]]]:
     """The sequences that the trees of a batch stand for, each with its targets: -100 where there is none."""
     found, start = [], 0
-    targets = dict(zip(pack.rows.tolist(), pack.labels.tolist(), strict=True))
-    for context, branches in pack.shapes:
+    targets = dict(zip(batch.rows.tolist(), batch.labels.tolist(), strict=True))
+    for context, branches in batch.shapes:
         trunk = list(range(start, start + context))
         start += context
         for branch in branches:
             path = [*trunk, *range(start, start + branch)]
             start += branch
-            tokens = pack.tokens[path].tolist()
+            tokens = batch.tokens[path].tolist()
             # Rows before the branch are targets of the full loss alone.
             labels = tokens[1:] if loss == "full" else [targets.get(row, -100) for row in path[:-1]]
             found.append((tokens, [-100, *labels]))
     return found
 
 
-def reference_step(reference: Any, packs: list[Pack], loss: Loss) -> float:
+def reference_step(reference: Any, micro_batches: list[MicroBatch], loss: Loss) -> float:
     """Leave the clipped gradients of the mean over all targets in ``reference``; return that mean."""
     reference.zero_grad()
     total = 0.0
-    count = sum(label >= 0 for pack in packs for _, labels in separate(pack, loss) for label in labels)
-    for tokens, labels in (one for pack in packs for one in separate(pack, loss)):
+    count = sum(label >= 0 for batch in micro_batches for _, labels in separate(batch, loss) for label in labels)
+    for tokens, labels in (one for batch in micro_batches for one in separate(batch, loss)):
         logits = reference(torch.tensor([tokens])).logits[0, :-1]
         summed = torch.nn.functional.cross_entropy(logits, torch.tensor(labels[1:]), ignore_index=-100, reduction="sum")
         (summed / count).backward()
@@ -76,7 +76,7 @@ def test_weights_train_as_transformers_and_adamw_do(tiny_base_dir: Path, loss: L
     """In float64, so that nothing is left to tolerance: seven steps, accumulation, clipping, decay and a schedule."""
     model = load_base(str(tiny_base_dir), dtype=torch.float64).model
     examples = random_examples(model.config.vocab_size, paragraphs=5, questions=3, seed=6, longest=16)
-    batches = Schedule(examples, batch_size=4, accumulation=2, order=order, loss=loss, seed=7)
+    batches = BatchSampler(examples, batch_size=4, accumulation=2, order=order, loss=loss, seed=7)
     if order == "paragraph":
         assert max(len(branches) for context, branches in batches.step(0)[0].shapes) > 1
     trainer = FleetTrainer(
@@ -114,7 +114,7 @@ def test_weights_train_as_transformers_and_adamw_do_at_gpt2s_shape(gpt2_shape_di
     weight, and updates on average."""
     model = load_base(str(gpt2_shape_dir)).model
     examples = random_examples(model.config.vocab_size, paragraphs=1, questions=2, seed=6)
-    batches = Schedule(examples, batch_size=2, order="paragraph", loss="full", seed=7)
+    batches = BatchSampler(examples, batch_size=2, order="paragraph", loss="full", seed=7)
     weights = FullWeights(model, torch.float32)
     trainer = FleetTrainer(model, weights, batches, learning_rates=[1e-3], total_steps=1, gradient_clipping=[CLIP])
     assert weights.trainable_parameters(0) == 124_439_808

@@ -7,35 +7,38 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.optimizers import create_loraplus_optimizer
 
 from helpers import random_examples, reference_model
-from squadron.data.batches import Schedule
-from squadron.data.trees import Loss, Pack
+from squadron.data.batches import BatchSampler
+from squadron.data.trees import Loss, MicroBatch
 from squadron.model.adapters import load_adapter, save_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.training.steps import FleetTrainer
 
 
-def separate(pack: Pack) -> list[tuple[list[int], list[int]]]:
+def separate(batch: MicroBatch) -> list[tuple[list[int], list[int]]]:
     """The sequences of a batch by question, each with its targets: -100 where there is none."""
     found, start = [], 0
-    targets = dict(zip(pack.rows.tolist(), pack.labels.tolist(), strict=True))
-    for context, branches in pack.shapes:
+    targets = dict(zip(batch.rows.tolist(), batch.labels.tolist(), strict=True))
+    for context, branches in batch.shapes:
         assert len(branches) == 1
         stop = start + context + sum(branches)
         labels = [-100, *(targets.get(row, -100) for row in range(start, stop - 1))]
-        found.append((pack.tokens[start:stop].tolist(), labels))
+        found.append((batch.tokens[start:stop].tolist(), labels))
         start = stop
     return found
 
 
-def check(folder: Path, work: Path, *, loss: Loss, targets: list[str], steps: int, paragraphs: int) -> None:
+def check(
+    folder: Path, work: Path, *, loss: Loss, targets: list[str], steps: int, paragraphs: int, ratio: float = 1.0
+) -> None:
     base = load_base(str(folder))
-    spec = LoraSpec(rank=4, alpha=32, targets=tuple(targets), seed=5)
+    spec = LoraSpec(rank=4, alpha=32, targets=tuple(targets), seed=5, lora_plus_ratio=ratio)
     fleet = Fleet(base.model.config, [spec])
     examples = random_examples(base.model.config.vocab_size, paragraphs=paragraphs, questions=1, seed=6)
-    batches = Schedule(examples, batch_size=2, accumulation=2, loss=loss, seed=7)
+    batches = BatchSampler(examples, batch_size=2, accumulation=2, loss=loss, seed=7)
     trainer = FleetTrainer(
         base.model, fleet, batches, learning_rates=[1e-3], total_steps=steps, gradient_clipping=[1.0]
     )
@@ -52,18 +55,23 @@ def check(folder: Path, work: Path, *, loss: Loss, targets: list[str], steps: in
                 value.copy_(start.layers[layer][0 if "lora_A" in name else 1])
     trainable = [value for value in reference.parameters() if value.requires_grad]
     assert sum(value.numel() for value in trainable) == fleet.trainable_parameters(0)
-    optimizer = torch.optim.AdamW(trainable, lr=1e-3, weight_decay=0.01)
+    if ratio == 1:
+        optimizer: torch.optim.Optimizer = torch.optim.AdamW(trainable, lr=1e-3, weight_decay=0.01)
+    else:
+        optimizer = create_loraplus_optimizer(
+            reference, torch.optim.AdamW, lr=1e-3, loraplus_lr_ratio=ratio, loraplus_weight_decay=0.01
+        )
 
     for step in range(steps):
-        packs = batches.step(step)
+        micro_batches = batches.step(step)
         result = trainer.step()
         total = 0.0
-        for sequence, labels in [item for pack in packs for item in separate(pack)]:
+        for sequence, labels in [item for batch in micro_batches for item in separate(batch)]:
             logits = reference(torch.tensor([sequence])).logits[0, :-1]
             summed = torch.nn.functional.cross_entropy(
                 logits, torch.tensor(labels[1:]), ignore_index=-100, reduction="sum"
             )
-            mean = summed / sum(pack.targets for pack in packs)
+            mean = summed / sum(batch.targets for batch in micro_batches)
             mean.backward()
             total += float(mean.detach())
         torch.nn.utils.clip_grad_norm_(trainable, 1.0)
@@ -83,6 +91,11 @@ def check(folder: Path, work: Path, *, loss: Loss, targets: list[str], steps: in
             assert float((mine - other).abs().mean()) < 1e-4 * moved, name
             assert float((mine - other).abs().max()) < 0.1 * moved, name
     save_adapter(work / "ours", ours, base=str(folder))
+
+
+def test_lora_plus_trains_as_pefts_does(tiny_base_dir: Path, tmp_path: Path) -> None:
+    targets = ["attn.c_attn", "mlp.c_proj"]
+    check(tiny_base_dir, tmp_path, loss="answer", targets=targets, steps=6, paragraphs=9, ratio=16)
 
 
 @pytest.mark.parametrize("loss", ["answer", "full"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,10 @@ from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.tables import DataTable, all_tables, to_csv, to_json, to_markdown
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the start of a formula."""
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 def cells(text: str) -> list[list[str]]:
@@ -82,7 +88,21 @@ def test_hostile_data_is_text(hostile_folder: Path) -> None:
         for row in cells(to_csv(table)):
             for cell in row:
                 assert "\u202e" not in cell
-                assert not cell.startswith(("=", "@"))
+                # A number may have a sign: it is one. Anything else that begins like a formula is none of ours.
+                assert not cell.startswith(FORMULA) or NUMBER.fullmatch(cell), cell
+
+
+@pytest.mark.parametrize("start", FORMULA)
+def test_a_run_s_name_and_reason_are_no_formulas_wherever_they_stand(hostile_folder: Path, start: str) -> None:
+    """Through the tables of a study, not the writer alone: each start that a spreadsheet acts on."""
+    study = read_study(hostile_folder)
+    text = f"{start}HYPERLINK(1)"
+    runs = tuple(replace(run, name=f"{text}{place}", reason=text) for place, run in enumerate(study.runs))
+    own = replace(study, runs=runs)
+    found = [cell for table in all_tables(own, analyze_study(own)) for row in cells(to_csv(table)) for cell in row]
+    told = [cell for cell in found if "HYPERLINK(1)" in cell]
+    assert len(told) >= 2 * len(runs)  # each name and each reason
+    assert all(cell.startswith("'") for cell in told)
 
 
 def test_findings_become_json(paper_analysis: Analysis) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
 from squadron.randomness import numpy_generator
 from squadron.scoring.intervals import (
     Codes,
     Floats,
     Interval,
+    binomial_interval,
     binomial_margin,
     clopper_pearson,
     cluster_bootstrap,
@@ -154,3 +155,45 @@ def test_intervals_of_few_paragraphs_have_coverage(count: int, size: int) -> Non
     trials = 300
     held = sum(covers(mean_interval(*paragraphs(generator, count, size), resamples=200)) for _ in range(trials))
     assert held / trials >= 0.95
+
+
+def test_all_right_in_many_clusters_is_not_surely_right() -> None:
+    """90 questions in 30 paragraphs: no resample has a wrong answer, so the bootstrap alone would have no width."""
+    codes = cluster_codes([place // 3 for place in range(90)], 90)
+    # Questions as if independent (there is no spread to tell otherwise), less what 30 paragraphs lose on 90 questions.
+    size = 90 * float(t.ppf(0.975, 89) / t.ppf(0.975, 29)) ** 2
+    right, wrong = mean_interval(np.ones(90), codes), mean_interval(np.zeros(90), codes)
+    assert (right.low, right.high) == (pytest.approx(0.025 ** (1 / size)), 1.0)
+    assert (wrong.low, wrong.high) == (0.0, pytest.approx(1 - 0.025 ** (1 / size)))
+    assert right.method == wrong.method == f"binomial at effective size {size:.1f} (30 clusters)"
+
+
+@pytest.mark.parametrize(
+    ("right", "clusters", "trusted"),
+    [
+        (9, 30, False),
+        (10, 30, True),
+        (80, 30, True),
+        (81, 30, False),
+        (45, 29, False),
+        (45, 30, True),
+    ],
+)
+def test_the_bootstrap_is_trusted_from_ten_right_and_ten_wrong_in_thirty_clusters(
+    right: int, clusters: int, trusted: bool
+) -> None:
+    """Of 90 questions; the interval where it is not trusted holds the other, whose width it may not fall below."""
+    order = np.random.default_rng(3).permutation(90)
+    values = (order < right).astype(np.float64)
+    codes = cluster_codes([place % clusters for place in range(90)], 90)
+    found = mean_interval(values, codes)
+    drawn = cluster_bootstrap(values, codes)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    if trusted:
+        assert (found.low, found.high) == (low, high)
+        assert found.method == f"bootstrap over {clusters} clusters"
+    else:
+        cautious = binomial_interval(values, codes)
+        assert (found.low, found.high) == (min(low, cautious.low), max(high, cautious.high))
+        assert found.method == cautious.method
+        assert (found.low, found.high) != (low, high)

@@ -58,3 +58,24 @@ def test_the_best_go_on_and_what_was_decided_stands(tmp_path: Path) -> None:
     assert verdict(folder, 2, "f", (99.0, 99.0, 0.0)) is None
     assert verdict(folder, 2, "g", (1.0, 1.0, 0.0)) is not None
     assert verdict(folder, 2, "d", standings["d"]) is None
+
+
+def test_a_run_that_comes_late_must_be_better_than_the_worst_that_was_kept(tmp_path: Path) -> None:
+    """One that is exactly as good had its chance taken by a run that was in time."""
+    folder = SweepFolder(tmp_path, {})
+    decide(folder, 1, {"a": (30.0, 9.0, -2.0), "b": (20.0, 9.0, -2.0), "c": (10.0, 9.0, -2.0)}, 2)
+    worst = (20.0, 9.0, -2.0)
+    assert verdict(folder, 1, "b", worst) is None
+    assert verdict(folder, 1, "late", worst) is not None
+    for better in ((20.1, 0.0, -9.0), (20.0, 9.1, -9.0), (20.0, 9.0, -1.9)):
+        assert verdict(folder, 1, "late", better) is None, better
+    for worse in ((19.9, 99.0, 0.0), (20.0, 8.9, 0.0), (20.0, 9.0, -2.1)):
+        assert verdict(folder, 1, "late", worse) is not None, worse
+
+
+def test_a_loss_that_is_no_number_is_the_worst_of_its_like(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path, {})
+    broken = (20.0, 9.0, float("-inf"))
+    decide(folder, 1, {"a": (30.0, 9.0, -2.0), "b": broken, "c": (10.0, 9.0, -2.0)}, 2)
+    assert verdict(folder, 1, "late", broken) is not None
+    assert verdict(folder, 1, "late", (20.0, 9.0, -99.0)) is None

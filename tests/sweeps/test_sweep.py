@@ -502,7 +502,9 @@ def test_events_come_in_order_and_each_end_once(options: Options) -> None:
     for run in result["runs"]:
         own = [what for name, what in heard if name == run["name"]]
         assert own == ["started", "done", "scored validation greedy"]
-    assert [note for note in notes if "Broken is dropped, the runs go on: ValueError: no r2" in note] == notes
+    assert [
+        note for note in notes if "Broken failed and is dropped, the runs continue: ValueError: no r2" in note
+    ] == notes
 
 
 def test_runs_may_come_in_batches(options: Options, tmp_path: Path) -> None:

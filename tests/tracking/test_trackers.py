@@ -1,4 +1,4 @@
-"""Trackers log what happens to a run, go on where a run goes on, and can break nothing. No network is ever asked."""
+"""Trackers log a run's events, continue when a run resumes, and cannot break a run. No network is used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from squadron.tracking.trackers import TRACKERS, open_trackers
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever would leave this machine fails the test; a local service may be spoken to."""
+    """Make connections to other machines fail the test; local services are allowed."""
     plain = socket.socket.connect
 
     def connect(self: socket.socket, address: Any) -> None:
@@ -48,7 +48,7 @@ def trained(settings: dict[str, Any], names: list[str], **more: Any) -> dict[str
 
 
 def losses(folder: Path) -> dict[int, float]:
-    """The losses that TensorBoard's own reader finds."""
+    """Return the losses that TensorBoard's own reader finds, by step."""
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator").EventAccumulator(str(folder))
     reader.Reload()
     return {event.step: event.value for event in reader.Scalars("train/loss")}
@@ -84,7 +84,7 @@ def test_wandb_works_offline(settings: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("wandb")
     trained({**settings, "max_steps": 2}, ["wandb"])
     (made,) = (tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb")
-    deadline = time.monotonic() + 30  # its own process writes, when it comes to it
+    deadline = time.monotonic() + 30  # wandb's own process writes later
     while b"train/loss" not in made.read_bytes() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert b"train/loss" in made.read_bytes()
@@ -92,7 +92,7 @@ def test_wandb_works_offline(settings: dict[str, Any], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", TRACKERS)
 def test_runs_of_a_fleet_take_turns_and_scores_come_late(name: str, tmp_path: Path) -> None:
-    """Two runs of a fleet, then another: the first two are closed, and a late score opens one again."""
+    """Two runs of a fleet, then another: the first two are closed, and a late score reopens one."""
     pytest.importorskip("mlflow" if name == "mlflow" else name)
     (tracker,) = open_trackers([name], tmp_path)
 
@@ -114,7 +114,7 @@ def test_runs_of_a_fleet_take_turns_and_scores_come_late(name: str, tmp_path: Pa
     tracker.run_ended(RunEnded("never-began", "failed", {"reason": "no memory"}))
     tracker.close()
     assert not tracker._open  # type: ignore[attr-defined]
-    if name == "tensorboard":  # what was logged before it was opened again is still there
+    if name == "tensorboard":  # figures logged before it was reopened are still there
         assert losses(tmp_path / "tensorboard" / "one") == {1: 1.0, 2: 0.5}
     if name == "mlflow":
         client = pytest.importorskip("mlflow.tracking").MlflowClient((tmp_path / "mlruns").as_uri())
@@ -140,7 +140,7 @@ def test_a_tracker_that_raises_is_dropped_and_the_run_is_the_same(settings: dict
     assert weights[0] == weights[1]
 
 
-def test_a_library_that_is_missing_is_named_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(ConfigError, match=r"--track wandb: its library is not installed .*squadron\[trackers\]"):
         open_trackers(["wandb"], tmp_path)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from helpers import TINY, random_examples
-from squadron.data.batches import Schedule
+from squadron.data.batches import BatchSampler
 from squadron.data.encoding import Example
 from squadron.model.checkpoint import load_base
 from squadron.model.full import FullWeights
@@ -33,7 +33,7 @@ def trainer_of(
     **options: Any,
 ) -> FleetTrainer:
     model = load_base(str(folder)).model
-    batches = Schedule(examples, batch_size=4, accumulation=2, order="paragraph", seed=9)
+    batches = BatchSampler(examples, batch_size=4, accumulation=2, order="paragraph", seed=9)
     weights = FullWeights(model, dtype)
     return FleetTrainer(model, weights, batches, learning_rates=[rate], total_steps=6, **options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,17 @@ import pytest
 import torch
 
 from helpers import TINY, liven, random_examples
-from squadron.data.batches import Order, Schedule
+from squadron.data.batches import BatchSampler, Order
 from squadron.data.encoding import Example
-from squadron.data.trees import Loss, grow_trees, pack
+from squadron.data.trees import Loss, build_trees, pack_trees
 from squadron.errors import RunError
 from squadron.model.checkpoint import load_base
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet, LoraSpec
+from squadron.training import steps
 from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.precision import LossScaler
-from squadron.training.steps import FleetTrainer, mean_losses, pack_losses
+from squadron.training.steps import FleetTrainer, mean_losses, micro_batch_losses
 
 SPECS = (
     LoraSpec(rank=3, targets=("attention",), seed=11),
@@ -61,7 +63,7 @@ def trainer_of(
     loss: Loss = "answer",
     **options: Any,
 ) -> FleetTrainer:
-    batches = Schedule(examples, batch_size=4, accumulation=2, order=order, loss=loss, seed=9)
+    batches = BatchSampler(examples, batch_size=4, accumulation=2, order=order, loss=loss, seed=9)
     fleet = fleet_of(specs, precise=precise)
     return FleetTrainer(model, fleet, batches, learning_rates=rates, total_steps=6, **options)
 
@@ -71,14 +73,14 @@ def test_a_tree_has_the_loss_and_gradients_of_its_questions_apart(
     model: GPT2, examples: list[Example], loss: Loss
 ) -> None:
     """Law 3."""
-    shared = pack(grow_trees(examples), loss=loss)
-    apart = pack([tree for example in examples for tree in grow_trees([example])], loss=loss)
+    shared = pack_trees(build_trees(examples), loss=loss)
+    apart = pack_trees([tree for example in examples for tree in build_trees([example])], loss=loss)
     assert len(shared.tokens) < 0.7 * len(apart.tokens)
     assert shared.targets == apart.targets
     found = []
     for one in (shared, apart):
         fleet = liven(fleet_of(SPECS), seed=3)
-        losses = pack_losses(model, fleet, one)
+        losses = micro_batch_losses(model, fleet, one)
         losses.sum().backward()
         fleet.finish_gradients()
         found.append((losses.detach(), fleet.gradients.clone()))
@@ -93,9 +95,8 @@ def test_an_adapter_in_a_fleet_equals_the_same_adapter_alone(
     model: GPT2, examples: list[Example], order: Order, loss: Loss, dropout: float
 ) -> None:
     """Law 4."""
-    specs = tuple(
-        LoraSpec(s.rank, s.alpha, dropout * (i != 1), s.targets, s.scaling, s.seed) for i, s in enumerate(SPECS)
-    )
+    ratios = (16.0, 1.0, 0.5)
+    specs = tuple(replace(spec, dropout=dropout * (i != 1), lora_plus_ratio=ratios[i]) for i, spec in enumerate(SPECS))
     together = trainer_of(model, examples, specs, order=order, loss=loss, gradient_clipping=[0.1, None, 0.3])
     for _ in range(4):
         together.step()
@@ -193,7 +194,7 @@ def test_same_seed_same_result_and_each_source_of_chance_has_its_own(
 def test_accumulation_does_not_change_the_step(model: GPT2, examples: list[Example]) -> None:
     found = []
     for batch_size, accumulation in ((8, 1), (4, 2), (3, 3)):
-        batches = Schedule(examples[:8], batch_size=batch_size, accumulation=accumulation, seed=9)
+        batches = BatchSampler(examples[:8], batch_size=batch_size, accumulation=accumulation, seed=9)
         trainer = FleetTrainer(model, fleet_of(SPECS), batches, learning_rates=RATES, total_steps=1)
         assert batches.steps_per_epoch == 1
         result = trainer.step()
@@ -206,10 +207,10 @@ def test_mean_losses_do_without_dropout(model: GPT2, examples: list[Example]) ->
     specs = (LoraSpec(rank=3, dropout=0.5, seed=1), LoraSpec(rank=3, seed=1))
     fleet = fleet_of(specs)
     fleet.values[1] = fleet.values[0] = fleet.values[0] + 0.05
-    packs = [pack(grow_trees(examples[:5])), pack(grow_trees(examples[5:]))]
-    first, second = mean_losses(model, fleet, packs)
+    micro_batches = [pack_trees(build_trees(examples[:5])), pack_trees(build_trees(examples[5:]))]
+    first, second = mean_losses(model, fleet, micro_batches)
     assert first == pytest.approx(second, rel=1e-12)
-    (base,) = mean_losses(model, None, packs)
+    (base,) = mean_losses(model, None, micro_batches)
     assert base != pytest.approx(first, rel=1e-3)
 
 
@@ -237,3 +238,111 @@ def test_scaled_losses_give_the_same_steps(model: GPT2, examples: list[Example])
     assert torch.equal(scaled.fleet.values[1], before[1])
     assert not torch.equal(scaled.fleet.values[0], before[0])
     assert scaled.stopped == {}
+
+
+def test_dropout_is_drawn_anew_for_each_step_micro_batch_and_seed(
+    model: GPT2, examples: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass's seed depends on these three, and on nothing else that an adapter has."""
+    told: list[list[int]] = []
+    start_pass = Fleet.start_pass
+
+    def spy(self: Fleet, seeds: Any) -> None:
+        told.append(list(seeds))
+        start_pass(self, seeds)
+
+    monkeypatch.setattr(Fleet, "start_pass", spy)
+    specs = (
+        LoraSpec(rank=3, dropout=0.2, seed=1),
+        LoraSpec(rank=2, alpha=8.0, dropout=0.4, targets=("query-value",), seed=1),
+        LoraSpec(rank=3, dropout=0.2, seed=2),
+    )
+    trainer = trainer_of(model, examples, specs)
+    for _ in range(4):
+        trainer.step()
+    # 21 questions by 4 and 2: two micro-batches, twice; then what is left of the epoch, 4 and 1; then two again.
+    assert len(told) == 8
+    first, alike, other = zip(*told, strict=True)
+    assert len({*first, *other}) == 16
+    assert first == alike
+    again = trainer_of(model, examples, specs[:1], (0.5,))
+    again.step_number = 2
+    told.clear()
+    again.step()
+    assert [one for (one,) in told] == list(first[4:6])
+
+
+def scaled_trainer(model: GPT2, examples: list[Example]) -> FleetTrainer:
+    """A trainer whose adapters have made 3, 2 and 3 good steps: the second one's first gradient was too large."""
+    trainer = trainer_of(model, examples)
+    trainer.scaler = LossScaler(3, enabled=True)
+    trainer.scaler.scales[1] = math.inf
+    trainer.step()
+    trainer.scaler.scales[1] = 1024.0
+    for _ in range(2):
+        trainer.step()
+    return trainer
+
+
+def test_a_checkpoint_holds_the_whole_state(model: GPT2, examples: list[Example], tmp_path: Path) -> None:
+    first = scaled_trainer(model, examples)
+    first.stopped[2] = "loss nan at step 2; lower --lr"
+    save_checkpoint(tmp_path / "c.safetensors", first.tensors(), first.state())
+    second = trainer_of(model, examples)
+    second.scaler = LossScaler(3, enabled=True)
+    second.restore(*load_checkpoint(tmp_path / "c.safetensors"))
+    assert (second.step_number, second.optimizer.steps) == (3, [3, 2, 3])
+    assert (second.scaler.good_steps, second.scaler.scales) == ([3, 2, 3], [65536.0, 1024.0, 65536.0])
+    assert second.stopped == {2: "loss nan at step 2; lower --lr"}
+    pairs = [
+        (first.fleet.values, second.fleet.values),
+        (first.optimizer.mean, second.optimizer.mean),
+        (first.optimizer.square, second.optimizer.square),
+        (first._before_update, second._before_update),
+    ]
+    for one, other in pairs:
+        assert torch.equal(one, other)
+        assert one.abs().sum() > 0
+    assert not torch.equal(second._before_update, second.fleet.values)
+
+
+def test_a_run_that_diverges_right_after_it_was_resumed_keeps_its_last_good_numbers(
+    model: GPT2, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = trainer_of(model, examples)
+    for _ in range(2):
+        first.step()
+    good = first.fleet.values.detach().clone()
+    first.step()  # the update that does the harm, which only the next loss tells
+    save_checkpoint(tmp_path / "c.safetensors", first.tensors(), first.state())
+    second = trainer_of(model, examples)
+    second.restore(*load_checkpoint(tmp_path / "c.safetensors"))
+    losses = steps.micro_batch_losses
+
+    def broken(*arguments: Any) -> torch.Tensor:
+        return losses(*arguments) * torch.tensor([1.0, math.nan, 1.0])
+
+    monkeypatch.setattr(steps, "micro_batch_losses", broken)
+    second.step()
+    assert second.stopped == {1: "loss nan at step 3; lower --lr"}
+    assert torch.equal(second.fleet.values[1], good[1])
+    assert not torch.equal(second.fleet.values[0], good[0])
+
+
+def test_numbers_that_are_none_are_noticed_though_the_loss_is_finite(
+    model: GPT2, examples: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = trainer_of(model, examples)
+    trainer.verify()  # before the first step there is nothing to say
+    for _ in range(2):
+        trainer.step()
+    good = trainer._before_update.clone()
+    monkeypatch.setattr(steps, "mean_losses", lambda *_: [1.5, 1.25, 1.75])
+    trainer.verify()
+    assert trainer.stopped == {}
+    with torch.no_grad():
+        trainer.fleet.values[1, 4] = math.inf
+    trainer.verify()
+    assert trainer.stopped == {1: "loss 1.25 after step 2; lower --lr"}
+    assert torch.equal(trainer.fleet.values[1], good[1])
+    assert not torch.equal(trainer.fleet.values[0], good[0])

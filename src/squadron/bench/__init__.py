@@ -1,1 +1,1 @@
-"""Side by side with the peers, in one run: training (and, later, generation)."""
+"""Benchmarks: Squadron and its peers side by side in one run, and the growth of costs."""

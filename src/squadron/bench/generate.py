@@ -1,9 +1,9 @@
-"""``squadron bench generate``: answering questions with Squadron and with ``transformers`` generate + ``peft``.
+"""``squadron bench generate``: answer questions with Squadron and with ``transformers``' generate + ``peft``.
 
-Every answer gets the same number of tokens (EOS is suppressed on both sides), so that all do the same work. Squadron
-answers whole paragraphs, as an evaluation does, and its clock runs while it encodes questions and spells answers, too.
-The peer is slow: it is given token ids, and of all questions, sorted by length and cut into batches, it answers batches
-evenly spread over the lengths, so that it pads as little as if it answered all.
+Every answer has the same number of tokens (EOS is suppressed on both sides), so that both sides do the same work.
+Squadron answers whole paragraphs, as an evaluation does; its time includes encoding questions and decoding answers. The
+peer is slow, so it gets token ids and answers only a sample: all questions are sorted by length and cut into batches,
+and it answers batches evenly spread over the lengths. So it pads as little as if it answered all of them.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ PEER = "transformers+peft"
 
 
 def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
-    """Run all sides and compare; figures are medians over rounds."""
+    """Run all sides in turn and compare them; figures are medians over rounds."""
     reporter = reporter or Reporter()
     device = resolve_device(options.device)
     precision = precision_name(resolve_precision(options.precision, device))
     folder_of_base = locate_base(base_location(options.base), offline=options.offline)
-    base = str(folder_of_base)  # so that no side asks the hub
+    base = str(folder_of_base)  # a local path, so that no side contacts the hub
     config = read_config(folder_of_base / "config.json")
     if options.max_new_tokens + options.max_length > config.n_positions:
         raise ConfigError(f"--max-length {options.max_length}: with the answer over {config.n_positions} positions")
@@ -98,7 +98,7 @@ def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None
 
 
 def run_generation_side(side: str, plan: dict[str, Any]) -> dict[str, Any]:
-    """One side in a worker process: questions a second, the loading of model and data apart."""
+    """Run one side in a worker process. Return questions per second, not counting the loading of model and data."""
     data = load_data(plan["data"], offline=plan["offline"])
     if plan["questions"] is not None:
         data = first_questions(data, plan["questions"])
@@ -108,8 +108,8 @@ def run_generation_side(side: str, plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def spread_batches(lengths: Sequence[int], *, size: int, wanted: int, seed: int, number: int) -> list[list[int]]:
-    """Batches of ``size`` questions of like length, as places in ``lengths`` (tokens): those of all questions sorted by
-    length, or, where that is more than the ``wanted`` questions, every so many-th of them from a drawn one on."""
+    """Cut all questions, sorted by ``lengths`` (tokens), into batches of ``size``, and return these as indices: all, or
+    if they have more than ``wanted`` questions, evenly spaced ones with a random start."""
     ordered = sorted(range(len(lengths)), key=lengths.__getitem__)
     batches = [ordered[start : start + size] for start in range(0, len(ordered), size)]
     count = min(len(batches), math.ceil(wanted / size))

@@ -1,7 +1,7 @@
 """The peers' side of the training benchmark: ``transformers`` Trainer with ``peft``, and ``trl``'s SFTTrainer.
 
-Each as well tuned as its options allow: bf16 autocast, padding to the longest of a batch, batches of like length (the
-plan has them so), loss on the answer alone, no evaluation, no saving, no reports.
+Each is tuned as well as its options allow: autocast, padding to the longest sequence of a batch, batches of similar
+length (from the plan), loss on the answer only, no evaluation, no saving, no logging.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Clock:
 
 
 def _timed(trainer_class: type[Any], clock: _Clock) -> type[Any]:
-    """The trainer, which takes its batches in order and notes what each step took."""
+    """Return a subclass of the trainer that takes its batches in order and records each step's loss."""
 
     class Timed(trainer_class):  # type: ignore[misc]
         def _get_train_sampler(self, *_: Any, **__: Any) -> Any:
@@ -56,7 +56,7 @@ def _callback(clock: _Clock) -> Any:
 
 
 def _model(plan: TrainPlan) -> Any:
-    """The checkpoint with the plan's adapter, ready to train; GPT-2's dropout off, as in Squadron."""
+    """Load the checkpoint with the plan's adapter, trainable; GPT-2's dropout is off, as in Squadron."""
     from peft import PeftModel
     from transformers import GPT2LMHeadModel
 
@@ -86,13 +86,13 @@ def _arguments(plan: TrainPlan, folder: str) -> dict[str, Any]:
 
 
 def _tokens(plan: TrainPlan) -> list[int]:
-    """Tokens of each batch, padding apart."""
+    """Return the tokens of each batch, without padding."""
     lengths = [one.length for one in plan.examples]
     return [sum(lengths[i : i + plan.batch_size]) for i in range(0, len(lengths), plan.batch_size)]
 
 
 def train_transformers(plan: TrainPlan) -> dict[str, Any]:
-    """``transformers`` Trainer with ``peft``."""
+    """Train with ``transformers``' Trainer and ``peft``."""
     from transformers import Trainer, TrainingArguments
 
     rows = []
@@ -127,7 +127,7 @@ def train_transformers(plan: TrainPlan) -> dict[str, Any]:
 
 
 def train_trl(plan: TrainPlan) -> dict[str, Any]:
-    """``trl``'s SFTTrainer with loss on the completion alone."""
+    """Train with ``trl``'s SFTTrainer, with loss on the completion only."""
     import datasets
     from transformers import AutoTokenizer
     from trl import SFTConfig, SFTTrainer

@@ -1,4 +1,4 @@
-"""What every side of a training benchmark is given: the same checkpoint, batches, first numbers and steps."""
+"""The plan of a training benchmark: all sides get the same checkpoint, batches, initial adapter and steps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from squadron.data.batches import Order, Schedule
+from squadron.data.batches import BatchSampler, Order
 from squadron.data.encoding import Branch, Example, encode_training
 from squadron.data.sources import load_data
 from squadron.errors import DataError
@@ -19,13 +19,13 @@ from squadron.model.tokenizer import load_tokenizer
 from squadron.randomness import numpy_generator
 
 _MEGABATCH = 50
-"""Batches that are sorted by length together, as ``transformers`` groups by length."""
+"""Batches that are sorted by length together, as in ``transformers``' length grouping."""
 LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class TrainPlan:
-    """Batches of encoded questions in the order in which every side trains on them."""
+    """Encoded questions in the order in which every side trains on them, with the common settings."""
 
     base: str
     adapter: str
@@ -56,10 +56,10 @@ class TrainPlan:
         return cls(examples=examples, **record)
 
 
-class InOrder(Schedule):
-    """Batches of the examples as they are listed."""
+class SequentialSampler(BatchSampler):
+    """Batches of the examples in the given order."""
 
-    def _arrange(self, epoch: int) -> list[int]:
+    def _draw_order(self, epoch: int) -> list[int]:
         assert epoch == 0, epoch
         return list(range(len(self.examples)))
 
@@ -80,10 +80,12 @@ def plan_training(
     seed: int,
     offline: bool = False,
 ) -> TrainPlan:
-    """Draw ``steps`` batches and one adapter's first numbers, which go to ``folder``.
+    """Draw ``steps`` batches, and one adapter's initial weights, which are saved in ``folder``.
 
-    By question, batches hold questions of like length, which is what the peers' length grouping gives: it costs
-    Squadron nothing and saves them padding. By paragraph, whole paragraphs follow one another.
+    With ``order="question"``, a batch has questions of similar length, as the peers' length grouping would give: it
+    saves the peers padding and costs Squadron nothing. With ``order="paragraph"``, paragraphs stay together.
+
+    Raises :class:`DataError` if the data has too few questions.
     """
     location = locate_base(base, offline=offline)
     config = read_config(location / "config.json")
@@ -92,8 +94,8 @@ def plan_training(
     wanted = steps * batch_size
     if len(examples) < wanted:
         raise DataError(f"--steps {steps}: {data} has {len(examples):,} questions of {wanted:,} wanted; ask for fewer")
-    schedule = Schedule(examples, batch_size=batch_size, order=order, seed=seed)
-    drawn = [schedule.examples[i] for i in schedule.arrangement(0)[:wanted]]
+    batches = BatchSampler(examples, batch_size=batch_size, order=order, seed=seed)
+    drawn = [batches.examples[i] for i in batches.epoch_order(0)[:wanted]]
     if order == "question":
         drawn = _grouped_by_length(drawn, batch_size, seed)
     spec = LoraSpec(rank=rank, targets=targets, seed=seed)
@@ -104,7 +106,7 @@ def plan_training(
 
 
 def _grouped_by_length(examples: list[Example], batch_size: int, seed: int) -> list[Example]:
-    """Batches of like length in random order."""
+    """Return the examples regrouped into batches of similar length, in random order."""
     batches: list[list[Example]] = []
     span = _MEGABATCH * batch_size
     for start in range(0, len(examples), span):

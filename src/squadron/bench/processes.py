@@ -1,4 +1,4 @@
-"""A side of a benchmark in a process of its own, so that its memory is its own and nothing is warm for it."""
+"""Run each side of a benchmark in its own process, so that memory and caches are not shared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from squadron.errors import DeviceError
 
 
 def run_worker(kind: str, side: str, plan: Path) -> dict[str, Any]:
-    """Run one side by the plan in a file; return what it measured, ``peak_memory_bytes`` included."""
+    """Run one side with the plan in a file; return its measurements, including ``peak_memory_bytes``.
+
+    Raises :class:`DeviceError` if the side fails.
+    """
     command = [sys.executable, "-m", "squadron.bench.worker", kind, side, str(plan)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,9 +1,8 @@
-"""``squadron bench scale``: how time and memory of a training step grow with the fleet, the rank, the length, the base
-and the method, one of them varied at a time.
+"""``squadron bench scale``: time and memory of a training step by fleet size, rank, length, base and method, varied one
+at a time.
 
-Weights and tokens are random: neither cost depends on their values, so that no checkpoint and no data are needed. A
-step is one context tree, as in training by paragraph. Every point runs in a process of its own, whose memory is its
-own.
+Weights and tokens are random: the costs do not depend on their values, so no checkpoint or data is needed. A step is
+one context tree, as in training by paragraph. Every point runs in its own process, so that its memory can be measured.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 import torch
 
-from squadron.bench.plan import LEARNING_RATE, InOrder
+from squadron.bench.plan import LEARNING_RATE, SequentialSampler
 from squadron.bench.processes import run_worker
 from squadron.data.encoding import Branch, Example
 from squadron.errors import ConfigError, SquadronError
@@ -29,6 +28,7 @@ from squadron.model.config import SIZES, GPT2Config, Precision
 from squadron.model.full import FullWeights
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.trainable import Trainable
 from squadron.options.core import BenchScaleOptions, Method
 from squadron.randomness import numpy_generator
 from squadron.tracking.progress import Reporter
@@ -36,14 +36,14 @@ from squadron.training.precision import precision_name, resolve_device, resolve_
 from squadron.training.steps import FleetTrainer
 
 QUESTION, ANSWER = 11, 5
-"""Tokens of a branch: about SQuAD's means, with what the prompt adds and EOS."""
+"""Tokens of a branch: about SQuAD's means, including the prompt's words and EOS."""
 _ROOM = 0.85
-"""The share of this machine's memory that a point may take."""
+"""The share of this machine's memory that a point may use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What is trained in one step, and how: all that the cost depends on."""
+    """One point of the benchmark: everything that the cost of a training step depends on."""
 
     fleet_size: int
     rank: int
@@ -57,14 +57,14 @@ class Point:
     seed: int
 
     def measure(self, config: GPT2Config | None = None) -> dict[str, Any]:
-        """Train; return the median seconds of a step, warm-up apart. ``config`` replaces the shape of ``size``."""
+        """Train, and return the median seconds of a step after the first. ``config`` overrides ``size``."""
         config = config or SIZES[self.size]
         device = resolve_device(self.device)
         dtype = resolve_precision(self.precision, device)
-        batches = InOrder(self._examples(config), batch_size=self.questions)
+        batches = SequentialSampler(self._examples(config), batch_size=self.questions)
         model = _model(config, torch.float32 if self.method == "full" else dtype, device)
         if self.method == "full":
-            fleet: Fleet = FullWeights(model, dtype)
+            fleet: Trainable = FullWeights(model, dtype)
         else:
             specs = [LoraSpec(rank=self.rank, seed=self.seed + k) for k in range(self.fleet_size)]
             fleet = Fleet(config, specs, device=device)
@@ -82,7 +82,7 @@ class Point:
         return {"seconds": statistics.median(seconds[1:])}
 
     def _examples(self, config: GPT2Config) -> list[Example]:
-        """A paragraph of exactly ``length`` tokens for every step."""
+        """Return a paragraph of exactly ``length`` tokens for every step."""
         draw = numpy_generator(self.seed, "bench", "scale")
 
         def ids(count: int) -> tuple[int, ...]:
@@ -98,9 +98,9 @@ class Point:
 
 
 def bench_scaling(options: BenchScaleOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
-    """Measure every point once. A point that does not fit this machine's memory, or fails, says why in its place.
+    """Measure every point once. A point that would not fit in memory, or fails, has a ``reason`` instead of figures.
 
-    Raises :class:`ConfigError` for a shape that is unknown or has too few positions.
+    Raises :class:`ConfigError` for an unknown size, an impossible length or a fleet with full fine-tuning.
     """
     reporter = reporter or Reporter()
     device = resolve_device(options.device)
@@ -134,9 +134,9 @@ def bench_scaling(options: BenchScaleOptions, *, reporter: Reporter | None = Non
     try:
         for (axis, value), point in points.items():
             if point not in found:
-                found[point] = _measured(point, found, device)
+                found[point] = _measure(point, found, device)
                 reporter.reach(len(found))
-                reporter.note(f"{axis} {value}: {_told(found[point])}")
+                reporter.note(f"{axis} {value}: {_summary(found[point])}")
     finally:
         reporter.finish()
     return {
@@ -166,11 +166,13 @@ def _check(options: BenchScaleOptions) -> None:
         raise ConfigError(f"--fleet-sizes {options.fleet_sizes[0]}: comes first, and full trains one base; put 1 first")
 
 
-def _measured(point: Point, found: dict[Point, dict[str, Any]], device: torch.device) -> dict[str, Any]:
-    """The figures of one point, in a process of its own; or the reason why there are none."""
-    room, wanted = memory_bytes(device), _expected_bytes(point, found)
-    if room and wanted > _ROOM * room:
-        return {"reason": f"it would take some {wanted / 2**30:.0f} GiB, this machine has {room / 2**30:.0f}"}
+def _measure(point: Point, found: dict[Point, dict[str, Any]], device: torch.device) -> dict[str, Any]:
+    """Measure one point in its own process. Return its figures, or the reason why there are none."""
+    available, expected = memory_bytes(device), _expected_bytes(point, found)
+    if available and expected > _ROOM * available:
+        return {
+            "reason": f"it would need about {expected / 2**30:.0f} GiB; this machine has {available / 2**30:.0f} GiB"
+        }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.json"
         write_json(path, asdict(point))
@@ -188,7 +190,7 @@ def _measured(point: Point, found: dict[Point, dict[str, Any]], device: torch.de
 
 
 def _expected_bytes(point: Point, found: dict[Point, dict[str, Any]]) -> float:
-    """What a larger fleet will take, by the line through the two largest measured; 0 where that cannot be told."""
+    """Extrapolate the memory of a larger fleet linearly from the two largest measured ones; 0 if there are fewer."""
     known = sorted(
         (other.fleet_size, figures["peak_memory_bytes"])
         for other, figures in found.items()
@@ -200,15 +202,15 @@ def _expected_bytes(point: Point, found: dict[Point, dict[str, Any]]) -> float:
     return float(high + (high - low) / (second - first) * (point.fleet_size - second))
 
 
-def _told(figures: dict[str, Any]) -> str:
+def _summary(figures: dict[str, Any]) -> str:
     if "reason" in figures:
         return str(figures["reason"])
-    return f"{figures['seconds']:.2f} s a step, {figures['peak_memory_bytes'] / 2**20:,.0f} MiB"
+    return f"{figures['seconds']:.2f} s per step, {figures['peak_memory_bytes'] / 2**20:,.0f} MiB"
 
 
 @torch.no_grad()
 def _model(config: GPT2Config, dtype: torch.dtype, device: torch.device) -> GPT2:
-    """A frozen model made in its own number format, so that the peak of memory is that of training."""
+    """Make a frozen random model directly in ``dtype``, so that building it does not set the peak of memory."""
     with torch.device("meta"):
         model = GPT2(config)
     model = model.to(dtype).to_empty(device=device).requires_grad_(False)

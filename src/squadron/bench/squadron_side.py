@@ -1,4 +1,4 @@
-"""Squadron's side of the training benchmark, and what its matrix products alone would take."""
+"""Squadron's side of the training benchmark, and the time of its matrix products alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from squadron.bench.plan import LEARNING_RATE, InOrder, TrainPlan
+from squadron.bench.plan import LEARNING_RATE, SequentialSampler, TrainPlan
 from squadron.model.adapters import CONFIG, load_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.config import GPT2Config
@@ -20,7 +20,7 @@ from squadron.training.steps import FleetTrainer
 
 
 def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
-    """Train on the plan's batches; seconds and loss of every step, and tokens that were really processed."""
+    """Train on the plan's batches. Return the seconds, loss and processed tokens of every step."""
     device = resolve_device(plan.device)
     dtype = resolve_precision(plan.precision, device)
     base = load_base(plan.base, dtype=dtype, device=device)
@@ -30,7 +30,7 @@ def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
         for name, (a, b) in start.layers.items():
             fleet.sites[name].a.data[k, : a.shape[0]] = a
             fleet.sites[name].b.data[k, : a.shape[0]] = b.T
-    batches = InOrder(plan.examples, batch_size=plan.batch_size)
+    batches = SequentialSampler(plan.examples, batch_size=plan.batch_size)
     steps = batches.steps_per_epoch
     trainer = FleetTrainer(base.model, fleet, batches, learning_rates=[LEARNING_RATE] * fleet_size, total_steps=steps)
     seconds, losses, tokens, targets = [], [], [], []
@@ -42,14 +42,14 @@ def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
         seconds.append(time.perf_counter() - began)
         losses.append(result.losses[0])
         tokens.append(result.tokens)
-        targets.append(sum(len(pack.rows) for pack in batches.step(step)))
+        targets.append(sum(len(batch.rows) for batch in batches.step(step)))
     rows, logits = round(statistics.fmean(tokens)), round(statistics.fmean(targets))
     ideal = matrix_product_seconds(base.model.config, fleet_size * rows, fleet_size * logits, dtype, device)
     return {"seconds": seconds, "losses": losses, "tokens": tokens, "matrix_product_seconds": ideal}
 
 
 def fleet_like(config: GPT2Config, adapter: Path, size: int, device: torch.device) -> Fleet:
-    """A fleet of ``size`` adapters of the plan's shape."""
+    """Return a fleet of ``size`` adapters with the shape of a saved one."""
     settings = json.loads((adapter / CONFIG).read_text())
     spec = LoraSpec(rank=settings["r"], alpha=settings["lora_alpha"], targets=tuple(settings["target_modules"]))
     return Fleet(config, [spec] * size, device=device)
@@ -58,22 +58,24 @@ def fleet_like(config: GPT2Config, adapter: Path, size: int, device: torch.devic
 def matrix_product_seconds(
     config: GPT2Config, tokens: int, rows: int, dtype: torch.dtype, device: torch.device
 ) -> float:
-    """What the base's matrix products of one step take by themselves, forward and back to the inputs, one after another
-    at the speed of this machine: ``tokens`` through every block but the last one's query, output and MLP, which like
-    the logits are for ``rows`` alone. Medians of five. No LoRA, no attention, no element-wise work."""
+    """Measure the seconds that the base's matrix products of one step take, forward and backward to the inputs.
+
+    ``tokens`` pass through every block; the last block's query, output and MLP, and the logits, are computed for
+    ``rows`` tokens only. Each product's time is the median of five. LoRA, attention and element-wise work are left out.
+    """
     width, inner = config.n_embd, config.n_inner
     full = [(3 * width, width), (width, width), (inner, width), (width, inner)]
     total = 0.0
     for n_out, n_in in full:
-        total += (config.n_layer - 1) * _pair(tokens, n_in, n_out, dtype, device)
-    total += _pair(tokens, width, 2 * width, dtype, device)
+        total += (config.n_layer - 1) * _pair_seconds(tokens, n_in, n_out, dtype, device)
+    total += _pair_seconds(tokens, width, 2 * width, dtype, device)
     for n_out, n_in in [(width, width), (width, width), (inner, width), (width, inner), (config.vocab_size, width)]:
-        total += _pair(rows, n_in, n_out, dtype, device)
+        total += _pair_seconds(rows, n_in, n_out, dtype, device)
     return total
 
 
-def _pair(rows: int, n_in: int, n_out: int, dtype: torch.dtype, device: torch.device) -> float:
-    """Seconds of ``x @ W.T`` and ``dy @ W``."""
+def _pair_seconds(rows: int, n_in: int, n_out: int, dtype: torch.dtype, device: torch.device) -> float:
+    """Measure the seconds of ``x @ W.T`` and ``dy @ W``."""
     x = torch.randn(rows, n_in, device=device).to(dtype)
     weight = torch.randn(n_out, n_in, device=device).to(dtype)
     dy = torch.randn(rows, n_out, device=device).to(dtype)

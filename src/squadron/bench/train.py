@@ -1,4 +1,4 @@
-"""``squadron bench train``: Squadron beside its peers on the same batches, alternating, each in its own process."""
+"""``squadron bench train``: Squadron and its peers on the same batches, in turn, each in its own process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WARMUP_STEPS = 2
 
 
 def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
-    """Run all sides and compare. Figures are medians over steps and rounds; losses are compared step by step."""
+    """Run all sides in turn and compare them. Rates are medians over rounds; losses are compared step by step."""
     reporter = reporter or Reporter()
     unknown = set(options.sides) - set(SIDES)
     if unknown:
@@ -70,7 +70,7 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
 
 
 def _rate(runs: list[dict[str, Any]], batch_size: int) -> float:
-    """Examples a second: the questions of all timed steps over their seconds, the median over rounds."""
+    """Return examples per second over all timed steps, the median over rounds."""
     timed = [run["seconds"][WARMUP_STEPS:] for run in runs]
     return float(statistics.median(batch_size * len(seconds) / sum(seconds) for seconds in timed))
 

@@ -15,7 +15,7 @@ from squadron.files import read_json
 
 
 def run_side(kind: str, side: str, path: Path) -> dict[str, Any]:
-    """Run one side by the plan in ``path``."""
+    """Run one side with the plan in ``path``."""
     if kind == "generate":
         from squadron.bench.generate import run_generation_side
 

@@ -1,1 +1,1 @@
-"""The command line: a file a verb, which parses, calls and prints."""
+"""The command line: one module per verb, which parses options, calls the library and prints the result."""

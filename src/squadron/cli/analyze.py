@@ -15,12 +15,12 @@ from squadron.options.reporting import AnalyzeOptions
 from squadron.reporting.document.text import clipped
 
 _NAME = 34
-"""Characters of a name: a table then fits 80 columns."""
-_VERDICTS = {"higher": "higher", "lower": "lower", "no_difference": "inside noise", "untested": "not tested"}
+"""Characters of a name, so that a table fits 80 columns."""
+_VERDICTS = {"higher": "higher", "lower": "lower", "no_difference": "within noise", "untested": "not tested"}
 _AXES = {
     "higher": "larger is better",
     "lower": "smaller is better",
-    "non_monotone": "best in between",
+    "non_monotone": "best at a middle value",
     "differs": "the values differ",
     "no_difference": "no difference beyond noise",
     "untested": "not tested",
@@ -32,7 +32,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "analyze", AnalyzeOptions)
     def analyze(options: AnalyzeOptions, console: Console) -> int:
-        """Say what a study's numbers support, and write it as tables and charts."""
+        """Analyze a study statistically, and write the findings as tables and charts."""
         from squadron.reporting.analyze import write_analysis
 
         record = write_analysis(options.results_dir, out=options.out, lang=options.lang)
@@ -52,7 +52,9 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     if found["mistakes"] is not None and found["mistakes"]["wrong"]:
         out.print(_mistakes(found["mistakes"]))
     if found["effects"]:
-        out.print("test: lower than the best at 5 % over all tests together (Holm); intervals are each test's own")
+        out.print(
+            "test: lower than the best at the 5 % level, Holm-corrected over all tests; intervals are uncorrected"
+        )
     for line in _notes(record):
         out.print(line)
     out.print(f"tables and charts: {record['out']}", soft_wrap=True)
@@ -82,7 +84,7 @@ def _models(compared: dict[str, Any]) -> Table:
 
 def _effect(effect: dict[str, Any]) -> Table:
     title = f"F1 by {effect['axis']}: {_AXES[effect['verdict']]}"
-    table = _table(title, "value", ("F1 (95 %)", "less the best (95 %)", "test"))
+    table = _table(title, "value", ("F1 (95 %)", "minus the best (95 %)", "test"))
     for level in effect["levels"]:
         shown = f"{level['mean']:.1f} ({interval(level['interval'])})"
         table.add_row(clipped(str(level["value"]), 22), shown, *_against_best(effect, level["value"]))
@@ -90,7 +92,7 @@ def _effect(effect: dict[str, Any]) -> Table:
 
 
 def _against_best(effect: dict[str, Any], value: Any) -> tuple[str, str]:
-    """How far a value is from the axis' best, and what the test says."""
+    """Return a value's difference from the axis's best, and the test's verdict."""
     if value == effect["best"]:
         return "", "best"
     for one in effect["contrasts"]:
@@ -99,8 +101,8 @@ def _against_best(effect: dict[str, Any], value: Any) -> tuple[str, str]:
                 return "", "none"
             sign = 1 if one["second"] == value else -1
             low, high = sorted(sign * end for end in one["interval"])
-            told = "noise" if one["verdict"] == "no_difference" else "lower"
-            return f"{sign * one['difference']:+.1f} ({low:+.1f} – {high:+.1f})", told
+            verdict = "noise" if one["verdict"] == "no_difference" else "lower"
+            return f"{sign * one['difference']:+.1f} ({low:+.1f} – {high:+.1f})", verdict
     raise AssertionError((effect["axis"], value))
 
 
@@ -112,8 +114,8 @@ def _decodings(compared: dict[str, Any]) -> Table:
         test = next(
             (one for one in compared["contrasts"] if (one["metric"], one["second"]) == ("f1", score["decoding"])), None
         )
-        told = "" if test is None else f"{test['difference']:+.1f}, {_VERDICTS[test['verdict']]}"
-        table.add_row(score["decoding"], _score(score, "exact_match"), _score(score, "f1"), told)
+        difference = "" if test is None else f"{test['difference']:+.1f}, {_VERDICTS[test['verdict']]}"
+        table.add_row(score["decoding"], _score(score, "exact_match"), _score(score, "f1"), difference)
     return table
 
 
@@ -128,37 +130,37 @@ def _mistakes(found: dict[str, Any]) -> Table:
 
 
 def _notes(record: dict[str, Any]) -> list[str]:
-    """What tables do not say, a line each."""
+    """Return the findings that are not in the tables, one line each."""
     found = record["analysis"]
     notes = []
     if found["best"] is not None:
         best = found["best"]
         notes.append(
-            f"best of {best['compared']} runs: {clipped(best['best'], 60)}; {len(best['names'])} may be the truly best "
-            f"(95 %), and its F1 is some {best['optimism']:.1f} points too high for having been chosen by it"
+            f"best of {best['compared']} runs: {clipped(best['best'], 60)}; {len(best['names'])} may be the true best "
+            f"(95 %); choosing the best run inflates its F1 by about {best['optimism']:.1f} points"
         )
     notes += [
-        f"{one['axes'][0]} matters differently by {one['axes'][1]} (p = {one['adjusted']:.3g})"
+        f"the effect of {one['axes'][0]} depends on {one['axes'][1]} (p = {one['adjusted']:.3g})"
         for one in found["interactions"]
         if one["metric"] == "f1" and one["verdict"] == "interact"
     ]
     if found["seeds"] is not None:
         seeds = found["seeds"]
         notes.append(
-            f"seeds alone move F1 by {seeds['deviation']:.1f} points (standard deviation); two single runs less than "
-            f"{seeds['noticeable']:.1f} apart may differ by their seeds alone"
+            f"F1 varies by {seeds['deviation']:.1f} points (standard deviation) between seeds; two runs that differ by "
+            f"less than {seeds['noticeable']:.1f} points may differ only by seed"
         )
     counts = found["fits"]["counts"]
     if total := sum(counts.values()):
         notes.append(
-            f"validation loss of {total} run(s): rose after its lowest in {counts['overfit']} (overfit), still fell in "
-            f"{counts['improving']}, settled in {counts['settled']}, does not tell in {counts['unknown']}"
+            f"validation loss of {total} run(s): rose after its minimum in {counts['overfit']} (overfit), was still "
+            f"falling in {counts['improving']}, converged in {counts['settled']}, is unclear in {counts['unknown']}"
         )
     for cost, run in found["frontier"]["cheapest"].items():
-        notes.append(f"least {cost.replace('_', ' ')} among those that may be best: {clipped(run, 60)}")
+        notes.append(f"least {cost.replace('_', ' ')} among the runs that may be best: {clipped(run, 60)}")
     if record["missing"]:
-        told = (f"{one['what']} ({len(one['names'])})" if one["names"] else one["what"] for one in record["missing"])
-        notes.append(f"missing: {', '.join(told).replace('_', ' ')}")
+        missing = (f"{one['what']} ({len(one['names'])})" if one["names"] else one["what"] for one in record["missing"])
+        notes.append(f"missing: {', '.join(missing).replace('_', ' ')}")
     return notes
 
 

@@ -14,7 +14,7 @@ from squadron.cli.output import Console
 from squadron.options.core import AskOptions
 
 _AROUND = 60
-"""Characters of context that are shown on either side of an answer."""
+"""Characters of context shown on either side of an answer."""
 
 
 def add(app: typer.Typer) -> None:
@@ -22,7 +22,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "ask", AskOptions)
     def ask(options: AskOptions, console: Console) -> int:
-        """Answer one question about a text, every decoding strategy beside the other."""
+        """Answer one question about a text, with several decoding strategies side by side."""
         from squadron.experiments.ask import ask as run
 
         record = run(options)

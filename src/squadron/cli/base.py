@@ -10,7 +10,7 @@ from squadron.options.core import BaseInitOptions
 
 
 def add(app: typer.Typer) -> None:
-    """Register the verbs on bases."""
+    """Register the verbs for bases."""
     group = typer.Typer(help="Make base models.", no_args_is_help=True)
     app.add_typer(group, name="base")
 
@@ -20,7 +20,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(group, "init", BaseInitOptions)
     def init(options: BaseInitOptions, console: Console) -> int:
-        """Make a checkpoint folder of a GPT-2 shape with seeded random weights, for tests and benchmarks."""
+        """Make a GPT-2 checkpoint folder with seeded random weights, for tests and benchmarks."""
         from squadron.experiments.bases import init_base
 
         record = init_base(options)

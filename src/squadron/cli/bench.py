@@ -14,17 +14,17 @@ from squadron.options.core import BenchGenerateOptions, BenchScaleOptions, Bench
 
 
 def add(app: typer.Typer) -> None:
-    """Register the verbs that measure."""
-    group = typer.Typer(help="Squadron beside its peers, in one run.", no_args_is_help=True)
+    """Register the benchmark verbs."""
+    group = typer.Typer(help="Benchmark Squadron and its peers side by side.", no_args_is_help=True)
     app.add_typer(group, name="bench")
 
     @group.callback()
     def bench() -> None:
-        """Squadron beside its peers, in one run."""
+        """Benchmark Squadron and its peers side by side."""
 
     @verb(group, "train", BenchTrainOptions)
     def train(options: BenchTrainOptions, console: Console) -> int:
-        """Train on the same batches with Squadron, transformers + peft, and trl, alternating; print the ratio."""
+        """Train on the same batches with Squadron, transformers + peft, and trl in turn; print the speed ratio."""
         from squadron.bench.train import bench_training
 
         record = bench_training(options, reporter=console.reporter())
@@ -33,7 +33,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(group, "generate", BenchGenerateOptions)
     def generate(options: BenchGenerateOptions, console: Console) -> int:
-        """Answer questions with Squadron and with transformers + peft, alternating; print the ratio."""
+        """Answer questions with Squadron and with transformers + peft in turn; print the speed ratio."""
         from squadron.bench.generate import bench_generation
 
         record = bench_generation(options, reporter=console.reporter())
@@ -42,7 +42,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(group, "scale", BenchScaleOptions)
     def scale(options: BenchScaleOptions, console: Console) -> int:
-        """Measure how time and memory of a training step grow with the fleet, rank, length, base, and method."""
+        """Measure how time and memory of a training step grow with fleet size, rank, length, base and method."""
         from squadron.bench.scale import bench_scaling
 
         record = bench_scaling(options, reporter=console.reporter())
@@ -52,7 +52,7 @@ def add(app: typer.Typer) -> None:
 
 def _show_scaling(out: rich.console.Console, record: dict[str, Any]) -> None:
     held = ", ".join(f"{axis} {value}" for axis, value in record["held"].items())
-    table = Table(title=f"one step of training, {record['precision']}; {held} unless varied")
+    table = Table(title=f"one training step, {record['precision']}; {held} unless varied")
     for column in ("varied", "value", "seconds", "questions/s", "tokens/s", "peak memory"):
         table.add_column(column, justify="left" if column in ("varied", "value") else "right", no_wrap=True)
     for axis, points in record["axes"].items():
@@ -76,7 +76,7 @@ def _show_scaling(out: rich.console.Console, record: dict[str, Any]) -> None:
 
 
 def _show_generation(out: rich.console.Console, record: dict[str, Any]) -> None:
-    table = Table(title=f"{record['options']['max_new_tokens']} tokens an answer, {record['precision']}")
+    table = Table(title=f"{record['options']['max_new_tokens']} tokens per answer, {record['precision']}")
     for column in ("side", "questions/s", "questions", "peak memory"):
         table.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
     for side, figures in record["sides"].items():
@@ -88,10 +88,10 @@ def _show_generation(out: rich.console.Console, record: dict[str, Any]) -> None:
         )
     out.print(table)
     sampled = record["sides"]["transformers+peft"]["questions"]
-    out.print(f"the peer's rate is that of {sampled:,} questions a round, spread over all lengths", soft_wrap=True)
-    out.print(f"ratio of greedy to the peer: {record['ratio']:.2f}")
-    out.print(f"all four strategies cost {record['four_strategies_cost']:.2f} times greedy alone")
-    out.print(f"span search costs {record['span_cost']:.2f} times greedy")
+    out.print(f"the peer answers {sampled:,} questions per round, spread over all lengths", soft_wrap=True)
+    out.print(f"greedy is {record['ratio']:.2f} times as fast as the peer")
+    out.print(f"all four strategies together take {record['four_strategies_cost']:.2f} times as long as greedy alone")
+    out.print(f"span search takes {record['span_cost']:.2f} times as long as greedy")
 
 
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
@@ -110,7 +110,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     if share is not None:
         out.print(f"Squadron runs at {100 * share:.0f} % of this machine's matrix-product rate on the same shapes")
     if "ratio" in record:
-        out.print(f"ratio to the fastest peer ({record['fastest_peer']}): {record['ratio']:.2f}")
-        out.print(f"peak memory, of that peer's: {100 * record['memory_share']:.0f} %")
+        out.print(f"Squadron is {record['ratio']:.2f} times as fast as the fastest peer ({record['fastest_peer']})")
+        out.print(f"its peak memory is {100 * record['memory_share']:.0f} % of that peer's")
         for side, difference in record["largest_loss_difference"].items():
-            out.print(f"largest difference of the loss to {side}: {difference:.2g}")
+            out.print(f"largest difference between its loss and that of {side}: {difference:.2g}")

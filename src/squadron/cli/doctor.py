@@ -17,7 +17,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "doctor", Options)
     def doctor(options: Options, console: Console) -> int:
-        """Tell what this machine can do: device, precision, memory, speed of matrix products."""
+        """Show what this machine can do: device, precision, memory, speed of matrix products."""
         from squadron.experiments.doctor import examine
 
         record = examine(options)
@@ -44,8 +44,8 @@ def add(app: typer.Typer) -> None:
 
 
 def _extra(name: str, found: dict[str, str | None]) -> str:
-    """What an extra has here, and how to get what it lacks."""
-    here = ", ".join(f"{package} {version}" for package, version in found.items() if version)
+    """Return an extra's installed packages, and how to install the missing ones."""
+    installed = ", ".join(f"{package} {version}" for package, version in found.items() if version)
     missing = ", ".join(package for package, version in found.items() if not version)
-    lacking = f"{missing} missing: pip install 'squadron[{name}]'" if missing else ""
-    return "; ".join(filter(None, (here, lacking)))
+    advice = f"{missing} missing: pip install 'squadron[{name}]'" if missing else ""
+    return "; ".join(filter(None, (installed, advice)))

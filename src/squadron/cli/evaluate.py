@@ -18,7 +18,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "evaluate", EvaluateOptions)
     def evaluate(options: EvaluateOptions, console: Console) -> int:
-        """Answer every question of a split and score the answers, with a run's adapter or a base alone."""
+        """Answer every question of a split with a run's model or a base alone, and score the answers."""
         from squadron.experiments.evaluate import evaluate as run
 
         record = run(options, reporter=console.reporter())
@@ -47,7 +47,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
                 for which, half in (("with an answer", "has_answer"), ("without", "no_answer"))
                 if (own := scores.get(half))
             ]
-            best = f"at best {scores['best_f1']:.2f}, answering up to {scores['best_f1_thresh']:.3g} of doubt (-ln p)"
+            best = f"best F1 {scores['best_f1']:.2f}, leaving answers empty if -ln p > {scores['best_f1_thresh']:.3g}"
             out.print(f"{name}: {', '.join(halves)}; {best}", soft_wrap=True)
     out.print(f"{record['questions_per_second']:.2f} questions/s")
     if record["out"]:
@@ -55,5 +55,5 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
 
 
 def interval(ends: list[float]) -> str:
-    """An interval for a table."""
+    """Return an interval as text for a table."""
     return f"{ends[0]:.1f}–{ends[1]:.1f}"

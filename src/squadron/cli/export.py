@@ -14,7 +14,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "export", ExportOptions)
     def export(options: ExportOptions, console: Console) -> int:
-        """Write what a run trained: an adapter as PEFT's files, or a checkpoint that transformers opens."""
+        """Export a run's model: the adapter as PEFT's files, or a merged checkpoint that transformers opens."""
         from squadron.experiments.export import export as run
 
         record = run(options)

@@ -1,4 +1,4 @@
-"""``squadron``: the command line as a whole."""
+"""``squadron``: the whole command line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole s
 
 
 def build() -> typer.Typer:
-    """The application with all its verbs."""
+    """Return the application with all its verbs."""
     app = typer.Typer(
         help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
     )
@@ -89,5 +89,5 @@ def spread_lists(arguments: Sequence[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; the process ends with its exit code."""
+    """Run the command line and exit the process with its exit code."""
     build()(args=spread_lists(sys.argv[1:] if arguments is None else arguments), prog_name="squadron")

@@ -1,4 +1,4 @@
-"""Command-line options made from the typed options of a verb, so that help and types come from one place."""
+"""Make command-line flags from the typed options of a verb, so that help and types have one source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from squadron.cli.output import Console, guarded
 from squadron.options.core import Model, Options, checked, flag_name
 
 _JSON = typer.Option("--json", help="Print one JSON object to standard output and nothing else.")
-_DEBUG = typer.Option("--debug", help="Show the whole trace of an error.")
+_DEBUG = typer.Option("--debug", help="Show the full traceback of an error.")
 
 
 def verb(
@@ -32,13 +32,13 @@ def verb(
             console = Console(json_output=values.pop("json_output"), debug=values.pop("debug"))
 
             def call() -> int:
-                # What was not typed is the model's own to fill in: it may ask what was.
+                # Pass only flags that were typed: the model fills in defaults and can see which fields were set.
                 given = {key: value for key, value in values.items() if _was_typed(call_context, key)}
                 return function(checked(options, given), console)
 
             raise typer.Exit(guarded(call, console))
 
-        # What is the verb's own comes first; what every verb has, last.
+        # The verb's own options come first, the common ones last.
         fields = options.model_fields.items()
         own = sorted(fields, key=lambda item: (item[0] in Options.model_fields, not _marked(item[1], "argument")))
         parameters = [_parameter(key, field) for key, field in own]
@@ -56,21 +56,21 @@ def verb(
 
 
 def list_flags(options: type[Options]) -> set[str]:
-    """Return the flags that take several values in a row."""
+    """Return the flags that take several values after one flag."""
     return {
         flag_name(key)
         for key, field in options.model_fields.items()
-        if _plain(field.annotation)[1] and not _marked(field, "argument") and not _marked(field, "repeated")
+        if _parsed_type(field.annotation)[1] and not _marked(field, "argument") and not _marked(field, "repeated")
     }
 
 
 def _marked(field: FieldInfo, mark: str) -> bool:
-    """Return True if a field has this mark: ``argument``, given by its place; ``repeated``, one value a flag."""
+    """Return True if a field has this mark: ``argument`` (positional) or ``repeated`` (one flag per value)."""
     return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get(mark))
 
 
 def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
-    kind, many = _plain(field.annotation)
+    kind, many = _parsed_type(field.annotation)
     described = field.description or ""
     argument = _marked(field, "argument")
     required = field.is_required()
@@ -78,7 +78,7 @@ def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
     if many and argument:
         return _keyword(key, Annotated[list[str] | None, typer.Argument(help=described, metavar=key.upper())], None)
     if many:
-        # The default is the model's own; click would show a list of one as its text.
+        # The model fills in the default; click would show a one-item list as plain text.
         shown = " ".join(map(str, default)) if default else False
         info = typer.Option(flag_name(key), help=described, show_default=shown)
         return _keyword(key, Annotated[list[str] | None, info], None)
@@ -103,14 +103,14 @@ def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
-def _plain(annotation: Any) -> tuple[Any, bool]:
-    """The type to parse, and whether several may be given. Limits and None are the model's to check."""
+def _parsed_type(annotation: Any) -> tuple[Any, bool]:
+    """Return the type to parse, and True if several values may be given. The model checks limits and None."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _plain(get_args(annotation)[0])
+        return _parsed_type(get_args(annotation)[0])
     if origin in (Union, types.UnionType):
         (kind,) = [kind for kind in get_args(annotation) if kind is not types.NoneType]
-        return _plain(kind)
+        return _parsed_type(kind)
     if origin is tuple:
         return str, True
     return annotation, False

@@ -1,4 +1,4 @@
-"""What a person, or a program, sees: results on standard output, progress and errors on standard error."""
+"""Print results on standard output, and progress and errors on standard error."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from squadron.tracking.progress import Reporter
 
 
 class Console:
-    """Where a verb prints. With ``json_output`` the result is one JSON object and tables are silent."""
+    """Output of a verb. With ``json_output`` the result is printed as one JSON object instead of tables."""
 
     def __init__(self, *, json_output: bool, debug: bool) -> None:
         self.json_output, self.debug = json_output, debug
-        # What is printed comes from data: [b] in it is no markup.
+        # Printed texts come from data: [b] in them is not markup.
         self._out = rich.console.Console(highlight=False, markup=False)
         self.err = rich.console.Console(stderr=True, highlight=False, markup=False)
 
@@ -44,7 +44,7 @@ class Console:
             show(self._out)
 
     def reporter(self) -> Reporter:
-        """A progress bar on standard error."""
+        """Return a progress bar on standard error."""
         return _Bar(self.err)
 
 
@@ -85,7 +85,7 @@ class _Bar(Reporter):
 
 
 def guarded(call: Callable[[], int], console: Console) -> int:
-    """Run a verb; whatever a user can cause ends as one line on standard error. Returns the exit code."""
+    """Run a verb and return its exit code; an error is printed as one line on standard error."""
     try:
         return call()
     except InterruptedRunError as problem:
@@ -106,20 +106,20 @@ def guarded(call: Callable[[], int], console: Console) -> int:
             return 2
         if console.debug:
             raise
-        _complain(console, f"{type(problem).__name__}: {problem} (a mistake in Squadron; --debug shows where)")
+        _complain(console, f"{type(problem).__name__}: {problem} (a bug in Squadron; --debug shows where)")
         return 1
 
 
 def _complain(console: Console, text: str, *, listed: bool = False) -> None:
     if console.debug and sys.exc_info()[0] is not None:
         traceback.print_exc()
-    # One line, but for a configuration with several problems: each has its own.
+    # One line, except for a configuration with several problems: one line each.
     lines = [" ".join(line.split()) for line in text.splitlines()] if listed else [" ".join(text.split())]
     sys.stderr.write("squadron: error: " + "\n  ".join(lines) + "\n")
 
 
 def two_columns(rows: list[tuple[str, str]]) -> Table:
-    """Names and values, side by side."""
+    """Return a table of names and values."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column()
@@ -129,10 +129,10 @@ def two_columns(rows: list[tuple[str, str]]) -> Table:
 
 
 def pruned_line(count: int) -> str:
-    """What is told where ``count`` runs were pruned, or would be."""
+    """Return the line that reports pruned runs, or runs that would be pruned."""
     return f"runs pruned: {count:,}; record, scores and answers stay; {TRAIN_AGAIN}"
 
 
 def megabytes(count: int) -> str:
-    """Bytes as a person reads them."""
+    """Return a number of bytes as text, in MiB."""
     return f"{count / 2**20:,.0f} MiB"

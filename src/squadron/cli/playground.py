@@ -18,21 +18,21 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "playground", PlaygroundOptions)
     def playground(options: PlaygroundOptions, console: Console) -> int:
-        """Open a page to ask a base and adapters about a text, and to look at runs and their curves."""
+        """Serve a web page for asking a base and its adapters about a text, and for viewing runs and their curves."""
         from squadron.web.serving import serve
 
         def ready(record: dict[str, Any]) -> None:
             if record["open"]:
                 console.reporter().note(
-                    f"note: --host {options.host}: everyone who can reach this machine can ask the models and see the "
+                    f"note: --host {options.host}: anyone who can reach this machine can query the models and see the "
                     f"runs; there is no password"
                 )
 
             def show(out: rich.console.Console) -> None:
-                out.print(f"the playground is at {record['url']} (Ctrl-C ends it)", soft_wrap=True)
+                out.print(f"the playground is at {record['url']} (Ctrl-C stops it)", soft_wrap=True)
 
             console.result(record, show)
 
-        with contextlib.suppress(KeyboardInterrupt):  # how a server is meant to end
+        with contextlib.suppress(KeyboardInterrupt):  # the normal way to stop the server
             serve(options, ready=ready)
         return 0

@@ -11,17 +11,17 @@ from squadron.options.core import PocketBuildOptions
 
 
 def add(app: typer.Typer) -> None:
-    """Register the verbs on the embedded base."""
-    group = typer.Typer(help="The embedded base and its world.", no_args_is_help=True)
+    """Register the verbs for the embedded base."""
+    group = typer.Typer(help="Build the embedded pocket base.", no_args_is_help=True)
     app.add_typer(group, name="pocket")
 
     @group.callback()
     def pocket() -> None:
-        """The embedded base and its world."""
+        """Build the embedded pocket base."""
 
     @verb(group, "build", PocketBuildOptions)
     def build(options: PocketBuildOptions, console: Console) -> int:
-        """Make the pocket base from nothing: tokenizer, pre-training, model card. Resumes where it was stopped."""
+        """Build the pocket base from scratch: tokenizer, pre-training, model card. Resumes an interrupted build."""
         from squadron.experiments.pocket import build_pocket
 
         record = build_pocket(options, reporter=console.reporter())
@@ -30,7 +30,7 @@ def add(app: typer.Typer) -> None:
             rows = [
                 ("base", record["base"]),
                 ("parameters", f"{record['parameters']:,}"),
-                ("loss", f"{record['loss']:.3f} nats a token"),
+                ("loss", f"{record['loss']:.3f} nats per token"),
                 ("minutes", f"{record['seconds'] / 60:.1f}"),
             ]
             out.print(two_columns(rows))

@@ -16,7 +16,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "report", ReportOptions)
     def report(options: ReportOptions, console: Console) -> int:
-        """Write a study up as a paper in English or Persian, from its run folders alone."""
+        """Write a study's report as a paper in English or Persian, from its run folders."""
         from squadron.reporting.report import write_report
 
         out = None if options.out is None else Path(options.out)

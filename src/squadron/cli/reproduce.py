@@ -22,7 +22,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "reproduce", ReproduceRequest)
     def reproduce(request: ReproduceRequest, console: Console) -> int:
-        """Make the whole study, from questions to reports. The same command again goes on with what was stopped."""
+        """Run the whole study, from questions to reports. Repeat the same command to resume an interrupted study."""
         from squadron.sweeps.reproduce import reproduce as run
         from squadron.tracking.trackers import open_trackers
 
@@ -34,7 +34,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "demo", DemoOptions)
     def demo(options: DemoOptions, console: Console) -> int:
-        """See the whole study happen on the embedded base and questions: no network, no GPU, a few minutes."""
+        """Run a small study on the embedded base and questions: no network, no GPU, a few minutes."""
         from squadron.sweeps.reproduce import demo as run
 
         table = SweepTable(console.err)

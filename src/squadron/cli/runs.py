@@ -22,7 +22,7 @@ from squadron.options.runs import (
 
 
 class _ListByDefault(TyperGroup):
-    """``squadron runs DIR`` is ``squadron runs list DIR``."""
+    """Makes ``squadron runs DIR`` mean ``squadron runs list DIR``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] != "--help":
@@ -31,17 +31,17 @@ class _ListByDefault(TyperGroup):
 
 
 def add(app: typer.Typer) -> None:
-    """Register the verbs on runs."""
-    group = typer.Typer(help="List, compare and look after runs.", no_args_is_help=True, cls=_ListByDefault)
+    """Register the verbs for runs."""
+    group = typer.Typer(help="List, compare and manage runs.", no_args_is_help=True, cls=_ListByDefault)
     app.add_typer(group, name="runs")
 
     @group.callback()
     def runs() -> None:
-        """List, compare and look after runs. `squadron runs DIR` lists those in DIR."""
+        """List, compare and manage runs. `squadron runs DIR` lists the runs in DIR."""
 
     @verb(group, "list", RunsListOptions)
     def list_(options: RunsListOptions, console: Console) -> int:
-        """List the runs of a sweep folder, or of any folder of run folders, best first."""
+        """List the runs in a sweep folder, or in any folder of run folders, best first."""
         from squadron.runs.listing import list_runs
 
         record = list_runs(options)
@@ -55,7 +55,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(group, "show", RunsShowOptions)
     def show(options: RunsShowOptions, console: Console) -> int:
-        """Show what a run was asked, what came of it, and its scores."""
+        """Show a run's options, results and scores."""
         from squadron.runs.listing import show_run
 
         record = show_run(options)
@@ -64,7 +64,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(group, "compare", RunsCompareOptions)
     def compare(options: RunsCompareOptions, console: Console) -> int:
-        """Test whether the second run is better than the first, question by question (paired)."""
+        """Compare two runs question by question with a paired test."""
         from squadron.runs.compare import compare_runs
 
         record = compare_runs(options)
@@ -73,7 +73,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(group, "prune", RunsPruneOptions)
     def prune(options: RunsPruneOptions, console: Console) -> int:
-        """Remove checkpoints, last adapters or the weights of losing runs; without --yes, only tell what would go."""
+        """Remove checkpoints, last adapters or the weights of losing runs. Without --yes, only list what would go."""
         from squadron.runs.maintenance import prune as run
 
         record = run(options)
@@ -82,11 +82,11 @@ def add(app: typer.Typer) -> None:
 
     @verb(group, "promote", RunsPromoteOptions)
     def promote(options: RunsPromoteOptions, console: Console) -> int:
-        """Copy the best run of a folder, or a run, to a folder of its own, for `evaluate`, `ask` and `export`."""
+        """Copy the best run in a folder, or one run, to a new folder, for `evaluate`, `ask` and `export`."""
         from squadron.runs.maintenance import promote as run
 
         record = run(options)
-        console.result(record, lambda out: out.print(f"{record['run']} is now {record['out']}", soft_wrap=True))
+        console.result(record, lambda out: out.print(f"copied {record['run']} to {record['out']}", soft_wrap=True))
         return 0
 
 
@@ -108,7 +108,7 @@ def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
         if "reason" in run:
             out.print(f"{run['name']}: {run['reason']}", soft_wrap=True)
     if "promoted" in record:
-        out.print(f"{record['promoted']['run']} is now {record['promoted']['out']}", soft_wrap=True)
+        out.print(f"copied {record['promoted']['run']} to {record['promoted']['out']}", soft_wrap=True)
 
 
 def _status(run: dict[str, Any]) -> str:
@@ -122,16 +122,16 @@ def _points(scores: dict[str, Any], name: str) -> str:
 
 
 def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
-    told = record["record"]
-    rows = [("run", record["folder"]), ("status", _status(told) + (f": {told['reason']}" if "reason" in told else ""))]
+    run = record["record"]
+    rows = [("run", record["folder"]), ("status", _status(run) + (f": {run['reason']}" if "reason" in run else ""))]
     counts = ("trainable_parameters", "steps", "best_step")
-    rows += [(key.replace("_", " "), f"{told[key]:,}") for key in counts if told.get(key) is not None]
-    rows += [(key.replace("_", " "), f"{told[key]:.4f}") for key in ("loss", "validation_loss") if told.get(key)]
-    if told.get("peak_memory_bytes"):
-        rows.append(("peak memory", megabytes(told["peak_memory_bytes"])))
+    rows += [(key.replace("_", " "), f"{run[key]:,}") for key in counts if run.get(key) is not None]
+    rows += [(key.replace("_", " "), f"{run[key]:.4f}") for key in ("loss", "validation_loss") if run.get(key)]
+    if run.get("peak_memory_bytes"):
+        rows.append(("peak memory", megabytes(run["peak_memory_bytes"])))
     rows += [
         (key, " ".join(map(str, value)) if isinstance(value, list) else str(value))
-        for key, value in told["config"].items()
+        for key, value in run["config"].items()
         if value is not None
     ]
     out.print(two_columns(rows))
@@ -164,17 +164,17 @@ def _show_comparison(out: rich.console.Console, record: dict[str, Any]) -> None:
         )
     out.print(table)
     only = record["mcnemar"]
-    out.print(f"right in the first alone: {only['only_first']}; in the second alone: {only['only_second']}")
+    out.print(f"correct only in the first: {only['only_first']}; only in the second: {only['only_second']}")
     low, high = record["f1"]["interval"]
-    better = "the second is better" if low > 0 else "the first is better" if high < 0 else "no difference is shown"
-    out.print(f"by F1, {better}")
+    better = "the second is better" if low > 0 else "the first is better" if high < 0 else "no significant difference"
+    out.print(f"by F1: {better}")
 
 
 def _show_pruned(out: rich.console.Console, record: dict[str, Any]) -> None:
     for one in record["paths"]:
         out.print(f"{one['path']}  {megabytes(one['bytes'])}", soft_wrap=True)
     for name in record["skipped"]:
-        out.print(f"{name}: in use, or a link; left alone")
+        out.print(f"{name}: in use, or a link; not removed")
     if record["pruned"]:
         out.print(pruned_line(len(record["pruned"])), soft_wrap=True)
     total = f"{len(record['paths']):,} paths, {megabytes(record['bytes'])}"

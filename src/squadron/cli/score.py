@@ -18,7 +18,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "score", ScoreOptions)
     def score(options: ScoreOptions, console: Console) -> int:
-        """Score anybody's predictions by the official definitions, with intervals."""
+        """Score any predictions file with the official metrics, with confidence intervals."""
         from squadron.experiments.score import score as run
 
         record = run(options)
@@ -32,11 +32,11 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         ("exact match", f"{record['exact_match']:.2f} ({interval(record['exact_match_interval'])})"),
         ("F1", f"{record['f1']:.2f} ({interval(record['f1_interval'])})"),
         ("questions", f"{record['questions']:,}"),
-        ("without prediction", f"{record['missing']:,}"),
-        ("predictions of no question", f"{record['unknown']:,}"),
+        ("questions without prediction", f"{record['missing']:,}"),
+        ("predictions without question", f"{record['unknown']:,}"),
         ("bad rows set aside", _listed(record["set_aside"])),
-        ("golds in their context's Unicode form", _listed(record["rewritten"])),
-        ("smallest difference seen", f"EM {smallest[0]:.1f}, F1 {smallest[1]:.1f} (unpaired, 80 % power)"),
+        ("gold answers rewritten as in the context", _listed(record["rewritten"])),
+        ("smallest detectable difference", f"EM {smallest[0]:.1f}, F1 {smallest[1]:.1f} (unpaired, 80 % power)"),
     ]
     for half, title in (("has_answer", "with an answer"), ("no_answer", "without an answer")):
         if own := record.get(half):  # v2.0
@@ -45,8 +45,8 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         if "against" in record:
             test = record["against"][name]
             low, high = test["interval"]
-            told = f"{test['difference']:+.2f} ({low:+.1f} – {high:+.1f}), p = {test['p_value']:.3g}"
-            rows.append((f"{title} against the other", told))
+            difference = f"{test['difference']:+.2f} ({low:+.1f} – {high:+.1f}), p = {test['p_value']:.3g}"
+            rows.append((f"{title} minus the other's", difference))
     out.print(two_columns(rows))
 
 

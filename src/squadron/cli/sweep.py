@@ -16,7 +16,7 @@ from squadron.cli.sweep_table import SweepTable, clock
 from squadron.options.requests import SweepRequest
 
 _SHOWN = 12
-"""Runs on the leaderboard that is printed; the file has all."""
+"""Runs on the printed leaderboard; the file has all of them."""
 
 
 def add(app: typer.Typer) -> None:
@@ -24,7 +24,7 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "sweep", SweepRequest)
     def sweep(request: SweepRequest, console: Console) -> int:
-        """Train, score and rank many runs, as fleets on one base. What stops it costs nothing: add --resume."""
+        """Train, score and rank many runs, as fleets on one base. To continue an interrupted sweep, add --resume."""
         if request.dry_run:
             from squadron.sweeps.dry_run import preview
 
@@ -75,7 +75,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     repeated = [setting for setting in record.get("settings", []) if setting["f1_deviation"] is not None]
     if repeated:
         best = repeated[0]
-        setting = ", ".join(f"{axis} {value}" for axis, value in best["changes"].items()) or "the one setting"
+        setting = ", ".join(f"{axis} {value}" for axis, value in best["changes"].items()) or "the only setting"
         out.print(
             f"Best over {len(best['runs'])} seeds: {setting}: F1 {best['f1_mean']:.1f} +- {best['f1_deviation']:.1f}, "
             f"EM {best['exact_match_mean']:.1f} +- {best['exact_match_deviation']:.1f} (standard deviation)."
@@ -104,16 +104,18 @@ def _show_preview(out: rich.console.Console, record: dict[str, Any]) -> None:
     memory = [fleet["memory_bytes"] for fleet in record["fleets"] if fleet["memory_bytes"] is not None]
     rows = [("fleets", f"{len(sizes)}, of {min(sizes)} to {max(sizes)} runs")]
     if memory:
-        rows.append(("memory", f"{megabytes(max(memory))} for the largest fleet, beside the base"))
+        rows.append(("memory", f"{megabytes(max(memory))} for the largest fleet, plus the base"))
     if record["free_bytes"] is not None:
         rows.append(("free", megabytes(record["free_bytes"])))
     if record["halving_epochs"]:
         epochs = ", ".join(map(str, record["halving_epochs"]))
-        rows.append(("halving", f"after epoch {epochs}; what that saves is not in the estimate"))
+        rows.append(("halving", f"after epoch {epochs}; the estimate does not count the time it saves"))
     rows += [
         ("training", f"about {clock(record['training_seconds'])} on this machine, {record['precision']}"),
-        ("answering", f"about {clock(record['answering_seconds'])}, the untouched base included"),
+        ("answering", f"about {clock(record['answering_seconds'])}, including the base without adapter"),
     ]
     if record["best_seconds"]:
-        rows.append(("best", f"about {clock(record['best_seconds'])}, for the best runs and the base as `best:` says"))
+        rows.append(
+            ("best", f"about {clock(record['best_seconds'])}, to score the best runs and the base under `best:`")
+        )
     out.print(two_columns(rows))

@@ -1,4 +1,4 @@
-"""The live table of a sweep on standard error: runs, epoch, loss, F1 so far, time left."""
+"""A sweep's live table on standard error: runs, epoch, loss, F1 so far, time left."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from squadron.tracking.events import EpochEnded, Listener, RunEnded, RunScored, 
 from squadron.tracking.progress import Reporter
 
 _SPARE_LINES = 7
-"""Lines of the terminal that are not runs: the table's frame, the bar, and some room."""
+"""Terminal lines that are not for runs: the table's frame, the bar, and a margin."""
 
 
 @dataclass(slots=True)
 class _Row:
-    """What is known of a run."""
+    """The latest state of a run."""
 
     steps: int
     step: int = 0
@@ -35,9 +35,9 @@ class _Row:
 
 
 class SweepTable(Reporter, Listener):
-    """Hears of a sweep and its runs; on a terminal it shows them as they are now, else it prints what is worth a line.
+    """Receives a sweep's events; shows a live table on a terminal, else prints a line for each important event.
 
-    Time left goes by steps: those made since this process began against those that are left in all runs.
+    Time left is estimated from steps: those made since this process began, and those left in all runs.
     """
 
     def __init__(self, console: rich.console.Console) -> None:
@@ -94,7 +94,7 @@ class SweepTable(Reporter, Listener):
                 self.note(f"{event.run}: EM {scores['exact_match']:.1f}, F1 {scores['f1']:.1f} ({event.split})")
 
     def render(self) -> RenderableType:
-        """The table as it is now: runs in training first, then the best of those that ended."""
+        """Return the current table: runs in training first, then the best of those that ended."""
         table = Table(
             title=self._title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold"
         )
@@ -126,12 +126,12 @@ class SweepTable(Reporter, Listener):
             f"{self._done}/{self._total} {self._unit}s",
             ProgressBar(total=1.0, completed=share, width=30),
             f"{clock(time.monotonic() - self._began)}, {self._left()} left",
-            Text("* of a slice, while training", style="dim"),
+            Text("* on part of the validation questions", style="dim"),
         )
         return Group(*lines, bar)
 
     def _steps(self) -> tuple[int, int]:
-        """Steps that are behind the runs, those skipped or dropped included, and all there are."""
+        """Return the steps done by all runs, skipped or dropped ones included, and the total."""
         longest = max((row.steps for row in self._rows.values()), default=0)
         known = sum(
             row.step if row.status in ("running", "interrupted") else row.steps or longest
@@ -153,7 +153,7 @@ class SweepTable(Reporter, Listener):
 
 
 def clock(seconds: float) -> str:
-    """A duration as a person reads it."""
+    """Return a duration as text."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

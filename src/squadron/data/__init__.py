@@ -1,1 +1,1 @@
-"""SQuAD in: sources, validation, splits, the prompt and its truncation, context trees, batches."""
+"""SQuAD data: sources, validation, splits, the prompt and its truncation, context trees, batches."""

@@ -1,4 +1,4 @@
-"""Which questions each step trains on: a pure function of the seed and the step; resuming needs no state."""
+"""The questions of each training step: a pure function of the seed and the step number, so resuming needs no state."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from functools import lru_cache
 from typing import Literal
 
 from squadron.data.encoding import Example
-from squadron.data.trees import Loss, Pack, grow_trees, pack
+from squadron.data.trees import Loss, MicroBatch, build_trees, pack_trees
 from squadron.randomness import numpy_generator
 
 Order = Literal["question", "paragraph"]
 
 
-class Schedule:
-    """The batches of all epochs.
+class BatchSampler:
+    """Draws the batches of all epochs.
 
     ``question`` order draws questions one by one, as the study does; ``paragraph`` order draws paragraphs and takes
-    their questions together, so that they share a context tree. Either way a step has ``batch_size *
-    accumulation`` questions (the last of an epoch, what is left), in micro-batches of ``batch_size``.
+    their questions together, so that they share a context tree. In both orders a step has ``batch_size *
+    accumulation`` questions (the last step of an epoch: the rest), in micro-batches of ``batch_size``.
     """
 
     def __init__(
@@ -40,24 +40,23 @@ class Schedule:
         self.order = order
         self.loss: Loss = loss
         self.seed = seed
-        self.arrangement = lru_cache(maxsize=1)(self._arrange)
-        """The order of the examples in an epoch, as indices."""
+        self.epoch_order = lru_cache(maxsize=1)(self._draw_order)
+        """Return the order of the examples in an epoch, as indices; the latest epoch is cached."""
 
     @property
     def steps_per_epoch(self) -> int:
-        """How many optimizer steps one pass over the examples takes."""
+        """Optimizer steps in one epoch."""
         return math.ceil(len(self.examples) / self.questions_per_step)
 
-    def step(self, step: int) -> list[Pack]:
-        """The micro-batches of optimizer step ``step``, counted from 0 over all epochs."""
+    def step(self, step: int) -> list[MicroBatch]:
+        """Return the micro-batches of optimizer step ``step``, counted from 0 over all epochs."""
         epoch, index = divmod(step, self.steps_per_epoch)
-        order = self.arrangement(epoch)
+        order = self.epoch_order(epoch)
         chosen = order[index * self.questions_per_step : (index + 1) * self.questions_per_step]
         micro = [chosen[start : start + self.batch_size] for start in range(0, len(chosen), self.batch_size)]
-        return [pack(grow_trees([self.examples[i] for i in part]), loss=self.loss) for part in micro]
+        return [pack_trees(build_trees([self.examples[i] for i in part]), loss=self.loss) for part in micro]
 
-    def _arrange(self, epoch: int) -> list[int]:
-        """The order of the examples in one epoch, as indices."""
+    def _draw_order(self, epoch: int) -> list[int]:
         generator = numpy_generator(self.seed, "order", epoch)
         if self.order == "question":
             return [int(i) for i in generator.permutation(len(self.examples))]

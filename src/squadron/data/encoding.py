@@ -1,4 +1,4 @@
-"""Questions as token ids, and what has to go where they are too long: context, never question, answer or EOS."""
+"""Encode questions as token ids. Sequences that are too long lose context, never question, answer or EOS."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ Offsets = list[tuple[int, int]]
 
 
 class Encoder(Protocol):
-    """What is needed of a tokenizer (:class:`squadron.model.tokenizer.Tokenizer` has it)."""
+    """The part of a tokenizer that encoding needs; :class:`squadron.model.tokenizer.Tokenizer` has it."""
 
     eos_id: int
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text."""
+        """Return the token ids of a text."""
         ...
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of many texts."""
+        """Return the token ids of many texts."""
         ...
 
     def encode_with_offsets(self, text: str) -> tuple[list[int], Offsets]:
-        """Token ids, and the characters ``(start, stop)`` that each covers."""
+        """Return the token ids of a text, and for each the characters ``(start, stop)`` that it covers."""
         ...
 
 
@@ -41,7 +41,8 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One question to train on: ``context`` is what was kept of it. Equal (paragraph, context) may share one tree."""
+    """One training question; ``context`` has its tokens after truncation. Examples with the same paragraph and context
+    may share a tree."""
 
     paragraph: int
     context: tuple[int, ...]
@@ -49,13 +50,14 @@ class Example:
 
     @property
     def length(self) -> int:
-        """Tokens in all."""
+        """Tokens of context, question and answer."""
         return len(self.context) + len(self.branch.question) + len(self.branch.answer)
 
 
 @dataclass(frozen=True, slots=True)
 class Truncation:
-    """What had to go: questions whose context was cut, context tokens lost, and the ids that could not fit at all."""
+    """Counts of truncation: questions, those whose context was cut, the context tokens dropped, and the ids of those
+    that do not fit even without context."""
 
     questions: int
     truncated: int
@@ -63,7 +65,7 @@ class Truncation:
     too_long: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
-        """For the run's record."""
+        """Return the counts for the run's record."""
         return {
             "questions": self.questions,
             "truncated": self.truncated,
@@ -74,7 +76,7 @@ class Truncation:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question to answer: it sees the first ``visible`` tokens of its context, then ``question``."""
+    """A question to answer: its prompt is the first ``visible`` tokens of its context, then ``question``."""
 
     id: str
     visible: int
@@ -85,8 +87,8 @@ class Prompt:
 class EncodedContext:
     """A paragraph to answer questions about.
 
-    ``tokens`` are those of ``Context: ...``; ``offsets`` gives for each the characters of ``text``, the context alone,
-    that it covers; the prefix covers none and has negative offsets.
+    ``tokens`` encode ``Context: ...``; ``offsets`` gives for each token the characters of ``text`` (the context without
+    the prefix) that it covers. Tokens of the prefix have negative offsets.
     """
 
     text: str
@@ -96,11 +98,11 @@ class EncodedContext:
 
 
 def encode_training(dataset: Dataset, encoder: Encoder, *, max_length: int) -> tuple[list[Example], Truncation]:
-    """Every question with its first gold answer, at most ``max_length`` tokens each, EOS included.
+    """Encode every question with its first gold answer, in at most ``max_length`` tokens, EOS included.
 
-    Where that is too short, context goes, and the tokens of the answer's own place go last. A question that does not
-    fit without any context is left out and named. Unanswerable questions (v2.0) learn to give EOS at once, after the
-    space that the prompt has there.
+    Longer sequences lose context; a window around the gold answer is kept. A question that does not fit even without
+    context is left out and listed in ``too_long``. The target of an unanswerable question (v2.0) is EOS right after the
+    space that ends the prompt.
     """
     pairs = list(dataset.questions())
     questions = encoder.encode_batch([question_text(question.text) for _, question in pairs])
@@ -124,11 +126,11 @@ def encode_training(dataset: Dataset, encoder: Encoder, *, max_length: int) -> t
             if len(tokens) > room:
                 truncated += 1
                 dropped += len(tokens) - room
-                place = (0, 0)
+                span = (0, 0)
                 if question.answers:
                     gold = question.answers[0]
-                    place = _covering(offsets, gold.start, gold.start + len(gold.text))
-                kept = _window(tokens, prefix, room, place)
+                    span = _covering_tokens(offsets, gold.start, gold.start + len(gold.text))
+                kept = _window(tokens, prefix, room, span)
             examples.append(Example(number, kept, branch))
     return examples, Truncation(len(pairs), truncated, dropped, tuple(too_long))
 
@@ -136,9 +138,9 @@ def encode_training(dataset: Dataset, encoder: Encoder, *, max_length: int) -> t
 def encode_evaluation(
     dataset: Dataset, encoder: Encoder, *, max_prompt: int
 ) -> tuple[list[EncodedContext], Truncation]:
-    """Every paragraph with its questions; a prompt longer than ``max_prompt`` tokens loses the end of its context.
+    """Encode every paragraph with its questions; prompts longer than ``max_prompt`` tokens lose the end of the context.
 
-    A question too long for any context is left out and named: its prediction is empty.
+    A question that does not fit even without context is left out and listed in ``too_long``; its prediction is empty.
     """
     pairs = list(dataset.questions())
     questions = encoder.encode_batch([question_text(question.text) for _, question in pairs])
@@ -165,22 +167,22 @@ def encode_evaluation(
 
 
 def _context(context: str, encoder: Encoder) -> tuple[tuple[int, ...], Offsets]:
-    """Tokens of ``Context: ...`` and their characters, counted in the context itself."""
+    """Return the tokens of ``Context: ...`` and the characters of the context that each covers."""
     tokens, offsets = encoder.encode_with_offsets(context_text(context))
     shift = len(CONTEXT_PREFIX) + 1
     return tuple(tokens), [(start - shift, stop - shift) for start, stop in offsets]
 
 
-def _covering(offsets: Offsets, start: int, stop: int) -> tuple[int, int]:
-    """The tokens ``first:last`` that cover the characters ``start:stop``."""
+def _covering_tokens(offsets: Offsets, start: int, stop: int) -> tuple[int, int]:
+    """Return the range ``first:last`` of the tokens that cover the characters ``start:stop``."""
     inside = [i for i, (low, high) in enumerate(offsets) if low < stop and high > start]
     return (inside[0], inside[-1] + 1) if inside else (0, 0)
 
 
-def _window(tokens: tuple[int, ...], prefix: int, room: int, place: tuple[int, int]) -> tuple[int, ...]:
-    """``room`` tokens: the prefix, then a stretch of the context with ``place`` in its middle, as far as that goes."""
+def _window(tokens: tuple[int, ...], prefix: int, room: int, span: tuple[int, int]) -> tuple[int, ...]:
+    """Return ``room`` tokens: the prefix, then a window of the context, centred on ``span`` where possible."""
     width = room - prefix
-    first, last = place
+    first, last = span
     middle = first if last - first > width else (first + last - width) // 2
     start = max(prefix, min(middle, len(tokens) - width))
     return tokens[:prefix] + tokens[start : start + width]

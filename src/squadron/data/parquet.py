@@ -1,7 +1,7 @@
-"""Rows out of a parquet file, in small batches and on one thread.
+"""Read the rows of a parquet file, in small batches and on one thread.
 
-The library's own way to read a whole table takes memory as the file's numbers tell it to, and its threads can end the
-process while an error is under way. Here both are bounded.
+Reading a whole table at once would allocate whatever memory the file's metadata claims, and pyarrow's threads can crash
+the process while an error is being handled. This reader bounds the memory and uses no threads.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from squadron.errors import DataError
 
 MOST_ROWS = 10_000_000
 MOST_BYTES = 4 * 2**30
-"""Of all rows, unpacked. SQuAD's 87,599 training questions have 80 MB."""
+"""Limit on all rows, decompressed. SQuAD's 87,599 training questions have 80 MB."""
 _BATCH = 256
-"""Rows that are unpacked at once: a long text may stand packed once for many rows."""
+"""Rows decompressed at once: dictionary encoding may store one long text for many rows."""
 
 
 def read_parquet(data: bytes, source: str) -> list[dict[str, Any]]:
-    """The rows of a parquet file. Raises :class:`DataError`, naming ``source``, where it is damaged or too large."""
+    """Return the rows of a parquet file. Raises :class:`DataError`, naming ``source``, if damaged or too large."""
     import pyarrow.parquet
 
     rows: list[dict[str, Any]] = []
     try:
         with pyarrow.parquet.ParquetFile(io.BytesIO(data), pre_buffer=False) as file:
             _check_sizes(file.metadata, source)
-            taken = 0
+            size = 0
             for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
                 batch.validate(full=True)
-                taken += batch.nbytes
-                if taken > MOST_BYTES or len(rows) > MOST_ROWS:
+                size += batch.nbytes
+                if size > MOST_BYTES or len(rows) > MOST_ROWS:
                     raise DataError(f"{source}: its rows unpack to more than {MOST_BYTES:,} bytes; split the file")
-                rows += _unpacked(batch, source)
+                rows += _batch_rows(batch, source)
     except DataError:
         raise
-    except Exception as problem:  # the library raises many kinds: its own, and some of Python
+    except Exception as problem:  # pyarrow raises many types: its own and Python's
         first = (str(problem).splitlines() or [type(problem).__name__])[0]
         raise DataError(f"{source}: the parquet file is truncated or damaged ({first}); fetch it again") from None
     return rows
 
 
-def _unpacked(batch: Any, source: str) -> list[dict[str, Any]]:
+def _batch_rows(batch: Any, source: str) -> list[dict[str, Any]]:
     columns = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
             columns[name] = column.to_pylist()
-        except Exception as problem:  # of text, dates and time zones, each its own kind
+        except Exception as problem:  # text, dates and time zones raise different types
             first = (str(problem).splitlines() or [type(problem).__name__])[0]
             raise DataError(
                 f"{source}: column {name!r} of the parquet file cannot be read ({type(problem).__name__}: {first}); "
@@ -56,11 +56,12 @@ def _unpacked(batch: Any, source: str) -> list[dict[str, Any]]:
 
 
 def _check_sizes(metadata: Any, source: str) -> None:
-    """Refuse what the file's own numbers say is too large, or cannot be."""
+    """Raise :class:`DataError` if the file's metadata gives impossible sizes or sizes above the limits."""
     sizes = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
     if not 0 <= metadata.num_rows <= MOST_ROWS:
-        raise DataError(f"{source}: says that it has {metadata.num_rows:,} rows; at most {MOST_ROWS:,} are taken")
+        raise DataError(f"{source}: claims {metadata.num_rows:,} rows; at most {MOST_ROWS:,} are read; split the file")
     if min(sizes, default=0) < 0 or sum(sizes) > MOST_BYTES:
         raise DataError(
-            f"{source}: says that its rows unpack to {sum(sizes):,} bytes; at most {MOST_BYTES:,} are taken"
+            f"{source}: claims that its rows unpack to {sum(sizes):,} bytes; at most {MOST_BYTES:,} are read; "
+            f"split the file"
         )

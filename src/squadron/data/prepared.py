@@ -1,4 +1,4 @@
-"""The folder that ``prepare`` makes: a SQuAD file a split, and ``data.json`` that says how they came to be."""
+"""The folder that ``prepare`` writes: one SQuAD file per split, and ``data.json``, which records how they were made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEMA = 1
 
 
 def is_prepared_file(path: Path) -> bool:
-    """The check of the manifest that ``prepare`` writes, and of a file that is as the manifest beside it says."""
+    """Return True for a manifest that ``prepare`` wrote, and for a file whose hash is in the manifest beside it."""
     manifest = json_object(path.parent / MANIFEST)
     splits = manifest.get("splits")
     if manifest.get("schema") != SCHEMA or "source" not in manifest or not isinstance(splits, dict):
@@ -33,7 +33,7 @@ def is_prepared_file(path: Path) -> bool:
 
 
 LAYOUT = Layout(dict.fromkeys((MANIFEST, *(f"{split}.json" for split in SPLITS)), is_prepared_file))
-"""What the folder holds."""
+"""The entries of a prepared folder."""
 
 
 class PreparedSplit(RecordPart):
@@ -59,7 +59,7 @@ class ManifestFile(VersionedFile):
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The questions of a split, and what they are: ``sha256`` is that of the file they were read from."""
+    """The questions of a split; ``sha256`` is the hash of the file they were read from."""
 
     dataset: Dataset
     name: str
@@ -67,7 +67,7 @@ class Split:
 
 
 def write_prepared(folder: Path, splits: Mapping[str, Dataset], origin: Dataset, settings: Mapping[str, Any]) -> None:
-    """Write the splits and their manifest; the manifest comes last, so that a folder that has one is whole."""
+    """Write the splits, then their manifest: a folder with a manifest is complete."""
     files = {}
     for name in SPLITS:
         path = folder / f"{name}.json"
@@ -93,14 +93,14 @@ def write_prepared(folder: Path, splits: Mapping[str, Dataset], origin: Dataset,
 
 
 def prepared_sizes(folder: Path) -> dict[str, int]:
-    """How many questions each split of a prepared folder has."""
+    """Return the number of questions in each split of a prepared folder."""
     return {name: described.questions for name, described in _splits(folder).items()}
 
 
 def load_split(source: str | Path, split: str, *, offline: bool = False) -> Split:
-    """One split of a folder that ``prepare`` made; a data file is a split as it stands.
+    """Load one split of a prepared folder, or a data file as a single split.
 
-    Raises :class:`DataError` where the folder is not whole, or a file in it is not the one that was prepared.
+    Raises :class:`DataError` if the folder is incomplete, or a file in it has changed since it was prepared.
     """
     folder = Path(source)
     if folder.is_file():

@@ -1,6 +1,6 @@
-"""Where questions come from: a file (JSON, JSONL or parquet; plain, ``.xz`` or ``.gz``) or a data set of the hub.
+"""Load questions from a file (JSON, JSONL or parquet; plain, ``.xz`` or ``.gz``) or a data set on the hub.
 
-What a file is, is told by its bytes and not by its name.
+A file's format is detected from its bytes, not its name.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 def load_data(source: str | Path, *, split: str = "train", offline: bool = False, strict: bool = False) -> Dataset:
     """Load and check a SQuAD data set from a file, or from the hub by its id.
 
-    ``split`` is the hub's, and means nothing for a file. Raises :class:`DataError` for what cannot be read at all; bad
-    rows are set aside and listed in the result, unless ``strict``.
+    ``split`` is a split on the hub; it is ignored for a file. Raises :class:`DataError` if the source cannot be read.
+    Bad rows are set aside and listed in the result; if ``strict``, the first one raises.
     """
     path = Path(source)
     if path.is_file():
@@ -40,7 +40,7 @@ def load_data(source: str | Path, *, split: str = "train", offline: bool = False
 
 
 def parse_data(data: bytes, source: str, *, strict: bool = False) -> Dataset:
-    """Read a data set from the bytes of a file, decompressed already; ``source`` names it in errors."""
+    """Read a data set from the decompressed bytes of a file; ``source`` names it in errors."""
     if data[:4] == b"PAR1":
         return _from_rows(read_parquet(data, source), source, strict=strict)
     try:
@@ -66,13 +66,13 @@ def parse_data(data: bytes, source: str, *, strict: bool = False) -> Dataset:
 
 
 def _from_rows(rows: list[Any], source: str, *, strict: bool) -> Dataset:
-    """Rows of the hub's layout, which has no is_impossible: there, an empty list of answers says it."""
-    told = any(isinstance(row, dict) and "is_impossible" in row for row in rows)
-    return build_dataset(hub_rows(rows, source, empty_is_impossible=not told), source, version=None, strict=strict)
+    """Build a data set from the hub's layout. It has no ``is_impossible``: an empty list of answers means the same."""
+    marked = any(isinstance(row, dict) and "is_impossible" in row for row in rows)
+    return build_dataset(hub_rows(rows, source, empty_is_impossible=not marked), source, version=None, strict=strict)
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a file, decompressed where they are compressed."""
+    """Return the bytes of a file, decompressed."""
     try:
         data = path.read_bytes()
     except OSError as problem:
@@ -105,7 +105,7 @@ def _is_object(line: str) -> bool:
 
 def _json_lines(text: str, source: str) -> list[Any]:
     rows = []
-    # Not splitlines: a text may hold U+2028 and its like, which JSON does not escape.
+    # Not splitlines(): it also splits at U+2028 and similar characters, which JSON does not escape.
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
@@ -118,11 +118,11 @@ def _json_lines(text: str, source: str) -> list[Any]:
 
 
 def _version(data: Any) -> SquadVersion | None:
-    """The version that an official file says it is; None where it does not."""
-    said = str(data.get("version", "")) if isinstance(data, dict) else ""
-    if said.removeprefix("v").startswith("2"):
+    """Return the version given in an official file, or None."""
+    given = str(data.get("version", "")) if isinstance(data, dict) else ""
+    if given.removeprefix("v").startswith("2"):
         return "2.0"
-    return "1.1" if said.startswith(("1", "v1")) else None
+    return "1.1" if given.startswith(("1", "v1")) else None
 
 
 def _from_hub(name: str, split: str, *, offline: bool, strict: bool) -> Dataset:
@@ -131,13 +131,15 @@ def _from_hub(name: str, split: str, *, offline: bool, strict: bool) -> Dataset:
 
     identity = HUB_NAMES.get(name, name)
     try:
-        # Both libraries read their environment once, at import; the flag may come later.
+        # Both libraries read their environment only at import, which may be before this flag is known.
         with (
             mock.patch.object(constants, "HF_HUB_OFFLINE", offline or constants.HF_HUB_OFFLINE),
             mock.patch.object(datasets.config, "HF_HUB_OFFLINE", offline or datasets.config.HF_HUB_OFFLINE),
         ):
             rows = datasets.load_dataset(identity, split=split)
-    except Exception as problem:  # the library raises many kinds, and bare ones
+    except Exception as problem:  # datasets raises many types, even bare Exception
         first = (str(problem).splitlines() or [type(problem).__name__])[0]
-        raise DataError(f"{name}: the hub did not give {identity}, split {split!r} ({first}); give a file") from None
+        raise DataError(
+            f"{name}: cannot load {identity}, split {split!r}, from the hub ({first}); give a file"
+        ) from None
     return _from_rows(list(rows), identity, strict=strict)

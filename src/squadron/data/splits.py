@@ -1,4 +1,4 @@
-"""Train, validation and test questions of given sizes, drawn with a seed; a context never stands in two of them."""
+"""Draw train, validation and test questions with a seed. No context is in two splits."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _FLAGS = {"train": "--train-size", "validation": "--val-size", "test": "--test-s
 def split_dataset(
     dataset: Dataset, *, train: int, validation: int, test: int, by: SplitBy = "paragraph", seed: int = 0
 ) -> dict[str, Dataset]:
-    """Splits of exactly these numbers of questions, drawn from ``dataset``.
+    """Draw splits of exactly these sizes (questions) from ``dataset``.
 
-    ``by`` is what is drawn: whole articles, whole paragraphs (the last one drawn gives only as many questions as are
-    still wanted), or single questions, each from a context that no other split has. Test and validation questions are
-    drawn first, so that another ``train`` size leaves them as they are.
+    ``by`` is the unit of drawing: whole articles, whole paragraphs (the last one is cut to the size), or single
+    questions, each from a context that no other split has. Test and validation questions are drawn first, so changing
+    the ``train`` size does not change them.
 
-    Raises :class:`DataError` where the data does not have enough questions.
+    Raises :class:`DataError` if the data does not have enough questions.
     """
     sizes = {"test": test, "validation": validation, "train": train}
     for name, size in sizes.items():
@@ -45,7 +45,7 @@ def split_dataset(
                 if taken is None or (taken == name and by == "question"):
                     drawn[name].append((paragraph, question))
             drawn[name] = drawn[name][:size]
-            # What was cut off is not drawn later: its context already belongs to this split.
+            # Questions that were cut off are not drawn later: their context already belongs to this split.
             owner.update({paragraph.context: name for paragraph, _ in groups[index] if _free(owner, paragraph, name)})
         if len(drawn[name]) < size:
             raise DataError(
@@ -63,7 +63,7 @@ def _free(owner: Mapping[str, str], paragraph: Paragraph, name: str) -> bool:
 
 
 def _groups(dataset: Dataset, by: SplitBy) -> list[list[tuple[Paragraph, Question]]]:
-    """What is drawn as one, in the file's order."""
+    """Group the questions that are drawn together, in the file's order."""
     pairs = list(dataset.questions())
     if by == "question":
         return [[pair] for pair in pairs]

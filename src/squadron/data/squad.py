@@ -1,4 +1,4 @@
-"""What a SQuAD data set is here: paragraphs with their questions, and each question's gold answers."""
+"""A SQuAD data set: paragraphs, their questions, and each question's gold answers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 SquadVersion = Literal["1.1", "2.0"]
 REWRITTEN = "written as the context has it"
-"""What was put right where a gold answer had another Unicode form, or other line ends, than its context."""
+"""The finding for a repaired gold answer that had another Unicode form, or other line ends, than its context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A gold answer and the character of its context at which it starts."""
+    """A gold answer and its start in the context, in characters."""
 
     text: str
     start: int
@@ -21,9 +21,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and the answers that count as right; none where SQuAD v2.0 says it cannot be answered.
+    """A question and its gold answers; an unanswerable one (SQuAD v2.0) has none.
 
-    ``part`` names a part of its split that is scored by itself as well: of the pocket test split, ``known`` or ``new``
+    ``part`` names a part of the split that is also scored separately: in the pocket test split, ``known`` or ``new``
     phrasings. Most data has none.
     """
 
@@ -34,13 +34,13 @@ class Question:
 
     @property
     def impossible(self) -> bool:
-        """Whether the context holds no answer (v2.0)."""
+        """True if the question is unanswerable (v2.0)."""
         return not self.answers
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A context, the article it is from, and the questions about it."""
+    """A context, its article, and the questions about it."""
 
     article: str
     context: str
@@ -49,7 +49,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong with one row of a data file: where it is, what it is, and what to do."""
+    """A problem with one row of a data file: its place, its field, what is wrong and what to do."""
 
     place: str
     field: str
@@ -61,7 +61,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Paragraphs in their file's order. ``set_aside`` are the rows left out, ``repaired`` the ones put right."""
+    """Paragraphs in the file's order. ``set_aside`` lists the rows left out, ``repaired`` those corrected."""
 
     paragraphs: tuple[Paragraph, ...]
     version: SquadVersion
@@ -71,29 +71,29 @@ class Dataset:
 
     @property
     def rewritten(self) -> tuple[Finding, ...]:
-        """Those of ``repaired`` whose gold answer is no longer the file's, character for character."""
+        """The findings of ``repaired`` whose gold answer differs from the file's in its characters."""
         return tuple(finding for finding in self.repaired if finding.problem == REWRITTEN)
 
     def __len__(self) -> int:
-        """The number of questions."""
+        """Return the number of questions."""
         return sum(len(paragraph.questions) for paragraph in self.paragraphs)
 
     def questions(self) -> Iterator[tuple[Paragraph, Question]]:
-        """Every question with its paragraph, in order."""
+        """Yield every question with its paragraph, in order."""
         for paragraph in self.paragraphs:
             for question in paragraph.questions:
                 yield paragraph, question
 
     def golds(self) -> dict[str, list[str]]:
-        """Question id to the texts that count as right."""
+        """Return the gold answers' texts, by question id."""
         return {question.id: [answer.text for answer in question.answers] for _, question in self.questions()}
 
     def clusters(self) -> dict[str, str]:
-        """Question id to its context: questions of one context succeed and fail together."""
+        """Return each question's context, by question id: scores of questions on one context are correlated."""
         return {question.id: paragraph.context for paragraph, question in self.questions()}
 
     def parts(self) -> dict[str, list[str]]:
-        """Part to the ids of its questions, in order; empty unless every question is of a part."""
+        """Return the ids of each part's questions, in order; empty unless every question has a part."""
         found: dict[str, list[str]] = {}
         for _, question in self.questions():
             if question.part is None:
@@ -102,7 +102,7 @@ class Dataset:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """The official layout, articles in order of first appearance."""
+        """Return the data set in SQuAD's official layout, articles in order of first appearance."""
         articles: dict[str, list[dict[str, Any]]] = {}
         for paragraph in self.paragraphs:
             qas = [self._question_json(question) for question in paragraph.questions]
@@ -126,7 +126,7 @@ class Dataset:
 
 
 def regroup(pairs: Sequence[tuple[Paragraph, Question]]) -> tuple[Paragraph, ...]:
-    """Paragraphs that hold just these questions, in order of each one's first question."""
+    """Group questions back into paragraphs that hold only these, in order of each paragraph's first question."""
     groups: dict[tuple[str, str], list[Question]] = {}
     for paragraph, question in pairs:
         groups.setdefault((paragraph.article, paragraph.context), []).append(question)

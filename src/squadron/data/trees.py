@@ -1,7 +1,7 @@
-"""Context trees: a context once, followed by its questions as branches; and batches of them packed end to end.
+"""Context trees (a context once, followed by its questions as branches), packed end to end into micro-batches.
 
-A token's position counts from the start of its own path (context, then branch), so that a tree stands for its
-questions as separate sequences, exactly.
+A token's position counts from the start of its own path (context, then branch), so a tree is exactly equivalent to its
+questions as separate sequences.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pack:
+class MicroBatch:
     """A micro-batch: trees end to end, without padding.
 
-    ``tokens`` and ``positions`` [T]; ``shapes``, a tree's context length and branch lengths; ``rows`` [M], ascending,
-    the tokens whose next one is a target; ``labels`` [M] those targets; ``weights`` [M], how many separate sequences
-    have this target. ``questions`` is how many there are.
+    ``tokens`` and ``positions`` [T]; ``shapes``, each tree's context length and branch lengths; ``rows`` [M],
+    ascending, the tokens whose next token is a target; ``labels`` [M], those targets; ``weights`` [M], the number of
+    separate sequences that have this target; ``questions``, the number of questions.
     """
 
     tokens: Ints
@@ -47,24 +47,24 @@ class Pack:
 
     @property
     def targets(self) -> float:
-        """How many targets the separate sequences have."""
+        """The number of targets in the equivalent separate sequences."""
         return float(self.weights.sum())
 
 
-def grow_trees(examples: Sequence[Example]) -> list[Tree]:
-    """Trees of ``examples``: those with the same stretch of the same context share one."""
+def build_trees(examples: Sequence[Example]) -> list[Tree]:
+    """Group ``examples`` into trees: those with the same window of the same context share one."""
     groups: dict[tuple[int, tuple[int, ...]], list[Branch]] = {}
     for example in examples:
         groups.setdefault((example.paragraph, example.context), []).append(example.branch)
     return [Tree(context, tuple(branches)) for (_, context), branches in groups.items()]
 
 
-def pack(trees: Sequence[Tree], *, loss: Loss = "answer") -> Pack:
-    """Lay trees end to end.
+def pack_trees(trees: Sequence[Tree], *, loss: Loss = "answer") -> MicroBatch:
+    """Pack trees end to end into a micro-batch.
 
-    With ``answer`` the targets are the answer's tokens and EOS; with ``full`` every token but a sequence's first. A
-    context's token is then a target of as many sequences as the tree has branches, and so is the branches' first
-    token, which they have in common.
+    With ``answer`` the targets are the answer's tokens and EOS; with ``full``, every token but a sequence's first. With
+    ``full``, a context token is a target of as many sequences as the tree has branches, and so is the branches' shared
+    first token.
     """
     tokens: list[int] = []
     positions: list[int] = []
@@ -93,7 +93,7 @@ def pack(trees: Sequence[Tree], *, loss: Loss = "answer") -> Pack:
         (len(tree.context), tuple(len(branch.question) + len(branch.answer) for branch in tree.branches))
         for tree in trees
     )
-    return Pack(
+    return MicroBatch(
         tokens=np.array(tokens, dtype=np.int64),
         positions=np.array(positions, dtype=np.int64),
         shapes=shapes,

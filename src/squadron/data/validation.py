@@ -1,8 +1,8 @@
-"""Raw rows in, checked questions out: a bad row is set aside with its place and reason, the good ones beside it stay.
+"""Check raw rows: a bad row is set aside with its place and the reason; the good rows are kept.
 
-Both layouts (the official nested JSON and the hub's flat rows) become :class:`RawQuestion` first, so that there is one
-set of checks. Nothing in a text is changed but an answer that differs from its context in Unicode normal form or line
-ends alone: it is written as the context has it, and counted as repaired.
+Both layouts (the official nested JSON and the hub's flat rows) are first read as :class:`RawQuestion`, so that there is
+one set of checks. Texts are not changed, with one exception: an answer that differs from its context only in Unicode
+normal form or line ends is rewritten to match the context, and counted as repaired.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from squadron.data.squad import REWRITTEN, Answer, Dataset, Finding, Paragraph, 
 from squadron.errors import DataError
 
 LONGEST_CONTEXT = 100_000
-"""Characters. SQuAD's longest context has 4,063; a longer one than this is a file pasted into a field."""
+"""Characters. SQuAD's longest context has 4,063; one beyond this limit is probably a file pasted into a field."""
 LONGEST_QUESTION = 10_000
-"""Characters, for a question or an answer."""
+"""Characters of a question, an answer, an id or a title."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class RawQuestion:
-    """One question as a file has it, nothing checked yet. ``answers`` are ``{"text", "answer_start"}`` objects.
+    """One question as the file has it, unchecked. ``answers`` are ``{"text", "answer_start"}`` objects.
 
-    ``part`` is no field of SQuAD's: where it is not a text, it is some other program's, and left alone.
+    ``part`` is not a SQuAD field: a value that is not text belongs to another program and is ignored.
     """
 
     place: str
@@ -47,7 +47,7 @@ class _BadRowError(Exception):
 
 
 def official_rows(data: Any, source: str) -> Iterator[RawQuestion]:
-    """The questions of the official layout. Raises :class:`DataError` where the nesting itself is not SQuAD's."""
+    """Yield the questions of the official layout. Raises :class:`DataError` if the nesting is not SQuAD's."""
     for a, article in enumerate(_list(data, "data", source)):
         title = article.get("title", "") if isinstance(article, dict) else ""
         at = f"{source}: article {_shown(title) if title else a}"
@@ -71,7 +71,7 @@ def official_rows(data: Any, source: str) -> Iterator[RawQuestion]:
 
 
 def hub_rows(rows: Iterable[Any], source: str, *, empty_is_impossible: bool = False) -> Iterator[RawQuestion]:
-    """The questions of the hub's flat layout, where ``answers`` is ``{"text": [...], "answer_start": [...]}``."""
+    """Yield the questions of the hub's flat layout, where ``answers`` is ``{"text": [...], "answer_start": [...]}``."""
     for number, row in enumerate(rows, 1):
         place = f"{source}: row {number}"
         if not isinstance(row, dict):
@@ -97,9 +97,9 @@ def hub_rows(rows: Iterable[Any], source: str, *, empty_is_impossible: bool = Fa
 def build_dataset(
     rows: Iterable[RawQuestion], source: str, *, version: SquadVersion | None, strict: bool = False
 ) -> Dataset:
-    """Check every row. ``version`` None means v2.0 where any row says that it cannot be answered, else v1.1.
+    """Check every row. ``version`` None means v2.0 if any row is marked as impossible, else v1.1.
 
-    Raises :class:`DataError` where no usable question is left, and for the first bad row if ``strict``.
+    Raises :class:`DataError` if no usable question is left, and for the first bad row if ``strict``.
     """
     raw = list(rows)
     if version is None:
@@ -153,7 +153,7 @@ def _check(row: RawQuestion, version: SquadVersion, repaired: list[Finding]) -> 
 
 
 def _answer(entry: Any, field: str, context: str) -> tuple[Answer, str]:
-    """A checked answer and, where it had to be put right, how."""
+    """Return a checked answer and, if it was repaired, how."""
     if not isinstance(entry, dict):
         raise _BadRowError(field, f"{_shown(entry)}; an object with text and answer_start is expected")
     text = _text(entry.get("text"), f"{field}.text", LONGEST_QUESTION)
@@ -171,14 +171,14 @@ def _answer(entry: Any, field: str, context: str) -> tuple[Answer, str]:
 
 
 def _spellings(text: str) -> list[str]:
-    """The text, and the same in other Unicode normal forms and line ends."""
+    """Return the text, and its variants in other Unicode normal forms and line ends."""
     unix = text.replace("\r\n", "\n")
     forms = [text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD")), unix, unix.replace("\n", "\r\n")]
     return list(dict.fromkeys(forms))
 
 
 def _nearest(context: str, text: str, start: int) -> int | None:
-    """Where ``text`` occurs in the context, closest to ``start``."""
+    """Return the occurrence of ``text`` in the context that is closest to ``start``, or None."""
     before = context.rfind(text, 0, max(start, 0) + len(text))
     after = context.find(text, max(start, 0))
     places = [place for place in (before, after) if place >= 0]
@@ -191,7 +191,7 @@ def _text(value: Any, field: str, longest: int) -> str:
     if not value.strip():
         raise _BadRowError(field, "empty; text is expected")
     if len(value) > longest:
-        raise _BadRowError(field, f"{len(value):,} characters; at most {longest:,} are taken, split it")
+        raise _BadRowError(field, f"{len(value):,} characters; at most {longest:,} are allowed, split it")
     if (control := _CONTROL.search(value)) is not None:
         raise _BadRowError(field, f"has the character U+{ord(control[0]):04X} at {control.start()}; remove it")
     return value
@@ -205,6 +205,6 @@ def _list(value: Any, key: str, place: str) -> list[Any]:
 
 
 def _shown(value: Any) -> str:
-    """A value for an error: one line, at most 60 characters."""
+    """Return a value for an error message: one line, at most 60 characters."""
     text = "missing" if value is None else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -23,7 +23,7 @@ from squadron.decoding.result import Generation
 from squadron.decoding.strategies import Strategy
 from squadron.errors import ConfigError
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet
+from squadron.model.trainable import Trainable
 
 __all__ = ["Generation", "generate"]
 
@@ -42,7 +42,7 @@ def generate(
     strategies: Sequence[Strategy],
     max_new_tokens: int,
     eos_id: int,
-    fleet: Fleet | None = None,
+    fleet: Trainable | None = None,
     samples: int = 1,
     seed: int = 0,
     suppress_eos: bool = False,

@@ -15,7 +15,7 @@ from squadron.data.encoding import EncodedContext, Prompt
 from squadron.decoding.cache import CachedAttention, Memory, Reader
 from squadron.model.attention import TreeAttention
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet
+from squadron.model.trainable import Trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Prefilled:
     """
 
     model: GPT2
-    fleet: Fleet | None
+    fleet: Trainable | None
     trees: tuple[PromptTree, ...]
     hidden: Tensor
     lengths: Tensor
@@ -111,7 +111,7 @@ class Prefilled:
 class Decoder:
     """Rows under way: the model, the cache and each row's next position."""
 
-    def __init__(self, model: GPT2, fleet: Fleet | None, cache: CachedAttention, positions: Tensor) -> None:
+    def __init__(self, model: GPT2, fleet: Trainable | None, cache: CachedAttention, positions: Tensor) -> None:
         """``positions`` ``[R]`` int64 are where the first generated tokens stand."""
         self.model, self.fleet, self.cache, self.positions = model, fleet, cache, positions
 
@@ -128,7 +128,7 @@ class Decoder:
         self.cache.keep(rows)
 
 
-def prefill(model: GPT2, fleet: Fleet | None, trees: Sequence[PromptTree]) -> Prefilled:
+def prefill(model: GPT2, fleet: Trainable | None, trees: Sequence[PromptTree]) -> Prefilled:
     """Run the prompts of ``trees`` through the model once, for all adapters of ``fleet``."""
     tokens: list[int] = []
     positions: list[int] = []

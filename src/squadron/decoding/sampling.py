@@ -6,14 +6,19 @@ V is the vocabulary, n the rows at hand.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from squadron.decoding.strategies import Strategy
+from squadron.decoding.strategies import PARAMETERS, Strategy
 from squadron.randomness import numpy_generator
+
+Filter = Callable[[Tensor, Any], Tensor]
+"""From scores ``[n, V]`` and a parameter's value to scores with -inf for the tokens that cannot be drawn."""
 
 
 def filter_logits(logits: Tensor, strategy: Strategy) -> Tensor:
@@ -22,17 +27,29 @@ def filter_logits(logits: Tensor, strategy: Strategy) -> Tensor:
     The support and the probabilities are those of ``transformers``' logits processors, which tell how ties go: top-k
     keeps all that tie with the last one; of those that tie where p is crossed, top-p drops the lowest ids first.
     """
-    scores = logits / strategy.temperature if strategy.temperature != 1 else logits
-    if strategy.top_k is not None and strategy.top_k < scores.shape[-1]:
-        least = scores.topk(strategy.top_k).values[:, -1:]
-        scores = scores.masked_fill(scores < least, -math.inf)
-    if strategy.top_p is not None and strategy.top_p < 1:
-        scores = _keep_nucleus(scores, strategy.top_p)
-    return scores
+    values = strategy.values()
+    for name, apply in FILTERS.items():
+        if name in values:
+            logits = apply(logits, values[name])
+    return logits
+
+
+def _divide(scores: Tensor, temperature: float) -> Tensor:
+    return scores / temperature
+
+
+def _keep_likeliest(scores: Tensor, top_k: int) -> Tensor:
+    """Keep the k likeliest tokens and ties with the last of them."""
+    if top_k >= scores.shape[-1]:
+        return scores
+    least = scores.topk(top_k).values[:, -1:]
+    return scores.masked_fill(scores < least, -math.inf)
 
 
 def _keep_nucleus(scores: Tensor, top_p: float) -> Tensor:
     """Drop the unlikeliest tokens whose probabilities add up to 1 - p at most; one token always stays."""
+    if top_p == 1:
+        return scores
     ordered = _ascending(scores)  # [n, V]
     dropped = (ordered.softmax(-1).cumsum(-1) <= 1 - top_p).sum(-1, keepdim=True)  # [n, 1]
     dropped = dropped.clamp(max=scores.shape[-1] - 1)
@@ -50,6 +67,22 @@ def _ascending(scores: Tensor) -> Tensor:
     if scores.device.type == "cpu":
         return torch.from_numpy(np.sort(scores.numpy(), axis=-1))
     return scores.sort(-1).values
+
+
+def _keep_likely(scores: Tensor, min_p: float) -> Tensor:
+    """Drop the tokens that are less than ``min_p`` times as likely as the likeliest, which always stays."""
+    probabilities = scores.softmax(-1)  # [n, V]
+    return scores.masked_fill(probabilities < min_p * probabilities.amax(-1, keepdim=True), -math.inf)
+
+
+_BY_PARAMETER: Mapping[str, Filter] = {
+    "temperature": _divide,
+    "top_k": _keep_likeliest,
+    "top_p": _keep_nucleus,
+    "min_p": _keep_likely,
+}
+FILTERS: Mapping[str, Filter] = {name: _BY_PARAMETER[name] for name, own in PARAMETERS.items() if own.filters}
+"""The filter of every parameter that has one, in the order in which they apply."""
 
 
 def draw(scores: Tensor, uniforms: Tensor) -> Tensor:

@@ -1,17 +1,86 @@
-"""Decoding strategies: what may be emitted next, and how it is chosen.
+"""Decoding strategies: which tokens may be emitted next, and how one is chosen.
 
-The named strategies are those of the study, with beam and span search beside them. Stochastic ones are combined with
-``+``: ``top-k+nucleus`` filters by both. Filters apply in the order of ``transformers``: temperature, top-k, top-p.
+This module is the registry: the verbs' flags, their help, the page and the reports derive their lists from it. A
+parameter is a field of :class:`Strategy` made by :func:`_parameter`; a name is an entry of :data:`STRATEGIES`.
+Stochastic strategies are combined with ``+``: ``top-k+nucleus`` filters by both. Their filters, in
+:mod:`squadron.decoding.sampling`, apply in the order of the fields, which is that of ``transformers``.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from squadron.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that a strategy has and a user may change: an option of ``evaluate``, and a field of :class:`Strategy`.
+
+    ``neutral`` is the value of strategies that do not use it; ``kind``, ``above``, ``least`` and ``most`` bound the
+    others, and ``expected`` says so in words. ``filters``: it changes the logits that are drawn from.
+    """
+
+    name: str
+    neutral: Any
+    owner: str
+    help: str
+    kind: type[int] | type[float]
+    expected: str
+    above: float | None
+    least: float | None
+    most: float | None
+    filters: bool
+
+    @property
+    def flag(self) -> str:
+        """The flag of ``evaluate``."""
+        return f"--{self.name.replace('_', '-')}"
+
+    def check(self, value: float | None) -> None:
+        """Raise :class:`ConfigError` if ``value`` is out of bounds."""
+        if value is None and self.neutral is None:
+            return
+        right = (
+            isinstance(value, (int,) if self.kind is int else (int, float))
+            and math.isfinite(value)
+            and (self.above is None or value > self.above)
+            and (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+        )
+        if not right:
+            raise ConfigError(f"{self.flag} {value}: {self.expected}")
+
+
+def _parameter(
+    neutral: Any,
+    *,
+    owner: str,
+    help: str,
+    kind: type[int] | type[float],
+    expected: str,
+    above: float | None = None,
+    least: float | None = None,
+    most: float | None = None,
+    filters: bool = True,
+) -> Any:
+    """Return a field of :class:`Strategy` that is a :class:`Parameter` of the strategy called ``owner``."""
+    about = {
+        "owner": owner,
+        "help": help,
+        "kind": kind,
+        "expected": expected,
+        "above": above,
+        "least": least,
+        "most": most,
+        "filters": filters,
+    }
+    return field(default=neutral, metadata=about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,100 +88,155 @@ class Strategy:
     """How the next token is chosen.
 
     ``temperature`` divides the logits; ``top_k`` keeps the k likeliest tokens and ties with the last of them;
-    ``top_p`` keeps the likeliest tokens up to and including the one that crosses p; ``sample`` draws from what is
-    left, else the likeliest is taken. ``beams`` above 1 is beam search. ``span`` holds decoding to the context's own
+    ``top_p`` keeps the likeliest tokens up to and including the one that crosses p; ``min_p`` keeps the tokens at
+    least that times as likely as the likeliest (Nguyen et al., 2024); ``sample`` draws from what is left, else the
+    likeliest is taken. ``beams`` above 1 is beam search. ``span`` holds decoding to the context's own
     token runs. Raises :class:`ConfigError` on values that cannot be, or that would change nothing.
     """
 
     name: str
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
+    temperature: float = _parameter(
+        1.0,
+        owner="temperature",
+        help="What temperature divides logits by.",
+        kind=float,
+        above=0,
+        expected="a number above 0 is expected; 1 changes nothing",
+    )
+    top_k: int | None = _parameter(
+        None,
+        owner="top-k",
+        help="Tokens that top-k keeps.",
+        kind=int,
+        least=1,
+        expected="an integer of 1 or more is expected",
+    )
+    top_p: float | None = _parameter(
+        None,
+        owner="nucleus",
+        help="Probability that nucleus keeps.",
+        kind=float,
+        above=0,
+        most=1,
+        expected="a probability above 0 and up to 1 is expected",
+    )
+    min_p: float | None = _parameter(
+        None,
+        owner="min-p",
+        help="Least probability that min-p keeps, as a share of the likeliest token's.",
+        kind=float,
+        above=0,
+        most=1,
+        expected="a share above 0 and up to 1 is expected",
+    )
     sample: bool = False
-    beams: int = 1
+    beams: int = _parameter(
+        1,
+        owner="beam",
+        help="Hypotheses of beam search.",
+        kind=int,
+        least=1,
+        expected="an integer of 1 or more is expected",
+        filters=False,
+    )
     span: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise ConfigError(f"--temperature {self.temperature}: a number above 0 is expected; 1 changes nothing")
-        if self.top_k is not None and (not isinstance(self.top_k, int) or self.top_k < 1):
-            raise ConfigError(f"--top-k {self.top_k}: an integer of 1 or more is expected")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ConfigError(f"--top-p {self.top_p}: a probability above 0 and up to 1 is expected")
-        if not isinstance(self.beams, int) or self.beams < 1:
-            raise ConfigError(f"--beams {self.beams}: an integer of 1 or more is expected")
+        for parameter in PARAMETERS.values():
+            parameter.check(getattr(self, parameter.name))
         if (self.sample or self.span) and self.beams > 1:
             kind = "samples" if self.sample else "searches spans"
             raise ConfigError(f"--beams {self.beams}: {self.name} {kind}; use beams with the beam strategy alone")
         if self.sample and self.span:
             raise ConfigError(f"--decoding {self.name}: span search takes the likeliest token; it cannot sample")
-        for flag, value, neutral in (
-            ("--temperature", self.temperature, 1.0),
-            ("--top-k", self.top_k, None),
-            ("--top-p", self.top_p, None),
-        ):
-            if not self.sample and value != neutral:
-                raise ConfigError(f"{flag} {value}: {self.name} does not sample, so that this would change nothing")
+        for name, value in self.values().items():
+            parameter = PARAMETERS[name]
+            if parameter.filters and not self.sample:
+                raise ConfigError(
+                    f"{parameter.flag} {value}: {self.name} does not sample, so that this would change nothing"
+                )
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters that it uses, by name."""
+        own = {name: getattr(self, name) for name in PARAMETERS}
+        return {name: value for name, value in own.items() if value != PARAMETERS[name].neutral}
 
 
-STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
+PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
-        strategy.name: strategy
-        for strategy in (
-            Strategy("greedy"),
-            Strategy("top-k", top_k=50, sample=True),
-            Strategy("nucleus", top_p=0.95, sample=True),
-            Strategy("temperature", temperature=1.3, sample=True),
-            Strategy("beam", beams=4),
-            Strategy("span", span=True),
-        )
+        one.name: Parameter(name=one.name, neutral=one.default, **one.metadata)
+        for one in dataclasses.fields(Strategy)
+        if one.metadata
     }
 )
-"""The strategies that have a name, with the study's values."""
+"""The parameters of strategies by name, in the order in which their filters apply."""
+
+_STUDY = (
+    Strategy("greedy"),
+    Strategy("top-k", top_k=50, sample=True),
+    Strategy("nucleus", top_p=0.95, sample=True),
+    Strategy("temperature", temperature=1.3, sample=True),
+    Strategy("beam", beams=4),
+    Strategy("span", span=True),
+)
+_MORE = (Strategy("min-p", min_p=0.1, sample=True),)
+
+STRATEGIES: Mapping[str, Strategy] = MappingProxyType({strategy.name: strategy for strategy in (*_STUDY, *_MORE)})
+"""The strategies that have a name, with their default values; the study's come first."""
+
+ALL = tuple(strategy.name for strategy in _STUDY)
+"""The strategies that ``all`` stands for: the study's. Later ones are left out, so that its results stay."""
 
 
-def resolve_strategies(
-    names: Sequence[str],
-    *,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    temperature: float | None = None,
-    beams: int | None = None,
-) -> tuple[Strategy, ...]:
-    """The strategies that ``names`` tell, each once, in this order; ``all`` stands for every named one.
+def resolve_strategies(names: Sequence[str], **values: float | None) -> tuple[Strategy, ...]:
+    """Return the strategies called ``names``, each once, in this order; ``all`` stands for those of the study.
 
-    A value replaces that of the strategies that have one already: ``top_k`` is for ``top-k`` and its combinations, and
-    so on. Raises :class:`ConfigError` on an unknown name, and on a value that no chosen strategy uses.
+    ``values`` are parameters by name (None: the default). A value replaces that of the strategies that have one
+    already: ``top_k`` is for ``top-k`` and its combinations, and so on. Raises :class:`ConfigError` on an unknown
+    name, and on a value that no chosen strategy uses.
     """
     wanted: dict[str, Strategy] = {}
     for name in names:
-        for strategy in STRATEGIES.values() if name == "all" else (_combine(name),):
+        for strategy in [STRATEGIES[one] for one in ALL] if name == "all" else [_combine(name)]:
             wanted[strategy.name] = strategy
     if not wanted:
         raise ConfigError(f"--decoding: a strategy is expected, one of {_choices()}")
     chosen = list(wanted.values())
-    if top_k is not None:
-        used = [strategy.top_k is not None for strategy in chosen]
-        _require_use("--top-k", top_k, used, "top-k")
-        chosen = [replace(s, top_k=top_k) if use else s for s, use in zip(chosen, used, strict=True)]
-    if top_p is not None:
-        used = [strategy.top_p is not None for strategy in chosen]
-        _require_use("--top-p", top_p, used, "nucleus")
-        chosen = [replace(s, top_p=top_p) if use else s for s, use in zip(chosen, used, strict=True)]
-    if temperature is not None:
-        used = ["temperature" in strategy.name.split("+") for strategy in chosen]
-        _require_use("--temperature", temperature, used, "temperature")
-        chosen = [replace(s, temperature=temperature) if use else s for s, use in zip(chosen, used, strict=True)]
-    if beams is not None:
-        used = [strategy.beams > 1 for strategy in chosen]
-        _require_use("--beams", beams, used, "beam")
-        chosen = [replace(s, beams=beams) if use else s for s, use in zip(chosen, used, strict=True)]
+    assert values.keys() <= PARAMETERS.keys(), values
+    for name, parameter in PARAMETERS.items():
+        value = values.get(name)
+        if value is None:
+            continue
+        used = [parameter.owner in strategy_parts(strategy.name) for strategy in chosen]
+        if not any(used):
+            raise ConfigError(f"{parameter.flag} {value}: no chosen strategy uses it; add --decoding {parameter.owner}")
+        change: dict[str, Any] = {name: value}
+        chosen = [replace(one, **change) if use else one for one, use in zip(chosen, used, strict=True)]
     return tuple(chosen)
 
 
+def strategy_parts(name: str) -> list[str]:
+    """Return the names that a combined strategy's name is made of."""
+    return name.split("+")
+
+
+def is_random(name: str) -> bool:
+    """Return True if the strategy of this name, alone or combined, draws at random; False if it is not known."""
+    return any(part in STRATEGIES and STRATEGIES[part].sample for part in strategy_parts(name))
+
+
+def recorded_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters among ``values`` that records hold: the study's always, the others where they are set.
+
+    So records of strategies that a later version knows are equal to those of an earlier one.
+    """
+    own = {name: values[name] for name in PARAMETERS if name in values}
+    return {name: value for name, value in own.items() if value is not None or PARAMETERS[name].owner in ALL}
+
+
 def _combine(name: str) -> Strategy:
-    """A named strategy, or several stochastic ones as one, under one name whatever their order."""
-    parts = set(name.split("+"))
+    """Return a named strategy, or several stochastic ones as one, under one name whatever their order."""
+    parts = set(strategy_parts(name))
     unknown = sorted(parts - STRATEGIES.keys())
     if unknown:
         raise ConfigError(f"--decoding {name}: no strategy {unknown[0]!r}; choose from {_choices()}")
@@ -121,22 +245,10 @@ def _combine(name: str) -> Strategy:
         return found[0]
     fixed = [strategy.name for strategy in found if not strategy.sample]
     if fixed:
-        raise ConfigError(f"--decoding {name}: {fixed[0]} does not combine; combine top-k, nucleus and temperature")
-    whole = found[0]
-    for strategy in found[1:]:
-        whole = replace(
-            whole,
-            name=f"{whole.name}+{strategy.name}",
-            top_k=whole.top_k or strategy.top_k,
-            top_p=whole.top_p or strategy.top_p,
-            temperature=whole.temperature * strategy.temperature,  # only one of them has it; the others have 1
-        )
-    return whole
-
-
-def _require_use(flag: str, value: object, used: Sequence[bool], owner: str) -> None:
-    if not any(used):
-        raise ConfigError(f"{flag} {value}: no chosen strategy uses it; add --decoding {owner}")
+        *first, last = [strategy.name for strategy in STRATEGIES.values() if strategy.sample]
+        raise ConfigError(f"--decoding {name}: {fixed[0]} does not combine; combine {', '.join(first)} and {last}")
+    values = {key: value for strategy in found for key, value in strategy.values().items()}
+    return Strategy("+".join(strategy.name for strategy in found), sample=True, **values)
 
 
 def _choices() -> str:

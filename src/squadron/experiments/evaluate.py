@@ -12,7 +12,7 @@ import torch
 
 from squadron.data.prepared import MANIFEST, Split, load_split
 from squadron.data.squad import Dataset
-from squadron.decoding.strategies import Strategy, resolve_strategies
+from squadron.decoding.strategies import PARAMETERS, Strategy, recorded_parameters, resolve_strategies
 from squadron.errors import ConfigError, RunError
 from squadron.experiments.environment import peak_memory_bytes
 from squadron.experiments.load_run import open_run
@@ -23,6 +23,7 @@ from squadron.files import sha256_file
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.lora import Fleet
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
+from squadron.model.trainable import Trainable
 from squadron.options.core import EvaluateOptions
 from squadron.runs.folder import RunFolder
 from squadron.runs.layout import HEADLINE, RECORD, SWEEP
@@ -100,7 +101,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
 def evaluate_fleet(
     base: Base,
     tokenizer: Tokenizer,
-    fleet: Fleet | None,
+    fleet: Trainable | None,
     subjects: Sequence[Subject],
     outs: Sequence[Path | None],
     options: EvaluateOptions,
@@ -132,6 +133,8 @@ def evaluate_fleet(
         progress=progress,
     )
     settings = options.model_dump(mode="json", exclude=_NOT_SETTINGS)
+    recorded = recorded_parameters(settings)
+    settings = {name: value for name, value in settings.items() if name not in PARAMETERS or name in recorded}
     every = []
     for k, (subject, out) in enumerate(zip(subjects, outs, strict=True)):
         decodings = {name: score_answers(found[k], dataset) for name, found in answers.items()}
@@ -153,13 +156,7 @@ def strategy_names(options: EvaluateOptions) -> list[str]:
 
 
 def _strategies(options: EvaluateOptions) -> tuple[Strategy, ...]:
-    strategies = resolve_strategies(
-        options.decoding,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        temperature=options.temperature,
-        beams=options.beams,
-    )
+    strategies = resolve_strategies(options.decoding, **options.model_dump(include=set(PARAMETERS)))
     if options.samples > 1 and not any(strategy.sample for strategy in strategies):
         raise ConfigError(f"--samples {options.samples}: no chosen strategy samples; add --decoding top-k or nucleus")
     return strategies

@@ -10,8 +10,8 @@ from squadron.data.squad import Dataset, regroup
 from squadron.decoding.generate import Generation, generate
 from squadron.decoding.strategies import STRATEGIES, Strategy
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet
 from squadron.model.tokenizer import Tokenizer
+from squadron.model.trainable import Trainable
 from squadron.scoring.answers import AnswerRecord
 
 
@@ -65,7 +65,7 @@ def answer_questions(
     max_prompt: int,
     max_new_tokens: int,
     strategies: Sequence[Strategy] = (STRATEGIES["greedy"],),
-    fleet: Fleet | None = None,
+    fleet: Trainable | None = None,
     samples: int = 1,
     seed: int = 0,
     suppress_eos: bool = False,

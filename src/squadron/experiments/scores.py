@@ -21,6 +21,7 @@ from squadron.runs.reader import ScoresFile
 from squadron.scoring.answers import answer_statistics
 from squadron.scoring.evaluation import score
 from squadron.scoring.failures import write_failures
+from squadron.scoring.metrics import MORE_METRICS
 from squadron.scoring.predictions import write_predictions
 
 _PART = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
@@ -99,6 +100,13 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
         "nan_answers": sum(math.isnan(one.log_probability) for made in answers.generations.values() for one in made),
         "truncation": answers.truncation.to_json(),
     }
+    if MORE_METRICS:
+        first = answers.predictions()
+        record["more_metrics"] = {
+            name: 100
+            * statistics.fmean(metric(first[one], accepted) if one in first else 0.0 for one, accepted in golds.items())
+            for name, metric in MORE_METRICS.items()
+        }
     parts = dataset.parts()
     if parts:
         record["parts"] = {}

@@ -110,4 +110,4 @@ def mark(folder: RunFolder, status: str, reason: str, stream: Stream) -> None:
         folder.update(status=status, reason=reason)
     except Exception as problem:
         folder.record["reason"] = f"{reason}; the record could not be written ({problem})"
-    stream.tell(RunEnded(folder.path.name, status, {"reason": folder.record["reason"]}))
+    stream.send(RunEnded(folder.path.name, status, {"reason": folder.record["reason"]}))

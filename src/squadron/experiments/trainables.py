@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -15,6 +16,8 @@ from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.model.targets import trainable_parameters
 from squadron.model.tokenizer import Tokenizer
+from squadron.model.trainable import Trainable
+from squadron.options.axes import ADAPTER_AXES
 from squadron.options.core import TrainOptions
 from squadron.runs.folder import RunFolder
 
@@ -23,14 +26,8 @@ def adapter_spec(options: TrainOptions) -> LoraSpec | None:
     """The adapter to train; None where all weights are trained."""
     if options.method == "full":
         return None
-    return LoraSpec(
-        rank=options.rank,
-        alpha=options.alpha,
-        dropout=options.dropout,
-        targets=options.target_modules,
-        scaling=options.scaling,
-        seed=options.seed,
-    )
+    own: dict[str, Any] = {axis: getattr(options, field) for axis, field in ADAPTER_AXES.items()}
+    return LoraSpec(seed=options.seed, **own)
 
 
 def run_parameters(options: TrainOptions, model: GPT2) -> int:
@@ -41,7 +38,7 @@ def run_parameters(options: TrainOptions, model: GPT2) -> int:
     return trainable_parameters(model.config, spec.targets, spec.rank)
 
 
-def make_fleet(runs: Sequence[TrainOptions], base: Base) -> tuple[GPT2, Fleet]:
+def make_fleet(runs: Sequence[TrainOptions], base: Base) -> tuple[GPT2, Trainable]:
     """What the trainer runs and what it moves: ``base`` and a fleet of adapters, or a copy of it with all its weights.
 
     Weights that are trained begin as their file has them, not as the precision of ``base`` rounds them; the copy
@@ -56,13 +53,16 @@ def make_fleet(runs: Sequence[TrainOptions], base: Base) -> tuple[GPT2, Fleet]:
     return own, FullWeights(own, base.model.dtype)
 
 
-def keep(fleet: Fleet, k: int, folder: RunFolder, which: str, *, options: TrainOptions, tokenizer: Tokenizer) -> None:
+def keep(
+    fleet: Trainable, k: int, folder: RunFolder, which: str, *, options: TrainOptions, tokenizer: Tokenizer
+) -> None:
     """Write what run ``k`` trains, as it is now, into its folder: as its best (``adapter``) or its ``last``."""
     place = kept_at(folder, which)
     if isinstance(fleet, FullWeights):
         tokenizer.save(place)
         save_model(fleet.precise_model(), place)
     else:
+        assert isinstance(fleet, Fleet), type(fleet)
         save_adapter(place, fleet.weights(k), base=options.base, dropout=options.dropout)
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from squadron.data.batches import Schedule
+from squadron.data.batches import BatchSampler
 from squadron.data.encoding import Example
-from squadron.data.trees import Pack
+from squadron.data.trees import MicroBatch
 from squadron.errors import InterruptedRunError
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
 from squadron.experiments.inputs import Material
@@ -23,7 +23,7 @@ from squadron.experiments.load_run import kept_weights
 from squadron.experiments.predict import answer_questions, first_questions
 from squadron.experiments.trainables import keep, make_fleet
 from squadron.files import sha256_file
-from squadron.options.core import TrainOptions
+from squadron.options.core import ROLES, TrainOptions
 from squadron.runs.folder import RunFolder
 from squadron.scoring.evaluation import score
 from squadron.tracking.events import EpochEnded, RunEnded, RunStarted, Stepped, Stream
@@ -33,10 +33,7 @@ from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.steps import FleetTrainer, StepResult, mean_losses
 from squadron.training.subset import subset
 
-OWN = {
-    *("out", "rank", "alpha", "dropout", "scaling", "target_modules"),
-    *("lr", "weight_decay", "schedule", "gradient_clipping"),
-}
+OWN = {name for name, role in ROLES.items() if role.own}
 """Options that each run of a fleet has for itself; in all others they are alike."""
 
 
@@ -61,9 +58,9 @@ def shared_options(options: TrainOptions) -> dict[str, Any]:
     return options.model_dump(mode="json", exclude=OWN)
 
 
-def make_batches(material: Material, run: TrainOptions, examples: Sequence[Example] | None = None) -> Schedule:
+def make_batches(material: Material, run: TrainOptions, examples: Sequence[Example] | None = None) -> BatchSampler:
     """The batches that a run trains on: of all examples, unless some are given."""
-    return Schedule(
+    return BatchSampler(
         material.examples(run.max_length)[0] if examples is None else examples,
         batch_size=run.batch_size,
         accumulation=run.gradient_accumulation,
@@ -73,7 +70,7 @@ def make_batches(material: Material, run: TrainOptions, examples: Sequence[Examp
     )
 
 
-def last_step(run: TrainOptions, batches: Schedule) -> int:
+def last_step(run: TrainOptions, batches: BatchSampler) -> int:
     """The step after which a run's training ends: that of its last epoch, or an earlier one that was asked for."""
     total = run.epochs * batches.steps_per_epoch
     return min(total, run.max_steps or total)
@@ -122,7 +119,7 @@ class FleetJob:
         self.options = members[0].options  # for what all of them share
         self.reporter, self.stream, self._saved = reporter, stream, saved
         self.trainer = make_trainer(material, [member.options for member in members])
-        self.packs = _validation_packs(material.held_out(self.options.max_length), self.options)
+        self.validation_batches = _validation_batches(material.held_out(self.options.max_length), self.options)
         self.seconds = 0.0  # a run's share of what the fleet took
         self.examples = self.tokens = 0
 
@@ -173,7 +170,7 @@ class FleetJob:
                 environment=environment,
             )
             config, folder = member.folder.record["config"], str(member.folder.path)
-            self.stream.tell(
+            self.stream.send(
                 RunStarted(member.name, folder, config, trainable, self.trainer.step_number, self.last_step)
             )
 
@@ -269,7 +266,7 @@ class FleetJob:
                 "tokens": result.tokens,
             }
             self.members[k].metrics.append(line)
-            self.stream.tell(Stepped(self.members[k].name, result.step + 1, line))
+            self.stream.send(Stepped(self.members[k].name, result.step + 1, line))
         rate = self.examples / self.seconds
         self.reporter.reach(result.step + 1, loss=result.losses[active[0]], **{"examples/s": rate})
 
@@ -278,8 +275,8 @@ class FleetJob:
         step, active = self.trainer.step_number, [k for k in range(len(self.members)) if k not in self.trainer.stopped]
         losses: list[float] = []
         scores: list[dict[str, Any]] = [{} for _ in self.members]
-        if self.packs and active:
-            losses = mean_losses(self.trainer.model, self.trainer.fleet, self.packs)
+        if self.validation_batches and active:
+            losses = mean_losses(self.trainer.model, self.trainer.fleet, self.validation_batches)
             scores = self._validation_scores()
         for k in active:
             member = self.members[k]
@@ -287,7 +284,7 @@ class FleetJob:
             if losses:
                 line = {"step": step, "validation_loss": _finite(losses[k]), **scores[k]}
                 member.metrics.append(line)
-            self.stream.tell(EpochEnded(member.name, step, line))
+            self.stream.send(EpochEnded(member.name, step, line))
             if not losses or losses[k] < member.best_loss:
                 member.best_loss = losses[k] if losses else math.inf
                 member.best_step = step
@@ -366,15 +363,15 @@ class FleetJob:
             summary["reason"] = reason
         member.folder.update(**summary)
         summary = {"run": str(member.folder.path), **summary}
-        self.stream.tell(RunEnded(member.name, status, summary))
+        self.stream.send(RunEnded(member.name, status, summary))
         return summary
 
 
-def _validation_packs(examples: list[Example], options: TrainOptions) -> list[Pack]:
+def _validation_batches(examples: list[Example], options: TrainOptions) -> list[MicroBatch]:
     if not examples:
         return []
-    batches = Schedule(examples, batch_size=4 * options.batch_size, order="paragraph", loss=options.loss)
-    return [pack for step in range(batches.steps_per_epoch) for pack in batches.step(step)]
+    batches = BatchSampler(examples, batch_size=4 * options.batch_size, order="paragraph", loss=options.loss)
+    return [batch for step in range(batches.steps_per_epoch) for batch in batches.step(step)]
 
 
 def _finite(value: float) -> float | None:

@@ -2,7 +2,8 @@
 
 PEFT keeps ``adapter_config.json`` beside ``adapter_model.safetensors``, with A ``[r, in]`` and B ``[out, r]`` a layer.
 The slices of ``c_attn`` (``attn.q``, ``attn.k``, ``attn.v``) are written as one ``c_attn`` adapter: its rank is the sum
-of theirs, and its B is zero outside each one's columns. ``alpha`` is written so that ``alpha / rank`` is the scale.
+of theirs, and its B is zero outside each one's columns. ``alpha`` is written so that ``alpha / rank`` is the scale,
+or for rsLoRA ``alpha / sqrt(rank)``.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ def save_adapter(folder: Path, adapter: AdapterWeights, *, base: str, dropout: f
     for name, (a, b) in adapter.layers.items():
         tensors[f"base_model.model.transformer.{name}.lora_A.weight"] = a.contiguous()
         tensors[f"base_model.model.transformer.{name}.lora_B.weight"] = b.contiguous()
+
+    def alpha(rank: int) -> float | int:
+        """Return what ``peft`` divides by the rank, or by its root, to get the scale."""
+        return _tidy(adapter.scale * (math.sqrt(rank) if adapter.is_stabilized else rank))
+
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
     write_json(
@@ -61,15 +67,15 @@ def save_adapter(folder: Path, adapter: AdapterWeights, *, base: str, dropout: f
             "task_type": "CAUSAL_LM",
             "base_model_name_or_path": base,
             "r": rank,
-            "lora_alpha": _tidy(adapter.scale * rank),
+            "lora_alpha": alpha(rank),
             "lora_dropout": dropout,
             "rank_pattern": odd,
-            "alpha_pattern": {name: _tidy(adapter.scale * value) for name, value in odd.items()},
+            "alpha_pattern": {name: alpha(value) for name, value in odd.items()},
             "target_modules": sorted({name.split(".", 2)[2] for name in ranks}),
             "fan_in_fan_out": True,
             "bias": "none",
             "inference_mode": True,
-            "use_rslora": False,
+            "use_rslora": adapter.is_stabilized,
             "use_dora": False,
             "modules_to_save": None,
             "init_lora_weights": True,
@@ -103,7 +109,7 @@ def load_adapter(folder: Path, config: GPT2Config) -> AdapterWeights:
         # An adapter has one scale here; where a file has several, the others go into B.
         same = math.isclose(scales[name], scale, rel_tol=1e-9)
         layers[name] = (a, b if same else b * (scales[name] / scale))
-    return AdapterWeights(layers, scale)
+    return AdapterWeights(layers, scale, bool(settings.get("use_rslora")))
 
 
 @torch.no_grad()

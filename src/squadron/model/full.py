@@ -8,16 +8,17 @@ weights are views of the matrix; in bf16 or fp16 they are copies, made anew afte
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet
+from squadron.model.lora import LoraSpec, Site
+from squadron.model.trainable import Rates
 
 
-class FullWeights(Fleet):
+class FullWeights:
     """All weights of ``model`` as numbers to train. The output projection is ``wte`` and counts once.
 
     ``model`` is taken over: it comes in the precision that its file has, computes in ``dtype`` from now on and follows
@@ -25,8 +26,8 @@ class FullWeights(Fleet):
     """
 
     def __init__(self, model: GPT2, dtype: torch.dtype) -> None:
-        self.config, self.specs, self.scales = model.config, (), (1.0,)
-        self.sites, self._parts, self._has_slices = {}, [{}], False
+        self.config = model.config
+        self.specs: tuple[LoraSpec, ...] = ()
         self.device = model.device
         precise = torch.promote_types(model.dtype, torch.float32)
         self.values = torch.empty(1, model.parameter_count, dtype=precise, device=self.device)
@@ -40,15 +41,35 @@ class FullWeights(Fleet):
             parameter.data = self._numbers[name] if dtype == precise else self._numbers[name].to(dtype)
             parameter.register_post_accumulate_grad_hook(_collector(self._slopes[name]))
 
+    @property
+    def size(self) -> int:
+        """One: the base's weights are there once."""
+        return 1
+
+    def site(self, layer: int, module: str) -> Site | None:  # noqa: ARG002 (every layer is alike)
+        """Return None: no layer has an adapter."""
+        return None
+
     def trainable_parameters(self, k: int) -> int:
         """All of the base's, once."""
         assert k == 0, k
         return self.values.shape[1]
 
-    def decayed(self, k: int) -> list[Tensor]:
+    def rates(self, k: int) -> Rates:
+        """Return all weights: they share the learning rate."""
+        assert k == 0, k
+        return [(slice(None), 1.0)]
+
+    def decayed(self, k: int) -> list[tuple[Tensor, float]]:
         """Embeddings and matrices. Biases and LayerNorms keep their size, as under ``transformers``' Trainer."""
         assert k == 0, k
-        return [numbers for numbers in self._numbers.values() if numbers.ndim > 1]
+        return [(numbers, 1.0) for numbers in self._numbers.values() if numbers.ndim > 1]
+
+    def start_pass(self, step_seeds: Sequence[int] | None) -> None:
+        """Do nothing: there is no dropout."""
+
+    def finish_gradients(self) -> None:
+        """Do nothing: every weight has its own gradient."""
 
     def gradient_norms(self) -> Tensor:
         """The length of the whole gradient, ``[1]``; weight by weight, as ``torch.nn.utils.clip_grad_norm_``."""

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from squadron.model.config import GPT2Config
 from squadron.model.kernels import gelu, linear_gelu
-from squadron.model.lora import Fleet, Site, lora_linear
+from squadron.model.lora import Site, lora_linear
+from squadron.model.trainable import Trainable
 
 
 class Attend(Protocol):
@@ -73,7 +74,7 @@ class Attention(nn.Module):
         self.c_attn = Projection(config.n_embd, 3 * config.n_embd)
         self.c_proj = Projection(config.n_embd, config.n_embd)
 
-    def forward(self, x: Tensor, layer: int, attend: Attend, fleet: Fleet | None, rows: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, layer: int, attend: Attend, fleet: Trainable | None, rows: Tensor | None) -> Tensor:
         """``x`` ``[K, T, D]`` to ``[K, T, D]``, or to ``[K, M, D]`` for the M ``rows`` alone."""
         site = fleet.site(layer, "attn.c_attn") if fleet else None
         if rows is None:
@@ -95,7 +96,7 @@ class MLP(nn.Module):
         self.c_fc = Projection(config.n_embd, config.n_inner)
         self.c_proj = Projection(config.n_inner, config.n_embd)
 
-    def forward(self, x: Tensor, layer: int, fleet: Fleet | None) -> Tensor:
+    def forward(self, x: Tensor, layer: int, fleet: Trainable | None) -> Tensor:
         """``[K, T, D]`` to ``[K, T, D]``."""
         site = fleet.site(layer, "mlp.c_fc") if fleet else None
         x = linear_gelu(x, self.c_fc.weight, self.c_fc.bias) if site is None else gelu(self.c_fc(x, site))
@@ -113,7 +114,7 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
         self.mlp = MLP(config)
 
-    def forward(self, x: Tensor, layer: int, attend: Attend, fleet: Fleet | None, rows: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, layer: int, attend: Attend, fleet: Trainable | None, rows: Tensor | None) -> Tensor:
         """``x`` ``[K, T, D]`` to ``[K, T, D]``, or to ``[K, M, D]`` for the M ``rows`` alone."""
         residual = x if rows is None else x[:, rows]
         x = residual + self.attn(self.ln_1(x), layer, attend, fleet, rows)
@@ -159,7 +160,7 @@ class GPT2(nn.Module):
         positions: Tensor,
         attend: Attend,
         *,
-        fleet: Fleet | None = None,
+        fleet: Trainable | None = None,
         rows: Tensor | None = None,
     ) -> Tensor:
         """Hidden states after the final normalization.

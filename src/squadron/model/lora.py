@@ -20,7 +20,16 @@ from torch import Tensor
 
 from squadron.errors import ConfigError
 from squadron.model.config import GPT2Config
-from squadron.model.targets import Scaling, Target, check_rank, describe_targets, resolve_targets, trainable_parameters
+from squadron.model.targets import (
+    STABILIZED,
+    Scaling,
+    Target,
+    check_rank,
+    describe_targets,
+    resolve_targets,
+    trainable_parameters,
+)
+from squadron.model.trainable import Rates
 from squadron.randomness import derive_seed
 
 
@@ -28,8 +37,8 @@ from squadron.randomness import derive_seed
 class LoraSpec:
     """What one adapter is: where it sits, how large it is, how it starts.
 
-    ``targets`` are names or presets of :mod:`squadron.model.targets`. Raises :class:`ConfigError` on values that
-    cannot be.
+    ``targets`` are names or presets of :mod:`squadron.model.targets`. ``lora_plus_ratio`` is the learning rate of B as
+    a multiple of A's (LoRA+; Hayou et al., 2024). Raises :class:`ConfigError` on values that cannot be.
     """
 
     rank: int = 4
@@ -38,6 +47,7 @@ class LoraSpec:
     targets: tuple[str, ...] = ("attention",)
     scaling: Scaling = "alpha/r"
     seed: int = 0
+    lora_plus_ratio: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.rank, int) or self.rank < 1:
@@ -46,22 +56,33 @@ class LoraSpec:
             raise ConfigError(f"--alpha {self.alpha}: a number above 0 is expected")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"--dropout {self.dropout}: a probability from 0 to below 1 is expected")
-        if self.scaling not in ("alpha/r", "alpha/sqrt(r)"):
-            raise ConfigError(f"--scaling {self.scaling}: alpha/r or alpha/sqrt(r) is expected")
+        if self.scaling not in ("alpha/r", STABILIZED, "rslora"):
+            raise ConfigError(f"--scaling {self.scaling}: alpha/r or alpha/sqrt(r) (or rslora, the same) is expected")
+        if not (math.isfinite(self.lora_plus_ratio) and self.lora_plus_ratio > 0):
+            raise ConfigError(f"--lora-plus-ratio {self.lora_plus_ratio}: a number above 0 is expected")
         object.__setattr__(self, "targets", resolve_targets(self.targets))
 
     @property
     def scale(self) -> float:
         """What the product B A is multiplied by."""
-        return self.alpha / (self.rank if self.scaling == "alpha/r" else math.sqrt(self.rank))
+        return self.alpha / (math.sqrt(self.rank) if self.is_stabilized else self.rank)
+
+    @property
+    def is_stabilized(self) -> bool:
+        """True for rsLoRA, whose alpha is divided by the root of the rank."""
+        return self.scaling != "alpha/r"
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterWeights:
-    """One adapter as plain numbers: for each linear layer, by full name, ``A [r, in]``, ``B [out, r]``, float32."""
+    """One adapter as plain numbers: for each linear layer, by full name, ``A [r, in]``, ``B [out, r]``, float32.
+
+    ``is_stabilized``: files write ``scale`` as alpha over the root of the rank (rsLoRA), not over the rank.
+    """
 
     layers: Mapping[str, tuple[Tensor, Tensor]]
     scale: float
+    is_stabilized: bool = False
 
 
 @dataclass(slots=True)
@@ -218,9 +239,20 @@ class Fleet:
         """How many numbers adapter ``k`` trains, counted from what it really has."""
         return int(self.owned[k].sum())
 
-    def decayed(self, k: int) -> list[Tensor]:
+    def rates(self, k: int) -> Rates:
+        """Return all of row ``k`` as one, or with LoRA+ the A and B of each site in turn."""
+        ratio = self.specs[k].lora_plus_ratio
+        if ratio == 1:
+            return [(slice(None), 1.0)]
+        found = []
+        for offset, rank, n_in, n_out in self._regions.values():
+            middle, end = offset + rank * n_in, offset + rank * (n_in + n_out)
+            found += [(slice(offset, middle), 1.0), (slice(middle, end), ratio)]
+        return found
+
+    def decayed(self, k: int) -> list[tuple[Tensor, float]]:
         """Views of what weight decay shrinks of adapter ``k``: all its numbers, as A and B are matrices."""
-        return [self.values[k]]
+        return [(self.values[k, columns], rate) for columns, rate in self.rates(k)]
 
     def start_pass(self, step_seeds: Sequence[int] | None) -> None:
         """Set dropout for the next pass: a seed an adapter in training, None in evaluation."""
@@ -252,7 +284,7 @@ class Fleet:
             if rank:
                 a, b = site.a.detach()[k, :rank], site.b.detach()[k, :rank].T
                 layers[name] = (a.cpu().clone(), b.cpu().contiguous().clone())
-        return AdapterWeights(layers, self.scales[k])
+        return AdapterWeights(layers, self.scales[k], bool(self.specs) and self.specs[k].is_stabilized)
 
 
 def _site_names(config: GPT2Config) -> list[str]:

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from squadron.errors import ConfigError
 from squadron.model.config import GPT2Config
 
-Scaling = Literal["alpha/r", "alpha/sqrt(r)"]
-"""What the product B A is multiplied by: LoRA's own, or rank-stabilized (Kalajdzievski, 2023)."""
+STABILIZED = "alpha/sqrt(r)"
+
+
+def _one_name(scaling: str) -> str:
+    return STABILIZED if scaling == "rslora" else scaling
+
+
+Scaling = Annotated[Literal["alpha/r", "alpha/sqrt(r)", "rslora"], AfterValidator(_one_name)]
+"""What the product B A is multiplied by: LoRA's own, or rank-stabilized (rsLoRA; Kalajdzievski, 2023). Options take
+``rslora`` for ``alpha/sqrt(r)``, and hold the latter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from squadron.options.core import TrainOptions
+from squadron.options.core import ROLES
+from squadron.options.roles import Role
 
-NAME_PARTS = {
-    "rank": "r",
-    "lr": "lr",
-    "targets": "",
-    "alpha": "a",
-    "dropout": "drop",
-    "scaling": "",
-    "order": "by-",
-    "loss": "loss-",
-    "method": "",
-    "epochs": "e",
-    "batch_size": "b",
-    "gradient_accumulation": "ga",
-    "schedule": "",
-    "warmup_steps": "warm",
-    "weight_decay": "wd",
-    "gradient_clipping": "clip",
-    "max_length": "len",
-    "seed": "s",
-}
+_AXES: list[tuple[str, str, Role]] = sorted(
+    ((role.axis_name or field, field, role) for field, role in ROLES.items() if role.axis is not None),
+    key=lambda one: one[2].place,
+)
+AXES: Mapping[str, str] = {axis: field for axis, field, _ in _AXES}
+"""Every axis and the option of ``train`` that it sets, in the order in which a run's name has them."""
+
+NAME_PARTS: Mapping[str, str] = {axis: role.axis or "" for axis, _, role in _AXES}
 """What stands before an axis's value in a run's name."""
-AXES: Mapping[str, str] = {
-    axis: field
-    for axis in NAME_PARTS
-    if (field := "target_modules" if axis == "targets" else axis) in TrainOptions.model_fields
-}
-"""Every axis and the option of ``train`` that it sets."""
+
+ADAPTER_AXES: Mapping[str, str] = {axis: field for axis, field, role in _AXES if role.adapter}
+"""The axes that mean nothing where all weights are trained."""
+
+RENAMED: Mapping[str, str] = {axis: field for axis, field in AXES.items() if axis != field}
+"""The axes that have another name than the option that they set."""

@@ -19,9 +19,11 @@ from pydantic import (
 from squadron.data.batches import Order
 from squadron.data.splits import SplitBy
 from squadron.data.trees import Loss
+from squadron.decoding.strategies import PARAMETERS, STRATEGIES
 from squadron.errors import ConfigError
 from squadron.model.config import SIZES, Precision
 from squadron.model.targets import Scaling
+from squadron.options.roles import LAST, Role, roles
 from squadron.pocket.base import Recipe
 from squadron.training.schedules import Schedule
 
@@ -38,8 +40,6 @@ Several = Annotated[int, Field(ge=1, le=1000)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Model = TypeVar("Model", bound="Options")
 Method = Literal["lora", "full"]
-LORA_ALONE = ("rank", "alpha", "dropout", "scaling", "target_modules")
-"""Options of an adapter, which mean nothing where all weights are trained."""
 
 
 class Options(BaseModel):
@@ -59,7 +59,7 @@ class Options(BaseModel):
                     raise ValueError("holds the character U+0000; leave it out")
         return value
 
-    seed: Seed = Field(0, description="Seed of everything random.")
+    seed: Annotated[Seed, Role(axis="s", place=LAST)] = Field(0, description="Seed of everything random.")
     offline: bool = Field(False, description="Ask no network: the hub's files come from the local cache alone.")
     device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda or cuda:N.")
     precision: Precision = Field(
@@ -100,36 +100,59 @@ class TrainOptions(Options):
 
     base: Place = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
     data: Place = Field(description="Folder that `prepare` made, or a SQuAD file to train on.")
-    out: Place = Field(description="Run folder to make.")
-    method: Method = Field(
+    out: Annotated[Place, Role(own=True)] = Field(description="Run folder to make.")
+    method: Annotated[Method, Role(axis="", place=9)] = Field(
         "lora",
         description="What is trained: lora, an adapter; full, all weights (try a --lr of 5e-5; no adapter options).",
     )
-    rank: Positive = Field(4, description="LoRA rank r.")
-    alpha: Annotated[float, Field(gt=0)] = Field(32.0, description="LoRA alpha; the update is scaled by --scaling.")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="Dropout on the adapters' input, 0 to 1.")
-    scaling: Scaling = Field("alpha/r", description="What B A is multiplied by.")
-    target_modules: tuple[str, ...] = Field(
-        ("attention",), description="Modules to adapt, by name (attn.c_attn ...) or preset (attention, all ...)."
+    rank: Annotated[Positive, Role(axis="r", place=1, adapter=True, own=True)] = Field(4, description="LoRA rank r.")
+    alpha: Annotated[float, Field(gt=0), Role(axis="a", place=4, adapter=True, own=True)] = Field(
+        32.0, description="LoRA alpha; the update is scaled by --scaling."
     )
-    lr: Annotated[float, Field(gt=0, le=1)] = Field(1e-3, description="Learning rate of AdamW.")
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
+    dropout: Annotated[float, Field(ge=0, lt=1), Role(axis="drop", place=5, adapter=True, own=True)] = Field(
+        0.0, description="Dropout on the adapters' input, 0 to 1."
+    )
+    scaling: Annotated[Scaling, Role(axis="", place=6, adapter=True, own=True)] = Field(
+        "alpha/r", description="What B A is multiplied by."
+    )
+    target_modules: Annotated[tuple[str, ...], Role(axis="", place=3, axis_name="targets", adapter=True, own=True)] = (
+        Field(("attention",), description="Modules to adapt, by name (attn.c_attn ...) or preset (attention, all ...).")
+    )
+    lora_plus_ratio: Annotated[float, Field(gt=0), Role(axis="plus", adapter=True, own=True, later=True)] = Field(
+        1.0, description="LoRA+: learning rate of B, as a multiple of A's, which is --lr. 1 is plain LoRA."
+    )
+    lr: Annotated[float, Field(gt=0, le=1), Role(axis="lr", place=2, own=True)] = Field(
+        1e-3, description="Learning rate of AdamW."
+    )
+    weight_decay: Annotated[float, Field(ge=0, lt=1), Role(axis="wd", place=15, own=True)] = Field(
         0.01, description="Weight decay of AdamW; biases and LayerNorms have none."
     )
-    schedule: Schedule = Field("constant", description="How the learning rate moves after the warm-up.")
-    warmup_steps: Count = Field(0, description="Steps over which the learning rate rises from 0.")
-    gradient_clipping: Annotated[float, Field(ge=0)] = Field(
+    schedule: Annotated[Schedule, Role(axis="", place=13, own=True)] = Field(
+        "constant", description="How the learning rate moves after the warm-up."
+    )
+    warmup_steps: Annotated[Count, Role(axis="warm", place=14)] = Field(
+        0, description="Steps over which the learning rate rises from 0."
+    )
+    gradient_clipping: Annotated[float, Field(ge=0), Role(axis="clip", place=16, own=True)] = Field(
         1.0, description="Longest gradient (L2 norm); a longer one is shortened. 0 for no limit."
     )
-    epochs: Positive = Field(5, description="Passes over the training questions.")
+    epochs: Annotated[Positive, Role(axis="e", place=10)] = Field(5, description="Passes over the training questions.")
     max_steps: Positive | None = Field(None, description="Stop after this many optimizer steps. Default: no limit.")
-    batch_size: Positive = Field(4, description="Questions in one forward and backward pass.")
-    gradient_accumulation: Positive = Field(2, description="Passes in one optimizer step.")
-    max_length: Length = Field(
+    batch_size: Annotated[Positive, Role(axis="b", place=11)] = Field(
+        4, description="Questions in one forward and backward pass."
+    )
+    gradient_accumulation: Annotated[Positive, Role(axis="ga", place=12)] = Field(
+        2, description="Passes in one optimizer step."
+    )
+    max_length: Annotated[Length, Role(axis="len", place=17)] = Field(
         256, description="Longest training sequence, tokens; context around the answer is kept, the rest goes."
     )
-    loss: Loss = Field("answer", description="Targets: the answer and EOS, or the full sequence.")
-    order: Order = Field("question", description="Draw questions one by one, or whole paragraphs (faster).")
+    loss: Annotated[Loss, Role(axis="loss-", place=8)] = Field(
+        "answer", description="Targets: the answer and EOS, or the full sequence."
+    )
+    order: Annotated[Order, Role(axis="by-", place=7)] = Field(
+        "question", description="Draw questions one by one, or whole paragraphs (faster)."
+    )
     eval_questions: Count = Field(
         50, description="Validation questions answered greedily at the end of each epoch, for EM/F1; 0 for none."
     )
@@ -139,15 +162,32 @@ class TrainOptions(Options):
 
     @model_validator(mode="after")
     def _no_adapter_options_without_adapter(self) -> TrainOptions:
-        given = [name for name in LORA_ALONE if name in self.model_fields_set]
+        given = [name for name in ADAPTER_OPTIONS if name in self.model_fields_set]
         if self.method == "full" and given:
             flags = ", ".join(f"{flag_name(name)} {_shown(getattr(self, name))}" for name in given)
             raise ConfigError(f"--method full: trains all weights and has no adapter; leave out {flags}")
         return self
 
     def settings(self) -> dict[str, Any]:
-        """The options that this run has, as JSON: full fine-tuning has none of an adapter's."""
-        return self.model_dump(mode="json", exclude=set(LORA_ALONE) if self.method == "full" else None)
+        """Return the options that records of this run hold, as JSON; full fine-tuning has none of an adapter's."""
+        left_out = {name for name in LATER_OPTIONS if getattr(self, name) == type(self).model_fields[name].default}
+        if self.method == "full":
+            left_out |= set(ADAPTER_OPTIONS)
+        return self.model_dump(mode="json", exclude=left_out)
+
+
+ROLES = roles(TrainOptions)
+ADAPTER_OPTIONS = tuple(name for name, role in ROLES.items() if role.adapter)
+"""Options of an adapter, which mean nothing where all weights are trained."""
+LATER_OPTIONS = tuple(name for name, role in ROLES.items() if role.later)
+"""Options that records hold only where they are not the default."""
+
+
+def _strategy_option(name: str) -> Any:
+    """Return the field of a strategy's parameter: its bounds and help, and the default of the strategy that has it."""
+    own = PARAMETERS[name]
+    default = STRATEGIES[own.owner].values()[name]
+    return Field(None, gt=own.above, ge=own.least, le=own.most, description=f"{own.help} Default: {default}.")
 
 
 class EvaluateOptions(Options):
@@ -162,7 +202,7 @@ class EvaluateOptions(Options):
     data: Place | None = Field(None, description="Prepared folder or SQuAD file. Default: what the run was trained on.")
     split: str = Field("validation", description="Which split of the prepared folder.")
     decoding: tuple[str, ...] = Field(
-        ("greedy",), description="Strategies: greedy, top-k, nucleus, temperature, beam, span, or all."
+        ("greedy",), description=f"Strategies: {', '.join(STRATEGIES)}, or all (those of the study)."
     )
     max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
     max_length: Positive | None = Field(
@@ -172,14 +212,11 @@ class EvaluateOptions(Options):
     samples: Several = Field(
         1, description="Answers drawn by each stochastic strategy; scores are the first's, with mean and spread of all."
     )
-    top_k: Positive | None = Field(None, description="Tokens that top-k keeps. Default: 50.")
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        None, description="Probability that nucleus keeps. Default: 0.95."
-    )
-    temperature: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="What temperature divides logits by. Default: 1.3."
-    )
-    beams: Several | None = Field(None, description="Hypotheses of beam search. Default: 4.")
+    top_k: int | None = _strategy_option("top_k")
+    top_p: float | None = _strategy_option("top_p")
+    min_p: float | None = _strategy_option("min_p")
+    temperature: float | None = _strategy_option("temperature")
+    beams: int | None = _strategy_option("beams")
     suppress_eos: bool = Field(False, description="Never stop early: all answers get --max-new-tokens, to time them.")
     out: Place | None = Field(None, description="Folder for predictions and scores. Default: the run's own.")
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from squadron.languages import Language
+from squadron.languages import LANGUAGES, Language
 from squadron.options.core import Options, Place
 
 
@@ -15,13 +15,13 @@ class AnalyzeOptions(Options):
 
     results_dir: Place = Field(description="Folder of a sweep, a demo or a run.")
     out: Place | None = Field(None, description="Folder for tables and charts. Default: report/ in --results-dir.")
-    lang: Language = Field("en", description="Language of the charts: en or fa.")
+    lang: Language = Field("en", description=f"Language of the charts: {' or '.join(LANGUAGES)}.")
 
 
 class ReportOptions(Options):
     """Options of ``report``."""
 
     folder: Place = Field(description="Folder of a sweep or of a run.", json_schema_extra={"argument": True})
-    lang: Language = Field("en", description="Language of the report: en or fa.")
+    lang: Language = Field("en", description=f"Language of the report: {' or '.join(LANGUAGES)}.")
     format: Literal["html", "pdf"] = Field("html", description="One self-contained page, or pages to print.")
     out: Place | None = Field(None, description="File to write. Default: report/report.LANG.FORMAT in the folder.")

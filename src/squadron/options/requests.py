@@ -9,9 +9,10 @@ from pydantic import Field, model_validator
 from squadron.errors import ConfigError
 from squadron.options.core import Options, TrainOptions, flag_name
 from squadron.options.sweep import ReproduceOptions, SweepOptions
+from squadron.tracking.trackers import TRACKERS
 
 Kept = TypeVar("Kept", bound=Options)
-_TRACK = "Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."
+_TRACK = f"Log to {', '.join(TRACKERS)}, beside the runs; repeat it for several."
 
 
 class TrainRequest(TrainOptions):

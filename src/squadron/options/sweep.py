@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from squadron.languages import Language
+from squadron.languages import LANGUAGES, Language
 from squadron.options.core import MOST, Count, Options, Place, Positive, Seed
 
 
@@ -58,5 +58,5 @@ class ReproduceOptions(SweepSettings):
     """Options of ``reproduce``."""
 
     preset: Literal["quick", "paper"] = Field("quick", description="quick, a small study; or paper, its 75 runs.")
-    languages: tuple[Language, ...] = Field(("en", "fa"), description="Languages of the reports.")
+    languages: tuple[Language, ...] = Field(LANGUAGES, description="Languages of the reports.")
     formats: tuple[Literal["html", "pdf"], ...] = Field(("html", "pdf"), description="Formats of the reports.")

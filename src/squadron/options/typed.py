@@ -104,10 +104,12 @@ class TrainKeywords(CommonKeywords, total=False):
     """LoRA alpha; the update is scaled by --scaling."""
     dropout: float
     """Dropout on the adapters' input, 0 to 1."""
-    scaling: Literal["alpha/r", "alpha/sqrt(r)"]
+    scaling: Literal["alpha/r", "alpha/sqrt(r)", "rslora"]
     """What B A is multiplied by."""
     target_modules: Sequence[str]
     """Modules to adapt, by name (attn.c_attn ...) or preset (attention, all ...)."""
+    lora_plus_ratio: float
+    """LoRA+: learning rate of B, as a multiple of A's, which is --lr. 1 is plain LoRA."""
     lr: float
     """Learning rate of AdamW."""
     weight_decay: float
@@ -141,7 +143,7 @@ class TrainKeywords(CommonKeywords, total=False):
     replace: bool
     """Replace the run in --out."""
     track: Sequence[str]
-    """Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."""
+    """Log to tensorboard, mlflow, wandb, beside the runs; repeat it for several."""
 
 
 class EvaluateKeywords(CommonKeywords, total=False):
@@ -156,7 +158,7 @@ class EvaluateKeywords(CommonKeywords, total=False):
     split: str
     """Which split of the prepared folder."""
     decoding: Sequence[str]
-    """Strategies: greedy, top-k, nucleus, temperature, beam, span, or all."""
+    """Strategies: greedy, top-k, nucleus, temperature, beam, span, min-p, or all (those of the study)."""
     max_new_tokens: int
     """Longest answer, tokens."""
     max_length: int | None
@@ -169,6 +171,8 @@ class EvaluateKeywords(CommonKeywords, total=False):
     """Tokens that top-k keeps. Default: 50."""
     top_p: float | None
     """Probability that nucleus keeps. Default: 0.95."""
+    min_p: float | None
+    """Least probability that min-p keeps, as a share of the likeliest token's. Default: 0.1."""
     temperature: float | None
     """What temperature divides logits by. Default: 1.3."""
     beams: int | None
@@ -193,7 +197,7 @@ class SweepKeywords(StudyKeywords, total=False):
     dry_run: bool
     """Print runs, fleets, memory and a time estimate from a short trial; start nothing."""
     track: Sequence[str]
-    """Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."""
+    """Log to tensorboard, mlflow, wandb, beside the runs; repeat it for several."""
 
 
 class ReproduceKeywords(StudyKeywords, total=False):
@@ -208,7 +212,7 @@ class ReproduceKeywords(StudyKeywords, total=False):
     replace: bool
     """Replace the study in --out instead of going on with it."""
     track: Sequence[str]
-    """Log to tensorboard, mlflow or wandb, beside the runs; repeat it for several."""
+    """Log to tensorboard, mlflow, wandb, beside the runs; repeat it for several."""
 
 
 class DemoKeywords(CommonKeywords, total=False):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.files import write_bytes, write_json
-from squadron.languages import Language
+from squadron.languages import WRITING, Language
 from squadron.marks import ANALYSIS, analysis_files
 from squadron.ownership import refuse_overwrite
 from squadron.reporting.analysis.findings import Analysis
@@ -80,7 +80,7 @@ def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) 
     font = resources.files("squadron.reporting").joinpath("fonts", "Vazirmatn-Regular.woff2").read_bytes()
     return environment.get_template("charts.html").render(
         language=lang,
-        direction="rtl" if lang == "fa" else "ltr",
+        direction=WRITING[lang].direction,
         title=_title(study),
         charts=charts,
         dark=theme(words, dark=True),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.errors import RunError, SquadronError
+from squadron.options.core import LATER_OPTIONS
 from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP
 from squadron.runs.ranking import rank_key
 from squadron.runs.reader import (
@@ -30,7 +31,7 @@ _POINTS = 200
 """Points of a training curve that are shown; a longer one is averaged in bins."""
 _SUMMARY = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
 _COST = ("trainable_parameters", "seconds", "peak_memory_bytes", "validation_loss", "loss")
-_STUDIED = ("rank", "lr", "target_modules", "alpha", "epochs", "order")
+_STUDIED = ("rank", "lr", "target_modules", "alpha", "epochs", "order", *LATER_OPTIONS)
 """Options that tell one run from another, where no sweep says which ones do."""
 
 

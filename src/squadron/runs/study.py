@@ -14,6 +14,8 @@ from typing import Any
 from squadron.data.prepared import MANIFEST, ManifestFile, PreparedSplit
 from squadron.errors import RunError
 from squadron.files import sha256_file
+from squadron.options.axes import RENAMED
+from squadron.options.core import LATER_OPTIONS, TrainOptions
 from squadron.runs.conversion import curve_of, failures_of, scores_by_split
 from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP, answers_stem
 from squadron.runs.ranking import known_status, rank_key, standing
@@ -43,8 +45,6 @@ from squadron.runs.records import (
     StudyRun,
 )
 
-_OPTIONS = {"targets": "target_modules"}
-"""Axes that have another name than the option that they set."""
 _ENDS: Mapping[Lack, tuple[str, ...]] = {
     "failed": ("failed",),
     "diverged": ("diverged",),
@@ -201,7 +201,7 @@ def _run(folder: Path, plan: PlannedRun | None) -> tuple[StudyRun, RunFile | Non
     changes = {axis: "+".join(map(str, own)) if isinstance(own, list) else own for axis, own in planned.items()}
     config = {} if known is None else known.content["config"]
     if not config:  # not begun: what it was to change is all that is known
-        config = {_OPTIONS.get(axis, axis): value for axis, value in changes.items()}
+        config = {RENAMED.get(axis, axis): value for axis, value in changes.items()}
     training = known.data.get("train") if known is not None and known.data is not None else None
     status: str = plan.status if plan is not None else "waiting"
     if known is not None:
@@ -244,8 +244,9 @@ def _headline(board: LeaderboardFile | None, runs: Sequence[StudyRun]) -> tuple[
 
 def _with_changes(runs: Sequence[StudyRun]) -> list[StudyRun]:
     """Runs that no sweep planned, with the options in which they differ as their changes."""
-    names = {option: axis for axis, option in _OPTIONS.items()}
-    configs = [{key: value for key, value in run.config.items() if key not in _APART} for run in runs]
+    names = {option: axis for axis, option in RENAMED.items()}
+    defaults = {key: TrainOptions.model_fields[key].default for key in LATER_OPTIONS}
+    configs = [{key: value for key, value in {**defaults, **run.config}.items() if key not in _APART} for run in runs]
     keys = [key for key in configs[0] if len({repr(config.get(key)) for config in configs}) > 1]
     changed = []
     for run, config in zip(runs, configs, strict=True):

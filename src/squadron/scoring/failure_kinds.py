@@ -103,7 +103,7 @@ def _truncated(record: AnswerRecord, golds: Sequence[str]) -> str:
     if not record.truncated or any(in_context(gold, record.visible_context) for gold in golds):
         return ""
     lost = next((gold for gold in golds if in_context(gold, record.context)), None)
-    return "" if lost is None else f"{lost!r} stands in the part that was cut"
+    return "" if lost is None else f"{lost!r} is in the truncated part"
 
 
 def _too_long(record: AnswerRecord, golds: Sequence[str]) -> str:
@@ -125,11 +125,11 @@ def _same_type(record: AnswerRecord, golds: Sequence[str]) -> str:
     if not in_context(record.prediction, record.context):
         return ""
     is_count = question_word(record.question) == "how many"
-    mine = answer_type(record.prediction, context=record.context, is_count=is_count)
+    own_type = answer_type(record.prediction, context=record.context, is_count=is_count)
     for gold in golds:
-        theirs = answer_type(gold, context=record.context, is_count=is_count)
-        if same_type(mine, theirs):
-            return f"{mine} for {theirs} {gold!r}"
+        gold_type = answer_type(gold, context=record.context, is_count=is_count)
+        if same_type(own_type, gold_type):
+            return f"{own_type} for {gold_type} {gold!r}"
     return ""
 
 
@@ -138,22 +138,26 @@ def _copied(record: AnswerRecord, golds: Sequence[str]) -> str:
     run = _longest_run(words, plain_words(record.context))
     long = run >= COPIED_WORDS and 2 * run >= len(words)
     copied = long and run > 2 * min(len(plain_words(gold)) for gold in golds)
-    return f"{run} words in a row are the context's" if copied else ""
+    return f"copies {run} consecutive words of the context" if copied else ""
 
 
 _RULES: dict[Kind, Callable[[AnswerRecord, Sequence[str]], str]] = {
     "answered_unanswerable": lambda _, golds: "" if golds else "the question has no answer",
-    "wording": lambda one, golds: next((f"means {x!r}" for x in golds if _same_wording(one.prediction, x)), ""),
+    "wording": lambda record, golds: next(
+        (f"means {gold!r}" for gold in golds if _same_wording(record.prediction, gold)), ""
+    ),
     "truncated_context": _truncated,
-    "never_stopped": lambda record, _: "no EOS came" if record.tokens and not record.stopped else "",
-    "empty": lambda record, _: "says nothing" if is_empty(record.prediction) else "",
+    "never_stopped": lambda record, _: "generated no EOS" if record.tokens and not record.stopped else "",
+    "empty": lambda record, _: "has no letter or digit" if is_empty(record.prediction) else "",
     "too_long": _too_long,
     "too_short": _too_short,
     "wrong_boundaries": _wrong_boundaries,
     "same_type": _same_type,
     "copied_context": _copied,
-    "not_in_context": lambda one, _: "" if in_context(one.prediction, one.context) else "no run of the context",
-    "wrong_place": lambda _record, _golds: "stands in the context, of no type that a gold has",
+    "not_in_context": lambda record, _: (
+        "" if in_context(record.prediction, record.context) else "is not in the context"
+    ),
+    "wrong_place": lambda _record, _golds: "is in the context, but not of a gold's type",
 }
 """Each rule returns the reason for its kind, or "" if it does not apply."""
 
@@ -164,14 +168,14 @@ def _same_wording(prediction: str, gold: str) -> bool:
     answer, wanted = strong_words(prediction), strong_words(gold)
     if not answer or not wanted or [*filter(has_digit, answer)] != [*filter(has_digit, wanted)]:
         return False
-    mine, theirs = Counter(_content_words(answer) or answer), Counter(_content_words(wanted) or wanted)
-    if mine == theirs:
+    answer_words, gold_words = Counter(_content_words(answer) or answer), Counter(_content_words(wanted) or wanted)
+    if answer_words == gold_words:
         return True
     if not any(map(has_digit, answer)) and "".join(answer) == "".join(wanted):
         return True
-    differing = {*(mine - theirs), *(theirs - mine)}
+    differing = {*(answer_words - gold_words), *(gold_words - answer_words)}
     names = {*capitalized_words(prediction), *capitalized_words(gold)}
-    f1 = 2 * (mine & theirs).total() / (mine.total() + theirs.total())
+    f1 = 2 * (answer_words & gold_words).total() / (answer_words.total() + gold_words.total())
     return f1 >= WORDING_F1 and not differing & (_NEGATIONS | names)
 
 

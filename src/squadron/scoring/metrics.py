@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -28,6 +28,9 @@ from squadron.errors import DataError
 
 Version = Literal["1.1", "2.0"]
 VERSIONS: tuple[Version, ...] = ("1.1", "2.0")
+
+MORE_METRICS: dict[str, Callable[[str, Sequence[str]], float]] = {}
+"""Metrics beside EM and F1, by name: from an answer and its golds to 0 to 1. Scores hold the mean, in points."""
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)

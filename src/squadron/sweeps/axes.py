@@ -17,8 +17,6 @@ from squadron.options.axes import AXES, NAME_PARTS
 from squadron.options.core import PrepareOptions, TrainOptions
 from squadron.sweeps.problems import Problems, meant
 
-ADAPTER_AXES = ("rank", "alpha", "dropout", "scaling", "targets")
-"""Axes that mean nothing where all weights are trained."""
 DATA_OPTIONS = ("train_size", "val_size", "test_size", "split_by", "hub_split", "strict")
 """Options of ``prepare`` that a configuration may set."""
 

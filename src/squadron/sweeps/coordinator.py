@@ -276,7 +276,7 @@ class SweepRun:
     def _score_best(self, name: str, evaluation: Evaluation) -> None:
         out, run = self.folder.run_path(name), self.job.open_run(name)
         for decoding, scores in self._score(evaluation, out, run, self.job.runs[name].max_length).items():
-            self.stream.tell(RunScored(name, evaluation.split, decoding, scores))
+            self.stream.send(RunScored(name, evaluation.split, decoding, scores))
 
     def _score(self, evaluation: Evaluation, out: Path, run: OpenRun | None, max_length: int) -> dict[str, Any]:
         """Score a run, or the untouched base where there is none, on one more split."""

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from squadron.options.axes import AXES
-from squadron.sweeps.axes import ADAPTER_AXES, axis_options, run_name, same_run
+from squadron.options.axes import ADAPTER_AXES
+from squadron.sweeps.axes import axis_options, run_name, same_run
 from squadron.sweeps.config import SweepConfig, read_config, run_count
 from squadron.sweeps.problems import MOST_RUNS, Problems
 from squadron.sweeps.search import first_changes, next_changes
@@ -133,7 +133,7 @@ def _options(config: SweepConfig, name: str, changes: Mapping[str, Any], problem
         text = f"trains all weights and has no adapter: leave {', '.join(given)} out, or make it one of runs"
         problems.add("method full of", name, text)
     # What the base says of adapters is for the other runs.
-    return {field: value for field, value in options.items() if field not in {AXES[axis] for axis in ADAPTER_AXES}}
+    return {field: value for field, value in options.items() if field not in ADAPTER_AXES.values()}
 
 
 def _combinations(config: SweepConfig, problems: Problems) -> Iterator[dict[str, Any]]:

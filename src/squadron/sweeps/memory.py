@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from squadron.data.batches import Schedule
+from squadron.data.batches import BatchSampler
 from squadron.data.prepared import Split
 from squadron.experiments.evaluate import evaluate_fleet
 from squadron.experiments.inputs import Material
@@ -92,14 +92,14 @@ def try_out(material: Material, runs: Mapping[str, TrainOptions]) -> Trial:
 
 def training_seconds(material: Material, runs: Mapping[str, TrainOptions], trial: Trial) -> float:
     """How long training all runs takes, by what a token takes."""
-    known: dict[tuple[object, ...], tuple[Schedule, int]] = {}
+    known: dict[tuple[object, ...], tuple[BatchSampler, int]] = {}
     total = 0.0
     for run in runs.values():
         key = (run.max_length, run.batch_size, run.gradient_accumulation, run.order, run.seed)
         if key not in known:
             batches = make_batches(material, run)
-            packs = (pack for step in range(batches.steps_per_epoch) for pack in batches.step(step))
-            known[key] = batches, sum(len(pack.tokens) for pack in packs)
+            micro_batches = (batch for step in range(batches.steps_per_epoch) for batch in batches.step(step))
+            known[key] = batches, sum(len(batch.tokens) for batch in micro_batches)
         batches, tokens = known[key]
         parameters = run_parameters(run, material.base.model)
         epochs = last_step(run, batches) / batches.steps_per_epoch

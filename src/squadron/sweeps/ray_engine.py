@@ -160,12 +160,12 @@ class RayEngine:
             files: Files = content
             job.folder.write_part(flight.fleet, files)
             for event in flight.held:
-                job.stream.tell(event)
+                job.stream.send(event)
             flight.held.clear()
         elif isinstance(content, RunEnded | RunScored):
             flight.held.append(content)
         else:
-            job.stream.tell(content)
+            job.stream.send(content)
         return True
 
 

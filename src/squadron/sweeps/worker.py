@@ -207,7 +207,7 @@ class SweepJob:
         )
         for name, decodings in zip(done, every, strict=True):
             for decoding, scores in decodings.items():
-                self.stream.tell(RunScored(name, self.split.name, decoding, scores))
+                self.stream.send(RunScored(name, self.split.name, decoding, scores))
 
     def open_run(self, name: str) -> OpenRun:
         """A finished run: its adapter on the sweep's base, or the base that it trained."""

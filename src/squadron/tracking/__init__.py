@@ -1,1 +1,1 @@
-"""Events of a run, and who listens: trackers, progress bars, a person who stops it."""
+"""Events of runs and their listeners: trackers, progress reports, interruption by the user."""

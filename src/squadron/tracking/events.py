@@ -1,8 +1,8 @@
-"""What happens to runs while they train, as a small stream of typed events; the live table and the trackers listen.
+"""Typed events of training runs, for the live table and the trackers.
 
 A run's events come in this order: ``RunStarted`` (again after a resume), ``Stepped`` for every optimizer step,
-``EpochEnded`` after the last step of an epoch, ``RunEnded``, then ``RunScored`` for every decoding strategy. The runs
-of a fleet take turns. Events are plain values: they can be sent from one process to another.
+``EpochEnded`` after the last step of an epoch, ``RunEnded``, then ``RunScored`` for every decoding strategy. The events
+of a fleet's runs are interleaved. Events are plain values that can be sent between processes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins, or goes on after ``step`` of ``steps``. ``config`` is that of its ``run.json``."""
+    """A run starts, or resumes after ``step`` of ``steps``. ``config`` is the one in its ``run.json``."""
 
     run: str
     folder: str
@@ -27,7 +27,7 @@ class RunStarted:
 @dataclass(frozen=True, slots=True)
 class Stepped:
     """An optimizer step (counted from 1). ``figures`` is its line in ``metrics.jsonl``: ``epoch``, ``loss``,
-    ``gradient_norm``, ``learning_rate``, ``questions`` and ``tokens``; None stands for what is no number."""
+    ``gradient_norm``, ``learning_rate``, ``questions`` and ``tokens``; None stands for NaN or infinity."""
 
     run: str
     step: int
@@ -36,8 +36,8 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
-    """An epoch ended after ``step``. ``figures`` is its line in ``metrics.jsonl``: ``validation_loss`` and, where
-    questions were answered, ``validation_exact_match`` and ``validation_f1`` (points); empty without validation."""
+    """An epoch ended after ``step``. ``figures`` is its line in ``metrics.jsonl``: ``validation_loss`` and, if questions
+    were answered, ``validation_exact_match`` and ``validation_f1`` (points); empty without validation."""
 
     run: str
     step: int
@@ -47,7 +47,7 @@ class EpochEnded:
 @dataclass(frozen=True, slots=True)
 class RunEnded:
     """A run's training ended: ``status`` is ``done``, ``diverged``, ``stopped`` (dropped by halving), ``interrupted``
-    or ``failed``; ``summary`` is what ``train`` returns, or ``reason`` alone where it did not come to that."""
+    or ``failed``; ``summary`` is the record that ``train`` returns, or has only ``reason`` if there is none."""
 
     run: str
     status: str
@@ -56,7 +56,7 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunScored:
-    """A run's answers were scored: ``scores`` is the record of ``scores.json``, EM and F1 in points."""
+    """A run's answers were scored. ``scores`` is the record in ``scores.json``, with EM and F1 in points."""
 
     run: str
     split: str
@@ -68,40 +68,40 @@ Event = RunStarted | Stepped | EpochEnded | RunEnded | RunScored
 
 
 class Listener:
-    """Hears every event and does nothing with it; a subclass overrides what it cares for."""
+    """Ignores every event; a subclass overrides the methods for the events it needs."""
 
     def run_started(self, event: RunStarted) -> None:
-        """A run begins or goes on."""
+        """Handle the start or resumption of a run."""
 
     def stepped(self, event: Stepped) -> None:
-        """A run made a step."""
+        """Handle an optimizer step."""
 
     def epoch_ended(self, event: EpochEnded) -> None:
-        """A run ended an epoch."""
+        """Handle the end of an epoch."""
 
     def run_ended(self, event: RunEnded) -> None:
-        """A run's training ended, well or not."""
+        """Handle the end of a run's training, successful or not."""
 
     def run_scored(self, event: RunScored) -> None:
-        """A run's answers were scored."""
+        """Handle the scores of a run's answers."""
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Close the listener: no more events will come."""
 
 
 class Stream:
-    """Tells every event to every listener. One that raises is dropped, with a note: no listener can break a run."""
+    """Sends every event to every listener. A listener that raises is dropped, with a note, so none can break a run."""
 
     def __init__(self, listeners: Sequence[Listener] = (), *, note: Callable[[str], None] = lambda _: None) -> None:
         self._listeners = list(listeners)
         self._note = note
 
-    def tell(self, event: Event) -> None:
-        """Tell one event."""
-        self._each(lambda listener: _tell(listener, event))
+    def send(self, event: Event) -> None:
+        """Send one event to every listener."""
+        self._each(lambda listener: _dispatch(listener, event))
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Close every listener."""
         self._each(lambda listener: listener.close())
 
     def _each(self, call: Callable[[Listener], None]) -> None:
@@ -110,10 +110,13 @@ class Stream:
                 call(listener)
             except Exception as problem:
                 self._listeners.remove(listener)
-                self._note(f"{type(listener).__name__} is dropped, the runs go on: {type(problem).__name__}: {problem}")
+                self._note(
+                    f"{type(listener).__name__} failed and is dropped, the runs continue: "
+                    f"{type(problem).__name__}: {problem}"
+                )
 
 
-def _tell(listener: Listener, event: Event) -> None:
+def _dispatch(listener: Listener, event: Event) -> None:
     match event:
         case RunStarted():
             listener.run_started(event)

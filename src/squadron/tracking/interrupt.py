@@ -1,4 +1,4 @@
-"""Ctrl-C that lets the step under way finish, so that what was done is kept whole."""
+"""Handle Ctrl-C by finishing the current step, so that a run's state stays consistent."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from types import FrameType
 
 
 class Interruption:
-    """Whether a person has asked to stop."""
+    """Records a request to stop: ``asked`` is True after the first Ctrl-C."""
 
     asked = False
 
 
 @contextlib.contextmanager
 def graceful_interrupt() -> Iterator[Interruption]:
-    """Note the first Ctrl-C (or SIGTERM) instead of raising; a second one stops at once, as it always does."""
+    """Record the first Ctrl-C (or SIGTERM) instead of raising; a second one raises KeyboardInterrupt."""
     state = Interruption()
-    # Signal handlers belong to the main thread; elsewhere an interrupt ends the work as it always does.
+    # Only the main thread can set signal handlers; in other threads interrupts keep their default effect.
     if threading.current_thread() is not threading.main_thread():
         yield state
         return

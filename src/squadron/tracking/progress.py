@@ -1,19 +1,19 @@
-"""What a long job tells while it runs. The library is silent; the command line shows a bar."""
+"""Progress of long jobs. The library reports nothing by default; the command line shows a bar."""
 
 from __future__ import annotations
 
 
 class Reporter:
-    """Hears of progress and does nothing with it; a subclass shows it."""
+    """Ignores progress; a subclass shows it."""
 
     def start(self, what: str, total: int, unit: str) -> None:
-        """A job of ``total`` ``unit`` begins."""
+        """Start a job ``what`` of ``total`` units."""
 
     def reach(self, done: int, **figures: float) -> None:
-        """``done`` are done so far, in all; ``figures`` are the latest values to show, by name."""
+        """Report that ``done`` units are finished in total; ``figures`` are the latest values to show, by name."""
 
     def finish(self) -> None:
-        """The job has ended, well or not."""
+        """End the job, successful or not."""
 
     def note(self, text: str) -> None:
-        """Something a user should read: one line."""
+        """Show one line to the user."""

@@ -1,9 +1,9 @@
 """Experiment trackers as listeners of the run events: TensorBoard, MLflow and Weights & Biases.
 
-Each is a few lines over its own library, which is loaded only where it is asked for. What they write lies beside the
+Each is a thin layer over its own library, which is imported only if the tracker is requested. They write beside the
 runs, in ``tensorboard/``, ``mlruns/`` and ``wandb/`` of the run's or sweep's folder; nothing is sent anywhere unless
 the library's own environment variables (``MLFLOW_TRACKING_URI``, ``WANDB_MODE``) say so. A tracker that raises is
-dropped by :class:`squadron.tracking.events.Stream`; the runs go on.
+dropped by :class:`squadron.tracking.events.Stream`; the runs continue.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from squadron.tracking.events import EpochEnded, Listener, RunEnded, RunScored, 
 
 
 def open_trackers(names: Sequence[str], folder: Path) -> list[Listener]:
-    """The trackers that ``names`` tell, each once, for runs whose results lie in ``folder``.
+    """Open the named trackers, each once, for runs whose results are in ``folder``.
 
-    Raises :class:`ConfigError` for an unknown name, and where a tracker's library is not installed.
+    Raises :class:`ConfigError` for an unknown name, or if a tracker's library is not installed.
     """
     found: list[Listener] = []
     for name in dict.fromkeys(names):
@@ -40,10 +40,10 @@ def open_trackers(names: Sequence[str], folder: Path) -> list[Listener]:
 
 
 class Tracker(Listener):
-    """What trackers share: which runs are open, and what of an event is a figure to log.
+    """Base class of trackers: keeps track of the open runs, and extracts the figures to log from events.
 
-    A run is closed once runs of another fleet begin, since scores come after its training has ended; it is opened again
-    for whatever comes later. So no more than a fleet's runs are ever open.
+    A run stays open after its training, since scores come later; it is closed when runs of another fleet start, and
+    reopened if more events come. So at most one fleet's runs are open.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,7 +54,7 @@ class Tracker(Listener):
         self._begun: set[str] = set()
 
     def run_started(self, event: RunStarted) -> None:
-        """Open the run, and close those that ended before."""
+        """Open the run, and close those that have ended."""
         for run in self._ended & self._open.keys():
             self.end(self._open.pop(run))
         self._ended.discard(event.run)
@@ -66,17 +66,17 @@ class Tracker(Listener):
         self.log(self._handle(event.run), event.step, _numbers("train", event.figures))
 
     def epoch_ended(self, event: EpochEnded) -> None:
-        """Log what validation gave."""
+        """Log the validation figures."""
         self.log(self._handle(event.run), event.step, _numbers("validation", event.figures))
 
     def run_ended(self, event: RunEnded) -> None:
-        """Log what came of the run. One that never began has nothing to log."""
+        """Log how the run ended. A run that never started has nothing to log."""
         if event.run in self._known:
             self.conclude(self._handle(event.run), event.status, event.summary)
             self._ended.add(event.run)
 
     def run_scored(self, event: RunScored) -> None:
-        """Log EM and F1. A run that ended in another process is not known here, and stays as it was."""
+        """Log EM and F1. A run that was trained in another process is unknown here and is skipped."""
         if event.run in self._known:
             figures = {name: event.scores[name] for name in ("exact_match", "f1")}
             self.log(self._handle(event.run), 0, _numbers(f"{event.split}/{event.decoding}", figures))
@@ -95,7 +95,7 @@ class Tracker(Listener):
 
     @abstractmethod
     def begin(self, event: RunStarted, *, again: bool) -> Any:
-        """Open a run, for the first time in this process or ``again``; what is returned stands for it."""
+        """Open a run, for the first time in this process or ``again``. Return a handle of it."""
 
     @abstractmethod
     def log(self, run: Any, step: int, figures: Mapping[str, float]) -> None:
@@ -103,21 +103,21 @@ class Tracker(Listener):
 
     @abstractmethod
     def conclude(self, run: Any, status: str, summary: Mapping[str, Any]) -> None:
-        """Note how a run's training ended."""
+        """Log how a run's training ended."""
 
     def end(self, run: Any) -> None:
         """Close a run."""
 
 
 class TensorBoard(Tracker):
-    """Event files, a folder a run: ``tensorboard --logdir FOLDER/tensorboard``."""
+    """Event files, in one folder per run: ``tensorboard --logdir FOLDER/tensorboard``."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter
 
     def begin(self, event: RunStarted, *, again: bool) -> Any:
-        """A writer; what a killed process logged after this step is put aside."""
+        """Open a writer; TensorBoard discards what a killed process logged after this step."""
         purge = None if again else event.step + 1
         writer = self._writer(str(self.folder / "tensorboard" / event.run), purge_step=purge)
         if event.step == 0 and not again:
@@ -125,12 +125,12 @@ class TensorBoard(Tracker):
         return writer
 
     def log(self, run: Any, step: int, figures: Mapping[str, float]) -> None:
-        """A scalar each."""
+        """Log each figure as a scalar."""
         for name, value in figures.items():
             run.add_scalar(name, value, step)
 
     def conclude(self, run: Any, status: str, summary: Mapping[str, Any]) -> None:
-        """The status as text."""
+        """Log the status as text."""
         run.add_text("status", f"{status}: {summary['reason']}" if "reason" in summary else status)
         run.flush()
 
@@ -147,7 +147,7 @@ class MLflow(Tracker):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when it is imported
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reads it at import
         self._entities = importlib.import_module("mlflow.entities")
         self._make_client = importlib.import_module("mlflow.tracking").MlflowClient
         self._client: Any = None
@@ -155,10 +155,10 @@ class MLflow(Tracker):
         self._ids: dict[str, str] = {}
 
     def _connect(self) -> None:
-        """Open the store, which makes its folder: only once the run's own folder is there."""
+        """Open the store. This makes its folder, so it must wait until the run's own folder exists."""
         uri = os.environ.get("MLFLOW_TRACKING_URI")
         if uri is None:
-            # MLflow 3 wants a data base and refuses files unless told; files need nothing that is not there.
+            # MLflow 3 prefers a database and refuses a store of files by default; files need no extra dependency.
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
             uri = (self.folder.absolute() / "mlruns").as_uri()
         self._client = self._make_client(tracking_uri=uri)
@@ -167,16 +167,16 @@ class MLflow(Tracker):
         self._experiment = self._client.create_experiment(name) if found is None else found.experiment_id
 
     def begin(self, event: RunStarted, *, again: bool) -> Any:
-        """A run's id: of the run that was begun before, where it goes on."""
+        """Return the run's MLflow id; a resumed run keeps the id it had."""
         if again:
             return self._ids[event.run]
         if self._client is None:
             self._connect()
-        self._ids[event.run] = self._found(event) or self._made(event)
+        self._ids[event.run] = self._find(event) or self._create(event)
         return self._ids[event.run]
 
-    def _found(self, event: RunStarted) -> str | None:
-        """The run that an earlier process began, where this one goes on with it."""
+    def _find(self, event: RunStarted) -> str | None:
+        """Return the id of the run that an earlier process created, if this event resumes one."""
         if event.step == 0:
             return None
         tag = _identity(self.folder, event)
@@ -186,8 +186,8 @@ class MLflow(Tracker):
         self._client.set_terminated(before[0].info.run_id, "RUNNING")
         return str(before[0].info.run_id)
 
-    def _made(self, event: RunStarted) -> str:
-        """A new run with its options."""
+    def _create(self, event: RunStarted) -> str:
+        """Create a run with its options, and return its id."""
         tag = _identity(self.folder, event)
         run = self._client.create_run(self._experiment, run_name=event.run, tags={self._TAG: tag}).info.run_id
         parameters = [self._entities.Param(name, str(value)[:500]) for name, value in event.config.items()]
@@ -195,14 +195,14 @@ class MLflow(Tracker):
         return str(run)
 
     def log(self, run: Any, step: int, figures: Mapping[str, float]) -> None:
-        """All figures of a step at once."""
+        """Log all figures of a step in one batch."""
         now = int(time.time() * 1000)
         self._client.log_batch(
             run, metrics=[self._entities.Metric(name, value, now, step) for name, value in figures.items()]
         )
 
     def conclude(self, run: Any, status: str, summary: Mapping[str, Any]) -> None:
-        """MLflow's own status, and ours as a tag."""
+        """Set MLflow's status, and Squadron's as a tag."""
         self._client.set_tag(run, "squadron.status", status)
         if "reason" in summary:
             self._client.set_tag(run, "squadron.reason", summary["reason"])
@@ -210,39 +210,39 @@ class MLflow(Tracker):
 
 
 class WeightsAndBiases(Tracker):
-    """Runs of one project, offline: ``wandb sync FOLDER/wandb/offline-run-*`` sends them; ``WANDB_MODE`` says else."""
+    """Offline runs of one project; ``wandb sync FOLDER/wandb/offline-run-*`` uploads them. ``WANDB_MODE`` changes this."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # read when it is imported
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # wandb reads it at import
         self._wandb = importlib.import_module("wandb")
 
-    def begin(self, event: RunStarted, *, again: bool) -> Any:  # noqa: ARG002 (its id says it)
-        """A run with the same id whenever it is opened, so that its parts come together when they are sent."""
+    def begin(self, event: RunStarted, *, again: bool) -> Any:  # noqa: ARG002 (the id is enough)
+        """Open a run, with the same id each time, so that its parts are joined when they are uploaded."""
         return self._wandb.init(
             project=self.folder.absolute().name,
             name=event.run,
             id=_identity(self.folder, event),
             resume="allow",
-            reinit="create_new",  # the runs of a fleet are open beside each other
+            reinit="create_new",  # the runs of a fleet are open at the same time
             dir=str(self.folder),
             mode=os.environ.get("WANDB_MODE", "offline"),
             config=dict(event.config),
-            # Silent: standard output may be one JSON object. No console, code or machine statistics are gathered.
+            # Silent: standard output may have to be one JSON object. Collect no console output, code or system data.
             settings=self._wandb.Settings(
                 silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True
             ),
         )
 
     def log(self, run: Any, step: int, figures: Mapping[str, float]) -> None:
-        """Figures of a step; scores, which belong to no step, go into the summary."""
+        """Log the figures of a step; scores, which have no step, go into the summary."""
         if step:
             run.log(dict(figures), step=step)
         else:
             run.summary.update(dict(figures))
 
     def conclude(self, run: Any, status: str, summary: Mapping[str, Any]) -> None:
-        """The summary of the run's record."""
+        """Write the run's summary and status."""
         plain = {name: value for name, value in summary.items() if isinstance(value, (int, float, str))}
         run.summary.update({**plain, "status": status})
 
@@ -255,7 +255,7 @@ TRACKERS: Mapping[str, type[Tracker]] = {"tensorboard": TensorBoard, "mlflow": M
 
 
 def _numbers(where: str, figures: Mapping[str, Any]) -> dict[str, float]:
-    """The figures that are numbers, by the names they are logged under."""
+    """Return the numeric figures, by the names they are logged under."""
     return {
         f"{where}/{name.removeprefix('validation_')}": float(value)
         for name, value in figures.items()
@@ -264,5 +264,5 @@ def _numbers(where: str, figures: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _identity(folder: Path, event: RunStarted) -> str:
-    """What tells a run from all others on this machine, in 32 hexadecimal digits."""
+    """Return an id of a run that is unique on this machine: 32 hexadecimal digits."""
     return hashlib.sha256(f"{folder.absolute()}\n{event.run}".encode()).hexdigest()[:32]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from squadron.model.lora import Fleet
+from squadron.model.trainable import Trainable
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 _AT_ONCE = 1 << 20
@@ -21,7 +21,7 @@ _AT_ONCE = 1 << 20
 class FleetAdamW:
     """Moments and steps of all adapters of a fleet. ``mean`` and ``square`` are ``[K, P]`` float32."""
 
-    def __init__(self, fleet: Fleet, *, weight_decay: Sequence[float]) -> None:
+    def __init__(self, fleet: Trainable, *, weight_decay: Sequence[float]) -> None:
         self.fleet = fleet
         self.mean = torch.zeros_like(fleet.values)
         self.square = torch.zeros_like(fleet.values)
@@ -39,18 +39,21 @@ class FleetAdamW:
                 continue
             rate = learning_rates[k]
             correction = (1 - _BETA2 ** self.steps[k]) ** 0.5
-            for part in self.fleet.decayed(k):
-                part.mul_(1 - rate * self.weight_decay[k])
-            # Piece by piece, which stays in the cache and needs no temporary of a whole model's size.
-            pieces = (row.split(_AT_ONCE) for row in (values[k], gradients[k], self.mean[k], self.square[k]))
-            for value, gradient, mean, square in zip(*pieces, strict=True):
-                mean.lerp_(gradient, 1 - _BETA1)
-                square.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
-                spread = (square.sqrt() / correction).add_(_EPSILON)
-                value.addcdiv_(mean, spread, value=-rate / (1 - _BETA1 ** self.steps[k]))
+            for part, multiple in self.fleet.decayed(k):
+                part.mul_(1 - rate * multiple * self.weight_decay[k])
+            rows = (values[k], gradients[k], self.mean[k], self.square[k])
+            for columns, multiple in self.fleet.rates(k):
+                move = -rate * multiple / (1 - _BETA1 ** self.steps[k])
+                # Piece by piece, which stays in the cache and needs no temporary of a whole model's size.
+                pieces = (row[columns].split(_AT_ONCE) for row in rows)
+                for value, gradient, mean, square in zip(*pieces, strict=True):
+                    mean.lerp_(gradient, 1 - _BETA1)
+                    square.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
+                    spread = (square.sqrt() / correction).add_(_EPSILON)
+                    value.addcdiv_(mean, spread, value=move)
 
 
-def clip_gradients(fleet: Fleet, norms: Tensor, limits: Sequence[float | None]) -> None:
+def clip_gradients(fleet: Trainable, norms: Tensor, limits: Sequence[float | None]) -> None:
     """Shorten each adapter's gradient to its limit, where it has one; as ``torch.nn.utils.clip_grad_norm_``."""
     for k, limit in enumerate(limits):
         if limit is not None:

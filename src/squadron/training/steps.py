@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from squadron.data.batches import Schedule
-from squadron.data.trees import Pack
+from squadron.data.batches import BatchSampler
+from squadron.data.trees import MicroBatch
 from squadron.model.attention import TreeAttention
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet
+from squadron.model.trainable import Trainable
 from squadron.randomness import derive_seed
 from squadron.training.loss import summed_losses
 from squadron.training.optimizer import FleetAdamW, clip_gradients
@@ -40,24 +40,24 @@ class StepResult:
     tokens: int
 
 
-def pack_losses(model: GPT2, fleet: Fleet | None, pack: Pack) -> Tensor:
+def micro_batch_losses(model: GPT2, fleet: Trainable | None, batch: MicroBatch) -> Tensor:
     """The summed loss (nats) of every adapter on one micro-batch, ``[K]``; ready for the backward pass."""
     device = model.device
-    rows = torch.from_numpy(pack.rows)
-    attend = TreeAttention(pack.shapes, model.config.n_head, dtype=model.dtype, device=device, rows=rows)
-    tokens, positions = torch.from_numpy(pack.tokens), torch.from_numpy(pack.positions)
+    rows = torch.from_numpy(batch.rows)
+    attend = TreeAttention(batch.shapes, model.config.n_head, dtype=model.dtype, device=device, rows=rows)
+    tokens, positions = torch.from_numpy(batch.tokens), torch.from_numpy(batch.positions)
     hidden = model(tokens.to(device), positions.to(device), attend, fleet=fleet, rows=rows.to(device))
-    labels, weights = torch.from_numpy(pack.labels), torch.from_numpy(pack.weights)
+    labels, weights = torch.from_numpy(batch.labels), torch.from_numpy(batch.weights)
     return summed_losses(hidden, model.wte.weight, labels.to(device), weights.to(device))
 
 
 @torch.inference_mode()
-def mean_losses(model: GPT2, fleet: Fleet | None, packs: Sequence[Pack]) -> list[float]:
-    """The mean loss (nats a target) of every adapter over ``packs``, without dropout."""
+def mean_losses(model: GPT2, fleet: Trainable | None, micro_batches: Sequence[MicroBatch]) -> list[float]:
+    """The mean loss (nats a target) of every adapter over ``micro_batches``, without dropout."""
     if fleet is not None:
         fleet.start_pass(None)
-    total = torch.stack([pack_losses(model, fleet, pack) for pack in packs]).double().sum(0)
-    return [value / sum(pack.targets for pack in packs) for value in total.tolist()]
+    total = torch.stack([micro_batch_losses(model, fleet, batch) for batch in micro_batches]).double().sum(0)
+    return [value / sum(batch.targets for batch in micro_batches) for value in total.tolist()]
 
 
 class FleetTrainer:
@@ -66,8 +66,8 @@ class FleetTrainer:
     def __init__(
         self,
         model: GPT2,
-        fleet: Fleet,
-        batches: Schedule,
+        fleet: Trainable,
+        batches: BatchSampler,
         *,
         learning_rates: Sequence[float],
         total_steps: int,
@@ -92,8 +92,8 @@ class FleetTrainer:
     def step(self) -> StepResult:
         """Train every adapter that is not set aside on the next batch."""
         step, fleet = self.step_number, self.fleet
-        packs = self.batches.step(step)
-        losses = self._gradients(packs, step)
+        micro_batches = self.batches.step(step)
+        losses = self._gradients(micro_batches, step)
         norms = fleet.gradient_norms()
         rates = tuple(
             rate * learning_rate_factor(schedule, step, total=self.total_steps, warmup=self.warmup_steps)
@@ -112,20 +112,20 @@ class FleetTrainer:
             losses=tuple(losses),
             gradient_norms=tuple(norms.tolist()),
             learning_rates=rates,
-            questions=sum(pack.questions for pack in packs),
-            tokens=sum(len(pack.tokens) for pack in packs),
+            questions=sum(batch.questions for batch in micro_batches),
+            tokens=sum(len(batch.tokens) for batch in micro_batches),
         )
 
-    def _gradients(self, packs: Sequence[Pack], step: int) -> list[float]:
+    def _gradients(self, micro_batches: Sequence[MicroBatch], step: int) -> list[float]:
         """Fill the fleet's gradients with those of the mean loss over all targets of the step; return that mean."""
         fleet = self.fleet
-        targets = sum(pack.targets for pack in packs)
+        targets = sum(batch.targets for batch in micro_batches)
         scales = torch.tensor(self.scaler.scales, device=fleet.device)
         fleet.gradients.zero_()
         total = torch.zeros(fleet.size, dtype=torch.float64, device=fleet.device)
-        for micro, pack in enumerate(packs):
+        for micro, batch in enumerate(micro_batches):
             fleet.start_pass([derive_seed(spec.seed, "dropout", step, micro) for spec in fleet.specs])
-            losses = pack_losses(self.model, fleet, pack) / targets
+            losses = micro_batch_losses(self.model, fleet, batch) / targets
             (losses * scales).sum().backward()
             total += losses.detach().double()
         fleet.finish_gradients()

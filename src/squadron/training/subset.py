@@ -18,6 +18,7 @@ def subset(trainer: FleetTrainer, keep: Sequence[int]) -> FleetTrainer:
     same order in both.
     """
     before = trainer.fleet
+    assert isinstance(before, Fleet), type(before)
     fleet = Fleet(before.config, [before.specs[k] for k in keep], device=before.device)
     smaller = FleetTrainer(
         trainer.model,

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from squadron.decoding.strategies import STRATEGIES
+from squadron.decoding.strategies import ALL, STRATEGIES
 from squadron.errors import SquadronError
 from squadron.experiments.playground import MOST_MODELS, Playground
 from squadron.runs.board import Board, Curves, read_curves
@@ -18,10 +18,9 @@ from squadron.web import render
 
 TITLE = "Squadron playground"
 CSS = Path(__file__).parent / "style.css"
-_STRATEGIES = ("greedy", "span", "beam", "top-k", "nucleus", "temperature")
+_STRATEGIES = sorted(STRATEGIES, key=lambda name: (STRATEGIES[name].sample, STRATEGIES[name].beams))
 """All of them, those that draw nothing first: so they stand in the table, however they were chosen."""
-assert set(_STRATEGIES) == set(STRATEGIES)
-_BEGIN = [name for name in _STRATEGIES if name != "beam"]
+_BEGIN = [name for name in _STRATEGIES if name in ALL and STRATEGIES[name].beams == 1]
 _FEW = 2
 """Adapters that are chosen to begin with, beside the base."""
 _WAITING = (
@@ -110,9 +109,7 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
             models = gr.Dropdown(
                 [], multiselect=True, max_choices=MOST_MODELS, label="Models, side by side", elem_id="models"
             )
-            decoding = gr.CheckboxGroup(
-                list(_STRATEGIES), value=_BEGIN, label="Decoding strategies", elem_id="decoding"
-            )
+            decoding = gr.CheckboxGroup(_STRATEGIES, value=_BEGIN, label="Decoding strategies", elem_id="decoding")
         with gr.Column(scale=6, min_width=300):
             found = _html(_WAITING, "answers")
 

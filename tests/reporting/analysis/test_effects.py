@@ -13,8 +13,8 @@ import pytest
 from scipy import stats
 
 from made_study import Effects, make_study, plain_effects
-from squadron.reporting.analysis.effects import trend_weights
-from squadron.reporting.analysis.findings import METRICS, Analysis
+from squadron.reporting.analysis.effects import _axis_verdict, trend_weights
+from squadron.reporting.analysis.findings import METRICS, Analysis, Contrast, Verdict
 from squadron.reporting.analysis.interactions import analysis_of_variance, pattern_test
 from squadron.reporting.analysis.study import analyze_study
 from squadron.runs.records import Study
@@ -199,3 +199,35 @@ def test_an_interaction_is_found_if_there_is_one(tmp_path: Path, paper_analysis:
     assert set(both.cells) == set(itertools.product((4, 64), (1e-4, 1e-3)))
     assert max(both.cells, key=lambda cell: both.cells[cell]) == (64, 1e-3)
     assert {one.verdict for one in paper_analysis.interactions if one.metric == "f1"} == {"no_interaction"}
+
+
+def contrast(first: int, second: int, verdict: Verdict) -> Contrast:
+    """A pair of values, or a trend, with this verdict."""
+    ends = {"higher": (1.0, 5.0), "lower": (-5.0, -1.0)}.get(verdict, (-2.0, 2.0))
+    difference = sum(ends) / 2
+    return Contrast("f1", first, second, difference, ends, 0.01, 0.01, verdict, 200, 40, 4, True, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "trend", "verdict"),
+    [
+        (("no_difference", "no_difference"), "lower", "lower"),
+        (("no_difference", "no_difference"), "higher", "higher"),
+        (("no_difference", "no_difference"), "no_difference", "no_difference"),
+        (("no_difference", "no_difference"), None, "no_difference"),
+        (("lower", "no_difference"), "no_difference", "lower"),
+        (("higher", "no_difference"), "no_difference", "higher"),
+        (("lower", "no_difference"), "higher", "lower"),  # pairs that were told apart say more than a line
+        (("higher", "lower"), "lower", "non_monotone"),
+        (("untested", "untested"), None, "untested"),
+        (("untested", "no_difference"), None, "no_difference"),
+    ],
+)
+def test_the_verdict_of_an_axis_is_that_of_its_pairs_else_of_its_trend(
+    pairs: tuple[Verdict, Verdict], trend: Verdict | None, verdict: str
+) -> None:
+    contrasts = [contrast(4, 8, pairs[0]), contrast(8, 16, pairs[1])]
+    line = None if trend is None else contrast(4, 16, trend)
+    assert _axis_verdict(contrasts, line, ordered=True) == verdict
+    if "higher" in pairs or "lower" in pairs:
+        assert _axis_verdict(contrasts, line, ordered=False) == "differs"

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from squadron.options.axes import RENAMED
 from squadron.reporting.analysis.contrasts import mean_difference, with_difference, with_verdicts
 from squadron.reporting.analysis.findings import METRICS, AxisVerdict, Contrast, Effect, Level, Metric
 from squadron.reporting.analysis.questions import QuestionScores
 from squadron.runs.records import Study, StudyRun
 from squadron.scoring.intervals import Floats, mean_interval
 
-AXIS_OPTIONS = {"targets": "target_modules"}
-"""The option that an axis sets, if it has another name than the axis."""
 EXCLUDED_AXES = ("seed", "method")
 """Seeds are replicates; full fine-tuning has none of LoRA's axes to match runs by."""
 
@@ -29,7 +28,7 @@ def setting(run: StudyRun, axis: str) -> Any:
     """Return a run's value of an axis: the sweep's value, else the run's own option."""
     if axis in run.changes:
         return run.changes[axis]
-    value = run.train_questions if axis == "train_size" else run.config.get(AXIS_OPTIONS.get(axis, axis))
+    value = run.train_questions if axis == "train_size" else run.config.get(RENAMED.get(axis, axis))
     return "+".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 

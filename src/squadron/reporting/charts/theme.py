@@ -41,7 +41,7 @@ def theme(words: ChartWords, *, dark: bool = False) -> dict[str, Any]:
     return {
         "font": FONT,
         "background": "transparent",
-        "locale": {"number": _PERSIAN if words.language == "fa" else _WESTERN},
+        "locale": {"number": _PERSIAN if words.numerals.persian else _WESTERN},
         "view": {"stroke": None, "continuousWidth": WIDTH},
         "title": {"color": ink, "subtitleColor": second, "fontSize": 13, "fontWeight": "bold", "anchor": "middle"},
         "axis": {

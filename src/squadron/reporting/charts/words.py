@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from squadron.languages import Language
+from squadron.languages import WRITING, Language
 from squadron.reporting.document.text import clipped, direction, drawable
 from squadron.reporting.localization.numbers import Numerals
 from squadron.reporting.localization.translate import sentences
@@ -63,12 +63,17 @@ class ChartWords:
         return f"{self.points(low)} – {self.points(high)}"
 
     @property
+    def is_rtl(self) -> bool:
+        """True if the language is read from right to left."""
+        return WRITING[self.language].direction == "rtl"
+
+    @property
     def percent_label(self) -> str:
         """Vega expression of an axis label in percent, laid out in the direction of the language."""
-        return f"'{_EMBED}' + datum.label" if self.language == "fa" else "datum.label"
+        return f"'{_EMBED}' + datum.label" if self.is_rtl else "datum.label"
 
     def _embedded(self, text: str) -> str:
-        mixed = self.language == "fa" and (
+        mixed = self.is_rtl and (
             direction(text) == "rtl" or any("\u0600" <= character <= "\u06ff" for character in text)
         )
         return _EMBED + text if mixed else text
@@ -79,4 +84,4 @@ def chart_words(language: Language) -> ChartWords:
     """Return the chart words of a language."""
     file = files("squadron.reporting").joinpath("locales", f"charts.{language}.toml")
     own = tomllib.loads(file.read_text(encoding="utf-8"))
-    return ChartWords(language, own, sentences(language), Numerals(persian=language == "fa"))
+    return ChartWords(language, own, sentences(language), Numerals(WRITING[language].persian_figures))

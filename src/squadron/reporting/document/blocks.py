@@ -22,6 +22,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from squadron.languages import Language
+
 TextRunKind = Literal[
     "text", "foreign", "number", "code", "data", "strong", "emphasis", "math", "cite", "reference", "marked"
 ]
@@ -159,7 +161,7 @@ Block = Heading | TextBlock | Bullets | Code | Formula | TableBlock | Figure | E
 class Report:
     """A report. ``day`` is its date, ``words`` are the renderers' own texts: buttons, titles of lists."""
 
-    language: Literal["en", "fa"]
+    language: Language
     direction: Literal["ltr", "rtl"]
     title: RichText
     subtitle: RichText

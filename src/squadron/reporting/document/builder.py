@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from squadron.languages import Language
+from squadron.languages import WRITING, Language
 from squadron.reporting.document.blocks import (
     Block,
     Bullets,
@@ -43,7 +43,7 @@ class Draft:
         self._labels = labels
         self._counts = {"section": 0, "part": 0, "table": 0, "figure": 0, "formula": 0}
         self._appendix = False
-        numerals = Numerals(persian=language == "fa")
+        numerals = Numerals(WRITING[language].persian_figures)
         self.say = Translator(language, sentences(language), numerals, self._label_of)
 
     def _label_of(self, kind: str, name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
+from squadron.options.decoding import strategy_parts
 from squadron.reporting.document.blocks import RichText, TextRun
 from squadron.reporting.document.builder import Draft, name
 from squadron.reporting.document.text import LONGEST_NAME, clipped
@@ -70,8 +71,12 @@ def split(draft: Draft, key: str) -> RichText:
 
 
 def decoding(draft: Draft, key: str) -> RichText:
-    """Return the name of a decoding strategy."""
-    return draft.say(f"decoding_name.{key}") if draft.say.has(f"decoding_name.{key}") else (name(key),)
+    """Return the name of a decoding strategy; of joined ones, their names with a plus between them."""
+    parts = strategy_parts(key)
+    if not all(draft.say.has(f"decoding_name.{part}") for part in parts):
+        return (name(key),)
+    named = [draft.say(f"decoding_name.{part}") for part in parts]
+    return tuple(run for place, one in enumerate(named) for run in (*([TextRun(" + ")] if place else []), *one))
 
 
 def status(draft: Draft, key: str) -> RichText:

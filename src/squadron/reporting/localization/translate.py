@@ -21,7 +21,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from squadron.languages import Language
+from squadron.languages import WRITING, Language
 from squadron.reporting.document.blocks import RichText, TextRun, TextRunKind
 from squadron.reporting.document.formulas import SYMBOLS
 from squadron.reporting.localization.numbers import Numerals
@@ -47,7 +47,7 @@ class Translator:
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
         """The reading direction of the language."""
-        return "rtl" if self.language == "fa" else "ltr"
+        return WRITING[self.language].direction
 
     def has(self, key: str) -> bool:
         """Return True if there is a sentence ``key``."""

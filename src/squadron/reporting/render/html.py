@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from squadron.languages import Language
+from squadron.languages import WRITING, Language
 from squadron.marks import GENERATOR
 from squadron.reporting.charts.rendering import javascript
 from squadron.reporting.charts.theme import theme
@@ -80,7 +80,7 @@ def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], d
         return f"var({variable})"
 
     config = merge(light, dark)
-    if language == "en":
+    if not WRITING[language].vazirmatn:
         config["font"] = _ENGLISH_FONT
     # The page itself labels and describes its figures.
     return {**config, "aria": False}, values["light"], values["dark"]
@@ -101,7 +101,7 @@ def _style(report: Report, light: dict[str, str], dark: dict[str, str]) -> str:
         return "".join(f"{name}: {value}; " for name, value in values.items())
 
     sheet = _file("report.css").replace("/*light*/", colours(light)).replace("/*dark*/", colours(dark))
-    return "".join(_fonts()) + sheet if report.language == "fa" else sheet
+    return "".join(_fonts()) + sheet if WRITING[report.language].vazirmatn else sheet
 
 
 def _fonts() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from squadron.options.decoding import is_random
 from squadron.reporting.analysis.findings import Contrast, Mistakes
 from squadron.reporting.document.blocks import RichText, TextRun
 from squadron.reporting.document.builder import Draft, name, quote, text_cell
@@ -12,7 +13,6 @@ from squadron.runs.records import FailureExample
 
 _EXAMPLES = 5
 """Number of kinds of mistake with an example."""
-_SAMPLED = ("top-k", "nucleus", "temperature")
 
 
 def decoding(draft: Draft, inputs: ReportInputs) -> None:
@@ -38,8 +38,9 @@ def decoding(draft: Draft, inputs: ReportInputs) -> None:
         items = [_item(draft, contrast) for contrast in contrasts if contrast.verdict == verdict]
         if items:
             draft.paragraph(f"decoding.{key}", reference=reference, items=draft.say.join(items))
-    if any(score.decoding in _SAMPLED for score in found.scores):
-        draft.paragraph("decoding.sampled")
+    drawn = [labels.decoding(draft, score.decoding) for score in found.scores if is_random(score.decoding)]
+    if drawn:
+        draft.paragraph("decoding.sampled", items=draft.say.join(drawn))
     chart(draft, inputs, "decodings")
 
 

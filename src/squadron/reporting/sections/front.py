@@ -81,6 +81,6 @@ def related(draft: Draft, inputs: ReportInputs) -> None:
         "full": _KNOWN["full"].f1,
         "span": _KNOWN["span_head"].f1,
     }
-    apart = ["related.apart"] if inputs.study.best is not None else []
-    draft.paragraph("related.squad", *apart, **figures)
+    separate = ["related.apart"] if inputs.study.best is not None else []
+    draft.paragraph("related.squad", *separate, **figures)
     draft.paragraph("related.decoding")

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from squadron.reporting.analysis.effects import AXIS_OPTIONS
+from squadron.options.axes import AXES, RENAMED
 from squadron.reporting.document.blocks import Cell
 from squadron.reporting.document.builder import Draft, name, text_cell
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, varied
 
-_OPTIONS = (
-    "rank",
-    "lr",
-    "target_modules",
-    "alpha",
-    "scaling",
-    "dropout",
-    "epochs",
-    "batch_size",
-    "gradient_accumulation",
-    "weight_decay",
-    "schedule",
-    "warmup_steps",
-    "gradient_clipping",
-    "max_length",
-    "loss",
-    "order",
-    "seed",
-)
+_OPTIONS = [option for option in AXES.values() if option != "method"]
 
 
 def setup(draft: Draft, inputs: ReportInputs) -> None:
@@ -74,9 +56,9 @@ def _data(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def _options(draft: Draft, inputs: ReportInputs, *, single: bool) -> None:
-    """Add the table of options that all runs share."""
+    """The options that all runs have alike."""
     study = inputs.study
-    changed = set() if single else {AXIS_OPTIONS.get(axis, axis) for axis in varied(study)}
+    changed = set() if single else {RENAMED.get(axis, axis) for axis in varied(study)}
     rows: list[list[Cell]] = []
     for key in _OPTIONS:
         values = {repr(run.config.get(key)): run.config.get(key) for run in study.runs}

@@ -22,13 +22,9 @@ from squadron.bench.train import bench_training
 from squadron.errors import DataError
 from squadron.experiments.bases import init_base
 from squadron.files import read_json, write_json, write_text
-from squadron.options.core import (
-    BaseInitOptions,
-    BenchGenerateOptions,
-    BenchScaleOptions,
-    BenchTrainOptions,
-    checked,
-)
+from squadron.options.base import checked
+from squadron.options.bench import BenchGenerateOptions, BenchScaleOptions, BenchTrainOptions
+from squadron.options.core import BaseInitOptions
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import cpu_rates, precision_name, product_rates
 

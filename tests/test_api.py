@@ -19,7 +19,8 @@ from squadron import api
 from squadron.cli.main import main
 from squadron.errors import ConfigError, SquadronError
 from squadron.options import keywords, typed
-from squadron.options.core import Options, TrainOptions
+from squadron.options.base import Options
+from squadron.options.core import TrainOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 CALLS: Mapping[str, tuple[str, str]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from squadron.bench.generate import PEER, SIDES, bench_generation, run_generation_side, spread_batches
 from squadron.errors import ConfigError, DataError
-from squadron.options.core import BenchGenerateOptions
+from squadron.options.bench import BenchGenerateOptions
 
 
 def test_all_sides_answer(byte_base_dir: Path, small_squad: Path) -> None:

@@ -14,7 +14,8 @@ from squadron.data.trees import build_trees, pack_trees
 from squadron.errors import ConfigError, DeviceError
 from squadron.files import read_json
 from squadron.model.config import GPT2Config
-from squadron.options.core import BenchScaleOptions, checked
+from squadron.options.base import checked
+from squadron.options.bench import BenchScaleOptions
 from squadron.training.steps import FleetTrainer
 
 SMALL = GPT2Config(vocab_size=101, n_positions=256, n_embd=16, n_layer=2, n_head=2, n_inner=24)

@@ -10,7 +10,7 @@ from squadron.bench.plan import TrainPlan, plan_training
 from squadron.bench.train import bench_training
 from squadron.data.batches import Order
 from squadron.errors import ConfigError, DataError
-from squadron.options.core import BenchTrainOptions
+from squadron.options.bench import BenchTrainOptions
 
 
 def plan(folder: Path, base: Path, data: Path, order: Order = "question", steps: int = 4) -> TrainPlan:

@@ -13,12 +13,14 @@ import pytest
 from filelock import FileLock
 
 from cli.conftest import Squadron
+from squadron import file_records
 from squadron.data.prepared import load_split
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
-from squadron.options.core import EvaluateOptions, TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import EvaluateOptions, TrainOptions
 from squadron.options.runs import RunsListOptions, RunsPruneOptions
-from squadron.runs import listing, maintenance, run_records
+from squadron.runs import listing, maintenance
 from squadron.scoring.predictions import write_predictions
 
 
@@ -130,8 +132,8 @@ def test_a_thousand_runs_take_two_files_each(tmp_path: Path, monkeypatch: pytest
         for name in ("run.json", "scores.json"):
             (folder / name).write_bytes((record / name).read_bytes())
     read: list[Path] = []
-    plain = run_records.read_json
-    monkeypatch.setattr(run_records, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
+    plain = file_records.read_json
+    monkeypatch.setattr(file_records, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
     found = listing.list_runs(RunsListOptions(folder=str(tmp_path / "many")))
     assert len(found["runs"]) == 1000
     assert len(read) == 2000

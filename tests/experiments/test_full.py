@@ -17,7 +17,8 @@ from squadron.experiments.evaluate import evaluate
 from squadron.experiments.export import export
 from squadron.experiments.train import train
 from squadron.model.checkpoint import load_base
-from squadron.options.core import AskOptions, EvaluateOptions, ExportOptions, TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import AskOptions, EvaluateOptions, ExportOptions, TrainOptions
 from squadron.options.runs import RunsPromoteOptions
 from squadron.runs.maintenance import promote
 from squadron.tracking.progress import Reporter

@@ -14,7 +14,8 @@ from squadron.errors import ConfigError
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.prepare import prepare
 from squadron.experiments.train import train
-from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions
 from squadron.options.sweep import SweepOptions
 
 TRAIN = {

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from squadron.errors import ConfigError
 from squadron.options.axes import AXES
-from squadron.options.core import TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import TrainOptions
 from squadron.sweeps.axes import name_problem, run_name
 from squadron.sweeps.grid import SweepPlan, read_sweep
 from squadron.sweeps.yaml_file import read_yaml

@@ -13,7 +13,8 @@ import pytest
 
 from squadron.errors import ConfigError
 from squadron.experiments.train import train
-from squadron.options.core import TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import TrainOptions
 from squadron.tracking.events import Listener, RunEnded, RunScored, RunStarted, Stepped
 from squadron.tracking.trackers import TRACKERS, open_trackers
 

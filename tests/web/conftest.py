@@ -17,7 +17,8 @@ import pytest
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.prepare import prepare
 from squadron.experiments.train import train
-from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions
 
 RUN = "r4-lr1e-3-attention"
 HOSTILE = (

@@ -10,7 +10,8 @@ import pytest
 
 from squadron.errors import ConfigError, DataError, RunError
 from squadron.experiments.playground import MOST_MODELS, Playground
-from squadron.options.core import PlaygroundOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import PlaygroundOptions
 from squadron.runs.board import Winner, read_board, read_curves
 
 from .conftest import HOSTILE, RUN, board_row
@@ -121,22 +122,22 @@ def test_a_leaderboard_may_hold_anything(tmp_path: Path) -> None:
         board_row("good"),
         {"name": "bare"},
     ]
-    (tmp_path / "leaderboard.json").write_text(json.dumps({"runs": rows}))
+    (tmp_path / "leaderboard.json").write_text(json.dumps({"schema": 1, "runs": rows}))
     board = read_board(tmp_path, [])
     assert [row.name for row in board.rows] == ["good", "bare"]
     assert not any(row.can_answer for row in board.rows)
-    assert "a row without a usable name" in board.problems[0]
+    assert "leaderboard.json: runs.0: 5 is not an object; put the file back" in board.problems[0]
+    assert len(board.problems) == 6
     assert board.winner is None
-    for found, said in (
-        ({"significant": True, "p_value": 0.01}, Winner(True, 0.01)),
-        ({"told_apart": True, "p_value": 0.01}, Winner(True, 0.01)),
-        ({"significant": False, "p_value": 0.4}, Winner(False, 0.4)),
-        ({"p_value": "x"}, None),
-        ([], None),
+    for winner in ({"significant": True, "p_value": 0.01}, {"told_apart": True, "p_value": 0.01}):
+        (tmp_path / "leaderboard.json").write_text(json.dumps({"schema": 1, "runs": [], "winner": winner}))
+        assert read_board(tmp_path, []).winner == Winner(True, 0.01)  # older leaderboards call it told_apart
+    for text, words in (
+        ("[]", "a list is not an object"),
+        ("{", "not JSON"),
+        ('{"schema": 1}', "runs: missing"),
+        ('{"schema": 1, "runs": [], "winner": {"p_value": "x"}}', "winner.p_value: 'x' is not a valid number"),
     ):
-        (tmp_path / "leaderboard.json").write_text(json.dumps({"runs": [], "winner": found}))
-        assert read_board(tmp_path, []).winner == said
-    for text, words in (("[]", "has no list of runs"), ("{", "not JSON")):
         (tmp_path / "leaderboard.json").write_text(text)
         with pytest.raises(RunError, match=words):
             read_board(tmp_path, [])

@@ -32,7 +32,7 @@ from squadron.model.checkpoint import load_base, locate_base
 from squadron.model.config import read_config
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.model.tokenizer import load_tokenizer
-from squadron.options.core import BenchGenerateOptions
+from squadron.options.bench import BenchGenerateOptions
 from squadron.randomness import numpy_generator
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision

@@ -29,7 +29,8 @@ from squadron.model.full import FullWeights
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import Fleet, LoraSpec
 from squadron.model.trainable import Trainable
-from squadron.options.core import BenchScaleOptions, Method
+from squadron.options.bench import BenchScaleOptions
+from squadron.options.core import Method
 from squadron.randomness import numpy_generator
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision

@@ -13,7 +13,7 @@ from squadron.errors import ConfigError, option
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.pocket import base_location
 from squadron.model.targets import resolve_targets
-from squadron.options.core import BenchTrainOptions
+from squadron.options.bench import BenchTrainOptions
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 

@@ -18,7 +18,7 @@ from squadron.model.checkpoint import Base, load_base
 from squadron.model.lora import AdapterWeights
 from squadron.runs.folder import RunFolder, require_weights, verify_weights
 from squadron.runs.layout import RECORD
-from squadron.runs.run_records import TrainedRecord
+from squadron.runs.reader import TrainedRunFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def _usable(path: Path) -> RunFolder:
     """A run's folder, with all in its record that is needed to use what it trained."""
     folder = RunFolder.open(path)
     require_weights(path, folder.record)
-    TrainedRecord.of(path / RECORD, folder.record)
+    TrainedRunFile.of(path / RECORD, folder.record)
     return folder
 
 

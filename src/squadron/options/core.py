@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar, get_origin
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
-    ValidationError,
-    field_validator,
     model_validator,
 )
 
@@ -21,65 +13,22 @@ from squadron.data.batches import Order
 from squadron.data.splits import SplitBy
 from squadron.data.trees import Loss
 from squadron.decoding.strategies import PARAMETERS, STRATEGIES
-from squadron.errors import ConfigError, argument, option
-from squadron.model.config import SIZES, Precision
+from squadron.errors import ConfigError, option
+from squadron.model.config import SIZES
 from squadron.model.targets import Scaling
-from squadron.options.roles import LAST, Role, roles
+from squadron.options.base import (
+    Count,
+    Length,
+    Options,
+    Place,
+    Positive,
+    Several,
+)
+from squadron.options.roles import Role, roles
 from squadron.pocket.base import Recipe
 from squadron.training.schedules import Schedule
 
-PLACE = BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)
-Place = Annotated[str, PLACE]
-"""A file, a folder, or a name that may stand for one: text or a path."""
-MOST = 1_000_000_000
-"""The highest number of anything that is counted; a larger one is a slip of the keyboard."""
-Positive = Annotated[int, Field(ge=1, le=MOST)]
-Count = Annotated[int, Field(ge=0, le=MOST)]
-Length = Annotated[int, Field(ge=16, le=MOST)]
-Several = Annotated[int, Field(ge=1, le=1000)]
-"""Answers or hypotheses to one question, all of them in memory."""
-Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
-Model = TypeVar("Model", bound="Options")
 Method = Literal["lora", "full"]
-FLAG = re.compile(r"--([a-z][a-z-]*)")
-"""An option in a help text."""
-
-
-class Options(BaseModel):
-    """Options that every verb accepts, so that scripts can pass them everywhere; unknown ones are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _text_is_text(cls, value: Any) -> Any:
-        """Refuse text that no file, record or message can hold."""
-        for text in value if isinstance(value, (list, tuple)) else (value,):
-            if isinstance(text, str):
-                if any("\ud800" <= letter <= "\udfff" for letter in text):
-                    raise ValueError("not UTF-8; rename it, or type it in UTF-8")
-                if "\0" in text:
-                    raise ValueError("holds the character U+0000; leave it out")
-        return value
-
-    seed: Annotated[Seed, Role(axis="s", place=LAST)] = Field(0, description="Seed of all random draws.")
-    offline: bool = Field(False, description="Do not use the network; take the hub's files from the local cache.")
-    device: str = Field("auto", description="Device: auto (a GPU if there is one), cpu, cuda or cuda:N.")
-    precision: Precision = Field(
-        "auto",
-        description="Number format of the base: auto is bf16 if it is measured clearly faster, else fp32 (GPU: fp16).",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_for_several(cls, given: Any) -> Any:
-        """Take one text as a list of one, where several may be given."""
-        if not isinstance(given, dict):
-            return given
-        several = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
-        return {
-            name: (value,) if name in several and isinstance(value, str) else value for name, value in given.items()
-        }
 
 
 class PrepareOptions(Options):
@@ -323,106 +272,3 @@ class PocketBuildOptions(Options):
     matrix_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
         Recipe().matrix_rate, description="Peak learning rate of Muon (the blocks' matrices)."
     )
-
-
-class BenchTrainOptions(Options):
-    """Options of ``bench train``."""
-
-    base: Place = Field(description="Base model: a checkpoint folder or a hub id.")
-    data: Place = Field(description="SQuAD file to take questions from.")
-    order: Order = Field("question", description="Draw questions one by one, or whole paragraphs.")
-    sides: tuple[str, ...] = Field(("squadron", "transformers+peft", "trl"), description="Sides to run.")
-    steps: Annotated[int, Field(ge=3, le=MOST)] = Field(
-        12, description="Optimizer steps per side and round; the first two are warm-up and not timed."
-    )
-    rounds: Positive = Field(2, description="Rounds; each side runs once per round.")
-    batch_size: Positive = Field(8, description="Questions per optimizer step.")
-    max_length: Length = Field(256, description="Longest sequence, tokens.")
-    rank: Positive = Field(4, description="LoRA rank.")
-    target_modules: tuple[str, ...] = Field(
-        ("attention",), description="Modules to adapt; whole ones only, since peft cannot adapt slices."
-    )
-
-
-class BenchScaleOptions(Options):
-    """Options of ``bench scale``. The first value of each list is used while another option is varied."""
-
-    fleet_sizes: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
-        (1, 5, 15, 40, 75), description="Numbers of adapters trained together."
-    )
-    ranks: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field((4, 8, 16, 32, 64), description="LoRA ranks.")
-    lengths: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
-        (256, 128, 512, 1024), description="Tokens per step: a context and its --questions."
-    )
-    sizes: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        ("gpt2", "gpt2-medium", "gpt2-large"), description=f"Shapes of the base: {', '.join(SIZES)}."
-    )
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
-        ("lora", "full"), description="What to train: lora, full."
-    )
-    questions: Positive = Field(4, description="Questions per step, 16 tokens each, on one context.")
-    steps: Annotated[int, Field(ge=2, le=MOST)] = Field(
-        3, description="Optimizer steps per point; the first is warm-up and not timed."
-    )
-
-
-class BenchGenerateOptions(Options):
-    """Options of ``bench generate``."""
-
-    base: Place = Field(description="Base model: a checkpoint folder or a hub id.")
-    data: Place = Field(description="SQuAD file to take questions from.")
-    questions: Positive | None = Field(None, description="Use only this many questions, the first ones. Default: all.")
-    peer_questions: Positive = Field(
-        64, description="Number of questions that the peer answers per round, rounded up to whole batches."
-    )
-    rounds: Positive = Field(2, description="Rounds; each side runs once per round.")
-    batch_size: Positive = Field(8, description="Questions per batch of the peer.")
-    max_new_tokens: Positive = Field(16, description="Length of every answer, tokens.")
-    max_length: Length = Field(256, description="Longest prompt, tokens.")
-    rank: Positive = Field(4, description="LoRA rank.")
-
-
-def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """Options from plain values. Raises :class:`ConfigError` with all problems at once, each with option and value."""
-    try:
-        return model(**values)
-    except ValidationError as problem:
-        lines = []
-        for error in problem.errors(include_url=False):
-            key = str(error["loc"][0]) if error["loc"] else "options"
-            named = argument if is_argument(model, key) else option
-            if error["type"] == "missing":
-                lines.append(f"{named(key)}: missing; give {_described(model, key)}")
-            elif error["type"] == "extra_forbidden":
-                lines.append(f"{named(key)}: unknown option; known are {', '.join(model.model_fields)}")
-            else:
-                why = _lower(error["msg"].removeprefix("Value error, "))
-                lines.append(f"{named(key, _bounded(error['input']))}: {why}")
-        raise ConfigError("; ".join(dict.fromkeys(lines))) from None
-
-
-def is_argument(model: type[Options], key: str) -> bool:
-    """Return True if commands take this option by its place, without a flag."""
-    field = model.model_fields.get(key)
-    return field is not None and isinstance(field.json_schema_extra, dict) and "argument" in field.json_schema_extra
-
-
-def flag_name(field: str) -> str:
-    """The flag of a field."""
-    return f"--{field.replace('_', '-')}"
-
-
-def _bounded(value: Any) -> Any:
-    """Return a wrong value for an error: itself, or the beginning of a long one's text."""
-    text = str(value)
-    return value if len(text) <= 200 else f"{text[:197]}..."
-
-
-def _described(model: type[Options], key: str) -> str:
-    field = model.model_fields.get(key)
-    text = _lower((field.description if field else None) or "a value").rstrip(".")
-    return FLAG.sub(lambda flag: option(flag[1].replace("-", "_")), text)
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

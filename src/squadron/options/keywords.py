@@ -15,15 +15,13 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from squadron.options import reporting, requests, runs
+from squadron.options.base import FLAG, PLACE, Options
 from squadron.options.core import (
-    FLAG,
-    PLACE,
     AskOptions,
     BaseInitOptions,
     DemoOptions,
     EvaluateOptions,
     ExportOptions,
-    Options,
     PrepareOptions,
     ScoreOptions,
 )

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from squadron.languages import LANGUAGES, Language
-from squadron.options.core import Options, Place
+from squadron.options.base import Options, Place
 
 
 class AnalyzeOptions(Options):

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from pydantic import Field, model_validator
 
 from squadron.errors import ConfigError, option
-from squadron.options.core import Options, TrainOptions
+from squadron.options.base import Options
+from squadron.options.core import TrainOptions
 from squadron.options.sweep import ReproduceOptions, SweepOptions
 from squadron.tracking.trackers import TRACKERS
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from squadron.options.core import Options, Place, Positive
+from squadron.options.base import Options, Place, Positive
 
 By = Literal["f1", "exact_match"]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from squadron.languages import LANGUAGES, Language
-from squadron.options.core import MOST, Count, Options, Place, Positive, Seed
+from squadron.options.base import MOST, Count, Options, Place, Positive, Seed
 
 
 class SweepSettings(Options):

@@ -9,7 +9,7 @@ from squadron.data.prepared import Split, load_split
 from squadron.errors import ConfigError, RunError, option
 from squadron.options.runs import RunsCompareOptions
 from squadron.runs.layout import RECORD, SCORES, answers_stem
-from squadron.runs.run_records import RunRecord, ScoresRecord
+from squadron.runs.reader import RunFile, ScoresFile
 from squadron.scoring.evaluation import compare, score
 from squadron.scoring.predictions import read_predictions
 from squadron.scoring.results import Scores
@@ -46,7 +46,7 @@ def compare_runs(options: RunsCompareOptions) -> dict[str, Any]:
 
 def _answered(path: Path, options: RunsCompareOptions) -> dict[str, Any]:
     """Which questions a run answered: the checksum of their file and how many were asked."""
-    splits = ScoresRecord.read(path / SCORES).splits
+    splits = ScoresFile.read(path / SCORES).splits
     split = splits.get(options.split)
     if split is None or options.decoding not in split.decodings:
         found = [f"{name} by {', '.join(one.decodings)}" for name, one in splits.items()]
@@ -62,7 +62,7 @@ def _questions(paths: tuple[Path, Path], options: RunsCompareOptions) -> Split:
         return load_split(options.data, options.split, offline=options.offline)
     for path in paths:
         if (path / RECORD).is_file():
-            data = RunRecord.read(path / RECORD).config.data
+            data = RunFile.read(path / RECORD).config.data
             if data is not None:
                 return load_split(data, options.split, offline=options.offline)
     raise ConfigError(f"{option('data')}: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")

@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Self
 from filelock import FileLock, Timeout
 
 from squadron.errors import RunError, option
+from squadron.file_records import VersionedFile
 from squadron.files import explain_os_errors, sha256_file, write_json, write_text
 from squadron.ownership import Layout, is_empty, only_leftovers, refuse_foreign, remove_owned, sweep_folder
 from squadron.runs.contents import RUN
 from squadron.runs.layout import LOCK, METRICS, RECORD, SCHEMA
-from squadron.runs.run_records import Record, RunRecord, read_metrics
+from squadron.runs.reader import RunFile, read_metrics
 
 TRAIN_AGAIN = (
     f"to train a pruned run again, remove its folder and give the command that made it, with {option('resume', True)}"
@@ -60,7 +61,7 @@ class RunFolder:
     """The folder of one run. ``record`` is what ``run.json`` holds."""
 
     record_name: ClassVar[str] = RECORD
-    record_type: ClassVar[type[Record]] = RunRecord
+    record_type: ClassVar[type[VersionedFile]] = RunFile
     verb: ClassVar[str] = "train"
     noun: ClassVar[str] = "run"
     when_busy: ClassVar[str] = "wait for it or choose another"
@@ -223,10 +224,7 @@ class RunFolder:
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The metrics that were written; none where there are none. Raises :class:`RunError` for a damaged line."""
-        found = read_metrics(self.path / METRICS)
-        if found.problems:
-            raise RunError(found.problems[0])
-        return list(found.lines)
+        return list(read_metrics(self.path / METRICS).whole())
 
 
 def folder_lock(folder: Path) -> FileLock:

@@ -19,7 +19,7 @@ from squadron.runs.contents import RUN, WEIGHTS
 from squadron.runs.folder import RunFolder, folder_lock, require_weights, verify_weights
 from squadron.runs.layout import LOCK, RECORD, SCORES, SWEEP
 from squadron.runs.listing import best_run, ranked_by, read_runs
-from squadron.runs.run_records import RunRecord, ScoresRecord
+from squadron.runs.reader import RunFile, ScoresFile
 from squadron.temporaries import final_name, sweep_leftovers
 
 _CHECKPOINT = "checkpoint.safetensors"
@@ -65,9 +65,9 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
         split, decoding = ranked_by(source, options.split, options.decoding)
         rows = read_runs(source, split=split, decoding=decoding, by=options.by)
         source = best_run(rows, source, split=split, decoding=decoding)
-    record = RunRecord.read(source / RECORD).content
+    record = RunFile.read(source / RECORD).content
     if (source / SCORES).is_file():
-        ScoresRecord.read(source / SCORES)  # a copy that cannot be listed is of no use
+        ScoresFile.read(source / SCORES)  # a copy that cannot be listed is of no use
     require_weights(source, record)
     weights = [one for one in (source / kept for kept in _KEPT) if one.is_file()]
     if not weights:
@@ -122,12 +122,15 @@ def _not_copied(source: Path) -> Callable[[str, list[str]], set[str]]:
 def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
     split, decoding = ranked_by(home, options.split, options.decoding)
     rows = read_runs(home, split=split, decoding=decoding, by=options.by)
-    rows.sort(key=lambda row: row.get("pruned", False))  # those are not among the best that stay
+    # Runs that are pruned already are not among the best that stay, and a kill may have left some of their weights.
+    scored = [row for row in rows if row[options.by] is not None]
+    best = [row["name"] for row in scored if not row.get("pruned")][: options.keep]
+    beaten = set() if options.keep is None else {row["name"] for row in scored} - set(best)
     gone: list[dict[str, Any]] = []
     pruned: list[str] = []
     skipped: list[str] = []
-    for place, row in enumerate(rows):
-        loses = _loses(place, row, options)
+    for row in rows:
+        loses = row["name"] in beaten and row["status"] in (*_ENDED, "stopped")
         paths = list(_unneeded(row, options, loses=loses))
         if not paths:
             continue
@@ -152,12 +155,6 @@ def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
     }
 
 
-def _loses(place: int, row: Mapping[str, Any], options: RunsPruneOptions) -> bool:
-    """Whether a run is to be pruned; ``place`` counts from 0, the best first."""
-    ended = row["status"] in (*_ENDED, "stopped")
-    return options.keep is not None and place >= options.keep and row[options.by] is not None and ended
-
-
 def _unneeded(row: Mapping[str, Any], options: RunsPruneOptions, *, loses: bool) -> Iterator[Path]:
     """What of a run goes."""
     asked: set[str] = set()
@@ -171,7 +168,7 @@ def _unneeded(row: Mapping[str, Any], options: RunsPruneOptions, *, loses: bool)
 
 
 def _mark_pruned(path: Path) -> None:
-    write_json(path, {**RunRecord.read(path).content, "pruned": True})
+    write_json(path, {**RunFile.read(path).content, "pruned": True})
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, option
 from squadron.options.axes import AXES
-from squadron.options.core import Positive, Seed
+from squadron.options.base import Positive, Seed
 from squadron.sweeps.axes import AXIS_TYPES, DATA_OPTIONS, FROM_COMMAND, OPTIONS, STRICT, checked_name
 from squadron.sweeps.mappings import keyed, once, several
 from squadron.sweeps.problems import MOST_RUNS, meant, problem, refuse

@@ -15,7 +15,7 @@ from typing import Protocol
 from filelock import Timeout
 
 from squadron.errors import InterruptedRunError, command_line_text
-from squadron.options.core import flag_name
+from squadron.options.base import flag_name
 from squadron.options.sweep import SweepOptions
 from squadron.sweeps.worker import SweepJob
 

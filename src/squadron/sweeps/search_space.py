@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, model_validator
 
-from squadron.options.core import Count, Positive
+from squadron.options.base import Count, Positive
 from squadron.sweeps.axes import AXIS_TYPES, STRICT
 from squadron.sweeps.mappings import keyed, several
 from squadron.sweeps.problems import MOST_RUNS

@@ -14,7 +14,8 @@ from squadron.model.checkpoint import locate_base, weight_files
 from squadron.model.config import GPT2Config, Precision, read_config
 from squadron.model.targets import check_rank
 from squadron.model.tokenizer import load_tokenizer
-from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions
 from squadron.options.sweep import SweepOptions
 from squadron.ownership import refuse_inputs_inside
 from squadron.runs.folder import refuse_half_replaced

@@ -25,12 +25,12 @@ PLACE = BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.P
 Place = Annotated[str, PLACE]
 """A file, a folder, or a name that may stand for one: text or a path."""
 MOST = 1_000_000_000
-"""The highest number of anything that is counted; a larger one is a slip of the keyboard."""
+"""The upper limit of every count; a larger one is probably a typing error."""
 Positive = Annotated[int, Field(ge=1, le=MOST)]
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Length = Annotated[int, Field(ge=16, le=MOST)]
 Several = Annotated[int, Field(ge=1, le=1000)]
-"""Answers or hypotheses to one question, all of them in memory."""
+"""Answers or hypotheses for one question, all held in memory."""
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Model = TypeVar("Model", bound="Options")
 FLAG = re.compile(r"--([a-z][a-z-]*)")
@@ -65,7 +65,7 @@ class Options(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _one_for_several(cls, given: Any) -> Any:
-        """Take one text as a list of one, where several may be given."""
+        """Accept one text as a list of one, if several may be given."""
         if not isinstance(given, dict):
             return given
         several = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
@@ -75,7 +75,7 @@ class Options(BaseModel):
 
 
 def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """Options from plain values. Raises :class:`ConfigError` with all problems at once, each with option and value."""
+    """Make options from plain values. Raises :class:`ConfigError` with all problems at once, each with option and value."""
     try:
         return model(**values)
     except ValidationError as problem:
@@ -100,7 +100,7 @@ def is_argument(model: type[Options], key: str) -> bool:
 
 
 def flag_name(field: str) -> str:
-    """The flag of a field."""
+    """Return the flag of a field."""
     return f"--{field.replace('_', '-')}"
 
 

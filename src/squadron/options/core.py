@@ -1,4 +1,4 @@
-"""Every option of the verbs that make files, once: its type, default, limits, unit, and the text of its help."""
+"""The options of the verbs that make files: types, defaults, limits, units and help texts, each defined once."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class TrainOptions(Options):
         )
     )
     lora_plus_ratio: Annotated[float, Field(gt=0), Role(axis="plus", adapter=True, own=True, later=True)] = Field(
-        1.0, description="LoRA+: learning rate of B, as a multiple of A's, which is --lr. 1 is plain LoRA."
+        1.0, description="LoRA+: ratio of B's learning rate to A's, which is --lr. 1 is plain LoRA."
     )
     lr: Annotated[float, Field(gt=0, le=1), Role(axis="lr", place=2, own=True)] = Field(
         1e-3, description="Learning rate of AdamW."
@@ -128,7 +128,7 @@ class TrainOptions(Options):
         return self
 
     def settings(self) -> dict[str, Any]:
-        """Return the options that records of this run hold, as JSON; full fine-tuning has none of an adapter's."""
+        """Return the options for this run's record as JSON; full fine-tuning has none of an adapter's."""
         left_out = {name for name in LATER_OPTIONS if getattr(self, name) == type(self).model_fields[name].default}
         if self.method == "full":
             left_out |= set(ADAPTER_OPTIONS)
@@ -137,9 +137,9 @@ class TrainOptions(Options):
 
 ROLES = roles(TrainOptions)
 ADAPTER_OPTIONS = tuple(name for name, role in ROLES.items() if role.adapter)
-"""Options of an adapter, which mean nothing where all weights are trained."""
+"""Options of an adapter, which do not apply when all weights are trained."""
 LATER_OPTIONS = tuple(name for name, role in ROLES.items() if role.later)
-"""Options that records hold only where they are not the default."""
+"""Options that are recorded only if they are not the default."""
 
 
 def _strategy_option(name: str) -> Any:

@@ -109,7 +109,7 @@ class TrainKeywords(CommonKeywords, total=False):
     target_modules: Sequence[str]
     """Modules to adapt, by name (such as attn.c_attn) or preset (such as attention or all)."""
     lora_plus_ratio: float
-    """LoRA+: learning rate of B, as a multiple of A's, which is `lr`. 1 is plain LoRA."""
+    """LoRA+: ratio of B's learning rate to A's, which is `lr`. 1 is plain LoRA."""
     lr: float
     """Learning rate of AdamW."""
     weight_decay: float

@@ -75,7 +75,7 @@ class Options(BaseModel):
 
 
 def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """Make options from plain values. Raises :class:`ConfigError` with all problems at once, each with option and value."""
+    """Return options made from plain values. Raises :class:`ConfigError` with all problems, each with its value."""
     try:
         return model(**values)
     except ValidationError as problem:

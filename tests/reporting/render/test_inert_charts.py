@@ -10,7 +10,7 @@ import pytest
 
 from hand_study import analysis, study
 from squadron.reporting.analysis.findings import Frontier
-from squadron.reporting.render.html import _inert, to_html
+from squadron.reporting.render.html import _script_json, to_html
 from squadron.reporting.report import build_report
 
 CLOSING = '</script><b id="out">&amp;'
@@ -39,6 +39,6 @@ def test_a_run_s_name_cannot_leave_the_charts_data(name: str) -> None:
 
 def test_data_is_read_back_as_it_was() -> None:
     value = {"<b>&": ["</script>", "one\u2028two\u2029", "۱٫۵ ≤ ü"]}
-    text = _inert(value)
+    text = _script_json(value)
     assert not set("<>&\u2028\u2029") & set(text)
     assert json.loads(text) == value

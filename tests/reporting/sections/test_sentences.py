@@ -10,7 +10,7 @@ import pytest
 from hand_study import analysis, contrast, effect, rank_effects, score, study
 from squadron.languages import LANGUAGES, Language
 from squadron.reporting.analysis.findings import Contrast, Effect
-from squadron.reporting.document.blocks import Bullets, Heading, Paragraph, Table, plain
+from squadron.reporting.document.blocks import Bullets, Heading, TableBlock, TextBlock, plain
 from squadron.reporting.localization.translate import sentences
 from squadron.reporting.report import build_report
 from squadron.runs.records import Missing, Study
@@ -29,9 +29,9 @@ def report(
     for block in made.blocks:
         if isinstance(block, Heading):
             section = block.anchor
-        elif isinstance(block, Table):
+        elif isinstance(block, TableBlock):
             tables[block.anchor] = [[plain(cell.runs) for cell in row] for row in block.rows]
-        elif isinstance(block, Paragraph):
+        elif isinstance(block, TextBlock):
             told[section] = f"{told.get(section, '')} {plain(block.runs)}"
         elif isinstance(block, Bullets):
             told[section] = f"{told.get(section, '')} {' '.join(map(plain, block.items))}"

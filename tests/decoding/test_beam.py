@@ -16,8 +16,9 @@ from squadron.decoding.strategies import STRATEGIES, Strategy
 from squadron.errors import ConfigError
 from squadron.model.adapters import merge
 from squadron.model.checkpoint import load_base, save_model
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import LoraSpec
 
 CONTEXTS = draw_contexts(TINY.vocab_size, seed=21, paragraphs=9)
 STEPS = 11

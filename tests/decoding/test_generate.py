@@ -21,8 +21,9 @@ from squadron.decoding.strategies import STRATEGIES, Strategy
 from squadron.errors import ConfigError
 from squadron.model.adapters import merge
 from squadron.model.checkpoint import load_base, save_model
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import LoraSpec
 
 GREEDY = STRATEGIES["greedy"]
 FOUR = [STRATEGIES[name] for name in ("greedy", "top-k", "nucleus", "temperature")]

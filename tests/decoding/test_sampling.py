@@ -20,8 +20,9 @@ from squadron.decoding.sampling import FILTERS as FILTERS_BY_PARAMETER
 from squadron.decoding.sampling import draw, filter_logits, row_uniforms
 from squadron.decoding.strategies import STRATEGIES, Strategy, resolve_strategies
 from squadron.model.checkpoint import load_base
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import LoraSpec
 
 FILTERS = [
     STRATEGIES["top-k"],

@@ -1,4 +1,4 @@
-"""Adapters: law 2 (logits equal ``peft``'s), law 4 for logits and gradients, initialization and dropout by name."""
+"""Adapters: law 2 (logits equal ``peft``'s), law 4 for logits and gradients, initialization and dropout."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from helpers import TINY, Shapes, liven, logits, pack, paths, reference_model
 from squadron.errors import ConfigError
 from squadron.model.adapters import save_adapter
 from squadron.model.checkpoint import load_base
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import DropoutState, Fleet, LoraSpec, lora_linear
+from squadron.model.lora import DropoutState, LoraSpec, lora_linear
 from squadron.model.targets import trainable_parameters
 
 SHAPES: Shapes = [(13, [5, 7]), (11, [3])]
@@ -28,7 +29,7 @@ SPECS = [
 
 
 def peft_model(base: Path, adapter: Path) -> Any:
-    """``peft``'s own model of a base folder and an adapter folder."""
+    """Load a base folder and an adapter folder with ``peft``."""
     from peft import PeftModel
 
     return PeftModel.from_pretrained(reference_model(base), adapter).eval()
@@ -49,7 +50,7 @@ def test_logits_equal_pefts(tiny_base_dir: Path, tmp_path: Path, spec: LoraSpec)
         torch.testing.assert_close(ours[path], theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_real_shape_gives_the_logits_of_peft(gpt2_shape_dir: Path, tmp_path: Path) -> None:
+def test_gpt2s_shape_gives_the_logits_of_peft(gpt2_shape_dir: Path, tmp_path: Path) -> None:
     model = load_base(str(gpt2_shape_dir)).model
     fleet = liven(Fleet(model.config, [LoraSpec(rank=4), LoraSpec(rank=2, targets=("query-value",))]), seed=8)
     assert fleet.trainable_parameters(0) == 221_184
@@ -75,7 +76,7 @@ def _gradients(model: GPT2, fleet: Fleet, seeds: list[int] | None) -> torch.Tens
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_an_adapters_gradients_do_not_depend_on_its_neighbours(tiny_base_dir: Path, dropout: float) -> None:
-    # In float64 only the adapters' own float32 rounds, so that the comparison can be close.
+    # With a float64 base only the adapters' float32 rounds, so that the tolerance can be small.
     model = load_base(str(tiny_base_dir), dtype=torch.float64).model
     specs = [
         LoraSpec(spec.rank, spec.alpha, dropout * (i != 2), spec.targets, spec.scaling, spec.seed)
@@ -104,7 +105,7 @@ def test_an_adapters_gradients_do_not_depend_on_its_neighbours(tiny_base_dir: Pa
     assert not grads[~together.owned].any()
 
 
-def test_dropout_changes_the_pass_and_its_seed_decides_how(tiny_base_dir: Path) -> None:
+def test_dropout_depends_on_the_seed_of_the_pass(tiny_base_dir: Path) -> None:
     model = load_base(str(tiny_base_dir)).model
     fleet = liven(Fleet(TINY, [LoraSpec(rank=3, dropout=0.3)]), seed=12)
     first, again, other, off = (_gradients(model, fleet, seeds) for seeds in ([1], [1], [2], None))
@@ -124,7 +125,7 @@ def test_dropout_keeps_the_mean() -> None:
     assert masks[1].eq(1).all()
 
 
-def test_a_fresh_adapter_changes_nothing_and_its_seed_decides_a(tiny_base_dir: Path) -> None:
+def test_a_new_adapter_changes_nothing_and_its_a_depends_on_the_seed(tiny_base_dir: Path) -> None:
     model = load_base(str(tiny_base_dir)).model
     fleet = Fleet(TINY, [LoraSpec(rank=3, seed=1), LoraSpec(rank=3, seed=2), LoraSpec(rank=3, seed=1)])
     tokens, positions = pack(SHAPES, TINY.vocab_size, seed=13)
@@ -161,7 +162,7 @@ def test_parameters_follow_the_formula_on_gpt2(targets: str, expected: int) -> N
         ({"targets": ()}, "none given"),
     ],
 )
-def test_what_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:
+def test_invalid_values_are_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         LoraSpec(**change)
 
@@ -177,7 +178,7 @@ def test_what_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:
     ],
 )
 def test_the_scale_by_hand(rank: int, alpha: float, scaling: Any, scale: float) -> None:
-    """Also what a pass multiplies by: with A and B all ones, an output is scale * rank * the sum of the inputs."""
+    """Check the scale of a pass too: with A and B all ones, an output is scale * rank * the sum of the inputs."""
     spec = LoraSpec(rank=rank, alpha=alpha, scaling=scaling, targets=("attn.c_proj",))
     assert spec.scale == pytest.approx(scale)
     fleet = Fleet(TINY, [spec])
@@ -193,7 +194,7 @@ def test_the_scale_by_hand(rank: int, alpha: float, scaling: Any, scale: float) 
     torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_masks_depend_on_the_seed_and_the_site_alone() -> None:
+def test_dropout_masks_depend_on_the_seed_and_the_site_alone() -> None:
     shape, like = torch.Size((1, 40, 33)), torch.zeros(1)
 
     def masks(site: str, *seeds: int) -> torch.Tensor:
@@ -202,14 +203,14 @@ def test_masks_depend_on_the_seed_and_the_site_alone() -> None:
     sites = [f"h.{layer}.{module}" for layer in (0, 1) for module in ("attn.c_attn", "attn.c_proj", "mlp.c_fc")]
     drawn = [masks(site, 7)[0] for site in sites]
     for one, other in itertools.combinations(drawn, 2):
-        # Two masks that share nothing differ in about half of their places.
+        # Two independent masks differ in about half of their elements.
         assert 0.4 < (one != other).float().mean() < 0.6
     assert torch.equal(masks(sites[0], 7)[0], drawn[0])
-    assert torch.equal(masks(sites[0], 3, 7)[1], drawn[0])  # whoever the neighbours are
+    assert torch.equal(masks(sites[0], 3, 7)[1], drawn[0])  # whatever the other adapters are
     assert not torch.equal(masks(sites[0], 3, 7)[0], drawn[0])
 
 
-def test_each_site_of_a_pass_has_a_mask_of_its_own(tiny_base_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_site_of_a_pass_has_its_own_dropout_mask(tiny_base_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: dict[str, torch.Tensor] = {}
     masks = DropoutState.masks
 
@@ -230,7 +231,7 @@ def test_each_site_of_a_pass_has_a_mask_of_its_own(tiny_base_dir: Path, monkeypa
         assert not torch.equal(one, other)
 
 
-def test_initial_numbers_depend_on_the_seed_and_the_place_alone() -> None:
+def test_initial_parameters_depend_on_the_seed_and_the_site_alone() -> None:
     def initial(**changes: Any) -> dict[str, torch.Tensor]:
         fleet = Fleet(TINY, [LoraSpec(**{"rank": 3, "targets": ("attention",), "seed": 1, **changes})])
         return {name: site.a.detach()[0] for name, site in fleet.sites.items()}
@@ -248,6 +249,6 @@ def test_initial_numbers_depend_on_the_seed_and_the_place_alone() -> None:
         assert all(torch.equal(plain[name], changed[name]) for name in plain), change
     beside = Fleet(TINY, [LoraSpec(rank=5, seed=9), LoraSpec(rank=3, seed=1)])
     assert all(torch.equal(plain[name], beside.sites[name].a.detach()[1, :3]) for name in plain)
-    # Slices of one matrix are adapters of their own.
+    # Slices of one matrix are initialized independently.
     sliced = initial(targets=("query-value",))["h.0.attn.c_attn"]
     assert not torch.equal(sliced[:3], sliced[3:])

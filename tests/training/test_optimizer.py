@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from helpers import TINY, liven
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.fleet import Fleet
+from squadron.model.lora import LoraSpec
 from squadron.training.optimizer import FleetAdamW, clip_gradients
 
 RATES = (1e-2, 3e-3, 1e-3)

@@ -16,8 +16,9 @@ from squadron.data.encoding import Example
 from squadron.data.trees import Loss, build_trees, pack_trees
 from squadron.errors import RunError
 from squadron.model.checkpoint import load_base
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import LoraSpec
 from squadron.training import steps
 from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.precision import LossScaler

@@ -9,7 +9,8 @@ import torch
 from helpers import TINY, random_examples
 from squadron.data.batches import BatchSampler
 from squadron.model.checkpoint import load_base
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.fleet import Fleet
+from squadron.model.lora import LoraSpec
 from squadron.training.steps import FleetTrainer
 from squadron.training.subset import subset
 

@@ -21,7 +21,7 @@ from squadron.decoding.sampling import draw, filter_logits, row_uniforms
 from squadron.decoding.span import SpanIndex, SpanPath, likeliest_allowed
 from squadron.decoding.strategies import Strategy
 from squadron.model.gpt2 import GPT2
-from squadron.model.kernels import log_totals
+from squadron.model.kernels import logsumexp
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -164,7 +164,7 @@ class _Chooser:
 
     def _choose_chunk(self, k: int, states: Tensor, source: Ints, rows: Ints, step: int) -> None:
         logits = self.model.logits(states)  # [n, V]
-        totals = log_totals(logits)
+        totals = logsumexp(logits)
         broken = ~totals.isfinite()
         if bool(broken.any()):
             logits[broken] = torch.nan  # one number that is none spoils them all, so that all strategies stop alike

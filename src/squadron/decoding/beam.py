@@ -19,7 +19,7 @@ from squadron.decoding.prefill import Prefilled
 from squadron.decoding.result import Generation
 from squadron.errors import ConfigError
 from squadron.model.gpt2 import GPT2
-from squadron.model.kernels import log_totals
+from squadron.model.kernels import logsumexp
 
 Candidate = tuple[float, int, int]
 """Log-probability of a continued hypothesis, the beam it continues, the token it adds."""
@@ -132,7 +132,7 @@ def _candidates(
     chunk = max(1, logits_rows(model) // width)
     for first in range(0, len(hidden), chunk):
         logits = model.logits(hidden[first : first + chunk])  # [n, width, V]
-        valid = log_totals(logits).isfinite().all(-1)  # [n]
+        valid = logsumexp(logits).isfinite().all(-1)  # [n]
         log_probability = logits.log_softmax(-1)
         if banned is not None:
             log_probability[..., banned] = -math.inf

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from squadron.model.kernels import log_totals
+from squadron.model.kernels import logsumexp
 
 _LOGITS_AT_ONCE = 1 << 24
 """Numbers: 64 MiB in float32, some 330 rows of GPT-2's vocabulary."""
@@ -47,7 +47,7 @@ class _SummedLosses(torch.autograd.Function):
                 rows = slice(start, start + step)
                 target = labels[rows, None]
                 logits = torch.nn.functional.linear(hidden[k, rows], wte).to(precise)  # [rows, V]
-                total = log_totals(logits)[:, None]
+                total = logsumexp(logits)[:, None]
                 losses[k, rows] = (total - logits.gather(1, target))[:, 0]
                 if slopes is not None or wte_slopes is not None:
                     probabilities = logits.sub_(total).exp_()

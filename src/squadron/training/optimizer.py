@@ -39,10 +39,10 @@ class FleetAdamW:
                 continue
             rate = learning_rates[k]
             correction = (1 - _BETA2 ** self.steps[k]) ** 0.5
-            for part, multiple in self.fleet.decayed(k):
+            for part, multiple in self.fleet.decayed_parameters(k):
                 part.mul_(1 - rate * multiple * self.weight_decay[k])
             rows = (values[k], gradients[k], self.mean[k], self.square[k])
-            for columns, multiple in self.fleet.rates(k):
+            for columns, multiple in self.fleet.parameter_groups(k):
                 move = -rate * multiple / (1 - _BETA1 ** self.steps[k])
                 # Piece by piece, which stays in the cache and needs no temporary of a whole model's size.
                 pieces = (row[columns].split(_AT_ONCE) for row in rows)

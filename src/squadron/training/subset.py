@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from squadron.model.lora import Fleet
+from squadron.model.fleet import Fleet
 from squadron.training.steps import FleetTrainer
 
 

@@ -1,7 +1,7 @@
 """Full fine-tuning: train every weight of a base in the same training loop as a fleet.
 
 The parameters are one matrix ``[1, P]``, like a fleet of one, so that the optimizer, clipping, the guard against NaN
-and checkpoints need no second implementation. They are float32 whatever the base computes in: bf16 has 8 bits of
+and checkpoints need no second implementation. They are float32 in every precision of the base: bf16 has 8 bits of
 mantissa, so it would lose any update below 1/256 of a weight, as most updates are. If the base computes in float32, its
 weights are views of the matrix; in bf16 or fp16 they are copies, renewed after every update.
 """

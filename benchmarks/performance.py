@@ -22,13 +22,9 @@ from squadron.bench.train import bench_training
 from squadron.errors import DataError
 from squadron.experiments.bases import init_base
 from squadron.files import read_json, write_json, write_text
-from squadron.options.core import (
-    BaseInitOptions,
-    BenchGenerateOptions,
-    BenchScaleOptions,
-    BenchTrainOptions,
-    checked,
-)
+from squadron.options.base import checked
+from squadron.options.bench import BenchGenerateOptions, BenchScaleOptions, BenchTrainOptions
+from squadron.options.core import BaseInitOptions
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import cpu_rates, matmul_rates, precision_name
 
@@ -101,8 +97,8 @@ def page(found: dict[str, Any]) -> str:
         "# Performance",
         "",
         "Made by `make performance`. Every table is one run in which the sides take turns, each in its own process,",
-        "with the same checkpoint (GPT-2's 124M shape, seeded random weights), the same real SQuAD questions and the same",
-        "batches, grouped by length. Figures are medians over rounds; the raw ones are in `performance.json`.",
+        "with the same checkpoint (GPT-2's 124M shape, seeded random weights), the same real SQuAD questions and the",
+        "same batches, grouped by length. Figures are medians over rounds; the raw ones are in `performance.json`.",
         "",
         f"Machine: {environment['device']}, {environment['threads']} threads; matrix products, GFLOP/s: {rates}.",
         "",

@@ -1,8 +1,8 @@
 """Take the gallery's pictures from a real study: playground, report and terminal, as PNG in ``docs/images/``.
 
 ``python scripts/screenshots.py [--study DIR] [--only PART ...]``. Without ``--study`` the quick study on the pocket
-base is run first (``squadron reproduce``), or resumed. Needs Debian's ``chromium``. The pictures show only the study. No
-network is used.
+base is run first (``squadron reproduce``), or resumed. Needs Debian's ``chromium``. The pictures show
+only the study, and no network is used.
 """
 
 from __future__ import annotations

@@ -32,16 +32,16 @@ from squadron.reporting.analysis.findings import (
     VarianceShare,
 )
 from squadron.runs.records import (
-    Base,
+    BaseInfo,
     Baseline,
     Curve,
     Data,
     Failures,
     KindCount,
-    Run,
     Score,
     SplitInfo,
     Study,
+    StudyRun,
     Validation,
 )
 
@@ -76,10 +76,10 @@ def curve(place: int) -> Curve:
     return Curve((1, 2, 3, 4), (1, 1, 2, 2), losses, validations)
 
 
-def run(place: int, targets: str, rank: int, rate: float, f1: float) -> Run:
+def run(place: int, targets: str, rank: int, rate: float, f1: float) -> StudyRun:
     """One run; ``place`` is its number in :data:`F1`, by which its costs and losses are told."""
     changes = {"targets": targets, "rank": rank, "lr": rate}
-    return Run(
+    return StudyRun(
         name=name_of(targets, rank, rate),
         path=Path("study") / "runs" / name_of(targets, rank, rate),
         status="done",
@@ -101,7 +101,7 @@ def study(**changes: Any) -> Study:
     runs = [run(place, *key, f1) for place, (key, f1) in enumerate(F1.items())]
     runs.sort(key=lambda one: -one.scores["validation"]["greedy"].f1)
     kinds = (KindCount("too_long", "Too long", 30, 0.6), KindCount("empty", "Empty", 20, 0.4))
-    failures = Failures("best", "validation", "greedy", 200, 50, kinds, {}, (), None)
+    failures = Failures("best", "validation", "greedy", 200, 50, kinds, {})
     plain = Study(
         path=Path("study"),
         kind="sweep",
@@ -112,7 +112,7 @@ def study(**changes: Any) -> Study:
         baseline=Baseline("gpt2", Path("study") / "baseline", {"validation": {"greedy": score(5.0)}}),
         split="validation",
         decoding="greedy",
-        base=Base("gpt2", "ab" * 32, 124_000_000),
+        base=BaseInfo("gpt2", "ab" * 32, 124_000_000),
         data=Data("squad", "1.1", {"validation": SplitInfo(200, 40, "cd" * 32)}, 0, None),
         failures=failures,
         baseline_failures=None,

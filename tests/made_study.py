@@ -20,6 +20,7 @@ import numpy as np
 from squadron.data.prepared import write_prepared
 from squadron.data.squad import Answer, Dataset, Paragraph, Question
 from squadron.files import sha256_file
+from squadron.runs.ranking import rank_key
 from squadron.scoring.answers import AnswerRecord, answer_statistics
 from squadron.scoring.evaluation import score
 from squadron.scoring.failures import write_failures
@@ -130,7 +131,8 @@ def make_study(
             row["reason"] = HOSTILE[0]
         rows.append(row)
         states.append({key: row[key] for key in ("name", "changes", "status", "reason") if key in row})
-    rows.sort(key=lambda row: (row["status"] != "done", -row.get("f1", 0.0)))
+    ranked = ("name", "status", "f1", "exact_match", "validation_loss")
+    rows.sort(key=lambda row: rank_key(*(row.get(key) for key in ranked)))
     best = rows[0]["name"] if rows[0]["status"] == "done" else None
     if best is not None:
         folder = out / "runs" / best

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from squadron.errors import RunError
+from squadron.errors import RunError, option
 from squadron.ownership import (
     Layout,
     any_file,
@@ -44,7 +44,7 @@ def state(folder: Path) -> set[str]:
 
 def test_entries_of_the_layout_are_recognised(folder: Path) -> None:
     assert list(foreign(folder, LAYOUT)) == []
-    refuse_foreign(folder, LAYOUT, flag="--out")
+    refuse_foreign(folder, LAYOUT)
     remove_owned(folder, LAYOUT, keep=["run.json"])
     assert os.listdir(folder) == ["run.json"]
 
@@ -65,7 +65,7 @@ def test_foreign_entries_are_reported_and_kept(folder: Path, tmp_path: Path) -> 
     with pytest.raises(
         RunError, match=r"has files that Squadron did not write: \.lock, .* and 2 more; move them elsewhere"
     ):
-        refuse_foreign(folder, LAYOUT, flag="--out")
+        refuse_foreign(folder, LAYOUT)
     remove_owned(folder, LAYOUT)
     assert state(folder) == {*mine, ".lock", "inner"}
     assert os.listdir(elsewhere) == ["c.json"]
@@ -106,21 +106,21 @@ def test_an_input_within_the_replaced_folder_is_refused_by_any_path(
     monkeypatch.chdir(tmp_path)
     out = Path("out")
     for given in ("out", "out/data", "link/data", "beside/../out/data", str(tmp_path / "out"), "beside"):
-        with pytest.raises(RunError, match=r"--data .* lies within out, which --replace would remove"):
-            refuse_inputs_inside(out, {"--data": given})
-        with pytest.raises(RunError, match="--base"):
-            refuse_inputs_inside(Path("link"), {"--data": None, "--base": given})
-    refuse_inputs_inside(out, {"--data": "squad", "--base": str(tmp_path)})
-    refuse_inputs_inside(Path("nowhere"), {"--data": "out"})
+        with pytest.raises(RunError, match=r"^data='.*': lies within out, which replace=True would remove"):
+            refuse_inputs_inside(out, {option("data", given): given})
+        with pytest.raises(RunError, match=r"^base='"):
+            refuse_inputs_inside(Path("link"), {option("data"): None, option("base", given): given})
+    refuse_inputs_inside(out, {option("data"): "squad", option("base"): str(tmp_path)})
+    refuse_inputs_inside(Path("nowhere"), {option("data"): "out"})
 
 
 def test_only_recognised_files_are_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    refuse_overwrite(path, is_empty, flag="--out", what="a lock")
+    refuse_overwrite(path, is_empty, what="a lock")
     path.touch()
-    refuse_overwrite(path, is_empty, flag="--out", what="a lock")
+    refuse_overwrite(path, is_empty, what="a lock")
     (tmp_path / "link").symlink_to(path)
     (tmp_path / "full").write_text("x")
     for other in (tmp_path, tmp_path / "link", tmp_path / "full"):
         with pytest.raises(RunError, match=r"exists and is not a lock that Squadron wrote; choose another name, or"):
-            refuse_overwrite(other, is_empty, flag="--out", what="a lock")
+            refuse_overwrite(other, is_empty, what="a lock")

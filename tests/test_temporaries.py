@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from squadron import temporaries
 from squadron.errors import DeviceError
 from squadron.files import atomic_folder, atomic_path, write_text
+from squadron.ownership import Layout, any_file, foreign
+from squadron.runs.contents import RUN
 from squadron.temporaries import final_name, temporary, temporary_name
+from squadron.training.checkpoint import save_checkpoint
 
 LEFT = ".a.json.squadron-0a1b2c3d.part"
 
@@ -59,8 +63,43 @@ def test_permissions_follow_the_umask(tmp_path: Path, mask: int) -> None:
         write_text(fresh / "file", "x")
     with atomic_path(tmp_path / "other") as place:
         place.write_bytes(b"x")
-    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("folder", "folder/file", "other")]
-    assert modes == [0o777 & ~mask, 0o666 & ~mask, 0o666 & ~mask]
+    save_checkpoint(tmp_path / "weights", {"a": torch.zeros(2)}, {})
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("folder", "folder/file", "other", "weights")]
+    assert modes == [0o777 & ~mask, *[0o666 & ~mask] * 3]
+
+
+def test_what_a_library_leaves_beside_its_file_goes_too(tmp_path: Path) -> None:
+    """safetensors writes to a file of its own, called at random."""
+    with atomic_path(tmp_path / "a", apart=True) as place:
+        (place.parent / ".tmpPiA4J").touch()
+        place.write_text("new")
+    assert os.listdir(tmp_path) == ["a"]
+    left = tmp_path / ".a.squadron-0a1b2c3d.part"
+    left.mkdir()
+    (left / ".tmpPiA4J").touch()
+    assert list(foreign(tmp_path, Layout({"a": any_file}))) == []
+    save_checkpoint(tmp_path / "a", {"a": torch.zeros(2)}, {})
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_kill_while_weights_are_written_leaves_nothing_but_temporaries(tmp_path: Path) -> None:
+    program = f"""
+import os, pathlib, threading, torch
+from squadron.training.checkpoint import save_checkpoint
+path = pathlib.Path({str(tmp_path)!r}) / "checkpoint.safetensors"
+def wait():
+    while not list(path.parent.rglob(".tmp*")):
+        pass
+    os._exit(9)
+threading.Thread(target=wait).start()
+while True:
+    save_checkpoint(path, {{"a": torch.zeros(4_000_000)}}, {{}})
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 9
+    assert [name for name in os.listdir(tmp_path) if final_name(name)] != []
+    assert list(foreign(tmp_path, RUN)) == []
+    save_checkpoint(tmp_path / "checkpoint.safetensors", {"a": torch.zeros(2)}, {})
+    assert os.listdir(tmp_path) == ["checkpoint.safetensors"]
 
 
 def _killed(folder: Path, *lines: str) -> None:

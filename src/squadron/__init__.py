@@ -135,10 +135,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), _OTHER_NAMES.get(name, name))
-    raise AttributeError(f"module 'squadron' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker that saw this would take any name
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(importlib.import_module(_HOMES[name]), _OTHER_NAMES.get(name, name))
+        raise AttributeError(f"module 'squadron' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -12,16 +12,15 @@ from typing import Any, Unpack
 
 from squadron.options import runs as of_runs
 from squadron.options import typed
+from squadron.options.base import Options, checked
 from squadron.options.core import (
     AskOptions,
     BaseInitOptions,
     DemoOptions,
     EvaluateOptions,
     ExportOptions,
-    Options,
     PrepareOptions,
     ScoreOptions,
-    checked,
 )
 from squadron.options.keywords import takes
 from squadron.options.reporting import AnalyzeOptions, ReportOptions

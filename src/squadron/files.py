@@ -18,21 +18,26 @@ from pathlib import Path
 from typing import Any
 
 from squadron.errors import DeviceError, SquadronError
-from squadron.temporaries import replace_folder, sweep_leftovers, temporary
+from squadron.temporaries import final_name, replace_folder, sweep_leftovers, temporary
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path | str) -> Iterator[Path]:
+def atomic_path(path: Path | str, *, apart: bool = False) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` to write to; on success it is renamed to ``path``, else it is removed.
 
-    Raises :class:`DeviceError` if the disk is full or the folder cannot be written.
+    ``apart`` is for a library that first writes to a file of its own beside the given path, as safetensors does: the
+    path is then in a temporary folder, which is removed with whatever the library left in it, and the file gets the
+    permissions of the user's umask. Raises :class:`DeviceError` if the disk is full or the folder cannot be written.
     """
     path = Path(path)
     with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep_leftovers(path)
-        with temporary(path) as fresh:
+        with temporary(path, folder=apart) as place:
+            fresh = place / path.name if apart else place
             yield fresh
+            if apart:
+                fresh.chmod(place.stat().st_mode & 0o666)
             with fresh.open("rb+") as stream:
                 os.fsync(stream.fileno())
             fresh.replace(path)
@@ -111,6 +116,7 @@ def sha256_file(path: Path | str) -> str:
 @contextlib.contextmanager
 def explain_os_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's errors about ``path`` into a :class:`DeviceError` with the next step."""
+    path = Path(*(final_name(part) or part for part in path.parts))  # users do not know the temporaries
     try:
         yield
     except Exception as problem:
@@ -129,6 +135,7 @@ def explain_os_errors(path: Path) -> Iterator[None]:
             errno.EBUSY,
             errno.ENOTEMPTY,
             errno.EEXIST,
+            errno.ENAMETOOLONG,
         ):
             raise DeviceError(f"{path}: cannot be written ({problem.strerror}); choose another folder") from problem
         raise

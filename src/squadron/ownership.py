@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from squadron.errors import RunError, SquadronError
+from squadron.errors import RunError, SquadronError, option
 from squadron.temporaries import final_name, remove_leftover
 
 Check = Callable[[Path], bool]
@@ -32,9 +32,9 @@ class Layout:
     links: tuple[str, ...] = ()
 
     def of(self, entry: os.DirEntry[str]) -> Check | Layout | None:
-        """Return the check or layout for an entry, by name and type (a temporary has its target's). None if foreign."""
-        name, is_folder = final_name(entry.name) or entry.name, entry.is_dir(follow_symlinks=False)
-        kinds = (kind for pattern, kind in self.entries.items() if fnmatchcase(name, pattern))
+        """Return the check or layout for an entry, by name and type. None if foreign."""
+        is_folder = entry.is_dir(follow_symlinks=False)
+        kinds = (kind for pattern, kind in self.entries.items() if fnmatchcase(entry.name, pattern))
         return next((kind for kind in kinds if isinstance(kind, Layout) == is_folder), None)
 
 
@@ -60,22 +60,24 @@ def foreign(folder: Path, layout: Layout) -> Iterator[str]:
             yield entry.name
 
 
-def refuse_foreign(folder: Path, layout: Layout, *, flag: str, error: type[SquadronError] = RunError) -> None:
-    """Raise ``error`` if ``folder``, given by ``flag``, has entries that are not Squadron's or cannot be removed."""
+def refuse_foreign(folder: Path, layout: Layout, *, subject: str = "", error: type[SquadronError] = RunError) -> None:
+    """Raise ``error`` if ``folder`` has entries that are not Squadron's or cannot be removed.
+
+    ``subject`` names the folder in the message; by default it is the option ``out``.
+    """
+    subject = subject or option("out", folder)
     try:
         found = list(foreign(folder, layout))
     except OSError as problem:
-        raise error(
-            f"{flag} {folder}: {problem.filename} cannot be read ({problem.strerror}); choose another"
-        ) from None
+        raise error(f"{subject}: {problem.filename} cannot be read ({problem.strerror}); choose another") from None
     if found:
         raise error(
-            f"{flag} {folder}: has files that Squadron did not write: {listed(found)}; "
+            f"{subject}: has files that Squadron did not write: {listed(found)}; "
             f"move them elsewhere, or choose another folder"
         )
     for root, _, _ in os.walk(folder):
         if not os.access(root, os.W_OK | os.X_OK):
-            raise error(f"{flag} {folder}: {root} cannot be changed (Permission denied); choose another folder")
+            raise error(f"{subject}: {root} cannot be changed (Permission denied); choose another folder")
 
 
 def remove_owned(folder: Path, layout: Layout, *, keep: Iterable[str] = ()) -> None:
@@ -115,20 +117,27 @@ def sweep_folder(folder: Path, layout: Layout) -> None:
             remove_leftover(folder / entry.name)
 
 
-def refuse_overwrite(path: Path, check: Check, *, flag: str, what: str) -> None:
-    """Raise :class:`RunError` if ``path`` exists and is not ``what`` (for the message) written by Squadron."""
+def refuse_overwrite(path: Path, check: Check, *, what: str, subject: str = "") -> None:
+    """Raise :class:`RunError` if ``path`` exists and is not ``what`` (for the message) written by Squadron.
+
+    ``subject`` names the path in the message; by default it is the option ``out``.
+    """
+    subject = subject or option("out", path)
     if os.path.lexists(path) and (path.is_symlink() or not path.is_file() or not check(path)):
-        raise RunError(
-            f"{flag} {path}: exists and is not {what} that Squadron wrote; choose another name, or remove it"
-        )
+        raise RunError(f"{subject}: exists and is not {what} that Squadron wrote; choose another name, or remove it")
 
 
-def refuse_inputs_inside(out: Path, inputs: Mapping[str, str | Path | None], *, flag: str = "--replace") -> None:
-    """Raise :class:`RunError` if an input (keyed by its flag) lies within ``out``, which is to be replaced. Inputs that
-    are not paths on this machine are ignored."""
+def refuse_inputs_inside(out: Path, inputs: Mapping[str, str | Path | None]) -> None:
+    """Raise :class:`RunError` if an input (keyed by its :func:`option`) lies within ``out``, which is to be replaced.
+
+    Inputs that are not paths on this machine are ignored.
+    """
     for name, given in inputs.items():
         if given is not None and any(_lies_within(path, out) for path in _paths_of(Path(given))):
-            raise RunError(f"{name} {given}: lies within {out}, which {flag} would remove; choose another --out")
+            raise RunError(
+                f"{name}: lies within {out}, which {option('replace', True)} would remove; "
+                f"choose another {option('out')}"
+            )
 
 
 def listed(names: list[str]) -> str:
@@ -153,7 +162,8 @@ def _is_own_file(entry: os.DirEntry[str], layout: Layout) -> bool:
 
 def _is_leftover(entry: os.DirEntry[str], layout: Layout) -> bool:
     """Return True if an entry is a temporary of one that the layout names."""
-    return final_name(entry.name) is not None and layout.of(entry) is not None and not entry.is_symlink()
+    name = final_name(entry.name)  # a file may be written within a folder, so the type does not matter
+    return name is not None and not entry.is_symlink() and any(fnmatchcase(name, one) for one in layout.entries)
 
 
 def _paths_of(path: Path) -> Iterator[Path]:

@@ -10,7 +10,7 @@ import pytest
 
 from squadron.bench.generate import PEER, SIDES, bench_generation, run_generation_side, spread_batches
 from squadron.errors import ConfigError, DataError
-from squadron.options.core import BenchGenerateOptions
+from squadron.options.bench import BenchGenerateOptions
 
 
 def test_all_sides_answer(byte_base_dir: Path, small_squad: Path) -> None:
@@ -41,7 +41,7 @@ def test_all_sides_answer(byte_base_dir: Path, small_squad: Path) -> None:
 
 def test_prompts_and_answers_must_fit(byte_base_dir: Path, small_squad: Path) -> None:
     options = BenchGenerateOptions(base=str(byte_base_dir), data=str(small_squad), max_length=512)
-    with pytest.raises(ConfigError, match="--max-length 512: with the answer over 512 positions"):
+    with pytest.raises(ConfigError, match="max_length=512: with the answer over 512 positions"):
         bench_generation(options)
 
 

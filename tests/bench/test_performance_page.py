@@ -72,11 +72,11 @@ def test_the_page_shows_the_figures_of_every_section(performance: ModuleType) ->
         "Train by question, fp32",
         "Train by question, bf16",
         "How cost grows",
-        "What by paragraph costs in answers",
+        "Scores of training by paragraph",
     ]
     assert "matrix products, GFLOP/s: fp32 320, bf16 167." in text
     # Both number formats show the share of the machine's rate and the difference of the losses.
-    assert text.count("- 61 % of the machine's own matrix-product rate") == 2
+    assert text.count("- 61 % of the machine's matrix-product rate") == 2
     assert text.count("largest difference of the loss over all steps: transformers+peft 0.0012") == 2
     assert "| adapters in the fleet | 5 | 2.00 | 10.00 | 640 | 5,120 MiB |" in text
     assert "| adapters in the fleet | 75 | not measured: it would take some 99 GiB | | | |" in text
@@ -92,6 +92,6 @@ def test_the_chart_is_drawn_with_every_measured_point(performance: ModuleType, t
     performance.chart(SCALE).save(tmp_path / "scale.svg")
     drawn = (tmp_path / "scale.svg").read_text()
     assert drawn.startswith("<svg")
-    for words in ("seconds a step", "peak memory, GiB", "tokens of the step", "gpt2-large", "full"):
+    for words in ("seconds per step", "peak memory, GiB", "tokens of the step", "gpt2-large", "full"):
         assert words in drawn
     assert len(re.findall(r'aria-roledescription="bar"', drawn)) == 2 * 10

@@ -14,7 +14,8 @@ from squadron.data.trees import build_trees, pack_trees
 from squadron.errors import ConfigError, DeviceError
 from squadron.files import read_json
 from squadron.model.config import GPT2Config
-from squadron.options.core import BenchScaleOptions, checked
+from squadron.options.base import checked
+from squadron.options.bench import BenchScaleOptions
 from squadron.training.steps import FleetTrainer
 
 SMALL = GPT2Config(vocab_size=101, n_positions=256, n_embd=16, n_layer=2, n_head=2, n_inner=24)
@@ -98,18 +99,18 @@ def test_a_fleet_that_would_not_fit_is_not_started(monkeypatch: pytest.MonkeyPat
     assert [point.fleet_size for point in asked if point.rank == 4 and point.length == 256] == [1, 5, 15]
     assert record["axes"]["fleet_size"][3] == {
         "value": 40,
-        "reason": "it would take some 81 GiB, this machine has 40",
+        "reason": "it would need about 81 GiB; this machine has 40 GiB",
     }
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"sizes": ["gpt3"]}, "--sizes gpt3: unknown; sizes are gpt2, gpt2-medium"),
-        ({"lengths": [64]}, r"--lengths 64: from 65 \(4 questions\) to 1024 are possible"),
-        ({"methods": ["full"]}, "--methods full: comes first and trains one base"),
-        ({"fleet_sizes": [5, 1]}, "--fleet-sizes 5: comes first, and full trains one base; put 1 first"),
-        ({"ranks": []}, "--ranks"),
+        ({"sizes": ["gpt3"]}, "sizes='gpt3': unknown; sizes are gpt2, gpt2-medium"),
+        ({"lengths": [64]}, r"lengths=64: from 65 \(4 questions\) to 1024 are possible"),
+        ({"methods": ["full"]}, "methods='full': comes first and trains one base"),
+        ({"fleet_sizes": [5, 1]}, "fleet_sizes=5: comes first, and full trains one base; put 1 first"),
+        ({"ranks": []}, r"ranks=\[\]"),
     ],
 )
 def test_impossible_options_are_refused_before_anything_runs(

@@ -10,7 +10,7 @@ from squadron.bench.plan import TrainPlan, plan_training
 from squadron.bench.train import bench_training
 from squadron.data.batches import Order
 from squadron.errors import ConfigError, DataError
-from squadron.options.core import BenchTrainOptions
+from squadron.options.bench import BenchTrainOptions
 
 
 def plan(folder: Path, base: Path, data: Path, order: Order = "question", steps: int = 4) -> TrainPlan:
@@ -37,7 +37,7 @@ def test_a_plan_is_read_as_it_was_written(order: Order, byte_base_dir: Path, sma
     assert len({one.branch.id for one in made.examples}) == 16
     made.write(tmp_path / "plan.json")
     assert TrainPlan.read(tmp_path / "plan.json") == made
-    with pytest.raises(DataError, match=r"--steps 99: .* has 36 questions of 396 wanted"):
+    with pytest.raises(DataError, match=r"steps=99: .* has 36 questions of 396 wanted"):
         plan(tmp_path, byte_base_dir, small_squad, steps=99)
 
 
@@ -59,5 +59,5 @@ def test_losses_of_all_sides_agree(byte_base_dir: Path, small_squad: Path) -> No
 
 
 def test_an_unknown_side_is_an_error(byte_base_dir: Path, small_squad: Path) -> None:
-    with pytest.raises(ConfigError, match="--sides axolotl: unknown; sides are squadron"):
+    with pytest.raises(ConfigError, match="sides='axolotl': unknown; sides are squadron"):
         bench_training(BenchTrainOptions(base=str(byte_base_dir), data=str(small_squad), sides=("axolotl",)))

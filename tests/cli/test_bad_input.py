@@ -18,6 +18,7 @@ import pytest
 from safetensors import SafetensorError
 
 from squadron import files
+from squadron.cli.output import Console, guarded
 
 
 def complaint(outcome: Any, words: str, code: int = 2) -> None:
@@ -216,6 +217,35 @@ def test_a_tokenizer_with_more_tokens_than_its_model_is_refused(
         ("train", "--data", small_squad, "--out", tmp_path / "run"),
     ):
         complaint(squadron(*call, "--base", base), "ids up to 999, its model has 257; the files belong to different")
+
+
+@pytest.mark.parametrize("length", [240, 300])
+def test_a_path_that_the_system_refuses_is_one_line(
+    squadron: Any, small_squad: Path, tmp_path: Path, length: int
+) -> None:
+    long = tmp_path / ("x" * length)
+    for arguments in (
+        ("prepare", "--dataset", small_squad, "--out", long),
+        ("prepare", "--dataset", "pocket", "--out", long),
+        ("prepare", "--dataset", long / "a.json", "--out", tmp_path / "out"),
+        ("report", long / "a"),
+        ("export", long / "a", "--out", tmp_path / "out"),
+        ("runs", "promote", long / "a", "--out", tmp_path / "out"),
+        ("runs", "list", long / "a"),
+        ("ask", "--context", long, "Why?"),
+        ("train", "--base", "pocket", "--data", "pocket", "--out", long),
+    ):
+        complaint(squadron(*arguments), ".")
+    assert list(tmp_path.glob("*x*")) == []
+
+
+def test_a_refusal_of_the_system_is_told_with_its_path(capsys: pytest.CaptureFixture[str]) -> None:
+    def refused() -> int:
+        raise PermissionError(13, "Permission denied", "others/run.json")
+
+    assert guarded(refused, Console(json_output=False, debug=False)) == 2
+    words = "others/run.json: cannot be reached (Permission denied); choose another path"
+    assert words in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_printed_command_is_quoted(squadron: Any, tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from squadron.errors import RunError
 from squadron.options.sweep import SweepOptions
 from squadron.runs.board import read_curves
 from squadron.runs.folder import RunFolder
-from squadron.runs.run_records import Metrics, read_metrics
+from squadron.runs.reader import Metrics, read_metrics
+from squadron.runs.study import read_study
+from squadron.runs.sweep_folder import SweepFolder
 from squadron.sweeps.sweep import sweep
 
 WRONG: tuple[Any, ...] = (None, "x", [], {}, [[1]], -1, 1e308, 10**400, True)
@@ -212,6 +214,26 @@ def test_a_run_that_its_sweep_does_not_name_is_marked(squadron: Squadron, home: 
     assert {run["name"]: run["status"] for run in listed} == {FIRST: "done", SECOND: "done", "sweep.json": "unreadable"}
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "not JSON"),
+        ("[]", "a list is not an object"),
+        ("{}", "runs: missing"),
+        ('{"runs": [7]}', "runs.0: 7 is not a valid string"),
+        ('{"split": ["../x"]}', "split.0: '../x' is not"),
+    ],
+)
+def test_a_damaged_fleet_is_one_line(home: Path, content: str, told: str) -> None:
+    (fleet, *_) = sorted((home / "fleets").glob("*.json"))
+    fleet.write_text(content)
+    folder = SweepFolder.open(home)
+    with pytest.raises(RunError) as refused:
+        folder.runs_of(fleet.stem)
+    assert f"{fleet}: {told}" in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
 def test_damaged_metrics_are_reported_by_line(squadron: Squadron, home: Path) -> None:
     path = home / "runs" / SECOND / "metrics.jsonl"
     whole = path.read_bytes()
@@ -220,6 +242,15 @@ def test_damaged_metrics_are_reported_by_line(squadron: Squadron, home: Path) ->
     path.write_bytes(whole + whole[:9])  # as after a kill in the middle of a line
     assert folder.read_metrics() == lines
     assert read_metrics(path) == Metrics(tuple(lines))
+    damaged = b'{"step": "x"}\n'  # whole, so no kill cut it short
+    path.write_bytes(whole + damaged)
+    (problem,) = read_metrics(path).problems
+    assert f"{path}: line {len(lines) + 1}: step: 'x' is not" in problem
+    (told,) = {run.reason for run in read_study(home).runs if run.name == SECOND}
+    assert (told, read_curves(path.parent).problem) == (problem, problem)
+    with pytest.raises(RunError) as refused:
+        folder.read_metrics()
+    assert str(refused.value) == problem
     for broken in (b"{]", b"7", b'{"step": "x"}', b'{"step": 1, "loss": NaN}', b'"\xff"', b"[" * 100_000, b""):
         path.write_bytes(whole.splitlines(keepends=True)[0] + broken + b"\n" + whole)
         found = read_metrics(path)

@@ -10,7 +10,8 @@ import pytest
 from cli.conftest import Squadron
 from squadron.experiments.playground import Playground
 from squadron.languages import LANGUAGES
-from squadron.options.core import PlaygroundOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import PlaygroundOptions
 
 CONFIG = """
 base: {epochs: 1, eval_questions: 0}

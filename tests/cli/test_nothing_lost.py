@@ -208,7 +208,7 @@ def test_scores_overwrite_only_scores(
     for name in ("scores.json", "predictions/greedy.json", "failures/greedy.json"):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text('{"q1": "years of work"}')
-        refused(f"{name}: exists and is not what an evaluation", *base, "--out", out)
+        refused(f"{name}: exists and is not part of an evaluation that Squadron wrote", *base, "--out", out)
         (out / name).unlink()
     for _ in range(2):
         assert squadron(*base, "--out", out).code == 0

@@ -13,12 +13,14 @@ import pytest
 from filelock import FileLock
 
 from cli.conftest import Squadron
+from squadron import file_records
 from squadron.data.prepared import load_split
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
-from squadron.options.core import EvaluateOptions, TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import EvaluateOptions, TrainOptions
 from squadron.options.runs import RunsListOptions, RunsPruneOptions
-from squadron.runs import listing, maintenance, run_records
+from squadron.runs import listing, maintenance
 from squadron.scoring.predictions import write_predictions
 
 
@@ -130,8 +132,8 @@ def test_a_thousand_runs_take_two_files_each(tmp_path: Path, monkeypatch: pytest
         for name in ("run.json", "scores.json"):
             (folder / name).write_bytes((record / name).read_bytes())
     read: list[Path] = []
-    plain = run_records.read_json
-    monkeypatch.setattr(run_records, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
+    plain = file_records.read_json
+    monkeypatch.setattr(file_records, "read_json", lambda path, **more: (read.append(path), plain(path, **more))[1])
     found = listing.list_runs(RunsListOptions(folder=str(tmp_path / "many")))
     assert len(found["runs"]) == 1000
     assert len(read) == 2000
@@ -293,7 +295,7 @@ def test_compare_is_a_paired_test_from_predictions(squadron: Squadron, scored: P
     turned = squadron("runs", "compare", scored / "run", scored / "baseline", "--json").record
     assert turned["f1"]["difference"] == -record["f1"]["difference"]
     assert turned["f1"]["p_value"] == record["f1"]["p_value"]
-    assert "by F1, " in squadron("runs", "compare", scored / "baseline", scored / "run").out
+    assert "by F1: " in squadron("runs", "compare", scored / "baseline", scored / "run").out
 
 
 def test_runs_that_cannot_be_compared_give_the_reason(squadron: Squadron, scored: Path, tmp_path: Path) -> None:

@@ -53,16 +53,14 @@ def test_the_train_size_does_not_change_the_other_splits() -> None:
 
 def test_one_context_in_two_articles_stays_in_one_split() -> None:
     same = tuple(Paragraph(f"a{i}", "shared", (Question(f"q{i}", "?", (Answer("s", 0),)),)) for i in range(6))
-    with pytest.raises(DataError, match="--val-size 1: only 0 of f are left"):
+    with pytest.raises(DataError, match="val_size=1: only 0 of f are left"):
         split_dataset(Dataset(same, "1.1", "f"), train=1, validation=1, test=1, by="article")
 
 
 def test_asking_for_too_many_questions_names_the_flags_and_the_sizes() -> None:
-    with pytest.raises(
-        DataError, match="--train-size 200, --val-size 11, --test-size 4: made has 105 usable questions; ask"
-    ):
+    with pytest.raises(DataError, match="train_size=200, val_size=11, test_size=4: made has 105 usable questions; ask"):
         split_dataset(made(), train=200, validation=11, test=4)
-    with pytest.raises(DataError, match="--val-size -1"):
+    with pytest.raises(DataError, match="val_size=-1"):
         split_dataset(made(), train=2, validation=-1, test=4)
 
 
@@ -104,7 +102,7 @@ def test_a_prepared_folder_can_be_loaded_and_changes_are_noticed(tmp_path: Path)
     assert load_split(tmp_path / "train.json", "ignored").sha256 == back.sha256
     with pytest.raises(DataError, match="was prepared with none"):
         load_split(tmp_path, "test")
-    with pytest.raises(DataError, match=r"--split dev: .* has train, validation, test"):
+    with pytest.raises(DataError, match=r"split='dev': .* has train, validation, test"):
         load_split(tmp_path, "dev")
     (tmp_path / "train.json").write_text((tmp_path / "train.json").read_text() + " ")
     with pytest.raises(DataError, match=r"train\.json: changed since it was prepared"):

@@ -89,6 +89,6 @@ def test_a_wide_beam_finds_the_best_sequences(tiny_base_dir: Path) -> None:
 
 def test_more_beams_than_half_the_vocabulary_are_refused(tiny_base_dir: Path) -> None:
     model = load_base(str(tiny_base_dir)).model
-    with pytest.raises(ConfigError, match=r"--beams 106: a vocabulary of 211 tokens allows 105 at most"):
+    with pytest.raises(ConfigError, match=r"beams=106: a vocabulary of 211 tokens allows 105 at most"):
         generate(model, CONTEXTS, strategies=[Strategy("b", beams=106)], max_new_tokens=2, eos_id=1)
     assert torch.is_inference_mode_enabled() is False

@@ -257,9 +257,9 @@ def test_no_contexts_give_no_answers(model: GPT2) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"max_new_tokens": 0}, "--max-new-tokens 0"),
-        ({"samples": 0}, "--samples 0"),
-        ({"strategies": [GREEDY, Strategy("greedy")]}, "greedy: it is asked for twice"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0"),
+        ({"samples": 0}, "samples=0"),
+        ({"strategies": [GREEDY, Strategy("greedy")]}, "decoding='greedy': it is asked for twice"),
     ],
 )
 def test_invalid_arguments_are_refused(model: GPT2, options: dict[str, object], words: str) -> None:

@@ -60,7 +60,7 @@ def small(byte_base_dir: Path, small_squad: Path, tmp_path: Path) -> dict[str, A
 
 def test_the_same_command_goes_on_with_what_was_stopped(small: dict[str, Any], tmp_path: Path) -> None:
     whole = reproduce(ReproduceOptions(**{**small, "out": str(tmp_path / "whole")}))
-    with pytest.raises(InterruptedRunError, match="run the same command again, without --replace"):
+    with pytest.raises(InterruptedRunError, match="run the same command again, without replace"):
         reproduce(ReproduceOptions(**small), listeners=[Counting(last=5)])
     stopped = json.loads((tmp_path / "study" / "sweep.json").read_text())
     assert stopped["status"] == "interrupted"

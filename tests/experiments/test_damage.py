@@ -19,7 +19,9 @@ from squadron.experiments.train import train
 from squadron.experiments.training_job import FleetJob
 from squadron.files import sha256_file
 from squadron.options.core import AskOptions, EvaluateOptions, ExportOptions, TrainOptions
+from squadron.options.runs import RunsPromoteOptions
 from squadron.options.sweep import SweepOptions
+from squadron.runs.maintenance import promote
 from squadron.sweeps.sweep import sweep
 
 WEIGHTS = "adapter_model.safetensors"
@@ -72,6 +74,7 @@ def test_a_damaged_adapter_is_refused(run: Path, tmp_path: Path, which: str) -> 
     if which == "adapter":
         calls += [lambda: evaluate(EvaluateOptions(run=str(out), precision="fp32"))]
         calls += [lambda: ask(AskOptions(run=str(out), **question))]
+        calls += [lambda: promote(RunsPromoteOptions(folder=str(out), out=str(tmp_path / "best")))]
     for call in calls:
         with pytest.raises(RunError, match=rf"{which}/{WEIGHTS}: damaged or replaced since the run ended"):
             call()

@@ -227,9 +227,9 @@ def test_evaluate_notices_another_base_and_a_run_without_adapter(
         evaluate(EvaluateOptions(run=str(tmp_path / "run")))
     with pytest.raises(RunError, match="no such run folder"):
         evaluate(EvaluateOptions(run=str(tmp_path / "none")))
-    with pytest.raises(ConfigError, match="either a run folder, or --base"):
+    with pytest.raises(ConfigError, match="either a run folder, or base for"):
         evaluate(EvaluateOptions(run="a", base=str(tiny_base_dir)))
-    with pytest.raises(ConfigError, match="--data: missing"):
+    with pytest.raises(ConfigError, match="data: missing"):
         evaluate(EvaluateOptions(base=str(tiny_base_dir)))
 
 
@@ -258,5 +258,5 @@ def test_no_question_that_fits_is_no_crash(options: dict[str, Any], tmp_path: Pa
     scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=3))
     assert scores["f1"] == 0
     assert len(scores["decodings"]["greedy"]["truncation"]["too_long"]) == 9
-    with pytest.raises(ConfigError, match="--max-length 9999: this base has 512 positions"):
+    with pytest.raises(ConfigError, match="max_length=9999: this base has 512 positions"):
         evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=9999))

@@ -17,7 +17,8 @@ from squadron.experiments.evaluate import evaluate
 from squadron.experiments.export import export
 from squadron.experiments.train import train
 from squadron.model.checkpoint import load_base
-from squadron.options.core import AskOptions, EvaluateOptions, ExportOptions, TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import AskOptions, EvaluateOptions, ExportOptions, TrainOptions
 from squadron.options.runs import RunsPromoteOptions
 from squadron.runs.maintenance import promote
 from squadron.tracking.progress import Reporter
@@ -91,7 +92,7 @@ def test_a_promoted_copy_is_the_run(trained: tuple[Path, dict[str, Any]], tmp_pa
     export(ExportOptions(run=str(copy), out=str(tmp_path / "merged"), format="merged"))
     found, expected = (load_file(place / "model.safetensors") for place in (tmp_path / "merged", run / "model"))
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    with pytest.raises(RunError, match=r"inside: lies within the run that is to be copied; choose another folder"):
+    with pytest.raises(RunError, match=r"inside': lies within the run that is to be copied; choose another folder"):
         promote(RunsPromoteOptions(folder=str(copy), out=str(copy / "inside")))
     assert not (copy / "inside").exists()
 
@@ -120,7 +121,7 @@ def test_export_writes_the_checkpoint_and_has_no_adapter_to_give(
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[name], expected[name]) for name in found)
         assert (tmp_path / which / "tokenizer.json").is_file()
-    with pytest.raises(RunError, match=r"--format peft: .* has no adapter \(--method full\); use --format merged"):
+    with pytest.raises(RunError, match=r"format='peft': .* has no adapter \(method='full'\); use format='merged'"):
         export(ExportOptions(run=str(run), out=str(tmp_path / "peft")))
     assert not (tmp_path / "peft").exists()
 
@@ -161,16 +162,16 @@ def test_a_rate_that_nobody_chose_is_told(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"rank": 4}, "leave out --rank 4$"),  # the default, but someone asked for it
+        ({"rank": 4}, "leave out rank=4$"),  # the default, but someone asked for it
         (
             {"target_modules": ["attention", "mlp.c_fc"], "dropout": 0.1},
-            "--dropout 0.1, --target-modules attention mlp",
+            r"dropout=0.1, target_modules=\['attention', 'mlp",
         ),
-        ({"alpha": 8, "scaling": "alpha/r"}, "--alpha 8.0, --scaling alpha/r$"),
+        ({"alpha": 8, "scaling": "alpha/r"}, "alpha=8.0, scaling='alpha/r'$"),
     ],
 )
 def test_options_of_an_adapter_are_refused(given: dict[str, Any], words: str) -> None:
     options = {"base": "b", "data": "d", "out": "o", "method": "full"}
     assert checked(TrainOptions, options).method == "full"
-    with pytest.raises(ConfigError, match=f"--method full: trains all weights and has no adapter; .*{words}"):
+    with pytest.raises(ConfigError, match=f"method='full': trains all weights and has no adapter; .*{words}"):
         checked(TrainOptions, {**options, **given})

@@ -119,7 +119,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_adapter(
     monkeypatch.setattr(optimizer.FleetAdamW, "step", wild)
     summary = train(TrainOptions(**options, epochs=4))
     assert summary["status"] == "diverged"
-    assert "at step 4; lower --lr" in summary["reason"]
+    assert "at step 4; lower the learning rate" in summary["reason"]
     for name in ("last", "adapter"):
         for tensor in load_file(tmp_path / "run" / name / "adapter_model.safetensors").values():
             assert torch.isfinite(tensor).all()
@@ -179,7 +179,7 @@ def test_a_last_update_that_breaks_the_adapter_is_noticed(
     data = options["data"] if with_validation else str(small_squad)
     summary = train(TrainOptions(**{**options, "data": data}, epochs=1, max_steps=3))
     assert summary["status"] == "diverged"
-    assert "after step 3; lower --lr" in summary["reason"]
+    assert "after step 3; lower the learning rate" in summary["reason"]
     for name in ("last", "adapter"):
         for tensor in load_file(tmp_path / "run" / name / "adapter_model.safetensors").values():
             assert torch.isfinite(tensor).all()

@@ -83,7 +83,7 @@ def test_tensors_that_do_not_fit_are_named(folder: Path, name: str, value: torch
 
 
 def test_files_that_cannot_be_read_are_named(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"--base .*nowhere: not a folder"):
+    with pytest.raises(ModelError, match=r"base='.*nowhere': not a folder"):
         load_base(str(tmp_path / "nowhere"))
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()
@@ -176,7 +176,7 @@ def test_the_parameter_count_is_that_of_the_model() -> None:
 
 def test_offline_a_hub_id_that_is_not_cached_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelError, match=r"--base some/gpt2: no such folder.*--offline.*squadron base init"):
+    with pytest.raises(ModelError, match=r"base='some/gpt2': no such folder.*offline=True.*squadron base init"):
         load_base("some/gpt2", offline=True)
 
 

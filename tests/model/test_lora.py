@@ -32,14 +32,17 @@ def test_dropout_keeps_the_mean() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"rank": 0}, "--rank 0"),
-        ({"rank": -3}, "--rank -3"),
-        ({"alpha": float("nan")}, "--alpha nan"),
-        ({"alpha": 0.0}, "--alpha 0.0"),
-        ({"dropout": 1.0}, "--dropout 1.0"),
-        ({"scaling": "alpha"}, "--scaling alpha"),
+        ({"rank": 0}, "rank=0"),
+        ({"rank": -3}, "rank=-3"),
+        ({"alpha": float("nan")}, "alpha=nan"),
+        ({"alpha": 0.0}, "alpha=0.0"),
+        ({"dropout": 1.0}, "dropout=1.0"),
+        ({"scaling": "alpha"}, "scaling='alpha'"),
         ({"targets": ("c_proj",)}, "attn.c_proj .* or mlp.c_proj"),
-        ({"targets": ("attn.c_prj",)}, "attn.c_prj: unknown; modules are attn.c_attn, .*presets are attention"),
+        (
+            {"targets": ("attn.c_prj",)},
+            "target_modules='attn.c_prj': unknown; modules are attn.c_attn, .*presets are attention",
+        ),
         ({"targets": ()}, "none given"),
     ],
 )

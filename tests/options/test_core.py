@@ -14,7 +14,9 @@ from squadron.errors import ConfigError
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.prepare import prepare
 from squadron.experiments.train import train
-from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions
+from squadron.options.sweep import SweepOptions
 
 TRAIN = {
     "seed": 1,
@@ -159,7 +161,7 @@ def test_an_option_of_a_strategy_changes_the_answers(name: str, plain: tuple[Pat
 
 def test_samples_that_nobody_draws_are_refused(plain: tuple[Path, Any], tmp_path: Path) -> None:
     options = {"run": str(plain[0]), "out": str(tmp_path / "out"), "decoding": ("greedy", "span"), "samples": 3}
-    with pytest.raises(ConfigError, match="--samples 3: no chosen strategy samples; add --decoding top-k or nucleus"):
+    with pytest.raises(ConfigError, match="samples=3: no chosen strategy samples; add decoding='top-k' or nucleus"):
         evaluate(EvaluateOptions(**options))
 
 
@@ -174,13 +176,35 @@ def test_an_option_of_prepare_changes_the_splits(name: str, small_squad: Path, t
     assert found[0] != found[1]
 
 
-def test_all_problems_are_told_at_once_each_with_its_flag_and_value() -> None:
+def test_all_problems_are_told_at_once_each_with_its_option_and_value() -> None:
     with pytest.raises(ConfigError) as caught:
         checked(TrainOptions, {"rank": 0, "lr": float("inf"), "dropout": 1.5, "lorra": 3, "data": "d", "out": "o"})
     text = str(caught.value)
-    for words in ("--rank 0: ", "--lr inf: ", "--dropout 1.5: ", "--lorra: unknown", "--base: missing; give base"):
+    for words in ("rank=0: ", "lr=inf: ", "dropout=1.5: ", "lorra: unknown", "base: missing; give base"):
         assert words in text
     assert "\n" not in text
+    assert "--" not in text
+    typed = caught.value.for_command_line()
+    for words in ("--rank 0: ", "--lr inf: ", "--dropout 1.5: ", "--lorra: unknown", "--base: missing; give base"):
+        assert words in typed
+
+
+def test_the_help_in_an_error_names_options_as_its_reader_does() -> None:
+    with pytest.raises(ConfigError) as caught:
+        checked(SweepOptions, {"base": "b", "config": "c\0", "out": "o"})
+    assert "config='c\\x00': holds the character U+0000" in str(caught.value)
+    assert "dataset: missing; give questions: a folder that `prepare` made; or pocket, squad" in str(caught.value)
+    assert "a file, prepared in out; config=" in str(caught.value)
+    typed = caught.value.for_command_line()
+    assert "CONFIG c\\x00: holds the character U+0000" in typed
+    assert "a file, prepared in --out; CONFIG" in typed
+
+
+def test_a_long_value_is_cut_in_an_error() -> None:
+    with pytest.raises(ConfigError) as caught:
+        checked(TrainOptions, {"base": "b", "data": "d", "out": "o" * 9_999 + "\0"})
+    assert str(caught.value).startswith(f"out='{'o' * 197}...': holds")
+    assert caught.value.for_command_line().startswith(f"--out {'o' * 197}...: holds")
 
 
 def test_metrics_have_no_value_that_json_lacks(plain: tuple[Path, Any]) -> None:

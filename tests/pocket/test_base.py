@@ -1,4 +1,4 @@
-"""The shipped base: what its recipe says it is, small enough to ship, and the same model in ``transformers``."""
+"""The shipped base: it matches its recipe, is small, and is the same model in ``transformers``."""
 
 from __future__ import annotations
 

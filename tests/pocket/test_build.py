@@ -1,4 +1,4 @@
-"""Building the pocket base: from nothing to the hub's layout, resumed to the bit, never on the study's prompt."""
+"""Building the pocket base: from scratch to the hub's layout, resumed bit-exactly."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_batches_are_the_corpus_document_by_document() -> None:
     for ids, text in zip(found, documents(seed=0), strict=False):
         whole = [*tokenizer.encode(text), tokenizer.eos_id]
         assert ids == whole[:901]
-    assert any(len(ids) == 901 and ids[-1] != tokenizer.eos_id for ids in found)  # a long one lost its end
+    assert any(len(ids) == 901 and ids[-1] != tokenizer.eos_id for ids in found)  # a long document was cut
     skipped = list(itertools.islice(document_batches(tokenizer, tokens=3000, longest=900, seed=0, skip=7), 3))
     assert skipped == batches[7:10]
     other = next(document_batches(tokenizer, tokens=3000, longest=900, seed=1))
     assert other != batches[0]
 
 
-def test_the_loss_is_that_of_documents_one_by_one() -> None:
+def test_the_loss_equals_that_of_separate_documents() -> None:
     model = random_model(RECIPE.config, seed=0)
     documents = [[5, 9, 31, 7, 299], [8, 8, 299], list(range(20, 52))]
     one_by_one = [float(pretraining._loss(model, [document], bf16=False).detach()) for document in documents]
@@ -59,7 +59,7 @@ def test_the_loss_is_that_of_documents_one_by_one() -> None:
     assert together == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_build_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_build_equals_an_uninterrupted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretraining, "_CHECKPOINT_SECONDS", 0.0)
     losses: list[float] = []
     whole = build(tmp_path / "whole", RECIPE, progress=lambda _, loss: losses.append(loss))
@@ -79,7 +79,7 @@ def test_a_build_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, monke
     assert other["sha256"]["model.safetensors"] != whole["sha256"]["model.safetensors"]
 
 
-def test_a_built_base_opens_everywhere(tmp_path: Path) -> None:
+def test_a_built_base_opens_in_squadron_and_transformers(tmp_path: Path) -> None:
     out = tmp_path / "base"
     record = build(out, RECIPE)
     assert sorted(path.name for path in out.iterdir()) == [

@@ -1,4 +1,4 @@
-"""The corpus: told again in other words, never the study's prompt, nothing held out, nobody of the test split."""
+"""The corpus: facts restated in other words, and no study prompt, held-out phrasing or name of the test split."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def texts() -> tuple[str, ...]:
 
 
 def pieces(template: str) -> list[str]:
-    """The literal words of a template, between its slots."""
+    """Return the literal words of a template, between its slots."""
     return [piece.lower() for piece in re.split(r"\{\w+\}|[\[\]]", template) if piece.strip(" .,?")]
 
 
 def occurs(template: str, sentences: list[str], everything: str) -> bool:
-    """Whether a sentence has the template's words in their order, whatever stands in its slots."""
+    """Return True if a sentence has the template's words in order, whatever fills its slots."""
     parts = pieces(template)
     if max(parts, key=len) not in everything:
         return False
@@ -42,28 +42,28 @@ def split_up(everything: list[str]) -> tuple[list[str], str]:
     return sentences, "\n".join(sentences)
 
 
-def asked_and_told(split: str, size: int, phrasing: str) -> list[str]:
+def questions_and_sentences(split: str, size: int, phrasing: str) -> list[str]:
     dataset = make_dataset(split, size)  # type: ignore[arg-type]
     kept = [(p, q) for p, q in dataset.questions() if q.part in (None, phrasing)]
     return sorted({p.context for p, _ in kept} | {q.text for _, q in kept})
 
 
-def test_held_out_phrasings_occur_in_the_new_half_alone() -> None:
-    new = split_up(asked_and_told("test", 3000, "new"))
+def test_held_out_phrasings_occur_only_in_the_new_half() -> None:
+    new = split_up(questions_and_sentences("test", 3000, "new"))
     met = [template for template in HELD_OUT if occurs(template, *new)]
     assert len(HELD_OUT) >= 400
-    assert len(met) / len(HELD_OUT) > 0.95  # the check can see them
+    assert len(met) / len(HELD_OUT) > 0.95  # the check can find them
     for name, found in (
-        ("train", asked_and_told("train", 2000, "known")),
-        ("validation", asked_and_told("validation", 500, "known")),
-        ("known half", asked_and_told("test", 1000, "known")),
+        ("train", questions_and_sentences("train", 2000, "known")),
+        ("validation", questions_and_sentences("validation", 500, "known")),
+        ("known half", questions_and_sentences("test", 1000, "known")),
         ("corpus", list(texts())),
     ):
         lines = split_up(found)
         assert not [template for template in HELD_OUT if occurs(template, *lines)], name
 
 
-def test_the_studys_prompt_is_never_met() -> None:
+def test_the_studys_prompt_never_occurs() -> None:
     for text in texts():
         assert not re.search(r"\b(context|question|answer)\s*:", text, re.IGNORECASE), text
 
@@ -77,7 +77,7 @@ def test_same_seed_same_bytes() -> None:
     assert document(17) == texts()[17]
 
 
-def test_documents_differ_and_are_whole() -> None:
+def test_documents_differ_and_are_complete() -> None:
     assert len(set(texts())) == DOCUMENTS
     for text in texts():
         assert text == text.strip()
@@ -85,12 +85,12 @@ def test_documents_differ_and_are_whole() -> None:
         assert 40 < len(text) < 6000
 
 
-def test_most_are_asked_about() -> None:
+def test_most_documents_have_questions() -> None:
     asking = sum("?" in text for text in texts()) / DOCUMENTS
     assert 0.8 < asking < 0.9
 
 
-def test_many_formats_are_met() -> None:
+def test_many_formats_occur() -> None:
     marks = (r"^Q: ", r"^A: ", r"^[A-Z][a-z]+: ", r"^- ", r"^\* ", r"^1\. ", r"^“", r"^Solutions$", r"^Fact sheet: ")
     for mark in marks:
         assert sum(bool(re.search(mark, text, re.MULTILINE)) for text in texts()) >= DOCUMENTS // 60, mark
@@ -98,7 +98,7 @@ def test_many_formats_are_met() -> None:
     assert sum(any(label in text for text in texts()) for label in labels) / len(labels) > 0.9
 
 
-def test_nobody_of_the_test_split_is_in_it() -> None:
+def test_no_name_of_the_test_split_occurs() -> None:
     words = set(re.findall(r"[A-Z][a-z]+", " ".join(texts())))
     pairs = set(re.findall(r"(?=\b([A-Z][a-z]+ [A-Z][a-z]+))", " ".join(texts())))
     for phrasing in ("known", "new"):

@@ -1,4 +1,4 @@
-"""Draws and names: the same everywhere, fair, and each coined word of one split alone."""
+"""Draws and names: the same everywhere, uniform, and every coined word in one split only."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def coined(realm: Realm, sort: str, count: int) -> set[str]:
 
 def test_draws_are_these_on_every_machine() -> None:
     dice = Dice(0, "golden")
-    # Made by this call on NumPy 2; Philox's bits and our arithmetic are fixed, so there is no tolerance.
+    # Made by this call with NumPy 2. Philox's bits and the arithmetic are fixed, so equality is exact.
     assert [dice.below(1000) for _ in range(6)] == [901, 348, 72, 527, 762, 959]
     assert [Dice(1, "golden").below(1000) for _ in range(6)] != [901, 348, 72, 527, 762, 959]
 
 
-def test_draws_are_fair_and_in_bounds() -> None:
+def test_draws_are_uniform_and_in_bounds() -> None:
     dice = Dice(1, "fair")
     found = Counter(dice.between(3, 7) for _ in range(5000))
     assert sorted(found) == [3, 4, 5, 6, 7]
@@ -54,7 +54,7 @@ def test_ships_are_pairs_of_one_split() -> None:
     assert all(realm_of(ship) == realm for realm, found in ships.items() for ship in found)
 
 
-def test_coined_words_can_be_read() -> None:
+def test_coined_words_are_readable() -> None:
     for sort in SORTS:
         for word in coined("test", sort, 500):
             assert re.fullmatch(r"[A-Z][a-z]{2,9}", word), word

@@ -1,4 +1,4 @@
-"""Open relations: they can be told and asked of any entity, and no held-out phrasing is among them."""
+"""Open relations: they can be stated and asked about any entity, and have no held-out phrasing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINES = [*((relation.key, relation.lines) for relation in WORLD.relations), ("ro
 
 
 @pytest.mark.parametrize(("key", "lines"), LINES, ids=[key for key, _ in LINES])
-def test_a_relation_is_told_and_asked_in_many_words(key: str, lines: tuple[str, ...]) -> None:
+def test_a_relation_has_many_statements_and_questions(key: str, lines: tuple[str, ...]) -> None:
     asked = [line for line in lines if line.endswith("?")]
     said = [line for line in lines if not line.endswith("?")]
     assert len(said) >= 4, key
@@ -33,14 +33,14 @@ def test_a_relation_is_told_and_asked_in_many_words(key: str, lines: tuple[str, 
         assert not re.search(r"\{(v|when)\}", line), line
 
 
-def test_every_sort_of_answer_has_asides_that_distract() -> None:
+def test_every_answer_type_has_asides_with_distractors() -> None:
     for relation in WORLD.relations:
         assert len(WORLD.asides[relation.spec.tag]) >= 2, relation.key
     for aside in (aside for own in WORLD.asides.values() for aside in own):
         assert set(re.findall(r"\{(\w+)\}", aside)) <= {*SLOTS, *WORLD.asides}, aside
 
 
-def test_a_kind_has_facts_of_its_own_each_time() -> None:
+def test_each_drawn_kind_has_new_facts() -> None:
     kinds = [open_kind(Dice(1, "open", number)) for number in range(200)]
     assert len({fact.key for kind in kinds for fact in kind.facts}) > 1000
     for kind in kinds:
@@ -51,7 +51,7 @@ def test_a_kind_has_facts_of_its_own_each_time() -> None:
 
 
 def test_no_held_out_phrasing_is_among_them() -> None:
-    """Whatever stands in the slots, no line reads as a held-out one of any fact does."""
+    """Whatever fills the slots, no line equals a held-out phrasing of any fact."""
     patterns = []
     for kind in kinds():
         for fact in kind.facts:

@@ -1,4 +1,4 @@
-"""The text files: what they are made of, and a clear error, with file and line, for what a person may write there."""
+"""The text files: their format, and a clear error with file and line for every mistake."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def test_a_file_becomes_a_kind() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "line", "problem"),
     [
-        ("# Lakes.", "Lakes.", 1, "'Lakes.' stands before the first section"),
+        ("# Lakes.", "Lakes.", 1, "'Lakes.' is before the first section"),
         ("== names\n", "== nicknames\n", 6, "no section '== nicknames' here; there are kind, names, opening"),
         ("== fact dam\n", "== fact\n", 23, "no section '== fact' here"),
-        ("== fact dam\n", "== fact  depth\n", 23, "'== fact  depth' stands twice"),
+        ("== fact dam\n", "== fact  depth\n", 23, "'== fact  depth' appears twice"),
         ("== fact dam\n", "==\n", 23, "a section without a heading"),
         ("== aside time\nIt froze in {later}.\n", "== aside time\n", 32, "'== aside time' has no lines"),
         ("noun = lake\n", "", 2, "'== kind' lacks a line 'noun = ...'"),
@@ -82,36 +82,36 @@ def test_a_file_becomes_a_kind() -> None:
         ("1800 1900", "1800", 4, "'1800' is not 2 whole numbers"),
         ("pronouns = it", "pronouns = they", 5, "'they'; write 'it' or 'he or she'"),
         ("{surname} lake", "{nickname} lake", 7, "no slot {nickname} here; there are first, peak, river, ship"),
-        ("{name} is a lake.", "It is a lake.", 9, "'It is a lake.' has {name} not once"),
+        ("{name} is a lake.", "It is a lake.", 9, "'It is a lake.' must have {name} exactly once"),
         ("measure 3 90 metres", "size 3 90 metres", 15, "no drawer 'size'; there are person, place, river, year"),
         ("measure 3 90 metres", "measure 3 90", 15, "'measure 3 90' is not of the form: measure LOW HIGH UNIT"),
         ("measure 3 90 metres", "measure 3 few metres", 15, "'3 few' is not 2 whole numbers"),
         ("measure 3 90 metres", "count 90 3", 15, "90 is more than 3"),
         ("measure 3 90 metres", "person sometimes", 15, "'person sometimes' is not of the form: person"),
         ("measure 3 90 metres", "one_of fish", 15, "no pool 'fish'; there are goods, material"),
-        ("measure 3 90 metres", "one_of dish", 15, "a dish needs asides that distract from it"),
+        ("measure 3 90 metres", "one_of dish", 15, "a dish needs asides with distractors"),
         ("{it} is {v} deep.", "{it} is {v} deep", 17, "'{it} is {v} deep' ends with neither a full stop nor"),
         ("{it} is {v} deep.", "{it} is {value} deep.", 17, "no slot {value} here; there are "),
-        ("{it} is {v} deep.", "{it} is {v deep.", 17, "a brace without its other half"),
-        ("{it} is {v} deep.", "{it} is deep.", 17, "'{it} is deep.' has not one answer"),
-        ("{it} is {v} deep.", "The lake is {v} deep.", 17, "'The lake is {v} deep.' does not say what it is about"),
+        ("{it} is {v} deep.", "{it} is {v deep.", 17, "unbalanced brace"),
+        ("{it} is {v} deep.", "{it} is deep.", 17, "'{it} is deep.' must have exactly one answer"),
+        ("{it} is {v} deep.", "The lake is {v} deep.", 17, "'The lake is {v} deep.' does not name its subject"),
         ("{it} is {v} deep.", "{it} is {when} deep.", 17, "{when} is for dates and years, and this value is a number"),
-        ("[{v} down]", "[{v} down", 18, "a longer answer stands between one [ and one ]"),
+        ("[{v} down]", "[{v} down", 18, "a longer answer must be between one [ and one ]"),
         ("How deep is {name}?", "How deep is {it}?", 19, "no slot {it} here; there are its, name, name_s"),
-        ("How deep is {name}?", "How deep is it?", 19, "'How deep is it?' does not say what it is about"),
+        ("How deep is {name}?", "How deep is it?", 19, "'How deep is it?' does not name its subject"),
         ("* {it} goes down {v}.\n", "", 13, "'== fact depth' lacks a new statement or question"),
         ("{count} islands", "{countless} islands", 31, "no slot {countless} here"),
         ("It froze in {later}.", "It froze in {later}", 33, "'It froze in {later}' does not end with a full stop"),
     ],
 )
-def test_what_is_wrong_is_told_with_file_and_line(before: str, after: str, line: int, problem: str) -> None:
+def test_mistakes_are_reported_with_file_and_line(before: str, after: str, line: int, problem: str) -> None:
     text = LAKE.replace(before, after, 1)
     assert text != LAKE
     with pytest.raises(DataError, match=f"^{re.escape(f'lake.txt, line {line}: {problem}')}"):
         read_kind("lake", parse(text, "lake.txt"))
 
 
-def test_a_section_or_file_that_is_missing_is_named() -> None:
+def test_a_missing_section_or_file_is_named() -> None:
     with pytest.raises(DataError, match=r"^lake\.txt: lacks the section '== companion'"):
         read_kind("lake", parse(LAKE.replace("== companion\nNear it lies {c}.\n", ""), "lake.txt"))
     with pytest.raises(DataError, match=r"^texts/kinds/pond\.txt: missing"):
@@ -124,7 +124,7 @@ def test_every_file_is_read() -> None:
     assert {f"{name}.txt" for name in RELATION_FILES} == {file.name for file in (folder / "relations").iterdir()}
 
 
-def test_the_format_is_described_as_it_is() -> None:
+def test_the_description_of_the_format_is_complete() -> None:
     """The folder's README names every slot and drawer, and its example can be read."""
     told = (files("squadron.pocket") / "texts" / "README.md").read_text(encoding="utf-8")
     for name in SLOTS:

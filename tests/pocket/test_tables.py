@@ -1,4 +1,4 @@
-"""The tables hold what they promise: kinds, facts, phrasings, and templates that can be filled."""
+"""The tables: enough kinds, facts and phrasings, and templates that can be filled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def words(*templates: str) -> set[str]:
     return {word for text in templates for word in re.findall(r"[a-z]+", re.sub(r"\{\w+\}", " ", text.lower()))} - STOP
 
 
-def test_there_are_kinds_and_facts_enough() -> None:
+def test_there_are_enough_kinds_and_facts() -> None:
     assert len(KINDS) >= 14
     assert len(FACTS) >= 100
     assert len(set(NAMES)) == len(NAMES)
@@ -37,7 +37,7 @@ def test_there_are_kinds_and_facts_enough() -> None:
 
 
 @each_fact
-def test_a_fact_has_phrasings_enough(kind: Kind, fact: Fact) -> None:
+def test_a_fact_has_enough_phrasings(kind: Kind, fact: Fact) -> None:
     del kind
     assert len(fact.said["known"]) >= 10
     assert len(fact.asked["known"]) >= 10
@@ -84,7 +84,7 @@ def test_questions_name_the_entity_and_nothing_else(kind: Kind, fact: Fact) -> N
 
 
 @each_kind
-def test_every_sort_of_answer_has_asides_that_distract(kind: Kind) -> None:
+def test_every_answer_type_has_asides_with_distractors(kind: Kind) -> None:
     for fact in kind.facts:
         assert len(kind.asides[fact.spec.tag]) >= 2, (kind.key, fact.spec.tag)
     for templates in kind.asides.values():
@@ -100,7 +100,7 @@ def test_openings_and_companions_can_be_filled(kind: Kind) -> None:
     assert all(template.count("{c}") == 1 for template in kind.companion)
 
 
-def test_pools_are_wide_and_have_no_entry_twice() -> None:
+def test_pools_are_large_and_have_no_duplicate_entries() -> None:
     for name, columns in pools().items():
         size = 1
         for column in columns:

@@ -1,4 +1,4 @@
-"""The question set: exact sizes, true answers, fair paragraphs, and splits that keep their names and words apart."""
+"""The question set: exact sizes, correct answers, paragraphs with distractors, and splits that share no names."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_same_seed_same_bytes() -> None:
     assert len({*digests.values(), *others.values()}) == 6
 
 
-def test_the_world_is_the_one_that_the_shipped_base_has_read() -> None:
-    """Made by these lines at commit ebd9a42, whose corpus the shipped base has read; equal to the byte."""
+def test_the_world_is_the_one_that_the_shipped_base_was_trained_on() -> None:
+    """The hashes were made at commit ebd9a42, on whose corpus the shipped base was trained."""
     told = [
         (
             paragraph.article,
@@ -83,7 +83,7 @@ def test_a_larger_set_starts_with_the_smaller_one() -> None:
     assert [question.id for _, question in make_dataset("train", 211).questions()][:53] == small
 
 
-def test_half_of_the_test_split_is_told_in_new_words() -> None:
+def test_half_of_the_test_split_has_new_phrasings() -> None:
     parts = {name: Counter(q.part for _, q in dataset.questions()) for name, dataset in splits().items()}
     assert parts == {"train": {None: 2000}, "validation": {None: 200}, "test": {"known": 250, "new": 250}}
     seven = make_dataset("test", 7).parts()
@@ -99,7 +99,7 @@ def test_bad_sizes_and_splits_are_refused() -> None:
         make_dataset("dev", 5)  # type: ignore[arg-type]
 
 
-def test_every_answer_stands_where_it_says() -> None:
+def test_every_answer_is_at_its_start() -> None:
     seen = 0
     for dataset in splits().values():
         for paragraph, question in dataset.questions():
@@ -111,7 +111,7 @@ def test_every_answer_stands_where_it_says() -> None:
     assert seen > 3500
 
 
-def test_our_own_reader_finds_nothing_to_mend() -> None:
+def test_loading_the_set_repairs_nothing() -> None:
     read = parse_data(json.dumps(splits()["test"].to_json()).encode(), "pocket")
     assert len(read) == 500
     assert (read.set_aside, read.repaired) == ((), ())
@@ -119,7 +119,7 @@ def test_our_own_reader_finds_nothing_to_mend() -> None:
 
 
 @pytest.mark.parametrize("phrasing", ["known", "new"])
-def test_paragraphs_are_fair(phrasing: Phrasing) -> None:
+def test_paragraphs_have_bounded_sizes_and_a_distractor_for_every_question(phrasing: Phrasing) -> None:
     for paragraph, passage in passages("test", phrasing):
         assert 60 <= len(passage.text.split()) <= 160
         assert 3 <= len(paragraph.questions) <= 6
@@ -135,7 +135,7 @@ def test_paragraphs_are_fair(phrasing: Phrasing) -> None:
 
 
 @pytest.mark.parametrize("phrasing", ["known", "new"])
-def test_paragraphs_are_written_with_care(phrasing: Phrasing) -> None:
+def test_paragraphs_are_well_formed(phrasing: Phrasing) -> None:
     for paragraph, passage in passages("test", phrasing):
         texts = [sentence.text for sentence in passage.sentences] + [question.text for question in paragraph.questions]
         for text in texts:
@@ -147,7 +147,7 @@ def test_paragraphs_are_written_with_care(phrasing: Phrasing) -> None:
             assert text.isascii() or "café" in text, text
 
 
-def test_every_kind_and_question_word_is_met() -> None:
+def test_every_kind_and_question_word_occurs() -> None:
     contexts = [passage for phrasing in get_args(Phrasing) for _, passage in passages("test", phrasing)]
     assert {passage.entity.kind.key for passage in contexts} == {kind.key for kind in kinds()}
     for dataset in (splits()["train"], splits()["test"]):
@@ -158,14 +158,14 @@ def test_every_kind_and_question_word_is_met() -> None:
         assert sum(text.startswith("what") for text in asked) / len(asked) < 0.4
 
 
-def test_people_would_give_more_than_one_answer() -> None:
+def test_some_questions_have_several_gold_answers() -> None:
     golds = [len(question.answers) for _, question in splits()["train"].questions()]
     assert sum(n > 1 for n in golds) / len(golds) > 0.3
     dated = [
         q for _, q in splits()["train"].questions() if any(re.search("[a-z] [0-9]{4}$", a.text) for a in q.answers)
     ]
     assert len(dated) > 100
-    for question in dated:  # asked for the year, people give the year first
+    for question in dated:  # a question for the year has the year first
         assert question.answers[0].text.isdigit() == bool(re.search(r"\byear\b", question.text)), question
 
 

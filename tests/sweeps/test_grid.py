@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from squadron.errors import ConfigError
 from squadron.options.axes import AXES
-from squadron.options.core import TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import TrainOptions
 from squadron.sweeps.axes import name_problem, run_name
 from squadron.sweeps.grid import SweepPlan, read_sweep
+from squadron.sweeps.yaml_file import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,22 +96,28 @@ def test_full_fine_tuning_stands_beside_adapters_without_their_options(tmp_path:
     [
         ("bsae: {}\nseeds: 1", "bsae {}: unknown key, perhaps base"),
         ("base: {epoch: 1}\nseeds: 1", "base.epoch 1: unknown option, perhaps epochs"),
-        ("base: {out: x}\nseeds: 1", "base.out 'x': not set here; give it with --out"),
+        ("base: {out: x}\nseeds: 1", "base.out 'x': not set here; give it with out"),
         ("base: {rank: true}\nseeds: 1", "base.rank True: input should be a valid integer"),
         ("base: {lr: '1e-4'}\nseeds: 1", "base.lr '1e-4': input should be a valid number"),
         ("base: {rank: 010}\nseeds: 1", "base.rank '010': input should be a valid integer"),
-        ("base: {lr: .nan}\nseeds: 1", "base.lr '.nan'"),
+        ("base: {lr: .nan}\nseeds: 1", "base.lr nan: input should be a finite number"),
         ("base: 3\nseeds: 1", "base 3: no mapping"),
-        ("grid: {rank: []}\nseeds: 1", "grid.rank []: empty; give one value or more"),
+        (
+            "grid: {rank: []}\nseeds: 1",
+            "grid.rank []: too short; give 1 or more, or leave it out; an example is grid: {rank",
+        ),
         ("grid: {rank: 4}\nseeds: 1", "grid.rank 4: no list"),
-        ("grid: {rank: [4, 4]}", "grid.rank 4: there more than once"),
-        ("grid: {rank: [4, 0]}", "grid.rank 0: input should be greater than or equal to 1"),
-        ("grid: {targets: [c_proj]}\nseeds: 1", "grid.targets 'c_proj': ambiguous, GPT-2 has two"),
-        ("grid: {targets: [[]]}\nseeds: 1", "grid.targets []: not a module"),
+        ("grid: {rank: [4, 4]}", "grid.rank [4, 4]: 4 is there more than once"),
+        ("grid: {rank: [4, 0]}", "grid.rank[1] 0: input should be greater than or equal to 1"),
+        ("grid: {targets: [c_proj]}\nseeds: 1", "grid.targets[0] 'c_proj': ambiguous, GPT-2 has two"),
+        ("grid: {targets: [[]]}\nseeds: 1", "grid.targets[0] []: not a module"),
         ("grid: {train_size: [9]}\nseeds: 1", "grid.train_size [9]: the same for all runs of a sweep"),
         ("grid: {rnak: [9]}\nseeds: 1", "grid.rnak [9]: unknown axis, perhaps rank"),
-        ("tied: {rank: [4, 8], alpha: [1]}\nseeds: 1", "tied[0] {'rank': 2, 'alpha': 1}: lists of different lengths"),
-        ("tied: {rank: [4]}\nseeds: 1", "tied[0] {'rank': [4]}: no mapping of two axes or more"),
+        (
+            "tied: {rank: [4, 8], alpha: [1]}\nseeds: 1",
+            "tied[0] {'rank': [4, 8], 'alpha': [1]}: lists of different lengths (rank has 2, alpha has 1)",
+        ),
+        ("tied: {rank: [4]}\nseeds: 1", "tied[0] {'rank': [4]}: too short; give 2 or more"),
         ("grid: {rank: [1]}\ntied: {rank: [4], lr: [1]}", "tied[0].rank (4,): is in grid too"),
         ("grid: {rank: [4]}\nexclude: [{rank: 5}]", "exclude[0] {'rank': 5}: matches no run"),
         ("seeds: 2\nexclude: [{rank: 5}]", "exclude[0] {'rank': 5}: matches no run: there is no grid"),
@@ -120,16 +128,20 @@ def test_full_fine_tuning_stands_beside_adapters_without_their_options(tmp_path:
         ("runs: [{rank: 5, name: A}, {rank: 6, name: a}]", "runs 'a': has the same name as another run, A"),
         ("grid: {targets: [all, attention+mlp]}", "runs 'attention+mlp': trains the same adapter as all"),
         ("runs: [{rank: 4}, {lr: 1e-3}]", "runs 'lr1e-3': trains the same adapter as r4"),  # both are the defaults
-        ("grid: {seed: [1]}\nseeds: 2", "seeds [0, 1]: seed is an axis of the runs too"),
+        ("grid: {seed: [1]}\nseeds: 2", "seeds (0, 1): seed is an axis of the runs too"),
         ("seeds: 0", "seeds 0: a number from 1"),
         ("base: {rank: 4}", "grid {}: no runs"),
         ("evaluate: {split: dev}\nseeds: 1", "evaluate.split 'dev': input should be"),
         ("evaluate: {decoding: [gredy]}\nseeds: 1", "evaluate.decoding ['gredy']: no strategy 'gredy'"),
         ("evaluate: {limit: true}\nseeds: 1", "evaluate.limit True: input should be a valid integer"),
         ("evaluate: {max_new_tokens: '8'}\nseeds: 1", "evaluate.max_new_tokens '8': input should be a valid integer"),
-        ("base: {device: cpu}\nseeds: 1", "base.device 'cpu': not set here; give it with --device"),
-        ("base: {offline: true}\nseeds: 1", "base.offline True: not set here; give it with --offline"),
-        ("best: {spilt: test}\nseeds: 1", "best.spilt 'test': unknown key, perhaps split"),
+        ("base: {device: cpu}\nseeds: 1", "base.device 'cpu': not set here; give it with device"),
+        ("base: {offline: true}\nseeds: 1", "base.offline True: not set here; give it with offline"),
+        ("best: {spilt: test}\nseeds: 1", "best.spilt 'test': unknown key, perhaps split; known are split, decoding"),
+        ("grid: 3\nseeds: 1", "grid 3: no mapping; an example is grid: {rank"),
+        ("runs: [4]", "runs[0] 4: no mapping; an example is runs: [{rank"),
+        ("runs: [{}]", "runs[0] {}: too short; give 1 or more"),
+        ("runs: [rank: {a: 1}]", "runs[0].rank {'a': 1}: input should be a valid integer"),
         ("[1]", "the file [1]: no mapping"),
         ("", "the file None: no mapping"),
     ],
@@ -149,7 +161,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         seeds: many
     """
     keys = [line.split(" ")[0] for line in problems(tmp_path, text)]
-    own = ["bsae", "base.epoch", "base.dropout", "grid.rank", "grid.lr", "runs[0].name", "runs[1].rnk", "seeds"]
+    own = ["base.dropout", "base.epoch", "grid.rank", "grid.lr[0]", "runs[0].name", "runs[1].rnk", "seeds", "bsae"]
     assert keys == own
     many = problems_shown(tmp_path, "grid: {rank: [" + ", ".join(f"x{i}" for i in range(100)) + "]}\nseeds: 1")
     assert len(many) == 32  # the head, 30 problems, and how many more
@@ -231,9 +243,11 @@ def test_every_axis_is_an_option_of_train() -> None:
         ("a: {b: 1, b: 1}", "line 1: the key 'b' is there twice"),
         ("a: &x [*x]", "nested more than 12 deep, or within itself"),
         ("[" * 3000, "nested more than 12 deep"),
-        ("4: 5", "the key '4' is no text"),
+        ("4: 5", "the key '4' is not text"),
         ("a: !!python/object/apply:os.system [echo]", "the tag tag:yaml.org,2002:python/object/apply:os.system"),
         ("a: !!int x", "is not read here"),
+        ("a: !!seq x", "line 1: the tag tag:yaml.org,2002:seq of 'x' is not read here"),
+        ('a: "\\UFFFFFFFF"', "not YAML (an escape above U+10FFFF)"),
         ("a: [", "not YAML (line 1, column 5"),
         ("a: 1\n---\nb: 2", "not YAML (line 2"),
         ("a: " + "x" * (1 << 18), "over 262,144 bytes"),
@@ -248,6 +262,21 @@ def test_yaml_is_bounded_and_says_where(tmp_path: Path, text: str, told: str) ->
         plan(tmp_path, text)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[("no", "no"), ("on", "on"), ("true", True), ("True", True), ("null", None), ("1e-3", 0.001), ("1E3", 1000.0)],
+        *[("-1", -1), ("1.", 1.0), ("0x1f", 31), ("010", "010"), ("1_000", "1_000"), ("1:30", "1:30"), ("'1'", "1")],
+        *[("2024-01-01", "2024-01-01"), ("<<", "<<"), ("!!str 1", "1"), ("[&a 1, &a 2, *a]", [1, 2, 2])],
+        *[("%YAML 1.1\n---\n[no, 010, 1:30]", ["no", "010", "1:30"]), ("{a: &x [1], b: *x}", {"a": [1], "b": [1]})],
+    ],
+)
+def test_values_are_those_of_yaml_1_2_unless_readers_differ(tmp_path: Path, text: str, value: Any) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    found = read_yaml(tmp_path / "a.yaml")
+    assert (found, type(found)) == (value, type(value))
 
 
 def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from squadron import file_records
 from squadron.data.sources import load_data
 from squadron.files import write_json
-from squadron.runs import run_records
 from squadron.runs.sweep_folder import SweepFolder
 from squadron.sweeps.leaderboard import compare_settings, guard_cell, rank_runs, write_leaderboard
 
@@ -85,8 +85,8 @@ def test_a_thousand_runs_are_read_once_each(tmp_path: Path, monkeypatch: pytest.
         scores = {"greedy": {**own, "exact_match_interval": [0, 1]}}
         (path / "scores.json").write_text(json.dumps({"schema": 1, "splits": {"validation": {"decodings": scores}}}))
     read: list[Path] = []
-    real = run_records.read_json
-    monkeypatch.setattr(run_records, "read_json", lambda path, **more: (read.append(path), real(path, **more))[1])
+    real = file_records.read_json
+    monkeypatch.setattr(file_records, "read_json", lambda path, **more: (read.append(path), real(path, **more))[1])
     board = ranked(tmp_path, names)
     assert [run["name"] for run in board[:2]] == ["r999", "r998"]
     assert len(read) == len(set(read)) == 2000

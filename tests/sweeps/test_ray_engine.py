@@ -116,6 +116,6 @@ def test_a_worker_that_dies_costs_nothing_and_doubles_nothing(
         a, b = (load_file(one / "last" / "adapter_model.safetensors") for one in folders)
         assert all(torch.equal(a[name], b[name]) for name in b)
     assert not list((tmp_path / "ray" / "fleets").glob("*.safetensors"))
-    with pytest.raises(DeviceError, match=r"--cpus-per-fleet 3, .* the cluster has 2 CPUs"):
+    with pytest.raises(DeviceError, match=r"cpus_per_fleet=3, .* the cluster has 2 CPUs"):
         sweep(options("none", engine="ray", cpus_per_fleet=3))
     assert not (tmp_path / "none").exists()

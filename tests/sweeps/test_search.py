@@ -93,19 +93,28 @@ def test_a_study_of_a_small_space_ends(tmp_path: Path) -> None:
     [
         ("search: 3", "search 3: no mapping"),
         ("search: {method: grid, trials: 3, space: {rank: [4]}}", "search.method 'grid': input should be"),
-        ("search: {method: random, space: {rank: [4]}}", "search.trials None: missing"),
+        ("search: {method: random, space: {rank: [4]}}", "search.trials: missing; give how many runs"),
         ("search: {method: random, trials: 99999, space: {rank: [4]}}", "search.trials 99999: input should be less"),
-        ("search: {method: random, trials: 3}", "search.space None: no axes to search"),
+        (
+            "search: {method: random, trials: 3}",
+            "search.space: missing; give axes with values or a range, such as {rank",
+        ),
         ("search: {method: random, trials: 3, space: {rnk: [4]}}", "search.space.rnk [4]: unknown axis, perhaps rank"),
-        ("search: {method: random, trials: 3, space: {rank: []}}", "search.space.rank []: no list of values"),
-        ("search: {method: random, trials: 3, space: {rank: [0]}}", "search.space.rank 0: input should be"),
-        ("search: {method: random, trials: 3, space: {rank: {low: 1}}}", "search.space.rank {'low': 1}: no range"),
+        ("search: {method: random, trials: 3, space: {rank: []}}", "search.space.rank []: too short; give 1 or more"),
+        ("search: {method: random, trials: 3, space: {rank: [0]}}", "search.space.rank[0] 0: input should be"),
+        (
+            "search: {method: random, trials: 3, space: {rank: {low: 1}}}",
+            "search.space.rank.high: missing; give the highest",
+        ),
         ("search: {method: random, trials: 3, space: {rank: {low: 9, high: 1}}}", "search.space.rank {'low': 9"),
         ("search: {method: random, trials: 3, space: {lr: {low: 0.1, high: 2}}}", "search.space.lr.high 2: input"),
         ("search: {method: random, trials: 3, space: {dropout: {low: 0, high: 0.5, log: true}}}", "search.space.drop"),
         ("search: {method: random, trials: 3, space: {order: {low: 0, high: 1}}}", "search.space.order.low 0: input"),
-        ("search: {method: random, trails: 3, trials: 3, space: {rank: [4]}}", "search.trails 3: unknown key"),
-        ("search: {method: random, trials: 3, space: {rank: [4]}}\nseeds: 3", "seeds 3: stands beside search"),
+        (
+            "search: {method: random, trails: 3, trials: 3, space: {rank: [4]}}",
+            "search.trails 3: unknown key, perhaps trials",
+        ),
+        ("search: {method: random, trials: 3, space: {rank: [4]}}\nseeds: 3", "seeds (0, 1, 2): stands beside search"),
         ("search: {method: random, trials: 3, space: {rank: [4]}}\nevaluate: {split: test}", "evaluate.split 'test'"),
     ],
 )
@@ -137,7 +146,7 @@ def test_a_sweep_makes_the_runs_of_a_study_and_finds_them_again(
     assert len(runs) == 4
     assert all(run["status"] == "done" for run in record["runs"])
     assert [run["name"] for run in sweep(options, resume=True)["runs"]] == list(runs)
-    with pytest.raises(ConfigError, match="--halving 2: a study learns from whole runs"):
+    with pytest.raises(ConfigError, match="halving=2: a study learns from whole runs"):
         sweep(SweepOptions(**given, out=str(tmp_path / "other"), halving=2))
-    with pytest.raises(ConfigError, match="--join: an Optuna study"):
+    with pytest.raises(ConfigError, match="join=True: an Optuna study"):
         sweep(options, join=True)

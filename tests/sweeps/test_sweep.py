@@ -177,7 +177,7 @@ def test_a_bad_run_and_a_full_disk_leave_the_others_going(
         result = sweep(options())
     assert [run["status"] for run in result["runs"]] == ["done"] * 3 + ["diverged"] + ["failed"] * 4
     by_name = {run["name"]: run for run in result["runs"]}
-    assert "lower --lr" in result["runs"][3]["reason"]
+    assert "lower the learning rate" in result["runs"][3]["reason"]
     assert all("No space left on device" in run["reason"] for run in result["runs"][4:])
     assert [run["rank"] for run in result["runs"]] == list(range(1, 9))
     for run in whole["runs"]:
@@ -196,7 +196,7 @@ def test_an_interrupt_ends_the_step_and_the_same_command_goes_on(options: Option
                 os.kill(os.getpid(), signal.SIGINT)
 
     whole = sweep(options(out="whole"))
-    with pytest.raises(InterruptedRunError, match=r"stopped with 4 of 8 runs done; nothing is lost: .* --resume"):
+    with pytest.raises(InterruptedRunError, match=r"stopped with 4 of 8 runs done; nothing is lost: .* resume=True"):
         sweep(options(), listeners=[Impatient()])
     record = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
     assert record["status"] == "interrupted"
@@ -237,9 +237,9 @@ def test_one_process_leads_and_others_may_join(
     while not (tmp_path / "sweep" / "sweep.json").is_file():
         leader.join(0.01)
         assert leader.is_alive()
-    with pytest.raises(RunError, match="in use by another process; add --join to help it"):
+    with pytest.raises(RunError, match="in use by another process; add join=True to help it"):
         sweep(options(fleet_size=2), resume=True)
-    with pytest.raises(RunError, match=r"--join .*: fleet_size is 2 there and 3 here"):
+    with pytest.raises(RunError, match=r"^join .*: fleet_size is 2 there and 3 here"):
         sweep(options(fleet_size=3), join=True)
     results["helper"] = sweep(options(fleet_size=2), join=True, listeners=[Ends()])
     leader.join()
@@ -270,7 +270,7 @@ def test_joining_leaves_the_record_to_the_leader_and_waits_no_longer_than_asked(
     monkeypatch.setattr("squadron.sweeps.coordinator.time.sleep", pause)
     with (
         FileLock(tmp_path / "sweep" / ".lock"),
-        pytest.raises(InterruptedRunError, match="run the same command with --join"),
+        pytest.raises(InterruptedRunError, match="run the same command with join=True"),
     ):
         sweep(options(small), join=True)
     assert asked
@@ -343,7 +343,7 @@ def test_a_person_who_stops_the_one_that_took_over_is_told_to_resume(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(coordinator, "plan_fleets", stop)
-    with pytest.raises(InterruptedRunError, match="run the same command with --resume"):
+    with pytest.raises(InterruptedRunError, match="run the same command with resume=True"):
         sweep(options(small), join=True)
     assert json.loads(place.read_text())["status"] == "interrupted"
 
@@ -372,7 +372,7 @@ def test_questions_are_prepared_within_the_folder_wherever_that_is(
     assert [path.name for path in here.glob(".*.part")] == []
     assert [path.name for path in here.parent.iterdir()] == ["here"]  # that may be another disk, or not ours
     (here / "data").rename(here / "elsewhere")  # as where the leader was killed before it moved them there
-    with pytest.raises(RunError, match=r"--join \.: its questions are not there; .* --resume in place of --join"):
+    with pytest.raises(RunError, match=r"^join \.: its questions are not there; .* resume=True in place of join=True"):
         sweep(more, join=True)
 
 
@@ -536,7 +536,7 @@ def test_all_problems_are_told_before_anything_starts(options: Options, small_sq
     with pytest.raises(ConfigError) as told:
         sweep(bad.model_copy(update={"base": str(tmp_path / "nothing")}))
     text = str(told.value)
-    for part in ("grid.rank", "grid.lr 2", "speed", f"--base {tmp_path / 'nothing'}", "--ray-address auto"):
+    for part in ("grid.rank", "grid.lr[1] 2", "speed", f"base='{tmp_path / 'nothing'}'", "ray_address='auto'"):
         assert part in text, part
     assert not (tmp_path / "sweep").exists()
     with pytest.raises(ConfigError, match="max_length 999: this base has 512 positions"):
@@ -545,9 +545,9 @@ def test_all_problems_are_told_before_anything_starts(options: Options, small_sq
         sweep(options(halving=2))
     blind = GRID.replace("eval_questions: 0", "train_size: 9, val_size: 0, test_size: 2") + "best: {split: test}"
     without = options(blind.replace("max_new", "split: test, max_new"), halving=2)
-    with pytest.raises(ConfigError, match="--halving 2: compares runs on validation questions, and there are none"):
+    with pytest.raises(ConfigError, match="halving=2: compares runs on validation questions, and there are none"):
         sweep(without.model_copy(update={"dataset": str(small_squad)}))
-    with pytest.raises(ConfigError, match=r"--train-size 3: .* is prepared already; leave it out"):
+    with pytest.raises(ConfigError, match=r"train_size=3: .* is prepared already; leave it out"):
         sweep(options(train_size=3))
     assert not (tmp_path / "sweep").exists()
 

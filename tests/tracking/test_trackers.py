@@ -13,7 +13,8 @@ import pytest
 
 from squadron.errors import ConfigError
 from squadron.experiments.train import train
-from squadron.options.core import TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import TrainOptions
 from squadron.tracking.events import Listener, RunEnded, RunScored, RunStarted, Stepped
 from squadron.tracking.trackers import TRACKERS, open_trackers
 
@@ -142,5 +143,5 @@ def test_a_tracker_that_raises_is_dropped_and_the_run_is_the_same(settings: dict
 
 def test_a_missing_library_is_named_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ConfigError, match=r"--track wandb: its library is not installed .*squadron\[trackers\]"):
+    with pytest.raises(ConfigError, match=r"track='wandb': its library is not installed .*squadron\[trackers\]"):
         open_trackers(["wandb"], tmp_path)

@@ -104,7 +104,7 @@ def test_a_non_finite_loss_leaves_the_last_good_weights(
     wild.learning_rates = (1e30,)
     wild.step()
     assert not math.isfinite(wild.step().losses[0])
-    assert "at step 3; lower --lr" in wild.stopped[0]
+    assert "at step 3; lower the learning rate" in wild.stopped[0]
     assert torch.equal(wild.fleet.values, good.fleet.values)
     pairs = zip(wild.model.parameters(), good.model.parameters(), strict=True)
     assert all(torch.equal(mine, other) for mine, other in pairs)

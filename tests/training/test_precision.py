@@ -61,7 +61,7 @@ def test_auto_takes_bf16_only_where_it_is_clearly_faster(
     assert resolve_precision("fp32", CPU) == torch.float32
     with pytest.raises(
         DeviceError,
-        match=f"--precision fp16: a CPU emulates it, some 200 times slower; use {precision_name(chosen)}, faster on",
+        match=f"precision='fp16': a CPU emulates it, some 200 times slower; use {precision_name(chosen)}, faster on",
     ):
         resolve_precision("fp16", CPU)
 
@@ -86,7 +86,7 @@ def test_the_rates_are_measured_once_per_process() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("gpu", "--device gpu: unknown; use auto"),
+        ("gpu", "device='gpu': unknown; use auto"),
         ("meta", "runs on cpu and cuda"),
         ("cuda:99", "CUDA devices; use cpu"),
     ],

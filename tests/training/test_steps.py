@@ -287,14 +287,14 @@ def scaled_trainer(model: GPT2, examples: list[Example]) -> FleetTrainer:
 
 def test_a_checkpoint_holds_the_whole_state(model: GPT2, examples: list[Example], tmp_path: Path) -> None:
     first = scaled_trainer(model, examples)
-    first.stopped[2] = "loss nan at step 2; lower --lr"
+    first.stopped[2] = "loss nan at step 2; lower the learning rate"
     save_checkpoint(tmp_path / "c.safetensors", first.tensors(), first.state())
     second = trainer_of(model, examples)
     second.scaler = LossScaler(3, enabled=True)
     second.restore(*load_checkpoint(tmp_path / "c.safetensors"))
     assert (second.step_number, second.optimizer.steps) == (3, [3, 2, 3])
     assert (second.scaler.good_steps, second.scaler.scales) == ([3, 2, 3], [65536.0, 1024.0, 65536.0])
-    assert second.stopped == {2: "loss nan at step 2; lower --lr"}
+    assert second.stopped == {2: "loss nan at step 2; lower the learning rate"}
     pairs = [
         (first.fleet.values, second.fleet.values),
         (first.optimizer.mean, second.optimizer.mean),
@@ -325,7 +325,7 @@ def test_a_run_that_diverges_right_after_resuming_keeps_its_last_good_parameters
 
     monkeypatch.setattr(steps, "micro_batch_losses", broken)
     second.step()
-    assert second.stopped == {1: "loss nan at step 3; lower --lr"}
+    assert second.stopped == {1: "loss nan at step 3; lower the learning rate"}
     assert torch.equal(second.fleet.values[1], good[1])
     assert not torch.equal(second.fleet.values[0], good[0])
 
@@ -344,6 +344,6 @@ def test_non_finite_parameters_are_detected_though_the_loss_is_finite(
     with torch.no_grad():
         trainer.fleet.values[1, 4] = math.inf
     trainer.verify()
-    assert trainer.stopped == {1: "loss 1.25 after step 2; lower --lr"}
+    assert trainer.stopped == {1: "loss 1.25 after step 2; lower the learning rate"}
     assert torch.equal(trainer.fleet.values[1], good[1])
     assert not torch.equal(trainer.fleet.values[0], good[0])

@@ -1,4 +1,4 @@
-"""A sweep folder with one adapter that was trained for a moment, and the playground served over it."""
+"""A sweep folder with one briefly trained adapter, and a playground that serves it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import pytest
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.prepare import prepare
 from squadron.experiments.train import train
-from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions
 
 RUN = "r4-lr1e-3-attention"
 HOSTILE = (
@@ -30,7 +31,7 @@ HOSTILE = (
 
 
 def board_row(name: str, **figures: Any) -> dict[str, Any]:
-    """A row of a leaderboard as a sweep writes it."""
+    """Return a leaderboard row in the form that a sweep writes."""
     row = {
         "name": name,
         "status": "done",
@@ -49,7 +50,7 @@ def board_row(name: str, **figures: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep folder of the pocket base: one run that was trained, copies of it under hostile names, one that failed.
+    """A sweep folder of the pocket base: a trained run, copies of it with hostile names, and a failed one.
 
     Six steps teach little; what is asked of the page does not depend on how good the adapter is.
     """
@@ -70,21 +71,21 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Served:
-    """A playground that is being served by another process."""
+    """A playground served by another process."""
 
     url: str
     port: int
     process: subprocess.Popen[str]
     run: Path
     errors: Path
-    """The file that its standard error goes to."""
+    """The file with its standard error."""
     temporary: Path
-    """The folder where it makes its temporary ones."""
+    """Its folder for temporary files."""
 
 
 @pytest.fixture(scope="module")
 def served(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """``squadron playground RUN --sweep DIR`` as a person starts it, on a free port."""
+    """Run ``squadron playground RUN --sweep DIR`` on a free port."""
     pytest.importorskip("gradio", reason="the playground's page needs gradio (pip install 'squadron[web]')")
     command = [sys.executable, "-m", "squadron", "playground", "--sweep", str(sweep), "--port", "0", "--json"]
     command += ["--max-new-tokens", "8", "--precision", "fp32"]

@@ -1,4 +1,4 @@
-"""What a client that is no browser can do to the playground: nothing but what its page does."""
+"""Clients other than a browser can send only the requests that the playground's page makes."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ OPEN = {
     ("GET", DATA),
     ("POST", JOIN),
 }
-"""The routes that the page uses, every parameter being x; and ``/gradio_api/run/predict``, which is ``run/x``."""
+"""The routes that the page uses, with x for every parameter; and ``/gradio_api/run/predict``, which is ``run/x``."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 BUILD = """
 import json, os, pathlib, sys
-from squadron.experiments.options import PlaygroundOptions
+from squadron.options.core import PlaygroundOptions
 from squadron.experiments.playground import Playground
 from squadron.web import serving
 from starlette.testclient import TestClient
@@ -57,7 +57,7 @@ print(json.dumps({
     "opened": [str(path) for path in cache.rglob("*") if path.is_file()],
 }))
 """
-"""Builds the server's app and attacks Gradio behind the gate, in a process of its own: Gradio leaves threads behind."""
+"""Builds the server's app and attacks Gradio behind the gate, in its own process: Gradio leaves threads."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Reply:
 
 
 class Site:
-    """The server as a client sees it, and what its page says of its events."""
+    """The server as a client sees it, and the events that its page declares."""
 
     def __init__(self, served: Served) -> None:
         self.served = served
@@ -89,13 +89,13 @@ class Site:
         payload: Any = None,
         **headers: str,
     ) -> Reply:
-        """Send a request as it stands: nothing of the path or the body is put right on the way."""
+        """Send a request unchanged: neither path nor body is normalized."""
         if payload is not None:
             body, headers = json.dumps(payload).encode(), {"Content-Type": "application/json", **headers}
         connection = http.client.HTTPConnection("127.0.0.1", self.served.port, timeout=30)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all of it was sent
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before the whole body was sent
                 connection.request(method, path, body, named)
             answer = connection.getresponse()
             return Reply(answer.status, answer.headers, answer.read().decode())
@@ -103,11 +103,11 @@ class Site:
             connection.close()
 
     def send(self, event: dict[str, Any], **changed: Any) -> Reply:
-        """Send an event as the page does, but for what is changed."""
+        """Send an event as the page does, with the given changes."""
         return self.call("POST", JOIN if event["queue"] else PREDICT, payload=self.body(event, **changed))
 
     def outcome(self, event: dict[str, Any], **changed: Any) -> list[Any]:
-        """What the page would show after an event that is let through."""
+        """Return the result of an event that is allowed."""
         answer = self.send(event, **changed)
         assert answer.status == 200, answer.text
         if not event["queue"]:
@@ -123,7 +123,7 @@ class Site:
         return event
 
     def good(self, event: dict[str, Any]) -> list[Any]:
-        """Inputs that the page may send."""
+        """Return inputs that the page may send."""
         values = {
             "example": 0,
             "asked": "Why?",
@@ -139,7 +139,7 @@ class Site:
         return {"data": self.good(event), "fn_index": event["id"], "session_hash": "abc", **changed}
 
     def assert_unharmed(self) -> None:
-        """Nothing was copied to where Gradio hands files out from, and nothing went wrong in the server."""
+        """Check that no file was copied to the folder that Gradio serves, and that the server logged no error."""
         assert [path for path in self.served.temporary.rglob("*") if path.is_file()] == []
         assert self.served.errors.read_text() == ""
 
@@ -157,7 +157,7 @@ def site(opened: Site) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def built(opened: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What ``BUILD`` tells."""
+    """The output of ``BUILD``."""
     body = opened.body(opened.named("lambda"), data=[exploit(tmp_path_factory.mktemp("built"))])
     command = [sys.executable, "-c", BUILD, json.dumps(body)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -166,7 +166,7 @@ def built(opened: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
 
 
 def exploit(folder: Path) -> dict[str, Any]:
-    """What a client sends to have a file opened."""
+    """Return a value that would make Gradio open a file."""
     path = folder / "secret.txt"
     path.write_text(SECRET)
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
@@ -178,7 +178,7 @@ def secret(tmp_path: Path) -> dict[str, Any]:
 
 
 def assert_refused(answer: Reply, *statuses: int) -> str:
-    """One line of JSON with a reason, and nothing else."""
+    """Check that the answer is one line of JSON with a reason."""
     assert answer.status in (statuses or (400, 403, 404, 413)), answer
     assert answer.json().keys() == {"error"}
     reason = answer.json()["error"]
@@ -220,11 +220,11 @@ def test_the_page_s_own_files_are_served(site: Site) -> None:
     assert script
     for path in (script[0], "/static/js/iframeResizer.contentWindow.min.js", "/theme.css", "/favicon.ico"):
         assert site.call("GET", path).status == 200, path
-    # A saved set of inputs would be read from a file that the query names.
+    # Gradio would read saved inputs from a file named in the query.
     assert site.call("GET", "/?deep_link=x&page=x").text == page.text
 
 
-def test_no_input_of_any_event_takes_the_name_of_a_file(site: Site, secret: dict[str, Any]) -> None:
+def test_no_input_of_any_event_accepts_a_file_name(site: Site, secret: dict[str, Any]) -> None:
     assert len(site.events) >= 6
     tried = 0
     for event in site.events.values():
@@ -245,8 +245,8 @@ def test_gradio_behind_the_gate_opens_no_file_either(built: dict[str, Any]) -> N
     assert (built["status"], built["opened"]) == (500, [])
 
 
-def test_what_the_page_sends_is_answered(site: Site) -> None:
-    """Each event, in sessions that never opened the page: Gradio then knows none of the choices."""
+def test_events_of_the_page_are_answered(site: Site) -> None:
+    """Send each event from a session that never loaded the page, for which Gradio knows none of the choices."""
     shown = {
         event["api_name"]: site.outcome(event, session_hash=f"new{number}") for number, event in site.events.items()
     }
@@ -257,7 +257,7 @@ def test_what_the_page_sends_is_answered(site: Site) -> None:
     assert "the context: empty" in site.outcome(site.named("answer"), data=[None, None, None, None])[0]
 
 
-def test_only_runs_of_the_list_are_opened(site: Site, sweep: Path, tmp_path: Path) -> None:
+def test_only_listed_runs_are_opened(site: Site, sweep: Path, tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 0.123}')
     (tmp_path / "link").symlink_to(sweep / "runs" / RUN)
     real = str(sweep / "runs" / RUN)
@@ -276,11 +276,11 @@ def test_only_runs_of_the_list_are_opened(site: Site, sweep: Path, tmp_path: Pat
         assert site.outcome(pick, event_data={"run": run})[0]["value"] == run
 
 
-def test_malformed_calls_are_one_line(site: Site) -> None:
+def test_malformed_calls_get_a_one_line_error(site: Site) -> None:
     answer, example = site.named("answer"), site.named("show_example")
     for number in (-1, 0, 99, "3", None, True, 3.5, [3], {}, 10**30):
         assert_refused(site.send(answer, fn_index=number), 404)
-    assert_refused(site.call("POST", PREDICT, payload=site.body(answer)), 404)  # it waits in the queue
+    assert_refused(site.call("POST", PREDICT, payload=site.body(answer)), 404)  # a queued event
     assert_refused(site.call("POST", JOIN, payload=site.body(example)), 404)
     good = site.good(answer)
     wrong: list[Any] = [good[:3], [], [*good, "x"], [5, *good[1:]], [*good[:3], "greedy"], [*good[:3], ["best"]]]
@@ -307,8 +307,8 @@ def test_malformed_calls_are_one_line(site: Site) -> None:
         assert_refused(site.call("GET", DATA + query), 404)
 
 
-def test_a_key_that_stands_twice_is_read_once(site: Site, secret: dict[str, Any]) -> None:
-    """Two readers of JSON may each take another of the two: what was checked is what is handed on."""
+def test_duplicate_keys_are_read_once(site: Site, secret: dict[str, Any]) -> None:
+    """JSON parsers differ on duplicate keys, so only the checked value is passed on."""
     text = json.dumps(site.body(site.named("lambda")))[1:-1]
     for first, second in ((secret, "Why?"), ("Why?", secret)):
         twice = f'{{"data": {json.dumps([first])}, {text}, "data": {json.dumps([second])}}}'
@@ -319,7 +319,7 @@ def test_a_key_that_stands_twice_is_read_once(site: Site, secret: dict[str, Any]
 def test_large_bodies_are_refused_before_they_are_read(site: Site) -> None:
     longest = "\U0001f600" * 100_000
     body = json.dumps(site.body(site.named("answer"), data=[longest, "What?", ["base:pocket"], ["greedy"]]))
-    assert len(body) > 1_200_000  # two escapes for each
+    assert len(body) > 1_200_000  # two escapes per character
     json_type = {"Content_Type": "application/json"}
     assert site.call("POST", JOIN, body.encode(), **json_type).status == 200
     assert "process_completed" in site.call("GET", f"{DATA}?session_hash=abc").text
@@ -329,7 +329,7 @@ def test_large_bodies_are_refused_before_they_are_read(site: Site) -> None:
         assert_refused(site.call("POST", JOIN, b"{}", **json_type, Content_Length=length), 413)
 
 
-def test_pages_of_other_sites_get_no_answer(site: Site) -> None:
+def test_requests_from_other_sites_are_refused(site: Site) -> None:
     asked, port = site.named("lambda"), site.served.port
     origins = ["http://other.example", "http://localhost:9", "http://127.0.0.1:9", "null", "", "http://["]
     origins += [f"http://127.0.0.1.other.example:{port}", f"http://127.0.0.1@other.example:{port}"]
@@ -346,8 +346,8 @@ def test_pages_of_other_sites_get_no_answer(site: Site) -> None:
         assert site.call("POST", PREDICT, payload=site.body(asked), Host=host).status == 400
 
 
-def test_gradio_s_folder_is_this_server_s_own(opened: Site, built: dict[str, Any]) -> None:
-    """And goes with it, however it is stopped: this ends the server of these tests."""
+def test_gradio_s_temporary_folder_belongs_to_this_server(opened: Site, built: dict[str, Any]) -> None:
+    """It is removed however the server is stopped. This stops the server of these tests."""
     served = opened.served
     (folder,) = served.temporary.iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

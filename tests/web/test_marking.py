@@ -1,4 +1,4 @@
-"""Marks in a context: cut where they should be, and nothing is lost."""
+"""Marks in a context: cut at the right places, without losing text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from squadron.web.marking import Piece, cut_at_marks
 CONTEXT = "The bridge was built in 1834 of stone."
 
 
-def test_two_places_that_overlap() -> None:
+def test_overlapping_places() -> None:
     pieces = cut_at_marks(CONTEXT, [(24, 28), None, (21, 37)], seen=len(CONTEXT))
     assert pieces == [
         Piece("The bridge was built ", (), (), True),
@@ -21,18 +21,18 @@ def test_two_places_that_overlap() -> None:
     ]
 
 
-def test_what_the_model_did_not_see_is_a_piece_of_its_own() -> None:
+def test_the_truncated_part_is_a_separate_piece() -> None:
     pieces = cut_at_marks(CONTEXT, [(24, 28)], seen=30)
     assert [(piece.text, piece.seen) for piece in pieces[-2:]] == [(" o", True), ("f stone.", False)]
     assert all(piece.seen for piece in cut_at_marks(CONTEXT, [], seen=10_000))
 
 
-def test_without_places_a_context_is_whole() -> None:
+def test_without_places_a_context_is_one_piece() -> None:
     assert cut_at_marks(CONTEXT, [None, (4, 4)], seen=len(CONTEXT)) == [Piece(CONTEXT, (), (), True)]
 
 
 @given(data=some.data(), context=some.text(min_size=1, max_size=40))
-def test_pieces_are_the_context_and_marks_cover_their_places(data: some.DataObject, context: str) -> None:
+def test_pieces_join_to_the_context_and_marks_cover_their_places(data: some.DataObject, context: str) -> None:
     ends = some.integers(0, len(context))
     drawn = data.draw(some.lists(some.none() | some.tuples(ends, ends).map(lambda pair: (min(pair), max(pair)))))
     seen = data.draw(ends)

@@ -1,4 +1,4 @@
-"""The playground in a browser: asked, compared, looked around in, and attacked."""
+"""The playground in a browser: questions, comparison, runs, and hostile data."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ PLACE = """letter => {
     before += copy.textContent;
   }
 }"""
-"""Where in the context the mark with a letter begins."""
+"""The start of the mark with a letter, in characters of the context."""
 
 
 @pytest.fixture(scope="module")
 def tab(browser: Any, served: Served) -> Iterator[tuple[Any, list[str]]]:
-    """The page, and what it asked of other machines or complained of. One for all tests: opening it is slow."""
+    """The page, with its requests to other machines and its errors. One for all tests: opening it is slow."""
     context = browser.new_context()
     opened = context.new_page()
     trouble: list[str] = []
@@ -44,7 +44,7 @@ def tab(browser: Any, served: Served) -> Iterator[tuple[Any, list[str]]]:
     opened.on("pageerror", lambda problem: trouble.append(str(problem)))
     opened.on("console", lambda message: message.type == "error" and trouble.append(message.text))
     opened.goto(served.url)
-    # The models come with the first answer of the server: the page is then alive.
+    # The models come with the server's first answer: then the page is ready.
     opened.locator("#models .token").first.wait_for(timeout=WAIT)
     yield opened, trouble
     context.close()
@@ -52,7 +52,7 @@ def tab(browser: Any, served: Served) -> Iterator[tuple[Any, list[str]]]:
 
 @pytest.fixture
 def page(tab: tuple[Any, list[str]]) -> Iterator[Any]:
-    """The page at the place where one asks, on a desk."""
+    """The page with the tab for questions, at desktop size."""
     opened, trouble = tab
     opened.set_viewport_size({"width": 1280, "height": 900})
     opened.get_by_role("tab", name="Ask").click()
@@ -67,7 +67,7 @@ def away(url: str, home: str, trouble: list[str]) -> None:
 
 
 def ask(page: Any) -> str:
-    """Press the button and return what is shown then."""
+    """Click the button and return the text shown."""
     page.evaluate("document.querySelector('#answers').dataset.old = '1'")
     before = page.inner_html("#answers .html-container")
     page.get_by_role("button", name="Ask", exact=True).click()
@@ -78,7 +78,7 @@ def ask(page: Any) -> str:
 
 
 def choose_example(page: Any) -> tuple[str, str]:
-    """Take an example other than the present one; return its context and question as the page has them then."""
+    """Choose another example; return its context and question as the page shows them."""
     field, before = page.get_by_label("Example paragraph"), page.get_by_label("Context", exact=True).input_value()
     present = field.input_value()
     field.click()
@@ -129,7 +129,7 @@ def test_strategies_are_compared_as_they_are_chosen(page: Any) -> None:
     assert page.locator(".compare tbody th").all_inner_texts() == ["greedy", "span"]
     said = page.locator(".compare tbody tr td:nth-of-type(1) .said").all_inner_texts()
     assert len(said) == 2
-    assert said[0] != said[1]  # the untouched base rambles, and span search is held to the context
+    assert said[0] != said[1]  # the untrained base runs on, and span search is restricted to the context
 
 
 def test_a_run_s_curve_is_opened_from_the_leaderboard(page: Any) -> None:
@@ -172,7 +172,7 @@ def test_hostile_texts_and_names_are_shown_as_text(page: Any) -> None:
     assert page.locator("#facts img, #board img, #facts svg, #board svg, #board b").count() == 0
 
 
-def test_what_is_wrong_is_one_line_in_the_page(page: Any) -> None:
+def test_errors_are_one_line_in_the_page(page: Any) -> None:
     page.get_by_label("Context", exact=True).fill("")
     assert ask(page).strip() == "the context: empty; give the text to answer from"
     page.get_by_label("Context", exact=True).fill("x" * 100_001)
@@ -183,7 +183,7 @@ def test_what_is_wrong_is_one_line_in_the_page(page: Any) -> None:
     assert page.get_by_role("alert").count() == 1
 
 
-def test_a_phone_shows_all_of_it(page: Any) -> None:
+def test_the_page_fits_a_phone(page: Any) -> None:
     page.set_viewport_size({"width": 375, "height": 800})
     choose_example(page)
     ask(page)
@@ -195,11 +195,11 @@ def test_a_phone_shows_all_of_it(page: Any) -> None:
     assert page.evaluate(wide) <= 375
 
 
-def test_everyone_can_use_it_in_light_and_dark(page: Any) -> None:
+def test_the_page_is_accessible_in_light_and_dark(page: Any) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     def violations() -> list[tuple[str, list[str]]]:
-        page.wait_for_timeout(500)  # what fades in is pale for a moment
+        page.wait_for_timeout(500)  # fading in changes colours for a moment
         found = Axe().run(page).response["violations"]
         return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
 
@@ -220,7 +220,7 @@ def test_everyone_can_use_it_in_light_and_dark(page: Any) -> None:
     assert violations() == []
 
 
-def test_it_listens_on_this_address_alone(served: Served) -> None:
+def test_it_listens_only_on_its_address(served: Served) -> None:
     assert served.url == f"http://127.0.0.1:{served.port}/"
     with socket.create_connection(("127.0.0.1", served.port), timeout=5):
         pass
@@ -229,7 +229,7 @@ def test_it_listens_on_this_address_alone(served: Served) -> None:
         pass
 
 
-def test_other_sites_get_no_answer_and_the_page_reaches_nowhere(served: Served) -> None:
+def test_other_sites_are_refused_and_the_page_contacts_no_other(served: Served) -> None:
     request = urllib.request.Request(served.url, headers={"Host": "rebound.example"})
     with pytest.raises(urllib.error.HTTPError, match="400"):
         urllib.request.urlopen(request, timeout=10)
@@ -239,13 +239,13 @@ def test_other_sites_get_no_answer_and_the_page_reaches_nowhere(served: Served) 
     assert "default-src 'self'" in policy
     assert "http" not in policy
     assert "fonts.googleapis" not in text
-    # The page's own files are handed out, and none of ours.
+    # The page's own files are served, and no others.
     for path in ("gradio_api/file=pyproject.toml", f"gradio_api/file={served.run}/run.json"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(served.url + path, timeout=10)
 
 
-def test_ctrl_c_ends_it_well(served: Served) -> None:
+def test_ctrl_c_stops_it_with_exit_code_0(served: Served) -> None:
     served.process.send_signal(signal.SIGINT)
     assert served.process.wait(timeout=20) == 0
     assert list(served.temporary.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The playground without its page: models, examples, answers, and what a leaderboard's file may hold."""
+"""The playground without its page: models, examples, answers, and damaged leaderboard files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from squadron.errors import ConfigError, DataError, RunError
 from squadron.experiments.playground import MOST_MODELS, Playground
-from squadron.options.core import PlaygroundOptions, checked
+from squadron.options.base import checked
+from squadron.options.core import PlaygroundOptions
 from squadron.runs.board import Winner, read_board, read_curves
 
 from .conftest import HOSTILE, RUN, board_row
@@ -25,7 +26,7 @@ def over_sweep(sweep: Path) -> Playground:
     return opened(sweep=str(sweep))
 
 
-def test_with_nothing_named_the_pocket_base_can_be_asked() -> None:
+def test_by_default_the_pocket_base_can_be_asked() -> None:
     playground = opened()
     assert [choice.key for choice in playground.choices()] == ["base:pocket"]
     paragraph = playground.examples[0]
@@ -38,13 +39,13 @@ def test_with_nothing_named_the_pocket_base_can_be_asked() -> None:
     start, stop = span["place"]
     assert found["context"][start:stop] == span["answer"] != ""
     assert 0 <= span["f1"] <= 1
-    # What is no example's question has no right answer to compare with.
+    # A question that is not an example's has no gold answer to compare with.
     other = playground.ask(paragraph.context, "Why?", ["base:pocket"], ["span"])
     assert other["golds"] == []
     assert "f1" not in other["models"][0]["answers"][0]
 
 
-def test_base_and_adapters_of_a_sweep_answer_as_each_does_alone(over_sweep: Playground, sweep: Path) -> None:
+def test_base_and_adapters_of_a_sweep_give_the_same_answers_as_alone(over_sweep: Playground, sweep: Path) -> None:
     choices = over_sweep.choices()
     assert [choice.label for choice in choices] == ["pocket (untouched)", RUN, *HOSTILE]  # r64 has no adapter
     first, second = choices[1].key, choices[2].key
@@ -58,7 +59,7 @@ def test_base_and_adapters_of_a_sweep_answer_as_each_does_alone(over_sweep: Play
     assert said[1] == said[2] != said[0]  # the second run is a copy of the first
     single = opened(runs=(str(sweep / "runs" / RUN),))
     assert [choice.key for choice in single.choices()] == ["base:pocket", f"run:{sweep / 'runs' / RUN}"]
-    assert single.examples == over_sweep.examples  # of the very data that the run was trained on
+    assert single.examples == over_sweep.examples  # from the data that the run was trained on
 
 
 @pytest.mark.parametrize(
@@ -74,15 +75,13 @@ def test_base_and_adapters_of_a_sweep_answer_as_each_does_alone(over_sweep: Play
         ({"decoding": ["best"]}, "no strategy 'best'"),
     ],
 )
-def test_what_cannot_be_asked_is_one_line(over_sweep: Playground, changed: dict[str, Any], words: str) -> None:
+def test_impossible_questions_are_one_line_errors(over_sweep: Playground, changed: dict[str, Any], words: str) -> None:
     asked = {"context": "A town.", "question": "What?", "models": ["base:pocket"], "decoding": ["greedy"], **changed}
     with pytest.raises((ConfigError, DataError), match=words):
         over_sweep.ask(**asked)
 
 
-def test_more_models_than_a_page_can_tell_apart_are_refused(
-    over_sweep: Playground, sweep: Path, tmp_path: Path
-) -> None:
+def test_more_models_than_the_page_has_letters_are_refused(over_sweep: Playground, sweep: Path, tmp_path: Path) -> None:
     run = sweep / "runs" / RUN
     for number in range(MOST_MODELS):
         (tmp_path / f"copy{number}").symlink_to(run)
@@ -106,7 +105,7 @@ def other_run(run: Path, path: Path) -> Path:
     return path
 
 
-def test_a_context_longer_than_the_model_says_how_much_was_seen(over_sweep: Playground) -> None:
+def test_a_truncated_context_reports_how_much_was_seen(over_sweep: Playground) -> None:
     found = over_sweep.ask("word " * 2_000, "What?", ["base:pocket"], ["greedy"])
     (answer,) = found["models"][0]["answers"]
     assert 500 < answer["seen"] < len(found["context"]) == 9_999
@@ -123,22 +122,22 @@ def test_a_leaderboard_may_hold_anything(tmp_path: Path) -> None:
         board_row("good"),
         {"name": "bare"},
     ]
-    (tmp_path / "leaderboard.json").write_text(json.dumps({"runs": rows}))
+    (tmp_path / "leaderboard.json").write_text(json.dumps({"schema": 1, "runs": rows}))
     board = read_board(tmp_path, [])
     assert [row.name for row in board.rows] == ["good", "bare"]
     assert not any(row.can_answer for row in board.rows)
-    assert "a row without a usable name" in board.problems[0]
+    assert "leaderboard.json: runs.0: 5 is not an object; put the file back" in board.problems[0]
+    assert len(board.problems) == 6
     assert board.winner is None
-    for found, said in (
-        ({"significant": True, "p_value": 0.01}, Winner(True, 0.01)),
-        ({"told_apart": True, "p_value": 0.01}, Winner(True, 0.01)),
-        ({"significant": False, "p_value": 0.4}, Winner(False, 0.4)),
-        ({"p_value": "x"}, None),
-        ([], None),
+    for winner in ({"significant": True, "p_value": 0.01}, {"told_apart": True, "p_value": 0.01}):
+        (tmp_path / "leaderboard.json").write_text(json.dumps({"schema": 1, "runs": [], "winner": winner}))
+        assert read_board(tmp_path, []).winner == Winner(True, 0.01)  # older leaderboards call it told_apart
+    for text, words in (
+        ("[]", "a list is not an object"),
+        ("{", "not JSON"),
+        ('{"schema": 1}', "runs: missing"),
+        ('{"schema": 1, "runs": [], "winner": {"p_value": "x"}}', "winner.p_value: 'x' is not a valid number"),
     ):
-        (tmp_path / "leaderboard.json").write_text(json.dumps({"runs": [], "winner": found}))
-        assert read_board(tmp_path, []).winner == said
-    for text, words in (("[]", "has no list of runs"), ("{", "not JSON")):
         (tmp_path / "leaderboard.json").write_text(text)
         with pytest.raises(RunError, match=words):
             read_board(tmp_path, [])
@@ -146,14 +145,14 @@ def test_a_leaderboard_may_hold_anything(tmp_path: Path) -> None:
         read_board(tmp_path / "none", [])
 
 
-def test_a_sweep_that_has_just_begun_lists_its_runs(tmp_path: Path) -> None:
+def test_a_sweep_that_has_just_started_lists_its_runs(tmp_path: Path) -> None:
     runs = [{"name": "r4", "changes": {"rank": 4}, "status": "waiting"}]
     (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "kind": "sweep", "runs": runs}))
     (row,) = read_board(tmp_path, []).rows
     assert (row.name, row.figures["status"]) == ("r4", "waiting")
 
 
-def test_a_single_run_tells_its_own_figures(sweep: Path, tmp_path: Path) -> None:
+def test_a_single_run_shows_its_figures(sweep: Path, tmp_path: Path) -> None:
     run = sweep / "runs" / RUN
     (row,) = read_board(None, [run]).rows
     scores = json.loads((run / "scores.json").read_text())
@@ -167,7 +166,7 @@ def test_a_single_run_tells_its_own_figures(sweep: Path, tmp_path: Path) -> None
     assert (board.rows, "scores.json: schema: missing; remove the file" in board.problems[0]) == ((), True)
 
 
-def test_curves_are_the_run_s_metrics(sweep: Path, tmp_path: Path) -> None:
+def test_curves_come_from_the_run_s_metrics(sweep: Path, tmp_path: Path) -> None:
     curves = read_curves(sweep / "runs" / RUN)
     lines = [json.loads(line) for line in (sweep / "runs" / RUN / "metrics.jsonl").read_text().splitlines()]
     assert curves.loss == tuple((line["step"], line["loss"]) for line in lines if "loss" in line)
@@ -182,8 +181,8 @@ def test_curves_are_the_run_s_metrics(sweep: Path, tmp_path: Path) -> None:
     assert read_curves(tmp_path / "none").problem == "it has no metrics yet"
 
 
-def test_runs_outside_a_sweep_stand_by_the_same_split(tmp_path: Path) -> None:
-    """One was evaluated on the test split last, the other never: their scores must not stand beside each other."""
+def test_runs_outside_a_sweep_are_compared_on_the_same_split(tmp_path: Path) -> None:
+    """One was evaluated on the test split last, the other never: their scores must not be compared."""
 
     def score(f1: float) -> dict[str, Any]:
         return {"greedy": {"exact_match": 1.0, "f1": f1, "questions": 60}}

@@ -1,4 +1,4 @@
-"""The page's HTML: what comes from data is text in it, whatever it says."""
+"""The page's HTML shows data as plain text, whatever it contains."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ HOSTILE = [
 
 OURS = {"section", "p", "bdi", "div", "mark", "span", "table", "caption", "thead", "tbody", "tr", "th", "td"}
 OURS |= {"strong", "button", "h2", "dl", "dt", "dd", "wbr"}
-"""Elements that the templates have; none of them does anything by itself."""
+"""Elements of the templates; none of them is active."""
 
 
 class Seen(HTMLParser):
-    """What a browser would make of a text: its elements with their attributes, and its words."""
+    """Parses HTML as a browser would: its elements with their attributes, and its text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -93,17 +93,17 @@ def test_an_answer_is_marked_in_its_place_with_its_probability() -> None:
     assert page.count("not in the context") == 1
 
 
-def test_nothing_to_mark_and_a_context_that_was_cut_are_said() -> None:
+def test_missing_marks_and_truncation_are_shown() -> None:
     found = record("A long text.")
     found["models"][0]["answers"][0] |= {"place": None, "seen": 6, "probability": None, "answer": ""}
     page = Seen(render.answers(found)).text
     assert "nothing is marked" in page
     assert "the first 6 of 12 characters" in page
-    assert "no number" in page
+    assert "not a number" in page
     assert "nothing" in page
 
 
-def test_figures_that_are_missing_or_are_none_are_dashes() -> None:
+def test_missing_or_invalid_figures_are_dashes() -> None:
     broken = {"f1": "x", "f1_interval": [1], "exact_match": float("nan"), "seconds": 10**400, "changes": [1]}
     rows = (Listed("a", Path("a"), broken), Listed("b", Path("b"), {"f1": 51.25, "f1_interval": [33.0, 70.5]}))
     page = Seen(render.leaderboard(Board(rows))).text
@@ -113,7 +113,7 @@ def test_figures_that_are_missing_or_are_none_are_dashes() -> None:
     assert "a higher place may be chance" in page
 
 
-def test_a_board_says_if_its_best_is_significantly_better() -> None:
+def test_a_board_shows_whether_its_best_run_is_significantly_better() -> None:
     row = Listed("a", Path("a"), {})
     chance = Seen(render.leaderboard(Board((row,), winner=Winner(False, 0.4)))).text
     assert "does not tell the best setting from the second (p = 0.4): its place may be chance" in chance

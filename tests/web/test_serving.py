@@ -1,4 +1,4 @@
-"""How the playground is started: where it listens, what it says, and what it refuses."""
+"""Starting the playground: its address, its output, and its errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("idle")
-def test_it_says_where_it_is_and_ctrl_c_is_a_good_end(squadron: Any) -> None:
+def test_it_prints_its_address_and_ctrl_c_stops_it(squadron: Any) -> None:
     code, out, err = squadron("--port", 0)
     assert (code, err) == (0, "")
     assert "http://127.0.0.1:" in out
@@ -48,14 +48,14 @@ def test_it_says_where_it_is_and_ctrl_c_is_a_good_end(squadron: Any) -> None:
 
 
 @pytest.mark.usefixtures("idle")
-def test_listening_for_others_is_said(squadron: Any) -> None:
+def test_listening_for_other_machines_is_reported(squadron: Any) -> None:
     code, out, err = squadron("--port", 0, "--host", "0.0.0.0", "--json")
     assert (code, json.loads(out)["open"]) == (0, True)
-    assert "everyone who can reach this machine" in err
+    assert "anyone who can reach this machine" in err
     assert "there is no password" in err
 
 
-def test_what_stands_in_the_way_is_one_line(squadron: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_a_failed_start_is_a_one_line_error(squadron: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         taken.listen()

@@ -22,7 +22,7 @@ from squadron.bench.processes import run_worker
 from squadron.data.sources import load_data
 from squadron.data.squad import Dataset
 from squadron.decoding.strategies import Strategy, resolve_strategies
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predict import answer_questions, first_questions
@@ -33,7 +33,7 @@ from squadron.model.config import read_config
 from squadron.model.fleet import Fleet
 from squadron.model.lora import LoraSpec
 from squadron.model.tokenizer import load_tokenizer
-from squadron.options.core import BenchGenerateOptions
+from squadron.options.bench import BenchGenerateOptions
 from squadron.randomness import numpy_generator
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
@@ -55,7 +55,9 @@ def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None
     base = str(folder_of_base)  # a local path, so that no side contacts the hub
     config = read_config(folder_of_base / "config.json")
     if options.max_new_tokens + options.max_length > config.n_positions:
-        raise ConfigError(f"--max-length {options.max_length}: with the answer over {config.n_positions} positions")
+        raise ConfigError(
+            f"{option('max_length', options.max_length)}: with the answer over {config.n_positions} positions"
+        )
     sides = [*SIDES, PEER]
     found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
     with tempfile.TemporaryDirectory() as folder:

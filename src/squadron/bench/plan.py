@@ -9,7 +9,7 @@ from typing import Any
 from squadron.data.batches import BatchSampler, Order
 from squadron.data.encoding import Branch, Example, encode_training
 from squadron.data.sources import load_data
-from squadron.errors import DataError
+from squadron.errors import DataError, option
 from squadron.files import read_json, write_json
 from squadron.model.adapters import save_adapter
 from squadron.model.checkpoint import locate_base
@@ -94,7 +94,9 @@ def plan_training(
     examples, _ = encode_training(load_data(data, offline=offline), tokenizer, max_length=max_length)
     wanted = steps * batch_size
     if len(examples) < wanted:
-        raise DataError(f"--steps {steps}: {data} has {len(examples):,} questions of {wanted:,} wanted; ask for fewer")
+        raise DataError(
+            f"{option('steps', steps)}: {data} has {len(examples):,} questions of {wanted:,} wanted; ask for fewer"
+        )
     batches = BatchSampler(examples, batch_size=batch_size, order=order, seed=seed)
     drawn = [batches.examples[i] for i in batches.epoch_order(0)[:wanted]]
     if order == "question":

@@ -20,7 +20,7 @@ import torch
 from squadron.bench.plan import LEARNING_RATE, SequentialSampler
 from squadron.bench.processes import run_worker
 from squadron.data.encoding import Branch, Example
-from squadron.errors import ConfigError, SquadronError
+from squadron.errors import ConfigError, SquadronError, command_line_text, option
 from squadron.experiments.doctor import memory_bytes
 from squadron.experiments.environment import describe_environment
 from squadron.files import write_json
@@ -30,7 +30,8 @@ from squadron.model.full import FullWeights
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import LoraSpec
 from squadron.model.trainable import Trainable
-from squadron.options.core import BenchScaleOptions, Method
+from squadron.options.bench import BenchScaleOptions
+from squadron.options.core import Method
 from squadron.randomness import numpy_generator
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
@@ -154,17 +155,22 @@ def bench_scaling(options: BenchScaleOptions, *, reporter: Reporter | None = Non
 def _check(options: BenchScaleOptions) -> None:
     for size in options.sizes:
         if size not in SIZES:
-            raise ConfigError(f"--sizes {size}: unknown; sizes are {', '.join(SIZES)}")
+            raise ConfigError(f"{option('sizes', size)}: unknown; sizes are {', '.join(SIZES)}")
     least, most = options.questions * (QUESTION + ANSWER) + 1, SIZES["gpt2"].n_positions
     for length in options.lengths:
         if not least <= length <= most:
             raise ConfigError(
-                f"--lengths {length}: from {least} ({options.questions} questions) to {most} are possible"
+                f"{option('lengths', length)}: from {least} ({options.questions} questions) to {most} are possible"
             )
     if options.methods[0] == "full" and max(options.fleet_sizes) > 1:
-        raise ConfigError("--methods full: comes first and trains one base; put lora first, or --fleet-sizes 1")
+        raise ConfigError(
+            f"{option('methods', 'full')}: comes first and trains one base; "
+            f"put lora first, or {option('fleet_sizes', 1)}"
+        )
     if options.fleet_sizes[0] > 1 and "full" in options.methods:
-        raise ConfigError(f"--fleet-sizes {options.fleet_sizes[0]}: comes first, and full trains one base; put 1 first")
+        raise ConfigError(
+            f"{option('fleet_sizes', options.fleet_sizes[0])}: comes first, and full trains one base; put 1 first"
+        )
 
 
 def _measure(point: Point, found: dict[Point, dict[str, Any]], device: torch.device) -> dict[str, Any]:
@@ -180,7 +186,7 @@ def _measure(point: Point, found: dict[Point, dict[str, Any]], device: torch.dev
         try:
             record = run_worker("scale", "squadron", path)
         except SquadronError as problem:
-            return {"reason": str(problem)}
+            return {"reason": command_line_text(problem)}
     rate = point.fleet_size / record["seconds"]
     return {
         "seconds": record["seconds"],

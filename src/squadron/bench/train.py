@@ -9,11 +9,11 @@ from typing import Any
 
 from squadron.bench.plan import plan_training
 from squadron.bench.processes import run_worker
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.pocket import base_location
 from squadron.model.targets import resolve_targets
-from squadron.options.core import BenchTrainOptions
+from squadron.options.bench import BenchTrainOptions
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 
@@ -26,7 +26,7 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
     reporter = reporter or Reporter()
     unknown = set(options.sides) - set(SIDES)
     if unknown:
-        raise ConfigError(f"--sides {sorted(unknown)[0]}: unknown; sides are {', '.join(SIDES)}")
+        raise ConfigError(f"{option('sides', sorted(unknown)[0])}: unknown; sides are {', '.join(SIDES)}")
     device = resolve_device(options.device)
     precision = precision_name(resolve_precision(options.precision, device))
     found: dict[str, list[dict[str, Any]]] = {side: [] for side in options.sides}

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console, megabytes
-from squadron.options.core import BenchGenerateOptions, BenchScaleOptions, BenchTrainOptions
+from squadron.options.bench import BenchGenerateOptions, BenchScaleOptions, BenchTrainOptions
 
 
 def add(app: typer.Typer) -> None:

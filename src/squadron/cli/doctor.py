@@ -9,7 +9,7 @@ import typer
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console, megabytes, two_columns
-from squadron.options.core import Options
+from squadron.options.base import Options
 
 
 def add(app: typer.Typer) -> None:

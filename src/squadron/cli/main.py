@@ -26,14 +26,9 @@ from squadron.cli import (
     train,
 )
 from squadron.cli.options import list_flags
-from squadron.options.core import (
-    AskOptions,
-    BenchScaleOptions,
-    BenchTrainOptions,
-    EvaluateOptions,
-    Options,
-    TrainOptions,
-)
+from squadron.options.base import Options
+from squadron.options.bench import BenchScaleOptions, BenchTrainOptions
+from squadron.options.core import AskOptions, EvaluateOptions, TrainOptions
 from squadron.options.sweep import ReproduceOptions
 
 _HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study."

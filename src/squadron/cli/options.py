@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from squadron.cli.output import Console, guarded
-from squadron.options.core import Model, Options, checked, flag_name
+from squadron.options.base import Model, Options, checked, flag_name
 
 _JSON = typer.Option("--json", help="Print one JSON object to standard output and nothing else.")
 _DEBUG = typer.Option("--debug", help="Show the full traceback of an error.")

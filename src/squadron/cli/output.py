@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import traceback
@@ -20,7 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from squadron.errors import ConfigError, InterruptedRunError, SquadronError, is_out_of_memory
+from squadron.errors import ConfigError, InterruptedRunError, SquadronError, as_flags, is_out_of_memory
 from squadron.files import disk_is_full
 from squadron.runs.folder import TRAIN_AGAIN
 from squadron.tracking.progress import Reporter
@@ -84,15 +85,19 @@ class _Bar(Reporter):
         self._console.print(text, soft_wrap=True)
 
 
+_UNREACHABLE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EROFS)
+"""Of a path that a user named: even to ask what is there is refused."""
+
+
 def guarded(call: Callable[[], int], console: Console) -> int:
     """Run a verb and return its exit code; an error is printed as one line on standard error."""
     try:
         return call()
     except InterruptedRunError as problem:
-        _complain(console, str(problem))
+        _complain(console, problem.for_command_line())
         return 130
     except SquadronError as problem:
-        _complain(console, str(problem), listed=isinstance(problem, ConfigError))
+        _complain(console, problem.for_command_line(), listed=isinstance(problem, ConfigError))
         return 2
     except KeyboardInterrupt:
         _complain(console, "stopped")
@@ -103,6 +108,9 @@ def guarded(call: Callable[[], int], console: Console) -> int:
             return 2
         if is_out_of_memory(problem):
             _complain(console, f"out of memory ({problem}); use a smaller --batch-size or --max-length")
+            return 2
+        if isinstance(problem, OSError) and problem.filename is not None and problem.errno in _UNREACHABLE:
+            _complain(console, f"{problem.filename}: cannot be reached ({problem.strerror}); choose another path")
             return 2
         if console.debug:
             raise
@@ -130,7 +138,7 @@ def two_columns(rows: list[tuple[str, str]]) -> Table:
 
 def pruned_line(count: int) -> str:
     """Return the line that reports pruned runs, or runs that would be pruned."""
-    return f"runs pruned: {count:,}; record, scores and answers stay; {TRAIN_AGAIN}"
+    return f"runs pruned: {count:,}; record, scores and answers stay; {as_flags(TRAIN_AGAIN)}"
 
 
 def megabytes(count: int) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import Field
 
 from squadron.data.sources import load_data
 from squadron.data.splits import SPLITS
 from squadron.data.squad import Dataset
-from squadron.errors import DataError
-from squadron.files import read_json, sha256_file, write_json
+from squadron.errors import DataError, SquadronError, option
+from squadron.file_records import Count, RecordPart, VersionedFile
+from squadron.files import sha256_file, write_json
 from squadron.marks import json_object
 from squadron.ownership import Layout
 
@@ -31,6 +34,27 @@ def is_prepared_file(path: Path) -> bool:
 
 LAYOUT = Layout(dict.fromkeys((MANIFEST, *(f"{split}.json" for split in SPLITS)), is_prepared_file))
 """The entries of a prepared folder."""
+
+
+class PreparedSplit(RecordPart):
+    """A split's file and its size, as ``data.json`` has them."""
+
+    file: str
+    questions: Count
+    paragraphs: Count | None = None
+    sha256: str
+
+
+class ManifestFile(VersionedFile):
+    """``data.json``."""
+
+    what: ClassVar[str] = "the manifest that `squadron prepare` writes"
+    next_step: ClassVar[str] = "prepare the data again"
+    error: ClassVar[type[SquadronError]] = DataError
+    source: str | None = None
+    version: str | None = None
+    splits: dict[str, PreparedSplit]
+    set_aside: list[str] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +94,7 @@ def write_prepared(folder: Path, splits: Mapping[str, Dataset], origin: Dataset,
 
 def prepared_sizes(folder: Path) -> dict[str, int]:
     """Return the number of questions in each split of a prepared folder."""
-    return {name: int(described["questions"]) for name, described in _splits(folder).items()}
+    return {name: described.questions for name, described in _splits(folder).items()}
 
 
 def load_split(source: str | Path, split: str, *, offline: bool = False) -> Split:
@@ -81,28 +105,30 @@ def load_split(source: str | Path, split: str, *, offline: bool = False) -> Spli
     folder = Path(source)
     if folder.is_file():
         if split == "test":
-            raise DataError(f"--split test: {source} is one file, without splits; leave --split out")
+            raise DataError(
+                f"{option('split', 'test')}: {source} is one file, without splits; leave {option('split')} out"
+            )
         return Split(load_data(folder, offline=offline), folder.name, sha256_file(folder))
     if not folder.is_dir():
-        raise DataError(f"--data {source}: no such folder; make one with: squadron prepare --dataset squad --out DIR")
+        raise DataError(
+            f"{option('data', source)}: no such folder; make one with: squadron prepare --dataset squad --out DIR"
+        )
     known = _splits(folder)
     if split not in known:
-        raise DataError(f"--split {split}: {folder} has {', '.join(known)}")
-    path = folder / str(known[split].get("file"))
+        raise DataError(f"{option('split', split)}: {folder} has {', '.join(known)}")
+    path = folder / known[split].file
     if not path.is_file():
         raise DataError(f"{path}: missing; prepare the data again")
     sha256 = sha256_file(path)
-    if sha256 != known[split].get("sha256"):
+    if sha256 != known[split].sha256:
         raise DataError(f"{path}: changed since it was prepared; prepare the data again, or give the file itself")
-    if known[split].get("questions") == 0:
-        raise DataError(f"--split {split}: {folder} was prepared with none; ask `squadron prepare` for more than 0")
+    if known[split].questions == 0:
+        raise DataError(
+            f"{option('split', split)}: {folder} was prepared with none; ask `squadron prepare` for more than 0"
+        )
     return Split(load_data(path), split, sha256)
 
 
-def _splits(folder: Path) -> dict[str, Any]:
-    """Return the manifest's entry for each split."""
-    manifest = read_json(folder / MANIFEST, what="the manifest that `squadron prepare` writes", error=DataError)
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise DataError(f"{folder / MANIFEST}: not of schema {SCHEMA}; prepare the data again")
-    splits: dict[str, Any] = manifest.get("splits", {})
-    return splits
+def _splits(folder: Path) -> dict[str, PreparedSplit]:
+    """Return what the manifest says of each split."""
+    return ManifestFile.read(folder / MANIFEST).splits

@@ -16,7 +16,7 @@ from unittest import mock
 from squadron.data.parquet import read_parquet
 from squadron.data.squad import Dataset, SquadVersion
 from squadron.data.validation import build_dataset, hub_rows, official_rows
-from squadron.errors import DataError
+from squadron.errors import DataError, option
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 """Short names of data sets on the hub."""
@@ -32,7 +32,7 @@ def load_data(source: str | Path, *, split: str = "train", offline: bool = False
     if path.is_file():
         return parse_data(_read(path), str(source), strict=strict)
     if path.is_dir():
-        raise DataError(f"{path}: a folder; give a data file, or --data for a folder that `prepare` made")
+        raise DataError(f"{path}: a folder; give a data file, or {option('data')} for a folder that `prepare` made")
     name = str(source)
     if name not in HUB_NAMES and (path.suffix or name.startswith((".", "/", "~")) or name.count("/") != 1):
         raise DataError(f"{name}: no such file; give a SQuAD file, squad, squad_v2 or a hub id such as owner/name")

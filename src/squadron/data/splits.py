@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 from squadron.data.squad import Dataset, Paragraph, Question, regroup
-from squadron.errors import DataError
+from squadron.errors import DataError, option
 from squadron.randomness import numpy_generator
 
 SplitBy = Literal["article", "paragraph", "question"]
 SPLITS = ("train", "validation", "test")
-_FLAGS = {"train": "--train-size", "validation": "--val-size", "test": "--test-size"}
+_OPTIONS = {"train": "train_size", "validation": "val_size", "test": "test_size"}
 
 
 def split_dataset(
@@ -28,10 +28,10 @@ def split_dataset(
     sizes = {"test": test, "validation": validation, "train": train}
     for name, size in sizes.items():
         if size < 0:
-            raise DataError(f"{_FLAGS[name]} {size}: a number of questions of 0 or more is expected")
+            raise DataError(f"{option(_OPTIONS[name], size)}: a number of questions of 0 or more is expected")
     if sum(sizes.values()) > len(dataset):
-        flags = ", ".join(f"{flag} {sizes[name]}" for name, flag in _FLAGS.items())
-        raise DataError(f"{flags}: {dataset.source} has {len(dataset):,} usable questions; ask for fewer")
+        given = ", ".join(option(own, sizes[name]) for name, own in _OPTIONS.items())
+        raise DataError(f"{given}: {dataset.source} has {len(dataset):,} usable questions; ask for fewer")
     groups = _groups(dataset, by)
     order = numpy_generator(seed, "split", by).permutation(len(groups))
     owner: dict[str, str] = {}
@@ -49,8 +49,8 @@ def split_dataset(
             owner.update({paragraph.context: name for paragraph, _ in groups[index] if _free(owner, paragraph, name)})
         if len(drawn[name]) < size:
             raise DataError(
-                f"{_FLAGS[name]} {size}: only {len(drawn[name]):,} of {dataset.source} are left once the other splits "
-                f"have their whole contexts (split by {by}); ask for fewer"
+                f"{option(_OPTIONS[name], size)}: only {len(drawn[name]):,} of {dataset.source} are left once "
+                f"the other splits have their whole contexts (split by {by}); ask for fewer"
             )
     rank = {question.id: number for number, (_, question) in enumerate(dataset.questions())}
     for pairs in drawn.values():

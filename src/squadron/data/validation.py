@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from squadron.data.squad import REWRITTEN, Answer, Dataset, Finding, Paragraph, Question, SquadVersion, regroup
-from squadron.errors import DataError
+from squadron.errors import DataError, option
 
 LONGEST_CONTEXT = 100_000
 """Characters. SQuAD's longest context has 4,063; one beyond this limit is probably a file pasted into a field."""
@@ -116,7 +116,7 @@ def build_dataset(
         except _BadRowError as bad:
             finding = Finding(row.place, bad.field, bad.problem)
             if strict:
-                raise DataError(f"{finding} (--strict stops at the first bad row)") from None
+                raise DataError(f"{finding} ({option('strict', True)} stops at the first bad row)") from None
             set_aside.append(finding)
         else:
             seen[question.id] = row.place.removeprefix(f"{source}: ")

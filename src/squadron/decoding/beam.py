@@ -17,7 +17,7 @@ from torch import Tensor
 from squadron.decoding.autoregressive import logits_rows
 from squadron.decoding.prefill import Prefilled
 from squadron.decoding.result import Generation
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 from squadron.model.gpt2 import GPT2
 from squadron.model.kernels import logsumexp
 
@@ -82,7 +82,9 @@ def search_beams(
     fleet_size, count = state.hidden.shape[:2]
     vocabulary = state.model.config.vocab_size
     if 2 * beams > vocabulary:
-        raise ConfigError(f"--beams {beams}: a vocabulary of {vocabulary} tokens allows {vocabulary // 2} at most")
+        raise ConfigError(
+            f"{option('beams', beams)}: a vocabulary of {vocabulary} tokens allows {vocabulary // 2} at most"
+        )
     device = state.hidden.device
     banned = eos_id if suppress_eos else None
     searches = [[_Search(beams, [(0.0, ())]) for _ in range(count)] for _ in range(fleet_size)]

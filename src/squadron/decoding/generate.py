@@ -21,7 +21,7 @@ from squadron.decoding.beam import search_beams
 from squadron.decoding.prefill import batch_trees, build_prompt_trees, prefill
 from squadron.decoding.result import Generation
 from squadron.decoding.strategies import Strategy
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 from squadron.model.gpt2 import GPT2
 from squadron.model.trainable import Trainable
 
@@ -63,13 +63,13 @@ def generate(
 
     Raises :class:`ConfigError` if a count is below 1 or two strategies have the same name.
     """
-    for flag, value in (("--max-new-tokens", max_new_tokens), ("--samples", samples)):
+    for name, value in (("max_new_tokens", max_new_tokens), ("samples", samples)):
         if value < 1:
-            raise ConfigError(f"{flag} {value}: an integer of 1 or more is expected")
+            raise ConfigError(f"{option(name, value)}: an integer of 1 or more is expected")
     names = [strategy.name for strategy in strategies]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ConfigError(f"--decoding {twice}: it is asked for twice; name each strategy once")
+        raise ConfigError(f"{option('decoding', twice)}: it is asked for twice; name each strategy once")
     _assert_room(contexts, max_new_tokens, model.config.n_positions)
     fleet_size = fleet.size if fleet else 1
     if fleet:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Parameter:
             and (self.most is None or value <= self.most)
         )
         if not is_valid:
-            raise ConfigError(f"{self.flag} {value}: {self.expected}")
+            raise ConfigError(f"{option(self.name, value)}: {self.expected}")
 
 
 def _parameter(
@@ -99,7 +99,7 @@ class Strategy:
     temperature: float = _parameter(
         1.0,
         owner="temperature",
-        help="What temperature divides logits by.",
+        help="Divisor of the logits in temperature sampling.",
         kind=float,
         above=0,
         expected="a number above 0 is expected; 1 changes nothing",
@@ -107,7 +107,7 @@ class Strategy:
     top_k: int | None = _parameter(
         None,
         owner="top-k",
-        help="Tokens that top-k keeps.",
+        help="Number of tokens that top-k keeps.",
         kind=int,
         least=1,
         expected="an integer of 1 or more is expected",
@@ -115,7 +115,7 @@ class Strategy:
     top_p: float | None = _parameter(
         None,
         owner="nucleus",
-        help="Probability that nucleus keeps.",
+        help="Probability mass that nucleus keeps, 0 to 1.",
         kind=float,
         above=0,
         most=1,
@@ -124,7 +124,7 @@ class Strategy:
     min_p: float | None = _parameter(
         None,
         owner="min-p",
-        help="Least probability that min-p keeps, as a share of the likeliest token's.",
+        help="Lowest probability that min-p keeps, as a share of the likeliest token's, 0 to 1.",
         kind=float,
         above=0,
         most=1,
@@ -134,7 +134,7 @@ class Strategy:
     beams: int = _parameter(
         1,
         owner="beam",
-        help="Hypotheses of beam search.",
+        help="Number of hypotheses of beam search.",
         kind=int,
         least=1,
         expected="an integer of 1 or more is expected",
@@ -147,14 +147,18 @@ class Strategy:
             parameter.check(getattr(self, parameter.name))
         if (self.sample or self.span) and self.beams > 1:
             kind = "samples" if self.sample else "searches spans"
-            raise ConfigError(f"--beams {self.beams}: {self.name} {kind}; use beams with the beam strategy alone")
+            raise ConfigError(
+                f"{option('beams', self.beams)}: {self.name} {kind}; use beams with the beam strategy alone"
+            )
         if self.sample and self.span:
-            raise ConfigError(f"--decoding {self.name}: span search takes the likeliest token; it cannot sample")
+            raise ConfigError(
+                f"{option('decoding', self.name)}: span search takes the likeliest token; it cannot sample"
+            )
         for name, value in self.values().items():
             parameter = PARAMETERS[name]
             if parameter.filters and not self.sample:
                 raise ConfigError(
-                    f"{parameter.flag} {value}: {self.name} does not sample, so that this would change nothing"
+                    f"{option(parameter.name, value)}: {self.name} does not sample, so that this would change nothing"
                 )
 
     def values(self) -> dict[str, Any]:
@@ -202,7 +206,7 @@ def resolve_strategies(names: Sequence[str], **values: float | None) -> tuple[St
         for strategy in [STRATEGIES[one] for one in ALL] if name == "all" else [_combine(name)]:
             wanted[strategy.name] = strategy
     if not wanted:
-        raise ConfigError(f"--decoding: a strategy is expected, one of {_choices()}")
+        raise ConfigError(f"{option('decoding')}: a strategy is expected, one of {_choices()}")
     chosen = list(wanted.values())
     assert values.keys() <= PARAMETERS.keys(), values
     for name, parameter in PARAMETERS.items():
@@ -211,7 +215,10 @@ def resolve_strategies(names: Sequence[str], **values: float | None) -> tuple[St
             continue
         used = [parameter.owner in strategy_parts(strategy.name) for strategy in chosen]
         if not any(used):
-            raise ConfigError(f"{parameter.flag} {value}: no chosen strategy uses it; add --decoding {parameter.owner}")
+            raise ConfigError(
+                f"{option(parameter.name, value)}: no chosen strategy uses it; "
+                f"add {option('decoding', parameter.owner)}"
+            )
         change: dict[str, Any] = {name: value}
         chosen = [replace(one, **change) if use else one for one, use in zip(chosen, used, strict=True)]
     return tuple(chosen)
@@ -241,14 +248,16 @@ def _combine(name: str) -> Strategy:
     parts = set(strategy_parts(name))
     unknown = sorted(parts - STRATEGIES.keys())
     if unknown:
-        raise ConfigError(f"--decoding {name}: no strategy {unknown[0]!r}; choose from {_choices()}")
+        raise ConfigError(f"{option('decoding', name)}: no strategy {unknown[0]!r}; choose from {_choices()}")
     found = [strategy for strategy in STRATEGIES.values() if strategy.name in parts]
     if len(found) == 1:
         return found[0]
     fixed = [strategy.name for strategy in found if not strategy.sample]
     if fixed:
         *first, last = [strategy.name for strategy in STRATEGIES.values() if strategy.sample]
-        raise ConfigError(f"--decoding {name}: {fixed[0]} does not combine; combine {', '.join(first)} and {last}")
+        raise ConfigError(
+            f"{option('decoding', name)}: {fixed[0]} does not combine; combine {', '.join(first)} and {last}"
+        )
     values = {key: value for strategy in found for key, value in strategy.values().items()}
     return Strategy("+".join(strategy.name for strategy in found), sample=True, **values)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from squadron.data.validation import LONGEST_QUESTION
 from squadron.decoding.strategies import resolve_strategies
-from squadron.errors import ConfigError, DataError
+from squadron.errors import ConfigError, DataError, option
 from squadron.experiments.load_run import open_run, run_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predictor import Answerer, checked_context
@@ -25,7 +25,7 @@ def ask(options: AskOptions) -> dict[str, Any]:
     """
     runs = [*([options.run] if options.run else []), *options.compare]
     if not runs and not options.base:
-        raise ConfigError("ask: give --run for an adapter, or --base for a base alone")
+        raise ConfigError(f"ask: give {option('run')} for an adapter, or {option('base')} for a base alone")
     context = _context(options.context)
     if not options.question.strip():
         raise ConfigError("ask: the question is empty; write one")
@@ -66,7 +66,7 @@ def _context(source: str) -> str:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
         text = data.decode("utf-8")
     except OSError as problem:
-        raise DataError(f"--context {source}: cannot be read ({problem.strerror})") from None
+        raise DataError(f"{option('context', source)}: cannot be read ({problem.strerror})") from None
     except UnicodeDecodeError as problem:
-        raise DataError(f"--context {source}: byte {problem.start} is not UTF-8; save it as UTF-8") from None
-    return checked_context(text, source=f"--context {source}")
+        raise DataError(f"{option('context', source)}: byte {problem.start} is not UTF-8; save it as UTF-8") from None
+    return checked_context(text, source=option("context", source))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import ConfigError, ModelError
+from squadron.errors import ConfigError, ModelError, option
 from squadron.files import atomic_folder, sha256_file
 from squadron.model.checkpoint import WEIGHTS, random_model, save_model
 from squadron.model.config import SIZES
@@ -16,10 +16,10 @@ from squadron.options.core import BaseInitOptions
 def init_base(options: BaseInitOptions) -> dict[str, Any]:
     """Make a checkpoint folder with seeded random weights. Raises a SquadronError for what a user can cause."""
     if options.size not in SIZES:
-        raise ConfigError(f"--size {options.size}: unknown; sizes are {', '.join(SIZES)}")
+        raise ConfigError(f"{option('size', options.size)}: unknown; sizes are {', '.join(SIZES)}")
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ModelError(f"--out {out}: exists and is not an empty folder; choose another")
+        raise ModelError(f"{option('out', out)}: exists and is not an empty folder; choose another")
     config = SIZES[options.size]
     tokenizer = load_tokenizer(Path(options.tokenizer), vocab_size=config.vocab_size)
     model = random_model(config, seed=options.seed)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from squadron.experiments.environment import describe_environment
-from squadron.options.core import Options
+from squadron.options.base import Options
 from squadron.training.precision import cpu_rates, matmul_rates, precision_name, resolve_device, resolve_precision
 
 EXTRAS = {

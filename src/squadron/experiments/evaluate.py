@@ -13,7 +13,7 @@ import torch
 from squadron.data.prepared import MANIFEST, Split, load_split
 from squadron.data.squad import Dataset
 from squadron.decoding.strategies import PARAMETERS, Strategy, recorded_parameters, resolve_strategies
-from squadron.errors import ConfigError, RunError
+from squadron.errors import ConfigError, RunError, option
 from squadron.experiments.environment import peak_memory_bytes
 from squadron.experiments.load_run import open_run
 from squadron.experiments.pocket import base_location
@@ -116,9 +116,9 @@ def evaluate_fleet(
     dataset = asked(subjects[0].split, options)
     positions = base.model.config.n_positions
     if options.max_new_tokens >= positions:
-        raise ConfigError(f"--max-new-tokens {options.max_new_tokens}: this base has {positions} positions")
+        raise ConfigError(f"{option('max_new_tokens', options.max_new_tokens)}: this base has {positions} positions")
     if options.max_length is not None and options.max_length > positions:
-        raise ConfigError(f"--max-length {options.max_length}: this base has {positions} positions")
+        raise ConfigError(f"{option('max_length', options.max_length)}: this base has {positions} positions")
     answers = answer_questions(
         base.model,
         tokenizer,
@@ -158,21 +158,26 @@ def strategy_names(options: EvaluateOptions) -> list[str]:
 def _strategies(options: EvaluateOptions) -> tuple[Strategy, ...]:
     strategies = resolve_strategies(options.decoding, **options.model_dump(include=set(PARAMETERS)))
     if options.samples > 1 and not any(strategy.sample for strategy in strategies):
-        raise ConfigError(f"--samples {options.samples}: no chosen strategy samples; add --decoding top-k or nucleus")
+        raise ConfigError(
+            f"{option('samples', options.samples)}: no chosen strategy samples; "
+            f"add {option('decoding', 'top-k')} or nucleus"
+        )
     return strategies
 
 
 def _open(options: EvaluateOptions, device: torch.device, dtype: torch.dtype) -> _Opened:
     """Load the base, the adapter where there is a run, and the questions."""
     if (options.run is None) == (options.base is None):
-        raise ConfigError("evaluate: give either a run folder, or --base for a base without adapter")
+        raise ConfigError(f"evaluate: give either a run folder, or {option('base')} for a base without adapter")
     out = None if options.out is None else Path(options.out)
     if out is not None:
         _require_own_folder(out, options.run)
     if options.run is None:
         assert options.base is not None
         if options.data is None:
-            raise ConfigError("--data: missing; give a prepared folder or a SQuAD file to evaluate the base on")
+            raise ConfigError(
+                f"{option('data')}: missing; give a prepared folder or a SQuAD file to evaluate the base on"
+            )
         split = load_split(options.data, options.split, offline=options.offline)
         base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
         subject = Subject(options.base, base.sha256, None, split, options.limit)
@@ -190,11 +195,11 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: torch.dtype) ->
 def _require_own_folder(out: Path, run: str | None) -> None:
     """Refuse to put scores among those of another run, or into a folder that is something else."""
     if out.exists() and not out.is_dir():
-        raise RunError(f"--out {out}: a file; give a folder")
+        raise RunError(f"{option('out', out)}: a file; give a folder")
     own = run is not None and out.is_dir() and out.samefile(run)
     for record, what in ((RECORD, "a run"), (SWEEP, "a sweep"), (MANIFEST, "prepared questions")):
         if not own and (out / record).exists():
-            raise RunError(f"--out {out}: holds {what} ({record}); choose another folder")
+            raise RunError(f"{option('out', out)}: holds {what} ({record}); choose another folder")
 
 
 def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:
@@ -203,10 +208,12 @@ def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:
         return load_split(options.data, options.split, offline=options.offline)
     data = folder.record["config"]["data"]
     if not Path(data).is_dir():
-        raise ConfigError(f"--data: missing; {folder.path} was trained on a plain file, so name other questions")
+        raise ConfigError(
+            f"{option('data')}: missing; {folder.path} was trained on a plain file, so name other questions"
+        )
     if load_split(data, "train").sha256 != folder.record["data"]["train"]["sha256"]:
         raise RunError(
             f"{folder.path}: {data} was prepared anew since it was trained, and may hold its training questions "
-            f"in other splits; name questions with --data"
+            f"in other splits; name questions with {option('data')}"
         )
     return load_split(data, options.split)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import RunError
+from squadron.errors import RunError, option
 from squadron.experiments.load_run import is_full, open_run
 from squadron.files import atomic_folder, write_bytes
 from squadron.model.adapters import CONFIG, WEIGHTS, merge
@@ -18,10 +18,13 @@ def export(options: ExportOptions) -> dict[str, Any]:
     """Write the adapter of a run to a folder of its own; return where and what."""
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunError(f"--out {out}: exists and is not an empty folder; choose another")
+        raise RunError(f"{option('out', out)}: exists and is not an empty folder; choose another")
     run = open_run(Path(options.run), which=options.which, offline=options.offline)  # checks adapter and base
     if options.format == "peft" and is_full(run.folder):
-        raise RunError(f"--format peft: {run.folder.path} has no adapter (--method full); use --format merged")
+        raise RunError(
+            f"{option('format', 'peft')}: {run.folder.path} has no adapter ({option('method', 'full')}); "
+            f"use {option('format', 'merged')}"
+        )
     with atomic_folder(out) as fresh:
         if options.format == "peft":
             for file in (WEIGHTS, CONFIG):

@@ -11,7 +11,7 @@ import torch
 
 from squadron.data.encoding import Example, Truncation, encode_training
 from squadron.data.prepared import Split, load_split, prepared_sizes
-from squadron.errors import ConfigError, DataError
+from squadron.errors import ConfigError, DataError, option
 from squadron.experiments.pocket import base_location
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
@@ -41,10 +41,10 @@ class Material:
         """The training questions as tokens. Raises a :class:`SquadronError` where none fits the length or the base."""
         positions = self.base.model.config.n_positions
         if max_length > positions:
-            raise ConfigError(f"--max-length {max_length}: this base has {positions} positions")
+            raise ConfigError(f"{option('max_length', max_length)}: this base has {positions} positions")
         examples, truncation = self._encode(self.training, max_length)
         if not examples:
-            raise DataError(f"--max-length {max_length}: no question of {self.data} fits; raise it")
+            raise DataError(f"{option('max_length', max_length)}: no question of {self.data} fits; raise it")
         return examples, truncation
 
     def held_out(self, max_length: int) -> list[Example]:

@@ -12,14 +12,13 @@ import torch
 
 from squadron.errors import RunError
 from squadron.experiments.pocket import base_location
-from squadron.files import sha256_file
 from squadron.model.adapters import WEIGHTS, load_adapter
 from squadron.model.checkpoint import WEIGHTS as MODEL_WEIGHTS
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.lora import AdapterWeights
-from squadron.runs.folder import RunFolder, require_weights
+from squadron.runs.folder import RunFolder, require_weights, verify_weights
 from squadron.runs.layout import RECORD
-from squadron.runs.run_records import TrainedRecord
+from squadron.runs.reader import TrainedRunFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def _usable(path: Path) -> RunFolder:
     """A run's folder, with all in its record that is needed to use what it trained."""
     folder = RunFolder.open(path)
     require_weights(path, folder.record)
-    TrainedRecord.of(path / RECORD, folder.record)
+    TrainedRunFile.of(path / RECORD, folder.record)
     return folder
 
 
@@ -72,21 +71,6 @@ def _require_kept(folder: RunFolder, which: str = "adapter") -> Path:
     return kept
 
 
-def _verify_weights(folder: RunFolder, which: str) -> None:
-    """Raise :class:`RunError` where the weights are not those that the record names; that of a run which has not ended,
-    or ended before records named them, says nothing."""
-    written = (folder.record.get("weights_sha256") or {}).get(which)
-    weights = kept_weights(folder, which)
-    if written is None or not weights.is_file():  # what is missing is told by who opens it
-        return
-    found = sha256_file(weights)
-    if found != written:
-        raise RunError(
-            f"{weights}: damaged or replaced since the run ended (its sha256 was {written[:12]}..., is "
-            f"{found[:12]}...); put a copy of it back, or remove {folder.path} and train the run again"
-        )
-
-
 def open_run(
     path: Path,
     *,
@@ -103,7 +87,7 @@ def open_run(
     """
     folder = _usable(path)
     kept = _require_kept(folder, which)
-    _verify_weights(folder, which)
+    verify_weights(path, folder.record, kept_weights(folder, which), which)
     if is_full(folder):
         if base is None:
             base = load_base(str(kept), dtype=dtype, device=device)

@@ -15,7 +15,6 @@ from squadron.errors import ConfigError, RunError, SquadronError
 from squadron.experiments.load_run import open_run, run_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predictor import Answerer, checked_context
-from squadron.files import read_json
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import PlaygroundOptions
@@ -23,7 +22,8 @@ from squadron.pocket.base import NAME as POCKET
 from squadron.pocket.world import make_dataset
 from squadron.runs.board import Board, read_board
 from squadron.runs.folder import RunFolder
-from squadron.runs.layout import SWEEP
+from squadron.runs.layout import RECORD, SWEEP
+from squadron.runs.reader import RunFile, SweepFile
 from squadron.scoring.metrics import answer_scores
 from squadron.training.precision import resolve_device, resolve_precision
 
@@ -159,8 +159,8 @@ class Playground:
         """Paragraphs to try: of the sweep's data, else of a run's, else of the pocket world."""
         candidates: list[Path | None] = []
         if self._sweep is not None:
-            candidates += [self._sweep / "data", _named(self._sweep / SWEEP, "dataset")]
-        candidates += [_named(run / "run.json", "data") for run in self._runs]
+            candidates += [self._sweep / "data", _named(SweepFile, self._sweep / SWEEP, "dataset")]
+        candidates += [_named(RunFile, run / RECORD, "data") for run in self._runs]
         for folder in filter(None, candidates):
             for split in ("test", "validation"):
                 try:
@@ -176,9 +176,10 @@ def _askable(dataset: Dataset) -> tuple[Paragraph, ...]:
     return tuple(paragraph for paragraph in dataset.paragraphs if paragraph.questions)[:_EXAMPLES]
 
 
-def _named(record: Path, key: str) -> Path | None:
-    """The folder that a record's config names, where it names one."""
+def _named(kind: type[RunFile | SweepFile], record: Path, key: str) -> Path | None:
+    """Return the folder that a record's configuration names; None if it names none or cannot be read."""
     try:
-        return Path(str(read_json(record, what="a record with its config", error=RunError)["config"][key]))
-    except (RunError, KeyError, TypeError):
+        found = kind.read(record).content.get("config", {}).get(key)
+    except RunError:
         return None
+    return Path(found) if isinstance(found, str) else None

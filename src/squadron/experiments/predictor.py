@@ -11,7 +11,7 @@ from squadron.data.squad import Dataset, Paragraph, Question
 from squadron.data.validation import LONGEST_CONTEXT
 from squadron.decoding.result import Generation
 from squadron.decoding.strategies import Strategy
-from squadron.errors import ConfigError, DataError
+from squadron.errors import ConfigError, DataError, option
 from squadron.experiments.predict import answer_questions
 from squadron.model.checkpoint import Base
 from squadron.model.fleet import Fleet
@@ -42,7 +42,9 @@ class Answerer:
         """
         config = self.base.model.config
         if max_new_tokens >= config.n_positions:
-            raise ConfigError(f"--max-new-tokens {max_new_tokens}: this base has {config.n_positions} positions")
+            raise ConfigError(
+                f"{option('max_new_tokens', max_new_tokens)}: this base has {config.n_positions} positions"
+            )
         paragraph = Paragraph("", context, (Question(_ASKED, question, ()),))
         found = answer_questions(
             self.base.model,

@@ -9,7 +9,7 @@ from squadron.data.prepared import LAYOUT, write_prepared
 from squadron.data.sources import load_data
 from squadron.data.splits import SPLITS, split_dataset
 from squadron.data.squad import Dataset
-from squadron.errors import DataError
+from squadron.errors import DataError, option
 from squadron.files import atomic_folder
 from squadron.options.core import PrepareOptions
 from squadron.ownership import refuse_foreign, refuse_inputs_inside
@@ -22,7 +22,9 @@ def _drawn(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
     """The data set and its splits; the pocket world makes each of its splits by itself."""
     if options.dataset == POCKET:
         if options.split_by != "paragraph":
-            raise DataError(f"--split-by {options.split_by}: the pocket world makes its own splits; leave it out")
+            raise DataError(
+                f"{option('split_by', options.split_by)}: the pocket world makes its own splits; leave it out"
+            )
         splits = make_splits(
             train=options.train_size, validation=options.val_size, test=options.test_size, seed=options.seed
         )
@@ -47,19 +49,19 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
     """
     out = Path(options.out)
     if out.exists() and not out.is_dir():
-        raise DataError(f"--out {out}: a file; give a folder")
+        raise DataError(f"{option('out', out)}: a file; give a folder")
     sweep_leftovers(out)
     if out.is_dir() and any(out.iterdir()):
         if not options.replace:
-            raise DataError(f"--out {out}: not empty; add --replace, or choose another folder")
-        refuse_inputs_inside(out, {"--dataset": options.dataset})
-        refuse_foreign(out, LAYOUT, flag="--out", error=DataError)
+            raise DataError(f"{option('out', out)}: not empty; add {option('replace', True)}, or choose another folder")
+        refuse_inputs_inside(out, {option("dataset", options.dataset): options.dataset})
+        refuse_foreign(out, LAYOUT, error=DataError)
     source, splits = _drawn(options)
     settings = options.model_dump(mode="json", exclude={"out", "replace", "offline", "strict", "device", "precision"})
     with atomic_folder(out, replace=options.replace) as fresh:
         write_prepared(fresh, splits, source, settings)
         if out.is_dir():
-            refuse_foreign(out, LAYOUT, flag="--out", error=DataError)  # something may have come since
+            refuse_foreign(out, LAYOUT, error=DataError)  # something may have come since
     return {
         "data": str(out),
         "source": source.source,

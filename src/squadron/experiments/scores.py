@@ -17,7 +17,7 @@ from squadron.files import write_json
 from squadron.marks import is_failures, is_predictions, is_scores
 from squadron.ownership import Check, refuse_overwrite
 from squadron.runs.layout import HEADLINE, SCORES, answers_stem
-from squadron.runs.run_records import ScoresRecord
+from squadron.runs.reader import ScoresFile
 from squadron.scoring.answers import answer_statistics
 from squadron.scoring.evaluation import score
 from squadron.scoring.failures import write_failures
@@ -68,14 +68,14 @@ def refuse_strangers(out: Path, split: str, strategies: Sequence[str]) -> None:
         checks |= {f"predictions/{stem}.details.json": is_predictions, f"predictions/{stem}.json": is_predictions}
         checks[f"failures/{stem}.json"] = is_failures
     for name, check in checks.items():
-        refuse_overwrite(out / name, check, flag="--out", what="what an evaluation")
+        refuse_overwrite(out / name, check, what="part of an evaluation")
 
 
 def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:
     """Whether the folder has scores of this very subject by all these strategies."""
     if not (out / SCORES).is_file():
         return False
-    found = ScoresRecord.read(out / SCORES).content["splits"].get(subject.split.name, {})
+    found = ScoresFile.read(out / SCORES).content["splits"].get(subject.split.name, {})
     same = all(found.get(key) == value for key, value in subject.about().items())
     return same and all(name in found["decodings"] for name in strategies)
 
@@ -163,7 +163,7 @@ def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], set
     about = subject.about()
     splits: dict[str, Any] = {}
     if path.is_file():
-        splits = ScoresRecord.read(path).content["splits"]
+        splits = ScoresFile.read(path).content["splits"]
     before = splits.get(subject.split.name, {})
     same = all(before.get(key) == value for key, value in about.items())
     kept = before["decodings"] if before and same else {}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.prepared import load_split
-from squadron.errors import InterruptedRunError, RunError
+from squadron.errors import InterruptedRunError, RunError, command_line_text, option
 from squadron.experiments.inputs import open_material
 from squadron.experiments.pocket import base_location
 from squadron.experiments.trainables import adapter_spec, asked_precision
@@ -49,7 +49,10 @@ def train(
     resolve_precision(options.precision, device)
     training = load_split(options.data, "train", offline=options.offline)
     if replace:
-        refuse_inputs_inside(Path(options.out), {"--data": options.data, "--base": base_location(options.base)})
+        refuse_inputs_inside(
+            Path(options.out),
+            {option("data", options.data): options.data, option("base", options.base): base_location(options.base)},
+        )
     folder = RunFolder.create(
         Path(options.out),
         options.settings(),
@@ -82,7 +85,7 @@ def train(
         if folder.is_new and (job is None or job.trainer.step_number == 0):
             folder.discard()  # nothing was trained, so the same command can be given again, put right
         elif not folder.replaces:
-            mark(folder, "failed", str(problem), stream)
+            mark(folder, "failed", command_line_text(problem), stream)
         raise
     finally:
         folder.release()
@@ -94,14 +97,17 @@ def check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:
     before = folder.record
     if folder.is_new or folder.replaces or "precision" not in before:
         return
-    pairs = [("--precision", before["precision"], facts["precision"])]
-    pairs.append(("--base: its sha256", before["base"]["sha256"], facts["base"]["sha256"]))
+    pairs = [(option("precision"), before["precision"], facts["precision"])]
+    pairs.append((f"{option('base')}: its sha256", before["base"]["sha256"], facts["base"]["sha256"]))
     for split in ("train", "validation"):
         old, new = ((one["data"][split] or {}).get("sha256") for one in (before, facts))
-        pairs.append((f"--data: the sha256 of {split}", old, new))
+        pairs.append((f"{option('data')}: the sha256 of {split}", old, new))
     for what, was, now in pairs:
         if was != now:
-            raise RunError(f"--resume {folder.path}: {what} was {was}, is {now}; put it back, or use --replace")
+            raise RunError(
+                f"{option('resume')} {folder.path}: {what} was {was}, is {now}; "
+                f"put it back, or use {option('replace', True)}"
+            )
 
 
 def mark(folder: RunFolder, status: str, reason: str, stream: Stream) -> None:
@@ -109,5 +115,5 @@ def mark(folder: RunFolder, status: str, reason: str, stream: Stream) -> None:
     try:
         folder.update(status=status, reason=reason)
     except Exception as problem:
-        folder.record["reason"] = f"{reason}; the record could not be written ({problem})"
+        folder.record["reason"] = f"{reason}; the record could not be written ({command_line_text(problem)})"
     stream.send(RunEnded(folder.path.name, status, {"reason": folder.record["reason"]}))

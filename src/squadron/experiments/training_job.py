@@ -16,7 +16,7 @@ from typing import Any
 from squadron.data.batches import BatchSampler
 from squadron.data.encoding import Example
 from squadron.data.trees import MicroBatch
-from squadron.errors import InterruptedRunError
+from squadron.errors import InterruptedRunError, option
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
 from squadron.experiments.inputs import Material
 from squadron.experiments.load_run import kept_weights
@@ -207,7 +207,7 @@ class FleetJob:
                 if interruption.asked and trainer.step_number < self.last_step:
                     raise InterruptedRunError(
                         f"{self.members[0].folder.path}: stopped after step {trainer.step_number} of "
-                        f"{self.last_step}; nothing is lost: run the same command with --resume"
+                        f"{self.last_step}; nothing is lost: run the same command with {option('resume', True)}"
                     )
         finally:
             self.reporter.finish()

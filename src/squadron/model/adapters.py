@@ -58,7 +58,7 @@ def save_adapter(folder: Path, adapter: AdapterWeights, *, base: str, dropout: f
         """Return the alpha that ``peft`` divides by the rank, or by its square root, to get the scale."""
         return _whole_or_float(adapter.scale * (math.sqrt(rank) if adapter.is_stabilized else rank))
 
-    with atomic_path(folder / WEIGHTS) as temporary:
+    with atomic_path(folder / WEIGHTS, apart=True) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
     write_json(
         folder / CONFIG,

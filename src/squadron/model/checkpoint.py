@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from squadron.errors import ModelError
+from squadron.errors import ModelError, option
 from squadron.files import atomic_path, read_json, sha256_file, write_json
 from squadron.model.config import GPT2Config, read_config
 from squadron.model.gpt2 import GPT2
@@ -49,16 +49,20 @@ def locate_base(name: str, *, offline: bool = False) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise ModelError(f"--base {name}: not a folder; give a checkpoint folder or a hub id such as gpt2")
+        raise ModelError(f"{option('base', name)}: not a folder; give a checkpoint folder or a hub id such as gpt2")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES), local_files_only=offline))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as problem:
-        why = "it is not in the local cache and --offline is set" if offline else str(problem).splitlines()[0]
+        why = (
+            f"it is not in the local cache and {option('offline', True)} is set"
+            if offline
+            else str(problem).splitlines()[0]
+        )
         raise ModelError(
-            f"--base {name}: no such folder, and the hub did not give it ({why}); "
+            f"{option('base', name)}: no such folder, and the hub did not give it ({why}); "
             f"give a folder, or make one with: squadron base init --size gpt2 --out DIR"
         ) from None
 
@@ -181,7 +185,7 @@ def save_model(model: GPT2, folder: Path) -> None:
         name: (value.detach().T if name.endswith(_CONV1D) else value.detach()).cpu().contiguous()
         for name, value in model.named_parameters()
     }
-    with atomic_path(folder / WEIGHTS) as temporary:
+    with atomic_path(folder / WEIGHTS, apart=True) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
     write_json(folder / "config.json", model.config.to_hub())
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 from squadron.model.targets import STABILIZED, Scaling, resolve_targets
 from squadron.randomness import derive_seed
 
@@ -38,15 +38,17 @@ class LoraSpec:
 
     def __post_init__(self) -> None:
         if not isinstance(self.rank, int) or self.rank < 1:
-            raise ConfigError(f"--rank {self.rank}: an integer of 1 or more is expected")
+            raise ConfigError(f"{option('rank', self.rank)}: an integer of 1 or more is expected")
         if not (math.isfinite(self.alpha) and self.alpha > 0):
-            raise ConfigError(f"--alpha {self.alpha}: a number above 0 is expected")
+            raise ConfigError(f"{option('alpha', self.alpha)}: a number above 0 is expected")
         if not 0 <= self.dropout < 1:
-            raise ConfigError(f"--dropout {self.dropout}: a probability from 0 to below 1 is expected")
+            raise ConfigError(f"{option('dropout', self.dropout)}: a probability from 0 to below 1 is expected")
         if self.scaling not in ("alpha/r", STABILIZED, "rslora"):
-            raise ConfigError(f"--scaling {self.scaling}: alpha/r or alpha/sqrt(r) (or rslora, the same) is expected")
+            raise ConfigError(
+                f"{option('scaling', self.scaling)}: alpha/r or alpha/sqrt(r) (or rslora, the same) is expected"
+            )
         if not (math.isfinite(self.lora_plus_ratio) and self.lora_plus_ratio > 0):
-            raise ConfigError(f"--lora-plus-ratio {self.lora_plus_ratio}: a number above 0 is expected")
+            raise ConfigError(f"{option('lora_plus_ratio', self.lora_plus_ratio)}: a number above 0 is expected")
         object.__setattr__(self, "targets", resolve_targets(self.targets))
 
     @property

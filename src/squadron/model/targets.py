@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 from squadron.model.config import GPT2Config
 
 STABILIZED = "alpha/sqrt(r)"
@@ -69,18 +69,20 @@ def resolve_targets(names: Sequence[str]) -> tuple[str, ...]:
             chosen.add(name)
         elif name == "c_proj":
             raise ConfigError(
-                "--target-modules c_proj: ambiguous, GPT-2 has two; write attn.c_proj (after attention) or "
+                f"{option('target_modules', 'c_proj')}: ambiguous, GPT-2 has two; "
+                f"write attn.c_proj (after attention) or "
                 "mlp.c_proj (after the MLP), or both"
             )
         elif name in ("c_attn", "c_fc"):
             full = "attn.c_attn" if name == "c_attn" else "mlp.c_fc"
-            raise ConfigError(f"--target-modules {name}: write the full name, {full}")
+            raise ConfigError(f"{option('target_modules', name)}: write the full name, {full}")
         else:
             raise ConfigError(
-                f"--target-modules {name}: unknown; modules are {', '.join(TARGETS)}; presets are {', '.join(PRESETS)}"
+                f"{option('target_modules', name)}: unknown; modules are {', '.join(TARGETS)}; "
+                f"presets are {', '.join(PRESETS)}"
             )
     if not chosen:
-        raise ConfigError(f"--target-modules: none given; presets are {', '.join(PRESETS)}")
+        raise ConfigError(f"{option('target_modules')}: none given; presets are {', '.join(PRESETS)}")
     return tuple(name for name in TARGETS if name in chosen)
 
 
@@ -100,7 +102,7 @@ def check_rank(config: GPT2Config, targets: Sequence[str], rank: int) -> None:
     described = [describe_target(config, name) for name in resolve_targets(targets)]
     largest = min(min(target.n_in, target.stop - target.start) for target in described)
     if rank > largest:
-        raise ConfigError(f"--rank {rank}: at most {largest} fits this base's width; lower it")
+        raise ConfigError(f"{option('rank', rank)}: at most {largest} fits this base's width; lower it")
 
 
 def trainable_parameters(config: GPT2Config, targets: Sequence[str], rank: int) -> int:

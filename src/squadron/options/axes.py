@@ -15,10 +15,10 @@ AXES: Mapping[str, str] = {axis: field for axis, field, _ in _AXES}
 """Every axis and the option of ``train`` that it sets, in the order in which a run's name has them."""
 
 NAME_PARTS: Mapping[str, str] = {axis: role.axis or "" for axis, _, role in _AXES}
-"""What stands before an axis's value in a run's name."""
+"""The prefix of an axis's value in a run's name."""
 
 ADAPTER_AXES: Mapping[str, str] = {axis: field for axis, field, role in _AXES if role.adapter}
-"""The axes that mean nothing where all weights are trained."""
+"""The axes that do not apply when all weights are trained."""
 
 RENAMED: Mapping[str, str] = {axis: field for axis, field in AXES.items() if axis != field}
-"""The axes that have another name than the option that they set."""
+"""The axes whose name differs from the option that they set."""

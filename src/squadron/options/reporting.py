@@ -7,13 +7,13 @@ from typing import Literal
 from pydantic import Field
 
 from squadron.languages import LANGUAGES, Language
-from squadron.options.core import Options, Place
+from squadron.options.base import Options, Place
 
 
 class AnalyzeOptions(Options):
     """Options of ``analyze``."""
 
-    results_dir: Place = Field(description="Folder of a sweep, a demo or a run.")
+    results_dir: Place = Field(description="Folder of a sweep, a demo or a run to analyze.")
     out: Place | None = Field(None, description="Folder for tables and charts. Default: report/ in --results-dir.")
     lang: Language = Field("en", description=f"Language of the charts: {' or '.join(LANGUAGES)}.")
 
@@ -23,5 +23,5 @@ class ReportOptions(Options):
 
     folder: Place = Field(description="Folder of a sweep or of a run.", json_schema_extra={"argument": True})
     lang: Language = Field("en", description=f"Language of the report: {' or '.join(LANGUAGES)}.")
-    format: Literal["html", "pdf"] = Field("html", description="One self-contained page, or pages to print.")
+    format: Literal["html", "pdf"] = Field("html", description="File format: html (one self-contained page) or pdf.")
     out: Place | None = Field(None, description="File to write. Default: report/report.LANG.FORMAT in the folder.")

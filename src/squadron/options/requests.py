@@ -6,22 +6,23 @@ from typing import Any, TypeVar
 
 from pydantic import Field, model_validator
 
-from squadron.errors import ConfigError
-from squadron.options.core import Options, TrainOptions, flag_name
+from squadron.errors import ConfigError, option
+from squadron.options.base import Options
+from squadron.options.core import TrainOptions
 from squadron.options.sweep import ReproduceOptions, SweepOptions
 from squadron.tracking.trackers import TRACKERS
 
 Kept = TypeVar("Kept", bound=Options)
-_TRACK = f"Log to {', '.join(TRACKERS)}, beside the runs; repeat it for several."
+_TRACK = f"Log to {', '.join(TRACKERS)}, in files beside the runs; repeat the flag for several."
 
 
 class TrainRequest(TrainOptions):
-    """What ``train`` takes. Raises :class:`ConfigError` if two ways to begin are asked for."""
+    """Options of ``train``, with the way to start. Raises :class:`ConfigError` if two ways are requested."""
 
     resume: bool = Field(
-        False, description="Go on with the run in --out from its last checkpoint; starts it where there is none."
+        False, description="Resume the run in --out from its last checkpoint; start it if there is none."
     )
-    replace: bool = Field(False, description="Replace the run in --out.")
+    replace: bool = Field(False, description="Replace an existing run in --out.")
     track: tuple[str, ...] = Field((), description=_TRACK, json_schema_extra={"repeated": True})
 
     @model_validator(mode="after")
@@ -35,14 +36,14 @@ class TrainRequest(TrainOptions):
 
 
 class SweepRequest(SweepOptions):
-    """What ``sweep`` takes. Raises :class:`ConfigError` if two ways to begin are asked for."""
+    """Options of ``sweep``, with the way to start. Raises :class:`ConfigError` if two ways are requested."""
 
-    resume: bool = Field(False, description="Go on with the sweep in --out; starts it where there is none.")
-    replace: bool = Field(False, description="Replace the sweep in --out.")
-    join: bool = Field(False, description="Help the sweep in --out that another process leads: take fleets off it.")
-    dry_run: bool = Field(
-        False, description="Print runs, fleets, memory and a time estimate from a short trial; start nothing."
+    resume: bool = Field(False, description="Resume the sweep in --out; start it if there is none.")
+    replace: bool = Field(False, description="Replace an existing sweep in --out.")
+    join: bool = Field(
+        False, description="Join the sweep in --out that another process coordinates, and train some of its fleets."
     )
+    dry_run: bool = Field(False, description="Only print runs, fleets, memory and a time estimate from a short trial.")
     track: tuple[str, ...] = Field((), description=_TRACK, json_schema_extra={"repeated": True})
 
     @model_validator(mode="after")
@@ -56,9 +57,9 @@ class SweepRequest(SweepOptions):
 
 
 class ReproduceRequest(ReproduceOptions):
-    """What ``reproduce`` takes."""
+    """Options of ``reproduce``, with the way to start."""
 
-    replace: bool = Field(False, description="Replace the study in --out instead of going on with it.")
+    replace: bool = Field(False, description="Replace an existing study in --out instead of resuming it.")
     track: tuple[str, ...] = Field((), description=_TRACK, json_schema_extra={"repeated": True})
 
     def kept(self) -> ReproduceOptions:
@@ -68,7 +69,7 @@ class ReproduceRequest(ReproduceOptions):
 
 def require_one(request: Options, *names: str) -> None:
     """Raise :class:`ConfigError` if more than one of these on-off options is on."""
-    chosen = [flag_name(name) for name in names if getattr(request, name)]
+    chosen = [option(name, True) for name in names if getattr(request, name)]
     if len(chosen) > 1:
         raise ConfigError(f"{' and '.join(chosen[:2])}: choose one")
 

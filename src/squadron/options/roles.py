@@ -1,4 +1,4 @@
-"""What the options of ``train`` are beside their values: metadata on each field, from which every list is derived."""
+"""Metadata on the options of ``train``, from which every list of options is derived."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 LAST = 1000
-"""The place of what stands last in a run's name."""
+"""The place of the last part of a run's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
     """The role of an option; ``Annotated[int, Role(...)]`` gives one to a field.
 
-    ``axis``: runs of a sweep may differ in it, and this stands before its value in a run's name. ``place``: where its
-    part stands there. ``axis_name``: what configurations call it, if not by the field's name. ``adapter``: it is an
-    option of adapters, without meaning where all weights are trained, and :class:`squadron.model.lora.LoraSpec` has it
-    under the name of its axis. ``own``: each run of a fleet may have another value. ``later``: records hold it only
-    where it is not the default, since it came after the first records, which mean the default.
+    ``axis``: the option is an axis of sweeps, with this prefix in a run's name. ``place``: the order of its part in
+    that name. ``axis_name``: its name in configurations, if not the field's. ``adapter``: it is an option of adapters,
+    which does not apply when all weights are trained; :class:`squadron.model.lora.LoraSpec` has it under the name of
+    its axis. ``own``: the runs of a fleet may differ in it. ``later``: it was added after the first records, so it is
+    recorded only if it is not the default, and records without it mean the default.
     """
 
     axis: str | None = None

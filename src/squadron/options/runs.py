@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from squadron.options.core import Options, Place, Positive
+from squadron.options.base import Options, Place, Positive
 
 By = Literal["f1", "exact_match"]
 
@@ -17,12 +17,14 @@ class RunsListOptions(Options):
     folder: Place = Field(
         description="Sweep folder, or any folder of run folders.", json_schema_extra={"argument": True}
     )
-    split: str | None = Field(None, description="Split whose scores are listed. Default: the sweep's, else validation.")
+    split: str | None = Field(None, description="Split whose scores to list. Default: the sweep's, else validation.")
     decoding: str | None = Field(
-        None, description="Strategy whose scores are listed. Default: the sweep's, else greedy."
+        None, description="Decoding strategy whose scores to list. Default: the sweep's, else greedy."
     )
-    by: By = Field("f1", description="What the best are best by.")
-    promote: Place | None = Field(None, description="Copy the best run to this folder, as `runs promote` does.")
+    by: By = Field("f1", description="Metric to rank by: f1 or exact_match.")
+    promote: Place | None = Field(
+        None, description="Copy the best run to this folder, as `runs promote` does. Default: do not copy."
+    )
 
 
 class RunsShowOptions(Options):
@@ -35,11 +37,11 @@ class RunsCompareOptions(Options):
     """Options of ``runs compare``."""
 
     first: Place = Field(description="Run folder, or a sweep's baseline.", json_schema_extra={"argument": True})
-    second: Place = Field(description="The run folder to test against it.", json_schema_extra={"argument": True})
-    split: str = Field("validation", description="Split whose predictions are compared.")
-    decoding: str = Field("greedy", description="Strategy whose predictions are compared.")
+    second: Place = Field(description="Run folder to test against the first.", json_schema_extra={"argument": True})
+    split: str = Field("validation", description="Split whose predictions to compare.")
+    decoding: str = Field("greedy", description="Decoding strategy whose predictions to compare.")
     data: Place | None = Field(
-        None, description="Prepared folder or SQuAD file with the questions. Default: what the runs were trained on."
+        None, description="Prepared folder or SQuAD file with the questions. Default: the training data of the runs."
     )
 
 
@@ -50,33 +52,33 @@ class RunsPruneOptions(Options):
         description="Sweep folder, or any folder of run folders.", json_schema_extra={"argument": True}
     )
     keep: Positive | None = Field(
-        None, description="Remove the weights of all scored runs but so many of the best; scores and answers stay."
+        None, description="Number of best runs to keep; the others lose their weights, not scores and answers."
     )
     checkpoints: bool = Field(False, description="Remove the checkpoints of runs that are done.")
     last: bool = Field(False, description="Remove the last adapter of runs that are done; the best one stays.")
     split: str | None = Field(
-        None, description="Split by whose scores --keep ranks. Default: the sweep's, else validation."
+        None, description="Split whose scores --keep ranks by. Default: the sweep's, else validation."
     )
     decoding: str | None = Field(
-        None, description="Strategy by whose scores --keep ranks. Default: the sweep's, else greedy."
+        None, description="Decoding strategy whose scores --keep ranks by. Default: the sweep's, else greedy."
     )
-    by: By = Field("f1", description="What the best are best by.")
-    yes: bool = Field(False, description="Remove it. Without this, only tell what would go.")
+    by: By = Field("f1", description="Metric to rank by: f1 or exact_match.")
+    yes: bool = Field(False, description="Remove the files. Without this, only list them.")
 
 
 class RunsPromoteOptions(Options):
     """Options of ``runs promote``."""
 
     folder: Place = Field(
-        description="Sweep folder or folder of run folders, whose best run is taken, or one run folder.",
+        description="Sweep folder or folder of run folders, to copy its best run, or one run folder.",
         json_schema_extra={"argument": True},
     )
-    out: Place = Field("best-model", description="Folder to make.")
+    out: Place = Field("best-model", description="Folder to create.")
     split: str | None = Field(
-        None, description="Split by whose scores the best is chosen. Default: the sweep's, else validation."
+        None, description="Split whose scores choose the best run. Default: the sweep's, else validation."
     )
     decoding: str | None = Field(
-        None, description="Strategy by whose scores the best is chosen. Default: the sweep's, else greedy."
+        None, description="Decoding strategy whose scores choose the best run. Default: the sweep's, else greedy."
     )
-    by: By = Field("f1", description="What the best is best by.")
-    replace: bool = Field(False, description="Replace the run folder in --out.")
+    by: By = Field("f1", description="Metric to rank by: f1 or exact_match.")
+    replace: bool = Field(False, description="Replace an existing run folder in --out.")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from squadron.languages import LANGUAGES, Language
-from squadron.options.core import MOST, Count, Options, Place, Positive, Seed
+from squadron.options.base import MOST, Count, Options, Place, Positive, Seed
 
 
 class SweepSettings(Options):
@@ -15,34 +15,40 @@ class SweepSettings(Options):
 
     base: Place = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
     dataset: Place = Field(
-        description="Questions: a folder that `prepare` made; or pocket, squad, a hub id or a file, prepared in --out."
+        description="Data set: a folder that `prepare` made, or pocket, squad, a hub id or a file to prepare in --out."
     )
-    out: Place = Field(description="Sweep folder to make.")
-    seeds: Positive | None = Field(None, description="Repeat each run with so many seeds, as replicates.")
+    out: Place = Field(description="Sweep folder to create.")
+    seeds: Positive | None = Field(
+        None, description="Number of seeds to repeat each run with. Default: the configuration's, else 1."
+    )
     halving: Annotated[int, Field(ge=2, le=MOST)] | None = Field(
-        None, description="Successive halving: after few epochs only the best 1/N of the runs go on. Default: all do."
+        None,
+        description="Successive halving: after a few epochs only the best 1/N of the runs continue. Default: all do.",
     )
     fleet_size: Positive | None = Field(
-        None, description="Most runs that train together. Default: what the memory holds, measured."
+        None, description="Most runs to train together. Default: as many as fit in memory, which is measured."
     )
-    engine: Literal["local", "ray"] = Field("local", description="Where fleets run: this machine, or a Ray cluster.")
+    engine: Literal["local", "ray"] = Field(
+        "local", description="Where fleets run: local (this machine) or ray (a Ray cluster)."
+    )
     ray_address: str | None = Field(
-        None, description="Ray cluster: auto (the one that `ray start` made here) or HOST:PORT. Default: a local one."
+        None,
+        description="Ray cluster: auto (the one started here by `ray start`) or HOST:PORT. Default: a new local one.",
     )
     gpus_per_fleet: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="GPUs that Ray sets aside for a fleet. Default: 1 where the cluster has any, else 0."
+        None, description="GPUs that Ray reserves per fleet. Default: 1 if the cluster has any, else 0."
     )
     cpus_per_fleet: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="CPU cores that Ray sets aside for a fleet. Default: 1."
+        None, description="CPU cores that Ray reserves per fleet. Default: 1."
     )
     seed: Seed | None = Field(  # type: ignore[assignment]
-        None, description="Seed of everything random. Default: the configuration's, else 0."
+        None, description="Seed of all random draws. Default: the configuration's, else 0."
     )
-    train_size: Count | None = Field(None, description="Questions to train on. Default: the configuration's.")
-    val_size: Count | None = Field(None, description="Questions to validate on. Default: the configuration's.")
-    test_size: Count | None = Field(None, description="Questions to test on. Default: the configuration's.")
+    train_size: Count | None = Field(None, description="Number of training questions. Default: the configuration's.")
+    val_size: Count | None = Field(None, description="Number of validation questions. Default: the configuration's.")
+    test_size: Count | None = Field(None, description="Number of test questions. Default: the configuration's.")
     epochs: Positive | None = Field(
-        None, description="Passes over the training questions. Default: the configuration's."
+        None, description="Number of passes over the training questions. Default: the configuration's."
     )
 
 
@@ -50,13 +56,15 @@ class SweepOptions(SweepSettings):
     """Options of ``sweep``."""
 
     config: Place = Field(
-        description="Configuration of the runs: a YAML file, or quick or paper.", json_schema_extra={"argument": True}
+        description="Configuration of the runs: a YAML file, quick or paper.", json_schema_extra={"argument": True}
     )
 
 
 class ReproduceOptions(SweepSettings):
     """Options of ``reproduce``."""
 
-    preset: Literal["quick", "paper"] = Field("quick", description="quick, a small study; or paper, its 75 runs.")
+    preset: Literal["quick", "paper"] = Field(
+        "quick", description="Size of the study: quick (four runs) or paper (75 runs)."
+    )
     languages: tuple[Language, ...] = Field(LANGUAGES, description="Languages of the reports.")
     formats: tuple[Literal["html", "pdf"], ...] = Field(("html", "pdf"), description="Formats of the reports.")

@@ -1,1 +1,1 @@
-"""The embedded base and the synthetic world that it lives in."""
+"""The embedded base, and the synthetic world that its text and questions describe."""

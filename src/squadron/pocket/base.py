@@ -1,4 +1,4 @@
-"""The base that ships with the package: where it lies, and what is known of how it was made."""
+"""The base that ships with the package: its folder, and the recipe that it is made by."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from squadron.errors import ModelError
+from squadron.errors import ModelError, option
 from squadron.model.config import GPT2Config
 
 NAME = "pocket"
@@ -15,7 +15,7 @@ RECIPE = "recipe.json"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that the pocket base depends on."""
+    """All settings that the pocket base depends on."""
 
     seed: int = 0
     vocabulary: int = 4096
@@ -50,8 +50,10 @@ class Recipe:
 
 
 def pocket_base() -> Path:
-    """The folder of the shipped base. Raises :class:`ModelError` where the installation lacks it."""
+    """Return the folder of the shipped base. Raises :class:`ModelError` if it has no weights."""
     folder = Path(__file__).parent / "base"
     if not (folder / "model.safetensors").is_file():
-        raise ModelError(f"--base {NAME}: {folder} has no weights; make them with: squadron pocket build --out DIR")
+        raise ModelError(
+            f"{option('base', NAME)}: {folder} has no weights; make them with: squadron pocket build --out DIR"
+        )
     return folder

@@ -1,4 +1,4 @@
-"""``squadron pocket build``: tokenizer, base and model card from nothing."""
+"""``squadron pocket build``: make tokenizer, base and model card from scratch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from squadron.errors import ModelError
+from squadron.errors import ModelError, option
 from squadron.files import sha256_file, write_json, write_text
 from squadron.model.checkpoint import WEIGHTS, save_model
 from squadron.ownership import Layout, any_file, only_leftovers, refuse_foreign
@@ -21,23 +21,23 @@ from squadron.training.checkpoint import load_checkpoint
 _CHECKPOINT = "checkpoint.safetensors"
 _FILES = (_CHECKPOINT, WEIGHTS, "config.json", "tokenizer.json", "tokenizer_config.json", "README.md", RECIPE)
 _LAYOUT = Layout(dict.fromkeys(_FILES, any_file))
-"""What a build that was stopped may have left, beside its checkpoint."""
+"""Files that an interrupted build may have left."""
 
 
 def build(out: Path, recipe: Recipe, *, progress: Callable[[int, float], None] | None = None) -> dict[str, Any]:
-    """Make the pocket base in ``out``, or go on making it; return its recipe with sizes and hashes.
+    """Build the pocket base in ``out``, or resume a build there; return its recipe with sizes and hashes.
 
-    Raises :class:`ModelError` where ``out`` holds something else, or a base that is finished.
+    Raises :class:`ModelError` if ``out`` has other files, or a finished base.
     """
     if (out / RECIPE).is_file():
-        raise ModelError(f"--out {out}: holds a finished base; choose another folder")
+        raise ModelError(f"{option('out', out)}: holds a finished base; choose another folder")
     if out.exists() and not out.is_dir():
-        raise ModelError(f"--out {out}: a file; give a folder")
+        raise ModelError(f"{option('out', out)}: a file; give a folder")
     if out.is_dir():
         begun = (out / _CHECKPOINT).is_file() and "recipe" in load_checkpoint(out / _CHECKPOINT)[1]
         if not begun and not only_leftovers(out, _LAYOUT):
-            raise ModelError(f"--out {out}: not empty; choose another folder")
-        refuse_foreign(out, _LAYOUT, flag="--out", error=ModelError)
+            raise ModelError(f"{option('out', out)}: not empty; choose another folder")
+        refuse_foreign(out, _LAYOUT, error=ModelError)
     tokenizer = train_tokenizer(vocabulary=recipe.vocabulary, seed=recipe.seed)
     model, loss, seconds = pretrain(recipe, tokenizer, out / _CHECKPOINT, progress=progress)
     tokenizer.save(out)
@@ -52,13 +52,13 @@ def build(out: Path, recipe: Recipe, *, progress: Callable[[int, float], None] |
         "sha256": {name: sha256_file(out / name) for name in (WEIGHTS, "config.json", "tokenizer.json")},
     }
     write_text(out / "README.md", model_card(record))
-    write_json(out / RECIPE, record)  # a folder that has it is whole
+    write_json(out / RECIPE, record)  # written last: a folder with it is complete
     (out / _CHECKPOINT).unlink()
     return record
 
 
 def model_card(record: dict[str, Any]) -> str:
-    """The base's model card, from its recipe."""
+    """Return the base's model card."""
     recipe = record["recipe"]
     size = f"{recipe['n_layer']} layers, width {recipe['n_embd']}, {recipe['n_head']} heads"
     return f"""# Squadron's pocket base

@@ -1,8 +1,8 @@
-"""Running text of the world, for the base to read: articles, lists, notes, talk, FAQ pages; never the study's prompt.
+"""The pre-training corpus: articles, lists, notes, dialogues and FAQ pages about the world; never the study's prompt.
 
-Names are the corpus's own, phrasings the known ones: nothing of the test split is in it, and nothing held out. In
-most of the documents a paragraph's facts are told again in other words and asked about; that is what
-makes a base of this size able to learn question answering from 2,000 examples.
+It has its own names and uses the known phrasings, so nothing of the test split and nothing held out is in it. Most
+documents restate a paragraph's facts in other words and ask about them; this enables a base of this size to learn
+question answering from 2,000 examples.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from squadron.pocket.relations import open_kind
 from squadron.pocket.telling import Claim, Entity, ask, capitalized, make_entity, state
 from squadron.pocket.values import Source
 
-TOLD_AGAIN = 85
-"""Per cent of documents that tell a paragraph's facts again and ask about them."""
-OPEN = 50
+RETOLD_PERCENT = 85
+"""Per cent of documents that restate a paragraph's facts and ask about them."""
+OPEN_PERCENT = 50
 """Per cent of these that are about open relations (:mod:`squadron.pocket.relations`) rather than the tables' facts."""
 
 _OPENERS = ("Tell me,", "So,", "One more thing:", "And", "Just to be sure:", "I forgot:", "Let me ask:", "Now,")
@@ -40,16 +40,16 @@ _SHEET_HEADS = ("Fact sheet: {}", "{} at a glance", "Catalogue card: {}")
 
 
 def documents(*, seed: int = 0) -> Iterator[str]:
-    """Documents without end, each a text with no line break at its end. Document *n* of a seed is always the same."""
+    """Yield documents endlessly, without trailing line breaks. Document *n* of a seed is always the same."""
     for index in count():
         yield document(index, seed=seed)
 
 
 def document(index: int, *, seed: int = 0) -> str:
-    """One document, by its number."""
+    """Return one document, by its index."""
     dice = Dice(seed, "pocket", "corpus", index)
-    if dice.chance(TOLD_AGAIN):
-        kind = open_kind(dice) if dice.chance(OPEN) else None
+    if dice.chance(RETOLD_PERCENT):
+        kind = open_kind(dice) if dice.chance(OPEN_PERCENT) else None
         passage = make_passage("corpus", "known", dice, kind)
         shown = [sentence.claim for sentence in passage.sentences if sentence.claim is not None]
         return dice.pick(_RETELLINGS)(passage, dice.shuffled(shown), dice)
@@ -57,7 +57,7 @@ def document(index: int, *, seed: int = 0) -> str:
 
 
 def _again(claim: Claim, passage: Passage, dice: Dice) -> str:
-    """The claim in another phrasing than the passage has."""
+    """State the claim in another phrasing than the passage."""
     used = {sentence.template for sentence in passage.sentences if sentence.claim is claim}
     others = [template for template in claim.fact.said["known"] if template not in used]
     return state(claim, dice.pick(others), "full", passage.source).text
@@ -68,7 +68,7 @@ def _question(claim: Claim, dice: Dice) -> str:
 
 
 def _short(claim: Claim) -> str:
-    """The bare answer, as one speaks: "In 1902."."""
+    """Return the bare answer as a spoken sentence: "In 1902."."""
     value = claim.value
     text = f"{value.in_time} {value.text}" if value.tag == "time" else value.text
     if value.tag == "reason":
@@ -77,7 +77,7 @@ def _short(claim: Claim) -> str:
 
 
 def _framed(passage: Passage, talk: str, dice: Dice) -> str:
-    """The paragraph and what is made of it; now and then the other way round."""
+    """Join the paragraph and its restatement, sometimes in reverse order."""
     parts = [passage.text, talk]
     if dice.chance(50):
         parts.insert(0, passage.entity.title)
@@ -142,7 +142,7 @@ def _retold(passage: Passage, claims: Sequence[Claim], dice: Dice) -> str:
 
 
 def _sheet_and_questions(passage: Passage, claims: Sequence[Claim], dice: Dice) -> str:
-    """A fact sheet of the same facts: the label of each stands for its many phrasings."""
+    """Make a fact sheet of the same facts, with a label for each instead of a phrasing."""
     by_entity: dict[str, list[Claim]] = {}
     for claim in claims:
         by_entity.setdefault(claim.entity.full, []).append(claim)
@@ -174,7 +174,7 @@ def _fact_sheets(dice: Dice) -> str:
 
 
 def _list(dice: Dice) -> str:
-    """Several entities of one kind, one fact each."""
+    """List several entities of one kind, with one fact each."""
     kind = dice.pick(kinds())
     source = Source(dice, Namer("corpus", dice))
     lines: list[str] = []
@@ -188,7 +188,7 @@ def _list(dice: Dice) -> str:
 
 
 def _guide(dice: Dice) -> str:
-    """A walk past several things, one sentence of each, as a guide would tell it."""
+    """Make a guided tour past several entities, with two facts about each."""
     source = Source(dice, Namer("corpus", dice))
     speaker = dice.pick(word_lists()["speakers"])
     lines: list[str] = []

@@ -26,20 +26,20 @@ _ORDER = (
     "festival",
     "club",
 )
-"""A kind is drawn by its place here, as a fact is by its place in its file: another order is another world."""
+"""Kinds are drawn by position here, and facts by position in their file: another order makes another world."""
 _NAMES = ("first", "surname", "town", "river", "peak", "ship")
-"""Slots of a pattern of names, which :mod:`squadron.pocket.names` fills."""
+"""Slots in patterns of names, filled by :mod:`squadron.pocket.names`."""
 _PRONOUNS = {"it": False, "he or she": True}
 
 
 @cache
 def kinds() -> tuple[Kind, ...]:
-    """Return all kinds. Raises :class:`DataError` where a file of theirs is wrong."""
+    """Return all kinds. Raises :class:`DataError` if one of their files is invalid."""
     return tuple(read_kind(key, read(f"kinds/{key}.txt")) for key in _ORDER)
 
 
 def read_kind(key: str, text: Text) -> Kind:
-    """Return the kind of entity that a file describes. Raises :class:`DataError` where it cannot be used."""
+    """Return the kind of entity that a file describes. Raises :class:`DataError` if it is invalid."""
     text.has_only(("kind", "names", "opening", "companion"), ("fact", "aside"))
     about = text.section("kind")
     about.sets_only("noun", "era", "pronouns")

@@ -1,8 +1,8 @@
-"""Names that nobody bears: grammars of syllables, and a split for each coined word.
+"""Invented names: grammars of syllables, and a split for each coined word.
 
-Every coined word belongs to one split alone, by a checksum of its letters. A grammar makes tens of thousands of words
-for each split, so there are names enough for any size, and no surname, town, river or peak of one split is ever met in
-another. First names and the nouns around a coined word (Bridge, Museum) are shared, as in life.
+A checksum of its letters assigns every coined word to one split. A grammar makes tens of thousands of words for each
+split, so there are enough names for any size, and no surname, town, river or peak is in two splits. First names and the
+nouns beside a coined word (Bridge, Museum) are shared, as in the real world.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from squadron.pocket.dice import Dice
 from squadron.pocket.sections import read
 
 Realm = Literal["train", "validation", "test", "corpus"]
-"""Whose names: those of a split, or of the text that the base reads before."""
+"""The use of names: a split, or the corpus that the base is pre-trained on."""
 
 SHARES: dict[Realm, range] = {
     "train": range(30),
@@ -25,7 +25,7 @@ SHARES: dict[Realm, range] = {
     "test": range(40, 55),
     "corpus": range(55, 100),
 }
-"""Of a hundred coined words, which are whose. The corpus needs most: millions of tokens of it are read."""
+"""The shares of coined words, in per cent. The corpus needs the most: it has millions of tokens."""
 
 
 _HEADINGS = (
@@ -36,31 +36,31 @@ _HEADINGS = (
     "speakers",
 )
 _LONGEST = 10
-"""Letters of a coined word."""
+"""Most letters of a coined word."""
 _UNFIT = re.compile(
     r"anal|anus|arse|ass$|bitch|bum|cock|coon|crap|cum|cunt|dick|fag|fart|fuck|gook|hell|hitler|jap|jew|kike|killer|"
     r"nazi|nig|paki|penis|piss|poo|porn|pube|puss|rape|satan|sex|shag|shit|slag|slut|spic|suck|tit|turd|twat|wank|"
     r"whor|wog|wop|([a-z])\1\1|[aeiou]{4}|[^aeiouy]{4}|mouthm|(..)\2"
 )
-"""What chance would sooner or later spell, and no reader should meet; what nobody can say; and "mimi"."""
+"""Offensive words that chance would spell, unpronounceable ones, and repeated syllables such as "mimi"."""
 
 
 def realm_of(word: str) -> Realm:
-    """The split to which a coined word belongs."""
+    """Return the split to which a coined word belongs."""
     place = zlib.crc32(word.lower().encode()) % 100
     return next(realm for realm, share in SHARES.items() if place in share)
 
 
 @cache
 def word_lists() -> Mapping[str, tuple[str, ...]]:
-    """Return what names are made of, by the headings of ``texts/names.txt``."""
+    """Return the parts of names, by the headings of ``texts/names.txt``."""
     text = read("names.txt")
     text.has_only(_HEADINGS)
     return {heading: text.section(heading).words() for heading in _HEADINGS}
 
 
 class Namer:
-    """Names for one split. ``coined`` holds every coined word that it has given."""
+    """Makes names for one split. ``coined`` has every coined word made so far."""
 
     def __init__(self, realm: Realm, dice: Dice) -> None:
         self.realm: Realm = realm
@@ -68,14 +68,14 @@ class Namer:
         self._dice = dice
 
     def word(self, sort: str) -> str:
-        """A surname, town, river or peak of this split that it has not given before."""
+        """Coin a new surname, town, river or peak of this split."""
         while True:
             word = self._spell(sort)
             if len(word) <= _LONGEST and not _UNFIT.search(word.lower()) and self._take(word):
                 return word
 
     def ship(self) -> str:
-        """Two common words, whose pair belongs to this split."""
+        """Return the name of a ship: two common words, a pair that belongs to this split."""
         lists = word_lists()
         while True:
             pair = f"{self._dice.pick(lists['first words of ships'])} {self._dice.pick(lists['second words of ships'])}"
@@ -83,7 +83,7 @@ class Namer:
                 return pair
 
     def first_name(self, female: bool) -> str:
-        """A common first name."""
+        """Draw a common first name."""
         return self._dice.pick(word_lists()["female first names" if female else "male first names"])
 
     def _take(self, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Paragraphs: an entity, what is claimed of it, and enough beside it that a guess by type is not enough."""
+"""Paragraphs: claims about an entity, with distractors, so that guessing by the answer's type does not suffice."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from squadron.pocket.telling import Claim, Entity, Reference, Sentence, make_ent
 from squadron.pocket.values import Source
 
 SHORTEST, LONGEST = 60, 160
-"""Words of a paragraph."""
+"""Bounds on the words of a paragraph."""
 FEWEST, MOST = 3, 6
-"""Questions of a paragraph."""
+"""Bounds on the questions of a paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A paragraph as its sentences. ``names`` are the coined words in it; ``source`` can draw more that fit."""
+    """A paragraph as sentences; ``source`` can draw more values for it."""
 
     entity: Entity
     sentences: tuple[Sentence, ...]
@@ -28,18 +28,18 @@ class Passage:
 
     @property
     def text(self) -> str:
-        """The paragraph."""
+        """The paragraph's text."""
         return " ".join(sentence.text for sentence in self.sentences)
 
     @property
     def names(self) -> frozenset[str]:
-        """Every coined word that was drawn for it."""
+        """Every coined name that was drawn for it."""
         return frozenset(self.source.namer.coined)
 
     def askable(self) -> list[Sentence]:
-        """The sentences that can be asked about, their answers' places counted from the paragraph's start.
+        """Return the sentences that can be asked about, with answer places counted from the start of the paragraph.
 
-        Each has a distractor: another value of the answer's sort stands in the paragraph.
+        Each has a distractor: the paragraph has another value of the answer's type.
         """
         found: list[Sentence] = []
         start = 0
@@ -50,12 +50,12 @@ class Passage:
         return found
 
     def distractors(self, claim: Claim) -> list[str]:
-        """The other values in the paragraph that have the sort of this claim's."""
+        """Return the other values in the paragraph of the same type as this claim's."""
         return _others(self.sentences, claim)
 
 
 def make_passage(realm: Realm, phrasing: Phrasing, dice: Dice, kind: Kind | None = None) -> Passage:
-    """A paragraph about a new entity, in one realm's names and with one set of phrasings."""
+    """Make a paragraph about a new entity, with the names of one realm and one set of phrasings."""
     kind = kind or dice.pick(kinds())
     while True:
         passage = _attempt(kind, realm, phrasing, dice)
@@ -92,14 +92,17 @@ def _claims(entity: Entity, facts: Sequence[Fact], source: Source) -> list[Claim
 
 
 def _reference(dice: Dice, before: Sequence[Sentence]) -> Reference:
-    """The name in full at first; then mostly a pronoun or a noun, which is clear as long as no rival is named."""
+    """Choose how to refer to the entity: first by full name, then mostly by pronoun or noun.
+
+    This is unambiguous, since a companion is mentioned only later.
+    """
     if not before:
         return "full"
     return dice.pick(("pronoun", "pronoun", "pronoun", "noun", "noun", "short"))
 
 
 def _with_asides(sentences: list[Sentence], entity: Entity, dice: Dice, source: Source) -> list[Sentence]:
-    """The sentences with asides among them: one for each sort that has no distractor yet, and now and then one more."""
+    """Insert asides among the sentences: one for each answer type without a distractor, and sometimes one more."""
     asides = {tag: dice.shuffled(templates) for tag, templates in entity.kind.asides.items()}
     wanted: list[str] = []
     for sentence in sentences:
@@ -109,13 +112,13 @@ def _with_asides(sentences: list[Sentence], entity: Entity, dice: Dice, source: 
     spare = [tag for tag in asides if tag not in wanted]
     if spare and dice.chance(40):
         wanted.append(dice.pick(spare))
-    told = list(sentences)
+    found = list(sentences)
     for tag in wanted:
-        told.insert(dice.between(1, len(told)), remark(asides[tag].pop(), entity, source))
-    while sum(len(sentence.text.split()) for sentence in told) < SHORTEST:
+        found.insert(dice.between(1, len(found)), remark(asides[tag].pop(), entity, source))
+    while sum(len(sentence.text.split()) for sentence in found) < SHORTEST:
         left = [tag for tag in asides if asides[tag]]
-        told.insert(dice.between(1, len(told)), remark(asides[dice.pick(left)].pop(), entity, source))
-    return told
+        found.insert(dice.between(1, len(found)), remark(asides[dice.pick(left)].pop(), entity, source))
+    return found
 
 
 def _others(sentences: Sequence[Sentence], claim: Claim) -> list[str]:

@@ -1,6 +1,6 @@
-"""Common words of the world, in columns: a phrase takes one entry of each column of its pool.
+"""Pools of common words, in columns: a phrase takes one entry from each column of its pool.
 
-An entry may be empty, or a slot. Reasons are clauses that can follow "because". The words stand in ``texts/pools.txt``.
+An entry may be empty, or a slot. Reasons are clauses that can follow "because". The words are in ``texts/pools.txt``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Pre-training of the pocket base: all weights, on running text, as GPT-2 was. Resumes to the bit.
+"""Pre-train the pocket base: all weights, on running text, as GPT-2 was. Resuming is bit-exact.
 
-Every document is a sequence of its own, from position 0, packed without padding: what is told again and asked about in
-a document's second half always has its first half before it.
+Every document is a separate sequence from position 0, packed without padding, so that the second half of a document,
+which restates and asks about its first half, always has that half in its context.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from squadron.errors import ModelError
+from squadron.errors import ModelError, option
 from squadron.model.attention import TreeAttention
 from squadron.model.checkpoint import random_model
 from squadron.model.gpt2 import GPT2
@@ -27,7 +27,7 @@ from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 
 _CHECKPOINT_SECONDS = 120.0
 _MOMENTUM = 0.95
-"""Of both optimizers' running means; AdamW's of the squares is the same."""
+"""Momentum of both optimizers; also AdamW's decay of the squared gradients."""
 
 
 def pretrain(
@@ -37,10 +37,10 @@ def pretrain(
     *,
     progress: Callable[[int, float], None] | None = None,
 ) -> tuple[GPT2, float, float]:
-    """Train a base by ``recipe``; return it with its last loss (nats a token, smoothed over 100 steps) and the seconds
-    that it took, those before a stop included.
+    """Train a base by ``recipe``. Return it, its last loss (nats per token, smoothed over 100 steps), and the seconds
+    that training took, including those before an interruption.
 
-    Goes on from ``checkpoint`` where that file exists. ``progress`` is told the steps done and the smoothed loss.
+    Resumes from ``checkpoint`` if that file exists. ``progress`` is called with the steps done and the smoothed loss.
     """
     model = random_model(recipe.config, seed=recipe.seed)
     optimizers = _optimizers(model, recipe)
@@ -76,12 +76,12 @@ def pretrain(
 
 
 def _loss(model: GPT2, documents: Sequence[Sequence[int]], *, bf16: bool) -> Tensor:
-    """The mean loss (nats) of the next token over all documents, each of which ends with EOS."""
+    """Return the mean next-token loss (nats) over all documents, each of which ends with EOS."""
     lengths = [len(document) - 1 for document in documents]
     tokens = torch.tensor([token for document in documents for token in document[:-1]])
     labels = torch.tensor([token for document in documents for token in document[1:]])
     positions = torch.cat([torch.arange(length) for length in lengths])
-    # A sequence is a tree without branches. On a CPU this is over twice as fast as the stock fused attention.
+    # A sequence is a tree without branches. On a CPU this is over twice as fast as PyTorch's fused attention.
     dtype = torch.bfloat16 if bf16 else torch.float32
     attend = TreeAttention([(length, ()) for length in lengths], model.config.n_head, dtype=dtype, device="cpu")
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -90,7 +90,7 @@ def _loss(model: GPT2, documents: Sequence[Sequence[int]], *, bf16: bool) -> Ten
 
 
 def _factor(step: int, recipe: Recipe) -> float:
-    """Warm-up, then straight down to a fiftieth."""
+    """Return the learning rate factor of a step: warm-up, then linear decay to 2 %."""
     if step < recipe.warmup_steps:
         return (step + 1) / recipe.warmup_steps
     progress = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
@@ -98,7 +98,8 @@ def _factor(step: int, recipe: Recipe) -> float:
 
 
 def _optimizers(model: GPT2, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan et al., 2024) for the blocks' matrices; AdamW for embeddings, biases and normalizations."""
+    """Return the optimizers: Muon (Jordan et al., 2024) for the blocks' matrices; AdamW for embeddings, biases and
+    LayerNorms."""
     named = list(model.named_parameters())
     matrices = [value for name, value in named if value.dim() > 1 and name.startswith("h.")]
     embeddings = [value for name, value in named if value.dim() > 1 and not name.startswith("h.")]
@@ -138,10 +139,12 @@ def _save(
 def _restore(
     model: GPT2, optimizers: Sequence[torch.optim.Optimizer], path: Path, recipe: Recipe
 ) -> tuple[int, float, float]:
-    """Put a checkpoint back. Raises :class:`ModelError` where it is one of another recipe."""
+    """Restore a checkpoint. Raises :class:`ModelError` if it was made with another recipe."""
     tensors, state = load_checkpoint(path)
     if state["recipe"] != asdict(recipe):
-        raise ModelError(f"{path}: is of another recipe; use its seed, tokens and rates, or another --out")
+        raise ModelError(
+            f"{path}: was made with another recipe; use its seed, tokens and rates, or another {option('out')}"
+        )
     owner = {
         value: optimizer for optimizer in optimizers for group in optimizer.param_groups for value in group["params"]
     }

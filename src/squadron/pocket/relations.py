@@ -1,12 +1,12 @@
-"""Open relations: what may be said of any part of anything, in many words. For the corpus alone.
+"""Open relations: facts about any part of any entity, in many phrasings. For the corpus only.
 
-The facts of :mod:`squadron.pocket.kinds` are a closed list; a reader who has met nothing else learns their sentences by
-heart. Here a relation (who built it, when it was closed, why it was lost) is told of a part of an entity ("its old
-clock", "the northern gate of the museum"), drawn from thousands. What is asked can then be found only by reading: the
-question's part must be met again in the text, and its verb or a word that means the same. A paragraph has several
-relations of one part and one relation of several parts, so that neither alone is enough.
+The facts of :mod:`squadron.pocket.kinds` are a closed list, and a model trained on nothing else memorizes their
+sentences. Here, a relation (who built it, when it was closed, why it was lost) is stated about a part of an entity
+("its old clock", "the northern gate of the museum"), drawn from thousands. Answering a question then requires reading:
+the model must find the question's part in the text, and its verb or a synonym. A paragraph has several relations of one
+part and one relation of several parts, so that matching either alone is not enough.
 
-They stand in ``texts/relations``; ``texts/parts.txt`` has the parts.
+The relations are in ``texts/relations``, the parts in ``texts/parts.txt``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from squadron.pocket.sections import Section, read
 from squadron.pocket.tables import Fact, Kind, Spec, person, read_asides, read_phrasings, read_spec
 
 _ORDER = ("people", "times", "places", "things")
-"""The files of ``texts/relations``, as the relations are counted when one is drawn."""
+"""The files of ``texts/relations``, in the order in which relations are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class OpenWorld:
-    """All that open facts are made of. ``role`` are the phrasings of who has a role, ``{role}`` its name."""
+    """The components of open facts. ``role`` are the phrasings about who has a role, ``{role}`` is its name."""
 
     relations: tuple[Relation, ...]
     qualities: tuple[str, ...]
@@ -48,7 +48,7 @@ class OpenWorld:
 
 @cache
 def open_world() -> OpenWorld:
-    """Return the relations and what they are told of. Raises :class:`DataError` where a file of theirs is wrong."""
+    """Return the relations and their subjects. Raises :class:`DataError` if one of their files is invalid."""
     text = read("parts.txt")
     text.has_only(("qualities", "parts", "roles", "role"), ("aside",))
     qualities, parts, roles = (text.section(heading).words() for heading in ("qualities", "parts", "roles"))
@@ -69,12 +69,12 @@ def _relation(section: Section, asides: Collection[str]) -> Relation:
     lines = read_phrasings(section, spec, pools(), "x")
     for line in section.lines:
         if line.text.startswith("*"):
-            raise line.error("no relation has held-out phrasings: it is told in the corpus alone")
+            raise line.error("relations have no held-out phrasings: only the corpus uses them")
     return Relation(section.name, spec, lines)
 
 
 def open_kind(dice: Dice) -> Kind:
-    """A kind of entity as it stands in the tables, but with facts of its own drawn from the open relations."""
+    """Draw a kind of entity from the tables, with its facts replaced by some drawn from the open relations."""
     world = open_world()
     kind = dice.pick(kinds())
     parts = [
@@ -91,7 +91,7 @@ def open_kind(dice: Dice) -> Kind:
 
 
 def _fact(dice: Dice, part: str, relation: Relation) -> Fact:
-    """One relation of one part, which a statement may call by the entity's pronoun and a question never does."""
+    """Make a fact of one relation of one part. Statements may refer to the entity by pronoun, questions never do."""
     lines = []
     for line in relation.lines:
         of = dice.chance(50)

@@ -1,6 +1,6 @@
-"""Read the text files of the world, whose format ``texts/README.md`` describes: sections of settings and lines.
+"""Read the world's text files, which consist of sections of settings and lines; see ``texts/README.md``.
 
-What is wrong in one of them is a :class:`DataError` that names the file and the line.
+A mistake in a file raises :class:`DataError` with the file and the line.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _SLOT = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a file, without the blanks around it."""
+    """A line of a file, stripped of surrounding spaces."""
 
     file: str
     number: int
     text: str
 
     def error(self, problem: str) -> DataError:
-        """Return the error that says what is wrong with this line."""
+        """Return an error about this line."""
         return DataError(f"{self.file}, line {self.number}: {problem}")
 
     def slots(self, known: Collection[str]) -> Counter[str]:
@@ -37,11 +37,11 @@ class Line:
             if name not in known:
                 raise self.error(f"no slot {{{name}}} here; there are {', '.join(sorted(known)) or 'none'}")
         if re.search(r"[{}]", _SLOT.sub("", self.text)):
-            raise self.error("a brace without its other half; a slot is written {name}")
+            raise self.error("unbalanced brace; a slot is written {name}")
         return found
 
     def whole_numbers(self, count: int) -> tuple[int, ...]:
-        """Return the line's numbers. Raises :class:`DataError` unless these are so many whole numbers."""
+        """Return the line's numbers. Raises :class:`DataError` unless it has exactly ``count`` whole numbers."""
         words = self.text.split()
         if len(words) != count or not all(re.fullmatch("[0-9]+", word) for word in words):
             raise self.error(f"{self.text!r} is not {count} whole numbers")
@@ -50,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section: its heading, the settings that stand first (their values as lines), and its other lines."""
+    """A section: its heading, the settings at its start (their values as lines), and its other lines."""
 
     heading: Line
     settings: dict[str, Line]
@@ -67,13 +67,13 @@ class Section:
         return self.heading.text.partition(" ")[2]
 
     def set_to(self, name: str) -> Line:
-        """Return a setting's value. Raises :class:`DataError` where it is not set."""
+        """Return a setting's value. Raises :class:`DataError` if it is missing."""
         if name not in self.settings:
             raise self.heading.error(f"'== {self.heading.text}' lacks a line '{name} = ...'")
         return self.settings[name]
 
     def sets_only(self, *settings: str) -> None:
-        """Raise :class:`DataError` for a setting that is none of these."""
+        """Raise :class:`DataError` for a setting with another name."""
         for name, line in self.settings.items():
             if name not in settings:
                 raise line.error(f"no setting {name!r} here; there are {', '.join(settings) or 'none'}")
@@ -96,17 +96,17 @@ class Text:
     sections: Mapping[str, Section]
 
     def section(self, heading: str) -> Section:
-        """Return a section. Raises :class:`DataError` where the file lacks it."""
+        """Return a section. Raises :class:`DataError` if the file lacks it."""
         if heading not in self.sections:
             raise DataError(f"{self.file}: lacks the section '== {heading}'")
         return self.sections[heading]
 
     def of_sort(self, sort: str) -> list[Section]:
-        """Return the sections whose heading starts with this word and goes on with a name."""
+        """Return the sections whose heading is this word and a name."""
         return [section for section in self.sections.values() if section.sort == sort and section.name]
 
     def has_only(self, headings: Collection[str], sorts: Collection[str] = ()) -> None:
-        """Raise :class:`DataError` for a section that has none of the headings and is of none of the sorts."""
+        """Raise :class:`DataError` for a section with none of these headings and sorts."""
         known = [*headings, *(f"{sort} NAME" for sort in sorts)]
         for heading, section in self.sections.items():
             if heading not in headings and not (section.sort in sorts and section.name):
@@ -118,12 +118,12 @@ def read(file: str) -> Text:
     try:
         text = (files("squadron.pocket") / _FOLDER / file).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise DataError(f"{_FOLDER}/{file}: missing, and the pocket world needs it; install Squadron again") from None
+        raise DataError(f"{_FOLDER}/{file}: missing; install Squadron again") from None
     return parse(text, f"{_FOLDER}/{file}")
 
 
 def parse(text: str, file: str) -> Text:
-    """Take a text apart; ``file`` names it in errors. Raises :class:`DataError` where it is not made of sections."""
+    """Parse a text into sections; ``file`` names it in errors. Raises :class:`DataError` if it is malformed."""
     found: dict[str, Section] = {}
     settings: dict[str, Line] = {}
     lines: list[Line] = []
@@ -147,9 +147,9 @@ def parse(text: str, file: str) -> Text:
             close()
             heading = Line(file, number, " ".join(line.text.removeprefix("==").split()))
             if not heading.text or heading.text in found:
-                raise heading.error(f"'{line.text}' stands twice" if heading.text else "a section without a heading")
+                raise heading.error(f"'{line.text}' appears twice" if heading.text else "a section without a heading")
         elif heading is None:
-            raise line.error(f"{line.text!r} stands before the first section; a section starts with '== HEADING'")
+            raise line.error(f"{line.text!r} is before the first section; a section starts with '== HEADING'")
         elif setting and not lines:
             if setting[1] in settings:
                 raise line.error(f"{setting[1]!r} is set twice")

@@ -1,7 +1,7 @@
-"""What the tables of the world are made of: kinds of entity, kinds of fact, and the words for them.
+"""The tables of the world: kinds of entity, kinds of fact, and their phrasings.
 
-They are read from text files; ``texts/README.md`` describes phrasings, slots and values. What a value is and how it is
-drawn is code: a file names one of ``DRAWERS``.
+They are read from text files; ``texts/README.md`` describes phrasings, slots and values. Values are drawn by code: a
+file names one of ``DRAWERS``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from squadron.pocket.sections import Line, Section, Text
 Phrasing = Literal["known", "new"]
 
 ABSOLUTE = 1000
-"""A year's bound from here on is a year of the calendar; below, it counts from the entity's first year."""
+"""A bound of a year from this number on is a calendar year; a lower one counts from the entity's first year."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """How the value of a fact is drawn. ``tag`` is its sort: two values of one tag can be taken for each other."""
+    """How the value of a fact is drawn. ``tag`` is its type: values with the same tag can be confused."""
 
     tag: str
     draw: str
@@ -31,47 +31,47 @@ class Spec:
 
 
 def person() -> Spec:
-    """A person's full name."""
+    """Return the spec of a person's full name."""
     return Spec("person", "person")
 
 
 def place() -> Spec:
-    """A town."""
+    """Return the spec of a town."""
     return Spec("place", "place")
 
 
 def river() -> Spec:
-    """A river, without its article."""
+    """Return the spec of a river, without article."""
     return Spec("river", "river")
 
 
 def year(low: int, high: int) -> Spec:
-    """A year, so many years after the entity's first; or of the calendar, from ``ABSOLUTE`` on."""
+    """Return the spec of a year: bounds from ``ABSOLUTE`` on are calendar years, others count from the first year."""
     return Spec("time", "year", low, high)
 
 
 def date(low: int, high: int) -> Spec:
-    """A year, a month or a day, so many years after the entity's first."""
+    """Return the spec of a year, month or day; bounds count from the entity's first year."""
     return Spec("time", "date", low, high)
 
 
 def count(low: int, high: int) -> Spec:
-    """A whole number; in words up to twelve."""
+    """Return the spec of a whole number, in words up to twelve."""
     return Spec("number", "count", low, high)
 
 
 def measure(low: int, high: int, unit: str) -> Spec:
-    """A quantity with its unit, which a short answer may leave out."""
+    """Return the spec of a quantity with its unit, which a short answer may leave out."""
     return Spec("number", "measure", low, high, unit)
 
 
 def one_of(pool: str) -> Spec:
-    """A phrase of a pool of :mod:`squadron.pocket.pools`."""
+    """Return the spec of a phrase from a pool of :mod:`squadron.pocket.pools`."""
     return Spec(pool, pool)
 
 
 def reason(pool: str) -> Spec:
-    """A clause that can follow "because"."""
+    """Return the spec of a clause that can follow "because"."""
     return Spec("reason", pool)
 
 
@@ -86,7 +86,7 @@ DRAWERS: Mapping[str, tuple[Callable[..., Spec], str]] = {
     "one_of": (one_of, "POOL"),
     "reason": (reason, "POOL"),
 }
-"""How a text file names each sort of value, and what it says after the name."""
+"""The types of value by their names in text files, with the arguments that follow the name."""
 
 SLOTS: dict[str, Spec] = {
     "person": person(),
@@ -100,7 +100,7 @@ SLOTS: dict[str, Spec] = {
     "large": count(100, 4000),
     "reason": reason("reason"),
 }
-"""Slots that any statement may have beside its answer; the name of a pool is a slot too."""
+"""Slots that any statement may have besides its answer; names of pools are slots too."""
 
 _TELLING = ("it", "its", "name")
 _ASKING = ("name", "name_s")
@@ -109,8 +109,8 @@ _ASKING = ("name", "name_s")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One kind of fact: its key, how its value is drawn, its label in a fact sheet, and its phrasings as a file has
-    them: one that ends with a question mark asks, any other states, one that starts with ``*`` is held out."""
+    """One kind of fact: its key, how its value is drawn, its label in a fact sheet, and its phrasings as in the file:
+    a phrasing that ends with a question mark is a question, others are statements; ``*`` marks held-out ones."""
 
     key: str
     spec: Spec
@@ -128,10 +128,10 @@ class Fact:
 class Kind:
     """One kind of entity.
 
-    ``names`` are patterns of a full name, with a short one after a bar if there is one. ``noun`` names the kind
-    ("the bridge"). ``era`` bounds the entity's first year. ``opening`` is said first, ``companion`` brings in a second
-    entity of the kind ({c}), and ``asides`` are sentences that nobody asks about, by the tag of what they distract
-    with.
+    ``names`` are patterns of a full name, optionally with a short name after a bar. ``noun`` names the kind
+    ("the bridge"). ``era`` bounds the entity's first year. ``opening`` are first sentences, ``companion`` introduces a
+    second entity of the kind ({c}), and ``asides`` are sentences that no question asks about, by the tag of their
+    distractor.
     """
 
     key: str
@@ -146,13 +146,13 @@ class Kind:
 
 
 def read_spec(line: Line, pools: Collection[str], asides: Collection[str]) -> Spec:
-    """Return how a value is drawn, as a setting says it.
+    """Parse a setting that describes how a value is drawn.
 
-    Raises :class:`DataError` where that makes no sense, or where ``asides`` has none that distract from such a value.
+    Raises :class:`DataError` if it is malformed, or if ``asides`` has no distractors of this type.
     """
     spec = _spec(line, pools)
     if spec.tag not in asides:
-        raise line.error(f"a {spec.tag} needs asides that distract from it; write some under '== aside {spec.tag}'")
+        raise line.error(f"a {spec.tag} needs asides with distractors; write some under '== aside {spec.tag}'")
     return spec
 
 
@@ -176,9 +176,9 @@ def _spec(line: Line, pools: Collection[str]) -> Spec:
 
 
 def read_phrasings(section: Section, spec: Spec, pools: Collection[str], *own: str) -> tuple[str, ...]:
-    """Return the phrasings of a section whose answer is drawn as ``spec`` says; ``own`` are slots of its own.
+    """Return the phrasings of a section whose answers are drawn by ``spec``; ``own`` are additional slots.
 
-    Raises :class:`DataError` for a line that cannot be told or asked.
+    Raises :class:`DataError` for a line that is not a valid statement or question.
     """
     for line in section.lines:
         asks = line.text.endswith("?")
@@ -186,32 +186,32 @@ def read_phrasings(section: Section, spec: Spec, pools: Collection[str], *own: s
             raise line.error(f"{line.text!r} ends with neither a full stop nor a question mark")
         found = line.slots({*_ASKING, "its", *own} if asks else {*_TELLING, "v", "when", "other", *SLOTS, *pools, *own})
         if not found.keys() & {*(_ASKING if asks else _TELLING), "x"}:
-            raise line.error(f"{line.text!r} does not say what it is about; that is {{name}}, for one")
+            raise line.error(f"{line.text!r} does not name its subject; add a slot such as {{name}}")
         if asks:
             continue
         if found["v"] + found["when"] != 1:
-            raise line.error(f"{line.text!r} has not one answer; a statement has {{v}} or {{when}} once")
+            raise line.error(f"{line.text!r} must have exactly one answer: {{v}} or {{when}}, once")
         if found["when"] and spec.tag != "time":
             raise line.error(f"{{when}} is for dates and years, and this value is a {spec.tag}; write {{v}}")
         if not re.fullmatch(r"[^][]*(\[[^][]*\][^][]*)?", line.text):
-            raise line.error("a longer answer stands between one [ and one ]")
+            raise line.error("a longer answer must be between one [ and one ]")
     return section.texts()
 
 
 def read_asides(text: Text, pools: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Return the asides of a file, by the sort of value that they distract with."""
+    """Return the asides of a file, by the type of their distractor."""
     return {section.name: read_remarks(section, {"name", *SLOTS, *pools}) for section in text.of_sort("aside")}
 
 
 def read_remarks(section: Section, slots: Collection[str], *, once: str = "") -> tuple[str, ...]:
-    """Return sentences that nobody asks about; each has the slot ``once`` one time, if that is given."""
+    """Return sentences that no question asks about; each must have the slot ``once`` exactly once, if given."""
     section.sets_only()
     for line in section.lines:
         if not line.text.endswith("."):
             raise line.error(f"{line.text!r} does not end with a full stop")
         found = line.slots(slots)
         if once and found[once] != 1:
-            raise line.error(f"{line.text!r} has {{{once}}} not once")
+            raise line.error(f"{line.text!r} must have {{{once}}} exactly once")
     return section.texts()
 
 

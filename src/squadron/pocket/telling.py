@@ -1,4 +1,4 @@
-"""Sentences: a phrasing and its values become text, which knows where its answer stands."""
+"""Make sentences from phrasings and values, with the places of their answers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from squadron.pocket.tables import SLOTS, Fact, Kind
 from squadron.pocket.values import Source, Value
 
 Reference = Literal["full", "short", "noun", "pronoun"]
-"""How a sentence first refers to its entity: "Ada Brandel", "Brandel", "the bridge", "she"."""
+"""How a sentence first refers to its entity: as "Ada Brandel", "Brandel", "the bridge" or "she"."""
 
 _TOKEN = re.compile(r"\{(\w+)\}|(\[)|(\])")
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Something of the world, with its names and its first year."""
+    """A thing or person of the world, with its names and its first year."""
 
     kind: Kind
     full: str
@@ -27,14 +27,14 @@ class Entity:
 
     @property
     def title(self) -> str:
-        """The name as the head of an article."""
+        """The name as the title of an article."""
         name = self.full.removeprefix("the ")
         return name[0].upper() + name[1:]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A fact of one entity, with its value: what is true, before it is put in words."""
+    """A fact about one entity, with its value, before it is phrased."""
 
     entity: Entity
     fact: Fact
@@ -43,7 +43,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence. ``golds`` are the places of its answers (the best first), ``mentions`` the values that it names."""
+    """A sentence; ``golds`` are the places of its answers (the best first), ``mentions`` the values in it."""
 
     text: str
     template: str
@@ -52,12 +52,12 @@ class Sentence:
     mentions: tuple[Value, ...] = ()
 
     def shifted(self, by: int) -> Sentence:
-        """The same with its answers' places moved."""
+        """Return the sentence with its answers' places moved by ``by`` characters."""
         return replace(self, golds=tuple((start + by, end + by) for start, end in self.golds))
 
 
 def make_entity(kind: Kind, source: Source) -> Entity:
-    """A new entity of a kind."""
+    """Make a new entity of a kind."""
     dice, namer = source.dice, source.namer
     female = dice.chance(50)
 
@@ -84,31 +84,31 @@ def make_entity(kind: Kind, source: Source) -> Entity:
 
 
 def state(claim: Claim, template: str, reference: Reference, source: Source) -> Sentence:
-    """The sentence that tells a claim in the words of ``template``."""
+    """Return the sentence that states a claim with the phrasing ``template``."""
     return _render(template, claim.entity, reference, source, claim)
 
 
 def remark(template: str, entity: Entity, source: Source, *, companion: Entity | None = None) -> Sentence:
-    """A sentence that nobody asks about: an opening, an aside, or one that brings in a companion."""
+    """Return a sentence that no question asks about: an opening, an aside, or the introduction of a companion."""
     if companion is not None:
         template = template.replace("{c}", companion.full)
     return _render(template, entity, "full" if template.count("{name}") else "noun", source, None)
 
 
 def ask(claim: Claim, template: str) -> str:
-    """The question about a claim in the words of ``template``."""
+    """Return the question about a claim with the phrasing ``template``."""
     entity = claim.entity
     text = template.replace("{name}", entity.full).replace("{name_s}", possessive(entity.full))
     return capitalized(text.replace("{its}", entity.pronouns[1]).replace("{it}", entity.pronouns[0]))
 
 
 def possessive(name: str) -> str:
-    """The name with its apostrophe."""
+    """Return the possessive form of a name."""
     return f"{name}'" if name.endswith("s") else f"{name}'s"
 
 
 def capitalized(text: str) -> str:
-    """The text with a capital at its start."""
+    """Return the text with its first letter capitalized."""
     return text[0].upper() + text[1:]
 
 
@@ -163,7 +163,7 @@ def _refer(slot: str, entity: Entity, reference: Reference) -> str:
 
 
 def _golds(text: str, spans: dict[str, tuple[int, int]], value: Value) -> tuple[tuple[int, int], ...]:
-    """Where the answers stand: the value, then the longer answer, then its shorter forms; three at most."""
+    """Return the places of up to three answers: the value, then the longer answer, then shorter forms."""
     start, end = spans["value"]
     found = [(start, end)]
     if "longer" in spans:

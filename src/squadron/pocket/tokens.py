@@ -1,4 +1,4 @@
-"""The pocket tokenizer, and the corpus as endless batches of its documents."""
+"""Train the pocket tokenizer, and draw endless batches of documents from the corpus."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from squadron.pocket.corpus import documents
 
 _SAMPLE = 20_000
 """Documents that the tokenizer is trained on."""
-_AT_ONCE = 500
+_CHUNK = 500
+"""Documents that are tokenized at once."""
 
 
 def train_tokenizer(*, vocabulary: int, seed: int) -> Tokenizer:
-    """Byte-level BPE of ``vocabulary`` tokens, EOS the last of them, with GPT-2's pre-tokenization."""
+    """Train a byte-level BPE tokenizer of ``vocabulary`` tokens (EOS is the last) with GPT-2's pre-tokenization."""
     backend = Backend(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
@@ -34,21 +35,21 @@ def train_tokenizer(*, vocabulary: int, seed: int) -> Tokenizer:
 def document_batches(
     tokenizer: Tokenizer, *, tokens: int, longest: int, seed: int, skip: int = 0
 ) -> Iterator[list[list[int]]]:
-    """The corpus in batches of whole documents, ``tokens`` at most in each; every document ends with EOS.
+    """Yield the corpus in batches of whole documents, at most ``tokens`` tokens each; every document ends with EOS.
 
-    A document of more than ``longest`` + 1 tokens loses its end. ``skip`` batches are passed over, which takes far less
-    time than training on them did.
+    A document longer than ``longest`` + 1 tokens is cut. The first ``skip`` batches are skipped, which is much faster
+    than training on them.
     """
     corpus = documents(seed=seed)
     batch: list[list[int]] = []
-    held = passed = 0
-    while texts := list(islice(corpus, _AT_ONCE)):
+    size = skipped = 0
+    while texts := list(islice(corpus, _CHUNK)):
         for ids in tokenizer.encode_batch(texts):
             document = [*ids, tokenizer.eos_id][: longest + 1]
-            if held + len(document) > tokens:
-                if passed >= skip:
+            if size + len(document) > tokens:
+                if skipped >= skip:
                     yield batch
-                passed += 1
-                batch, held = [], 0
+                skipped += 1
+                batch, size = [], 0
             batch.append(document)
-            held += len(document)
+            size += len(document)

@@ -1,4 +1,4 @@
-"""Values of facts: what is drawn, how it is written, and which shorter answers people would give for it."""
+"""Values of facts: how they are drawn and written, and their shorter forms that count as answers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from squadron.pocket.pools import pools
 from squadron.pocket.tables import ABSOLUTE, SLOTS, Spec
 
 LAST_YEAR = 2019
-"""No year of the world lies after it."""
+"""The last year of the world."""
 
 _SMALL = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value as it is written. ``shorter`` are parts of the text that would do as an answer."""
+    """A value as written. ``shorter`` are parts of the text that also count as an answer."""
 
     tag: str
     text: str
@@ -25,12 +25,12 @@ class Value:
 
     @property
     def in_time(self) -> str:
-        """The preposition that a date takes."""
+        """The preposition before a date."""
         return "on" if self.text[0].isdigit() and " " in self.text else "in"
 
 
 class Source:
-    """Draws values for one document: no text twice, and years that fit the entity's first one."""
+    """Draws values for one document: no text twice, and years consistent with the entity's first year."""
 
     def __init__(self, dice: Dice, namer: Namer) -> None:
         self.dice = dice
@@ -38,17 +38,17 @@ class Source:
         self._used: set[str] = set()
 
     def draw(self, spec: Spec, first_year: int) -> Value:
-        """A value that this source has not given before."""
+        """Draw a value that this source has not drawn before."""
         for attempt in range(400):
             value = self._draw(spec, first_year + attempt // 40)
             keys = {value.text, *value.shorter} if spec.tag != "number" else {value.text.split()[0]}
             if not keys & self._used:
                 self._used |= keys
                 return value
-        raise AssertionError(f"{spec} has run dry after {len(self._used)} values")
+        raise AssertionError(f"{spec}: no unused value left after {len(self._used)}")
 
     def slot(self, name: str, first_year: int) -> Value:
-        """A value for the slot of that name."""
+        """Draw a value for the slot of that name."""
         return self.draw(SLOTS.get(name) or Spec(name, name), first_year)
 
     def reserve(self, text: str) -> None:
@@ -71,9 +71,9 @@ class Source:
                 chosen = self.dice.between(low, min(start + spec.high, LAST_YEAR))
                 return self._date(spec.tag, chosen) if spec.draw == "date" else Value(spec.tag, str(chosen))
             case "count":
-                return Value(spec.tag, written(self._round(spec)))
+                return Value(spec.tag, written(self._rounded(spec)))
             case "measure":
-                number = f"{self._round(spec):,}"
+                number = f"{self._rounded(spec):,}"
                 return Value(spec.tag, f"{number} {spec.unit}", (number,))
             case pool:
                 return self._phrase(spec.tag, pool, first_year)
@@ -87,8 +87,8 @@ class Source:
             return Value(tag, month, (str(chosen),))
         return Value(tag, f"{self.dice.between(1, 28)} {month}", (month, str(chosen)))
 
-    def _round(self, spec: Spec) -> int:
-        """A number as people give it: the larger, the rounder."""
+    def _rounded(self, spec: Spec) -> int:
+        """Draw a number, rounded as people would: larger ones more."""
         number = self.dice.between(spec.low, spec.high)
         if number >= 1000:
             return number // 100 * 100 if number < 20_000 else number // 1000 * 1000
@@ -101,5 +101,5 @@ class Source:
 
 
 def written(number: int) -> str:
-    """A whole number as running text has it."""
+    """Return a whole number as written in running text."""
     return _SMALL[number] if number < len(_SMALL) else f"{number:,}"

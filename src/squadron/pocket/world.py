@@ -1,7 +1,7 @@
-"""The question set ``pocket``: paragraphs of the synthetic world with their questions, in SQuAD's layout, on demand.
+"""The question set ``pocket``: paragraphs of the synthetic world with their questions, generated on demand.
 
-Training and validation are told and asked in the known phrasings. Of the test split, one half is too; the other half
-is told and asked in phrasings that occur nowhere else. Its questions say which: their ``part`` is ``known`` or ``new``.
+Training, validation and half of the test split use the known phrasings. The other half of the test split uses phrasings
+that occur nowhere else, in statements and in questions. The ``part`` of a test question is ``known`` or ``new``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ Split = Literal["train", "validation", "test"]
 
 
 def make_dataset(split: Split, questions: int, *, seed: int = 0) -> Dataset:
-    """Exactly so many questions of a split; the last paragraph is cut. A larger set starts with the smaller one."""
+    """Make exactly ``questions`` questions of a split, cutting the last paragraph. Larger sets start with smaller ones.
+
+    Raises :class:`DataError` for an unknown split or a negative number.
+    """
     if split not in ("train", "validation", "test"):
         raise DataError(f"pocket has no split {split!r}; it has train, validation and test")
     if questions < 0:
@@ -38,7 +41,7 @@ def make_dataset(split: Split, questions: int, *, seed: int = 0) -> Dataset:
 
 
 def make_splits(*, train: int = 2000, validation: int = 200, test: int = 500, seed: int = 0) -> dict[str, Dataset]:
-    """The three splits, by name."""
+    """Make the three splits, by name."""
     return {
         "train": make_dataset("train", train, seed=seed),
         "validation": make_dataset("validation", validation, seed=seed),
@@ -47,7 +50,7 @@ def make_splits(*, train: int = 2000, validation: int = 200, test: int = 500, se
 
 
 def paragraph_of(split: Split, phrasing: Phrasing, index: int, *, seed: int = 0) -> tuple[Paragraph, Passage]:
-    """One paragraph with all its questions, and the passage that it is made of."""
+    """Make one paragraph with all its questions, and return the passage that it is made from as well."""
     dice = Dice(seed, "pocket", split, phrasing, index)
     passage = make_passage(split, phrasing, dice)
     askable = passage.askable()
@@ -68,7 +71,7 @@ def _question(sentence: Sentence, identity: str, context: str, phrasing: Phrasin
     text = ask(claim, dice.pick(claim.fact.asked[phrasing]))
     golds = sentence.golds
     if claim.value.tag == "time" and re.search(r"\byear\b", text):
-        golds = golds[::-1]  # who is asked for the year gives the year first
+        golds = golds[::-1]  # a question for the year has the year as its first gold answer
     return Question(identity, text, tuple(Answer(context[start:end], start) for start, end in golds))
 
 

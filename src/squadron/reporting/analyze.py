@@ -58,9 +58,9 @@ def _write(target: Path, files: Mapping[str, bytes], findings: Mapping[str, Any]
     """Write all files. ``analysis.json`` comes first and lists them, with remaining files of earlier analyses: a file
     that it does not list belongs to somebody else and is not overwritten."""
     known = analysis_files(target)
-    refuse_overwrite(target / ANALYSIS, lambda _: bool(known), flag="--out", what="an analysis")
+    refuse_overwrite(target / ANALYSIS, lambda _: bool(known), what="an analysis")
     for name in files:
-        refuse_overwrite(target / name, lambda _, name=name: name in known, flag="--out", what="a part of an analysis")  # type: ignore[misc]
+        refuse_overwrite(target / name, lambda _, name=name: name in known, what="a part of an analysis")  # type: ignore[misc]
     named = files.keys() | {name for name in known if (target / name).is_file()} | {ANALYSIS}
     write_json(target / ANALYSIS, {**findings, "files": sorted(named)})
     for name, content in files.items():

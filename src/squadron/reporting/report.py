@@ -40,7 +40,7 @@ def write_report(folder: Path, *, lang: Language, format: Format, out: Path | No
     folder = Path(folder)
     path = Path(out) if out is not None else folder / "report" / f"report.{lang}.{format}"
     study = read_study(folder)
-    refuse_overwrite(path, is_report, flag="report:" if out is None else "--out", what="a report")
+    refuse_overwrite(path, is_report, subject=f"report: {path}" if out is None else "", what="a report")
     report = build_report(study, analyze_study(study), lang)
     if format == "pdf":
         write_bytes(path, to_pdf(report, to_svg))

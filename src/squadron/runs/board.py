@@ -11,13 +11,21 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
-from squadron.errors import RunError, SquadronError
-from squadron.files import read_json
+from squadron.errors import RunError, SquadronError, command_line_text, option
 from squadron.options.core import LATER_OPTIONS
 from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP
-from squadron.runs.run_records import RunRecord, ScoresRecord, read_metrics
+from squadron.runs.ranking import rank_key
+from squadron.runs.reader import (
+    LeaderboardFile,
+    LeaderboardRow,
+    RunFile,
+    ScoresFile,
+    SweepFile,
+    read_metrics,
+    read_rows,
+)
 
 _POINTS = 200
 """Points of a training curve that are shown; a longer one is averaged in bins."""
@@ -80,23 +88,22 @@ def read_board(sweep: Path | None, runs: Sequence[Path]) -> Board:
     winner: Winner | None = None
     problems: list[str] = []
     if sweep is not None:
-        record = _leaderboard(sweep)
-        split, decoding = str(record.get("split", "")), str(record.get("decoding", ""))
-        winner = _winner(record.get("winner"))
-        for row in record["runs"]:
-            name = row.get("name") if isinstance(row, dict) else None
-            # A name is one folder's: a row that points elsewhere is no run of this sweep.
-            if not isinstance(name, str) or name in ("", "..") or "\0" in name or Path(name).name != name:
-                problems.append(f"{sweep / LEADERBOARD}: a row without a usable name was left out")
-                continue
-            path = sweep / "runs" / name
-            rows[path.resolve()] = Listed(name, path, row)
+        path, record = _leaderboard(sweep)
+        if isinstance(record, LeaderboardFile):
+            split, decoding = record.split, record.decoding
+            winner = None if record.winner is None else Winner(record.winner.significant, record.winner.p_value)
+        listed, unreadable = read_rows(LeaderboardRow, path, record)
+        problems += unreadable.values()
+        listed.sort(key=lambda pair: _place(pair[0]))
+        for row, figures in listed:
+            home = sweep / "runs" / row.name
+            rows[home.resolve()] = Listed(row.name, home, figures)
     for path in runs:
         if path.resolve() not in rows:
             try:
                 rows[path.resolve()] = Listed(str(path), path, _own_figures(path))
             except SquadronError as problem:
-                problems.append(str(problem))
+                problems.append(command_line_text(problem))
     return Board(tuple(rows.values()), split, decoding, winner, tuple(dict.fromkeys(problems)))
 
 
@@ -107,7 +114,7 @@ def read_curves(run: Path) -> Curves:
     try:
         metrics = read_metrics(run / METRICS)
     except RunError as problem:
-        return Curves(problem=str(problem))
+        return Curves(problem=command_line_text(problem))
     found: dict[str, list[tuple[float, float]]] = {"loss": [], "validation_loss": [], "validation_f1": []}
     for line in metrics.lines:
         for name, points in found.items():
@@ -118,43 +125,37 @@ def read_curves(run: Path) -> Curves:
     return Curves(loss, tuple(found["validation_loss"]), tuple(found["validation_f1"]), told)
 
 
-def _leaderboard(sweep: Path) -> dict[str, Any]:
+def _leaderboard(sweep: Path) -> tuple[Path, LeaderboardFile | SweepFile]:
     if not sweep.is_dir():
         raise RunError(
-            f"--sweep {sweep}: no such folder; make one with: "
+            f"{option('sweep', sweep)}: no such folder; make one with: "
             f"squadron sweep CONFIG.yaml --out {shlex.quote(sweep.name)}"
         )
     # A sweep that has just begun has no leaderboard yet, and lists its runs all the same.
-    path = next((sweep / name for name in (LEADERBOARD, SWEEP) if (sweep / name).is_file()), sweep / LEADERBOARD)
-    record = read_json(path, what="the leaderboard of a sweep", error=RunError)
-    if not isinstance(record, dict) or not isinstance(record.get("runs"), list):
-        raise RunError(f"{path}: has no list of runs; give the folder that `squadron sweep --out` made")
-    return record
+    if (sweep / SWEEP).is_file() and not (sweep / LEADERBOARD).is_file():
+        return sweep / SWEEP, SweepFile.read(sweep / SWEEP)
+    return sweep / LEADERBOARD, LeaderboardFile.read(sweep / LEADERBOARD)
 
 
-def _winner(found: Any) -> Winner | None:
-    """What a leaderboard says of its best, where it says so."""
-    if not isinstance(found, dict) or not _is_number(p_value := found.get("p_value")):
-        return None
-    # Older leaderboards call it told_apart.
-    return Winner(found.get("significant", found.get("told_apart")) is True, p_value)
+def _place(row: LeaderboardRow) -> tuple[Any, ...]:
+    return rank_key(row.name, row.status, row.f1, row.exact_match, row.validation_loss)
 
 
 def _own_figures(path: Path) -> dict[str, Any]:
     """What a run outside a sweep says of itself, in a leaderboard's words."""
-    record = RunRecord.read(path / RECORD).content
+    record = RunFile.read(path / RECORD).content
     figures = {key: record.get(key) for key in (*_COST, "status", "reason")}
     changes = {key: record["config"][key] for key in _STUDIED if key in record["config"]}
     figures["changes"] = changes
     if (path / SCORES).is_file():
-        scores = ScoresRecord.read(path / SCORES)
+        scores = ScoresFile.read(path / SCORES)
         # What was evaluated last may be another split than its neighbours': validation compares like with like.
         split = "validation" if "validation" in scores.splits else scores.split or ""
         own = scores.splits.get(split)
         decoding = "greedy" if own is not None and "greedy" in own.decodings else scores.decoding or ""
         found = scores.find(split, decoding)
         if found is None:
-            raise RunError(f"{path / SCORES}: has no scores on {split!r} by {decoding!r}; {ScoresRecord.next_step}")
+            raise RunError(f"{path / SCORES}: has no scores on {split!r} by {decoding!r}; {ScoresFile.next_step}")
         figures |= found.model_dump(include=set(_SUMMARY))
         changes["scored on"] = f"{split}, {decoding}"
     return figures
@@ -165,7 +166,3 @@ def _thinned(points: list[tuple[float, float]]) -> tuple[tuple[float, float], ..
     width = math.ceil(len(points) / _POINTS) or 1
     bins = [points[start : start + width] for start in range(0, len(points), width)]
     return tuple((own[-1][0], sum(value for _, value in own) / len(own)) for own in bins)
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.prepared import Split, load_split
-from squadron.errors import ConfigError, RunError
+from squadron.errors import ConfigError, RunError, option
 from squadron.options.runs import RunsCompareOptions
 from squadron.runs.layout import RECORD, SCORES, answers_stem
-from squadron.runs.run_records import RunRecord, ScoresRecord
+from squadron.runs.reader import RunFile, ScoresFile
 from squadron.scoring.evaluation import compare, score
 from squadron.scoring.predictions import read_predictions
 from squadron.scoring.results import Scores
@@ -29,7 +29,7 @@ def compare_runs(options: RunsCompareOptions) -> dict[str, Any]:
     split = _questions(paths, options)
     if split.sha256 != answered[0]["sha256"]:
         raise RunError(
-            f"--data: the {options.split} questions are not those that were answered (the file changed); "
+            f"{option('data')}: the {options.split} questions are not those that were answered (the file changed); "
             f"evaluate both runs again, or name the data they answered"
         )
     scores = [_scored(path, split, options) for path in paths]
@@ -46,7 +46,7 @@ def compare_runs(options: RunsCompareOptions) -> dict[str, Any]:
 
 def _answered(path: Path, options: RunsCompareOptions) -> dict[str, Any]:
     """Which questions a run answered: the checksum of their file and how many were asked."""
-    splits = ScoresRecord.read(path / SCORES).splits
+    splits = ScoresFile.read(path / SCORES).splits
     split = splits.get(options.split)
     if split is None or options.decoding not in split.decodings:
         found = [f"{name} by {', '.join(one.decodings)}" for name, one in splits.items()]
@@ -62,10 +62,10 @@ def _questions(paths: tuple[Path, Path], options: RunsCompareOptions) -> Split:
         return load_split(options.data, options.split, offline=options.offline)
     for path in paths:
         if (path / RECORD).is_file():
-            data = RunRecord.read(path / RECORD).config.data
+            data = RunFile.read(path / RECORD).config.data
             if data is not None:
                 return load_split(data, options.split, offline=options.offline)
-    raise ConfigError(f"--data: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")
+    raise ConfigError(f"{option('data')}: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")
 
 
 def _scored(path: Path, split: Split, options: RunsCompareOptions) -> Scores:

@@ -12,14 +12,17 @@ from typing import Any, ClassVar, Self
 
 from filelock import FileLock, Timeout
 
-from squadron.errors import RunError
-from squadron.files import explain_os_errors, write_json, write_text
+from squadron.errors import RunError, option
+from squadron.file_records import VersionedFile
+from squadron.files import explain_os_errors, sha256_file, write_json, write_text
 from squadron.ownership import Layout, is_empty, only_leftovers, refuse_foreign, remove_owned, sweep_folder
 from squadron.runs.contents import RUN
 from squadron.runs.layout import LOCK, METRICS, RECORD, SCHEMA
-from squadron.runs.run_records import Record, RunRecord, read_metrics
+from squadron.runs.reader import RunFile, read_metrics
 
-TRAIN_AGAIN = "to train a pruned run again, remove its folder and give the command that made it, with --resume"
+TRAIN_AGAIN = (
+    f"to train a pruned run again, remove its folder and give the command that made it, with {option('resume', True)}"
+)
 """What to do about a run whose record says ``pruned``: its weights are gone, all else is there."""
 
 _REPLACING = "replacing"
@@ -40,11 +43,25 @@ def refuse_half_replaced(path: Path, record: Mapping[str, Any]) -> None:
         raise RunError(f"{path}: is being replaced; wait for it, or give the command that replaces it again")
 
 
+def verify_weights(path: Path, record: Mapping[str, Any], weights: Path, which: str = "adapter") -> None:
+    """Raise :class:`RunError` where the file ``weights`` of the run at ``path`` is not the one that its record names as
+    ``which``; the record of a run which has not ended, or ended before records named them, says nothing."""
+    written = (record.get("weights_sha256") or {}).get(which)
+    if written is None or not weights.is_file():  # what is missing is told by who opens it
+        return
+    found = sha256_file(weights)
+    if found != written:
+        raise RunError(
+            f"{weights}: damaged or replaced since the run ended (its sha256 was {written[:12]}..., is "
+            f"{found[:12]}...); put a copy of it back, or remove {path} and train the run again"
+        )
+
+
 class RunFolder:
     """The folder of one run. ``record`` is what ``run.json`` holds."""
 
     record_name: ClassVar[str] = RECORD
-    record_type: ClassVar[type[Record]] = RunRecord
+    record_type: ClassVar[type[VersionedFile]] = RunFile
     verb: ClassVar[str] = "train"
     noun: ClassVar[str] = "run"
     when_busy: ClassVar[str] = "wait for it or choose another"
@@ -68,7 +85,7 @@ class RunFolder:
         in use by another process.
         """
         if path.exists() and not path.is_dir():
-            raise RunError(f"--out {path}: a file; give a folder")
+            raise RunError(f"{option('out', path)}: a file; give a folder")
         fresh = cls(path, {"schema": SCHEMA, "kind": kind, "status": "running", "config": dict(config)})
         with explain_os_errors(path):
             is_free = not path.is_dir() or only_leftovers(path, fresh.layout, lock=LOCK)
@@ -78,13 +95,17 @@ class RunFolder:
             return fresh
         if not (path / cls.record_name).is_file():
             raise RunError(
-                f"--out {path}: not empty, and no {cls.noun} folder ({cls.record_name} is missing); choose another"
+                f"{option('out', path)}: not empty, and no {cls.noun} folder ({cls.record_name} is missing); "
+                f"choose another"
             )
         if replace:
             fresh._replace(cls.open_to_replace(path))
             return fresh
         if not resume:
-            raise RunError(f"--out {path}: a {cls.noun} is there already; add --resume to go on with it, or --replace")
+            raise RunError(
+                f"{option('out', path)}: a {cls.noun} is there already; "
+                f"add {option('resume', True)} to go on with it, or {option('replace', True)}"
+            )
         folder = cls.open(path)
         before = folder.record["config"]
         # What only one of them has comes of something else that differs, which says more.
@@ -92,8 +113,8 @@ class RunFolder:
         for key in sorted(keys, key=lambda key: (not (key in before and key in config), key)):
             if before.get(key) != config.get(key):
                 raise RunError(
-                    f"--resume {path}: {key} was {before.get(key)!r} and is now {config.get(key)!r}; "
-                    f"resume with the same options, or use --replace"
+                    f"{option('resume')} {path}: {key} was {before.get(key)!r} and is now {config.get(key)!r}; "
+                    f"resume with the same options, or use {option('replace', True)}"
                 )
         if _REPLACING in folder.record:
             fresh._replace(folder)
@@ -120,7 +141,7 @@ class RunFolder:
         except RunError as problem:
             raise RunError(
                 f"{path / cls.record_name}: not the record of a {cls.verb} run, so its folder is not replaced "
-                f"({str(problem).partition(': ')[2].partition(';')[0]}); choose another folder"
+                f"({problem.detail.partition(';')[0]}); choose another folder"
             ) from None
 
     @property
@@ -135,7 +156,7 @@ class RunFolder:
     def _replace(self, before: Self) -> None:
         """Take the folder over from what is in it, all of which must be Squadron's."""
         self._before = before
-        refuse_foreign(self.path, before.layout, flag="--replace")
+        refuse_foreign(self.path, before.layout, subject=f"{option('replace')} {self.path}")
         self._take()
 
     def _take(self) -> None:
@@ -143,7 +164,7 @@ class RunFolder:
             self._made = not self.path.is_dir()
             self.path.mkdir(parents=True, exist_ok=True)
             if not self.try_take():
-                raise RunError(f"--out {self.path}: in use by another process; {self.when_busy}")
+                raise RunError(f"{option('out', self.path)}: in use by another process; {self.when_busy}")
 
     def try_take(self) -> bool:
         """Lock the folder, which exists, for this process; False where another one has it."""
@@ -175,7 +196,7 @@ class RunFolder:
         if self._before is None:
             return
         layout = self._before.layout
-        refuse_foreign(self.path, layout, flag="--replace")  # something may have come since
+        refuse_foreign(self.path, layout, subject=f"{option('replace')} {self.path}")  # something may have come since
         with explain_os_errors(self.path):
             self.update(**{_REPLACING: self._before._run_names()})
             remove_owned(self.path, layout, keep=(self.record_name, LOCK, *keep))
@@ -203,10 +224,7 @@ class RunFolder:
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The metrics that were written; none where there are none. Raises :class:`RunError` for a damaged line."""
-        found = read_metrics(self.path / METRICS)
-        if found.problems:
-            raise RunError(found.problems[0])
-        return list(found.lines)
+        return list(read_metrics(self.path / METRICS).whole())
 
 
 def folder_lock(folder: Path) -> FileLock:

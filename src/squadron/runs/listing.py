@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import RunError, SquadronError
+from squadron.errors import RunError, SquadronError, command_line_text
 from squadron.options.axes import AXES
 from squadron.options.runs import By, RunsListOptions, RunsShowOptions
 from squadron.runs.layout import LEADERBOARD, RECORD, SCORES, SWEEP
-from squadron.runs.run_records import BoardRecord, RunRecord, ScoresRecord, SweepRecord, read_planned
+from squadron.runs.ranking import known_status, rank_key, standing
+from squadron.runs.reader import LeaderboardFile, PlannedRun, RunFile, ScoresFile, SweepFile, read_rows
 
 _SCORED = ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")
 _TRAINED = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
@@ -21,10 +22,10 @@ _ALWAYS = ("rank", "lr", "targets")
 
 
 def list_runs(options: RunsListOptions) -> dict[str, Any]:
-    """The runs of a folder, best first: those with scores, then the others by name.
+    """Return the runs of a folder, in the order of :func:`rank_key`.
 
     A run whose files, or what its sweep says of it, cannot be read is listed as ``unreadable`` with the reason.
-    Raises :class:`RunError` where the folder has no runs.
+    Raises :class:`RunError` if the folder has no runs.
     """
     folder = Path(options.folder)
     split, decoding = ranked_by(folder, options.split, options.decoding)
@@ -38,18 +39,22 @@ def ranked_by(folder: Path, split: str | None, decoding: str | None) -> tuple[st
         return split, decoding
     if not (folder / LEADERBOARD).is_file():
         return split or "validation", decoding or "greedy"
-    board = BoardRecord.read(folder / LEADERBOARD)
+    board = LeaderboardFile.read(folder / LEADERBOARD)
     return split or board.split, decoding or board.decoding
 
 
 def read_runs(folder: Path, *, split: str, decoding: str, by: By) -> list[dict[str, Any]]:
-    """One record a run, best first; see :func:`list_runs`."""
-    rows = [_row(path, split, decoding) for path in find_runs(folder)]
-    rows += _without_folder(folder, {row["name"] for row in rows})
-    if not rows:
+    """Return a row for each run, best first; see :func:`list_runs`."""
+    paths = find_runs(folder)
+    plans, lost = _planned(folder)
+    ranked = [_row(path, plans.get(path.name), split, decoding, by) for path in paths]
+    known = {path.name for path in paths}
+    ranked += [(rank_key(row["name"], row["status"]), row) for row in lost if row["name"] not in known]
+    if not ranked:
         raise RunError(f"{folder}: no runs in it; give a sweep folder, or a folder of run folders")
+    rows = [row for _, row in sorted(ranked, key=lambda pair: pair[0])]
     _tell_changes(rows)
-    return sorted(rows, key=lambda row: _place(row, by))
+    return rows
 
 
 def find_runs(folder: Path) -> list[Path]:
@@ -86,7 +91,7 @@ def best_run(rows: Sequence[Mapping[str, Any]], folder: Path, *, split: str, dec
 def show_run(options: RunsShowOptions) -> dict[str, Any]:
     """All that one run's record and scores say."""
     path = Path(options.run)
-    record, scores = RunRecord.read(path / RECORD), _scores(path)
+    record, scores = RunFile.read(path / RECORD), _scores(path)
     splits = {} if scores is None else scores.content["splits"]
     return {"name": path.resolve().name, "folder": str(path), "record": record.content, "splits": splits}
 
@@ -96,48 +101,54 @@ def _holds_runs(folder: Path) -> bool:
         return any((folder / entry.name / RECORD).is_file() for entry in entries if entry.is_dir())
 
 
-def _scores(path: Path) -> ScoresRecord | None:
-    return ScoresRecord.read(path / SCORES) if (path / SCORES).is_file() else None
+def _scores(path: Path) -> ScoresFile | None:
+    return ScoresFile.read(path / SCORES) if (path / SCORES).is_file() else None
 
 
-def _row(path: Path, split: str, decoding: str) -> dict[str, Any]:
-    """A run's line, whatever state its files are in."""
+def _row(
+    path: Path, plan: PlannedRun | None, split: str, decoding: str, by: By
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return a run's place in the order, and its row, whatever state its files are in."""
     row: dict[str, Any] = {"name": path.name, "status": "unreadable", "folder": str(path), "config": {}}
     row |= dict.fromkeys((*_SCORED, *_TRAINED))
     try:
-        record = RunRecord.read(path / RECORD).content
-        row |= {"status": record["status"], "config": record["config"]}
-        row |= {key: record.get(key) for key in _TRAINED}
-        row |= {key: record[key] for key in ("reason", "pruned") if record.get(key) is not None}
+        record = RunFile.read(path / RECORD)
+        content = record.content
+        row |= {"status": record.status, "config": content["config"]}
+        row |= {key: content.get(key) for key in _TRAINED}
+        row |= {key: content[key] for key in ("reason", "pruned") if content.get(key) is not None}
         scores = _scores(path)
         found = None if scores is None else scores.find(split, decoding)
         row |= {} if found is None else found.model_dump(include=set(_SCORED))
     except SquadronError as problem:
-        row |= {"status": "unreadable", "reason": str(problem)}
-    return row
+        row |= {"status": "unreadable", "reason": command_line_text(problem)}
+        return rank_key(path.name, "unreadable"), row
+    if plan is not None:
+        row["status"] = known_status(record.status, plan.status, scored=scores is not None and bool(scores.splits))
+        if row["status"] != record.status and plan.reason is not None:
+            row["reason"] = plan.reason
+    figures = standing(row["status"], record, row["f1"], row["exact_match"])
+    return rank_key(path.name, row["status"], *figures, by=by), row
 
 
-def _without_folder(folder: Path, known: set[str]) -> list[dict[str, Any]]:
-    """The runs that a sweep plans or has lost, which have no folder of their own; and of what its record says of its
-    runs, all that cannot be read."""
+def _planned(folder: Path) -> tuple[dict[str, PlannedRun], list[dict[str, Any]]]:
+    """Return the runs that a sweep's record lists, by name, and a row for each of them and for all that is damaged.
+
+    The rows are for runs that have no folder of their own: planned or lost.
+    """
     if not (folder / SWEEP).is_file():
-        return []
+        return {}, []
     blank: dict[str, Any] = {"folder": None, "config": {}, **dict.fromkeys((*_SCORED, *_TRAINED))}
     try:
-        planned, unreadable = read_planned(folder / SWEEP, SweepRecord.read(folder / SWEEP).runs)
+        planned, unreadable = read_rows(PlannedRun, folder / SWEEP, SweepFile.read(folder / SWEEP))
     except RunError as problem:
-        return [{**blank, "name": SWEEP, "status": "unreadable", "reason": str(problem)}]
+        return {}, [{**blank, "name": SWEEP, "status": "unreadable", "reason": command_line_text(problem)}]
     rows = [
         {**blank, **run.model_dump(include={"name", "status", "changes", "reason"}, exclude_none=True)}
-        for run in planned
-        if run.name not in known
+        for run, _ in planned
     ]
-    rows += [
-        {**blank, "name": name, "status": "unreadable", "reason": reason}
-        for name, reason in unreadable.items()
-        if name not in known
-    ]
-    return rows
+    rows += [{**blank, "name": name, "status": "unreadable", "reason": why} for name, why in unreadable.items()]
+    return {run.name: run for run, _ in planned}, rows
 
 
 def _tell_changes(rows: list[dict[str, Any]]) -> None:
@@ -155,13 +166,3 @@ def _tell_changes(rows: list[dict[str, Any]]) -> None:
 def _one(value: Any) -> Any:
     """A list of one as its only value: ``attention`` for ``["attention"]``."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
-
-
-def _place(row: Mapping[str, Any], by: By) -> tuple[Any, ...]:
-    """Where a run stands, as on a sweep's leaderboard: runs that are done first, then by scores, then by the lower
-    validation loss; those without scores last."""
-    if row[by] is None:
-        return (1, row["name"])
-    other = row["exact_match" if by == "f1" else "f1"]
-    loss = row["validation_loss"]
-    return (0, row["status"] != "done", -row[by], -(other or 0.0), loss is None, loss or 0.0, row["name"])

@@ -11,15 +11,15 @@ from typing import Any
 
 from filelock import Timeout
 
-from squadron.errors import ConfigError, DeviceError, RunError
+from squadron.errors import ConfigError, DeviceError, RunError, option
 from squadron.files import atomic_folder, explain_os_errors, write_json
 from squadron.options.runs import RunsPromoteOptions, RunsPruneOptions
 from squadron.ownership import foreign, refuse_foreign, remove_owned
 from squadron.runs.contents import RUN, WEIGHTS
-from squadron.runs.folder import RunFolder, folder_lock, require_weights
+from squadron.runs.folder import RunFolder, folder_lock, require_weights, verify_weights
 from squadron.runs.layout import LOCK, RECORD, SCORES, SWEEP
 from squadron.runs.listing import best_run, ranked_by, read_runs
-from squadron.runs.run_records import RunRecord, ScoresRecord
+from squadron.runs.reader import RunFile, ScoresFile
 from squadron.temporaries import final_name, sweep_leftovers
 
 _CHECKPOINT = "checkpoint.safetensors"
@@ -28,6 +28,7 @@ _ENDED = ("done", "diverged")
 _WEIGHTS = (_CHECKPOINT, "last", "adapter", "model")
 """What goes of a run that is pruned. Record, scores, answers and curves stay: a sweep that is resumed leaves it alone,
 and leaderboards and reports tell of it as before."""
+_KEPT = ("adapter/adapter_model.safetensors", "model/model.safetensors")
 _NOT_COPIED = (LOCK, _CHECKPOINT, "last")
 
 
@@ -40,7 +41,9 @@ def prune(options: RunsPruneOptions) -> dict[str, Any]:
     is that of a sweep under way.
     """
     if options.keep is None and not options.checkpoints and not options.last:
-        raise ConfigError("runs prune: say what goes: --keep N, --checkpoints or --last")
+        raise ConfigError(
+            f"runs prune: say what goes: {option('keep')} N, {option('checkpoints', True)} or {option('last', True)}"
+        )
     home = Path(options.folder)
     if not options.yes or not (home / SWEEP).is_file():
         with explain_os_errors(home):
@@ -62,29 +65,33 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
         split, decoding = ranked_by(source, options.split, options.decoding)
         rows = read_runs(source, split=split, decoding=decoding, by=options.by)
         source = best_run(rows, source, split=split, decoding=decoding)
-    record = RunRecord.read(source / RECORD).content
+    record = RunFile.read(source / RECORD).content
     if (source / SCORES).is_file():
-        ScoresRecord.read(source / SCORES)  # a copy that cannot be listed is of no use
+        ScoresFile.read(source / SCORES)  # a copy that cannot be listed is of no use
     require_weights(source, record)
-    if not any((source / kept).is_dir() for kept in ("adapter", "model")):
+    weights = [one for one in (source / kept for kept in _KEPT) if one.is_file()]
+    if not weights:
         raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
+    verify_weights(source, record, weights[0])
     if source.resolve() in out.resolve().parents:
-        raise RunError(f"--out {out}: lies within the run that is to be copied; choose another folder")
+        raise RunError(f"{option('out', out)}: lies within the run that is to be copied; choose another folder")
     sweep_leftovers(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not options.replace:
-            raise RunError(f"--out {out}: exists already; add --replace, or choose another folder")
+            raise RunError(
+                f"{option('out', out)}: exists already; add {option('replace', True)}, or choose another folder"
+            )
         if not (out / RECORD).is_file():
-            raise RunError(f"--out {out}: no run folder ({RECORD} is missing); choose another")
+            raise RunError(f"{option('out', out)}: no run folder ({RECORD} is missing); choose another")
         RunFolder.open_to_replace(out)
-        refuse_foreign(out, RUN, flag="--out")
+        refuse_foreign(out, RUN)
         if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
-            raise RunError(f"--out {out}: holds the run that is to be copied; choose another folder")
+            raise RunError(f"{option('out', out)}: holds the run that is to be copied; choose another folder")
     with _in_use_by_nobody(out), atomic_folder(out, replace=options.replace) as fresh:
         shutil.copytree(source, fresh, symlinks=True, dirs_exist_ok=True, ignore=_not_copied(source))
         write_json(fresh / RECORD, {**record, "promoted_from": str(source)})
         if out.is_dir() and options.replace:
-            refuse_foreign(out, RUN, flag="--out")  # something may have come since
+            refuse_foreign(out, RUN)  # something may have come since
     return {"run": str(source), "out": str(out)}
 
 
@@ -96,7 +103,7 @@ def _in_use_by_nobody(out: Path) -> Iterator[None]:
         return
     with _hold(out.resolve()) as held:
         if not held:
-            raise RunError(f"--out {out}: in use by another process; wait for it, or choose another folder")
+            raise RunError(f"{option('out', out)}: in use by another process; wait for it, or choose another folder")
         yield
 
 
@@ -115,12 +122,15 @@ def _not_copied(source: Path) -> Callable[[str, list[str]], set[str]]:
 def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
     split, decoding = ranked_by(home, options.split, options.decoding)
     rows = read_runs(home, split=split, decoding=decoding, by=options.by)
-    rows.sort(key=lambda row: row.get("pruned", False))  # those are not among the best that stay
+    # Runs that are pruned already are not among the best that stay, and a kill may have left some of their weights.
+    scored = [row for row in rows if row[options.by] is not None]
+    best = [row["name"] for row in scored if not row.get("pruned")][: options.keep]
+    beaten = set() if options.keep is None else {row["name"] for row in scored} - set(best)
     gone: list[dict[str, Any]] = []
     pruned: list[str] = []
     skipped: list[str] = []
-    for place, row in enumerate(rows):
-        loses = _loses(place, row, options)
+    for row in rows:
+        loses = row["name"] in beaten and row["status"] in (*_ENDED, "stopped")
         paths = list(_unneeded(row, options, loses=loses))
         if not paths:
             continue
@@ -145,12 +155,6 @@ def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
     }
 
 
-def _loses(place: int, row: Mapping[str, Any], options: RunsPruneOptions) -> bool:
-    """Whether a run is to be pruned; ``place`` counts from 0, the best first."""
-    ended = row["status"] in (*_ENDED, "stopped")
-    return options.keep is not None and place >= options.keep and row[options.by] is not None and ended
-
-
 def _unneeded(row: Mapping[str, Any], options: RunsPruneOptions, *, loses: bool) -> Iterator[Path]:
     """What of a run goes."""
     asked: set[str] = set()
@@ -164,7 +168,7 @@ def _unneeded(row: Mapping[str, Any], options: RunsPruneOptions, *, loses: bool)
 
 
 def _mark_pruned(path: Path) -> None:
-    write_json(path, {**RunRecord.read(path).content, "pruned": True})
+    write_json(path, {**RunFile.read(path).content, "pruned": True})
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """What a study is once it is read: runs with scores, curves and cost, the baseline, data and base. Plain frozen values.
 
-Scores and intervals are in points (0 to 100), times in seconds, memory in bytes. A number that the folder does not tell
+Scores and intervals are in points (0 to 100), times in seconds, memory in bytes. A value that the folder does not have
 is ``None``; what a reader would expect and the folder lacks is listed in :attr:`Study.missing`.
 """
 
@@ -212,19 +212,6 @@ class KindCount:
 
 
 @dataclass(frozen=True, slots=True)
-class SliceScore:
-    """Scores of the questions that share a property, e.g. ``question_word`` = ``who``."""
-
-    dimension: str
-    value: str
-    questions: int
-    exact_match: float
-    f1: float
-    exact_match_interval: Ends
-    f1_interval: Ends
-
-
-@dataclass(frozen=True, slots=True)
 class Failures:
     """Why a model's answers are wrong. ``kinds`` are in the rules' order, those without an answer included."""
 
@@ -235,8 +222,6 @@ class Failures:
     wrong: int
     kinds: tuple[KindCount, ...]
     examples: Mapping[str, tuple[FailureExample, ...]]
-    slices: tuple[SliceScore, ...]
-    calibration_error: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +257,7 @@ class Data:
 class Study:
     """A sweep folder, a demo folder or a single run folder, read.
 
-    ``runs`` are in the leaderboard's order: scored ones best first, then the others. ``split`` and ``decoding`` are
+    ``runs`` are in the order of :func:`squadron.runs.ranking.rank_key`: best first. ``split`` and ``decoding`` are
     those of the headline scores. ``axes`` are what runs differ in, each with its values: numbers by size, others in the
     sweep's order.
     """

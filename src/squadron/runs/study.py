@@ -11,33 +11,39 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import RunError
-from squadron.files import read_json, sha256_file
+from squadron.data.prepared import MANIFEST, ManifestFile, PreparedSplit
+from squadron.errors import RunError, command_line_text
+from squadron.files import sha256_file
 from squadron.options.axes import RENAMED
 from squadron.options.core import LATER_OPTIONS, TrainOptions
-from squadron.runs.layout import LEADERBOARD, RECORD, SCORES, SWEEP, answers_stem
-from squadron.runs.parsing import (
-    as_mapping,
-    integer,
-    number,
-    read_curve,
-    read_failures,
-    read_scores,
-    text_or_none,
+from squadron.runs.conversion import curve_of, failures_of, scores_by_split
+from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP, answers_stem
+from squadron.runs.ranking import known_status, rank_key, standing
+from squadron.runs.reader import (
+    FailuresFile,
+    LeaderboardFile,
+    PlannedRun,
+    RunFile,
+    ScoresFile,
+    SplitFacts,
+    StudyFacts,
+    SweepFile,
+    read_metrics,
+    read_rows,
 )
 from squadron.runs.records import (
     BaseInfo,
     Baseline,
+    Curve,
     Data,
     Failures,
     Lack,
     Missing,
-    Score,
+    ScoresBySplit,
     SplitInfo,
     Study,
     StudyRun,
 )
-from squadron.runs.run_records import BoardRecord, RunRecord, ScoresRecord, SweepRecord
 
 _ENDS: Mapping[Lack, tuple[str, ...]] = {
     "failed": ("failed",),
@@ -49,71 +55,86 @@ _ENDS: Mapping[Lack, tuple[str, ...]] = {
 _APART = {"base", "data", "out", "device", "offline", "checkpoint_seconds"}
 """Options that say where a run is and not what it is."""
 _PREFERRED = (("validation", "greedy"), ("test", "greedy"))
+_MEASURED = (
+    "trainable_parameters",
+    "trainable_share",
+    "loss",
+    "validation_loss",
+    "steps",
+    "best_step",
+    "seconds",
+    "examples_per_second",
+    "peak_memory_bytes",
+    "precision",
+)
+"""Values that a study takes from a run's record as they are."""
 
 
 def read_study(folder: Path | str) -> Study:
     """Read the study in ``folder``.
 
-    Raises :class:`RunError` where the folder is none, holds no run at all, or its own record cannot be read.
+    Raises :class:`RunError` if the folder is none, holds no run at all, or its own record cannot be read.
     """
     path = Path(folder)
     if not path.is_dir():
         raise RunError(f"{path}: no such folder; give the folder of a sweep or of a run")
     if (path / RECORD).is_file():
-        return _study(path, {}, [path], [], single=True)
-    record = SweepRecord.read(path / SWEEP).content if (path / SWEEP).is_file() else {}
-    planned = [one for one in record.get("runs", []) if isinstance(one, dict)]
+        return _study(path, None, [path], [], {})
+    record = SweepFile.read(path / SWEEP) if (path / SWEEP).is_file() else None
+    rows, unreadable = ([], {}) if record is None else read_rows(PlannedRun, path / SWEEP, record)
+    planned = [plan for plan, _ in rows]
     inside = path / "runs"
-    # The names come from a file: one that leads elsewhere is none.
-    names = [str(one["name"]) for one in planned if _is_name(one.get("name"))]
     found = sorted(one.name for one in inside.iterdir() if (one / RECORD).is_file()) if inside.is_dir() else []
-    folders = [inside / name for name in dict.fromkeys([*names, *found])]
+    folders = [inside / name for name in dict.fromkeys([*(plan.name for plan in planned), *found])]
     if not folders:
         raise RunError(f"{path}: no run in it; give the folder of a sweep ({SWEEP}, runs/) or of a run ({RECORD})")
-    return _study(path, record, folders, planned, single=False)
+    return _study(path, record, folders, planned, unreadable)
 
 
 def _study(
     path: Path,
-    record: Mapping[str, Any],
+    sweep: SweepFile | None,
     folders: Sequence[Path],
-    planned: Sequence[Mapping[str, Any]],
-    *,
-    single: bool,
+    planned: Sequence[PlannedRun],
+    unplanned: Mapping[str, str],
 ) -> Study:
-    unreadable: list[str] = []
-    plans = {str(one.get("name")): one for one in planned}
-    runs = [_run(folder, plans.get(folder.name, {}), unreadable) for folder in folders]
+    single = list(folders) == [path]
+    plans = {plan.name: plan for plan in planned}
+    pairs = [_run(folder, plans.get(folder.name)) for folder in folders]
+    runs, records = [run for run, _ in pairs], {run.name: record for run, record in pairs}
+    unreadable = [run.name for run in runs if run.status == "unreadable"]
+    unreadable += [name for name in unplanned if name not in records]
     if not planned:
         runs = _with_changes(runs)
-    first = next((one for one in (_record(run.path) for run in runs) if one), {})
-    board = {} if single else _leaderboard(path)
-    baseline = None if single else _baseline(path / "baseline", record, first)
+    first = next((record for record in records.values() if record is not None), None)
+    facts = [record for record in (sweep, first) if record is not None]
+    board = None if single or not (path / LEADERBOARD).is_file() else LeaderboardFile.read(path / LEADERBOARD)
+    base = _base(facts)
+    baseline = None if single else _baseline(path / "baseline", base)
     split, decoding = _headline(board, runs)
     axes = _axes(runs)
-    runs = _in_order(runs, board, split, decoding)
-    described = as_mapping(record.get("base")) or as_mapping(first.get("base"))
+    runs.sort(key=lambda run: _rank(run, records[run.name], split, decoding))
+    # For a study, a run that cannot be read is one that failed.
+    runs = [replace(run, status="failed") if run.status == "unreadable" else run for run in runs]
     draft = Study(
         path=path,
         kind="run" if single else "sweep",
-        status=str(record.get("status") or _status(runs)),
-        config=as_mapping(record.get("config")) or as_mapping(first.get("config")),
+        status=(sweep.status if sweep is not None else None) or _status(runs),
+        config=(sweep.config if sweep is not None else None) or ({} if first is None else first.content["config"]),
         runs=tuple(runs),
         axes=axes,
         baseline=baseline,
         split=split,
         decoding=decoding,
-        base=BaseInfo(
-            str(described.get("name", "?")), text_or_none(described.get("sha256")), integer(described, "parameters")
-        ),
-        data=_data(path, record, first),
+        base=base,
+        data=_data(path, facts),
         failures=None,
         baseline_failures=_failures(baseline.path, split, decoding) if baseline else None,
-        environment=as_mapping(record.get("environment")) or as_mapping(first.get("environment")),
-        seed=integer(record, "seed") if "seed" in record else integer(first, "seed"),
-        precision=text_or_none(record.get("precision")) or text_or_none(first.get("precision")),
-        started=text_or_none(record.get("started")) or text_or_none(first.get("started")),
-        seconds=number(record, "seconds") if record else number(first, "seconds"),
+        environment=next((record.environment for record in facts if record.environment), {}),
+        seed=next((record.seed for record in facts if record.seed is not None), None),
+        precision=next((record.precision for record in facts if record.precision), None),
+        started=next((record.started for record in facts if record.started), None),
+        seconds=facts[0].seconds if facts else None,
         missing=(),
     )
     return _completed(draft, unreadable)
@@ -162,58 +183,56 @@ def _missing(study: Study, unreadable: Sequence[str]) -> Iterable[Missing]:
         yield Missing("seeds")
 
 
-def _run(folder: Path, plan: Mapping[str, Any], unreadable: list[str]) -> StudyRun:
-    """A run from its folder and from what the sweep says of it; the folder knows better what came of it."""
-    record: Mapping[str, Any] = {}
-    scores: Mapping[str, Mapping[str, Score]] = {}
-    status = str(plan.get("status", "waiting"))
-    reason = text_or_none(plan.get("reason"))
+def _run(folder: Path, plan: PlannedRun | None) -> tuple[StudyRun, RunFile | None]:
+    """Return a run, from its folder and from what the sweep says of it, and its record; None if that cannot be read."""
+    record: RunFile | None = None
+    scores: ScoresBySplit = {}
+    curve = Curve()
+    problem = ""
     try:
         if (folder / RECORD).is_file():
-            record = RunRecord.read(folder / RECORD).content
-        if (folder / SCORES).is_file():
-            scores = read_scores(ScoresRecord.read(folder / SCORES).content)
-        curve = read_curve(folder / "metrics.jsonl")
-    except RunError as problem:
-        unreadable.append(folder.name)
-        record, scores, curve = {}, {}, read_curve(None)
-        status, reason = "failed", str(problem)
-    config = as_mapping(record.get("config"))
-    planned = as_mapping(plan.get("changes"))
+            record = RunFile.read(folder / RECORD)
+        read = scores_by_split(ScoresFile.read(folder / SCORES)) if (folder / SCORES).is_file() else {}
+        scores, curve = read, curve_of(read_metrics(folder / METRICS))
+    except RunError as found:
+        problem, scores = command_line_text(found), {}
+    known = None if problem else record  # of a run that cannot be read, nothing counts
+    planned = {} if plan is None else plan.changes
     changes = {axis: "+".join(map(str, own)) if isinstance(own, list) else own for axis, own in planned.items()}
+    config = {} if known is None else known.content["config"]
     if not config:  # not begun: what it was to change is all that is known
         config = {RENAMED.get(axis, axis): value for axis, value in changes.items()}
-    # A sweep may stop or fail a run whose own record says that it trained to its end.
-    if folder.name not in unreadable and status not in ("stopped", "failed"):
-        status = str(record.get("status", status))
-    training = as_mapping(as_mapping(record.get("data")).get("train"))
-    return StudyRun(
+    training = known.data.get("train") if known is not None and known.data is not None else None
+    status: str = plan.status if plan is not None else "waiting"
+    if known is not None:
+        status = known_status(known.status, plan.status if plan is not None else None, scored=bool(scores))
+    run = StudyRun(
         name=folder.name,
         path=folder,
-        status=status,
-        reason=reason or text_or_none(record.get("reason")),
+        status="unreadable" if problem else status,
+        reason=problem or (plan.reason if plan is not None else None) or (known.reason if known is not None else None),
         changes=changes,
         config=config,
         scores=scores,
         curve=curve,
-        trainable_parameters=integer(record, "trainable_parameters"),
-        trainable_share=number(record, "trainable_share"),
-        train_questions=integer(training, "questions"),
-        loss=number(record, "loss"),
-        validation_loss=number(record, "validation_loss"),
-        steps=integer(record, "steps"),
-        best_step=integer(record, "best_step"),
-        seconds=number(record, "seconds"),
-        examples_per_second=number(record, "examples_per_second"),
-        peak_memory_bytes=integer(record, "peak_memory_bytes"),
-        precision=text_or_none(record.get("precision")),
+        train_questions=training.questions if training is not None else None,
+        **({} if known is None else {name: getattr(known, name) for name in _MEASURED}),
     )
+    return run, record
 
 
-def _headline(board: Mapping[str, Any], runs: Sequence[StudyRun]) -> tuple[str, str]:
-    """The split and strategy that runs are ranked by: the leaderboard's, else the ones that most runs have."""
-    if text_or_none(board.get("split")) and text_or_none(board.get("decoding")):
-        return str(board["split"]), str(board["decoding"])
+def _rank(run: StudyRun, record: RunFile | None, split: str, decoding: str) -> tuple[Any, ...]:
+    if record is None or run.status == "unreadable":
+        return rank_key(run.name, run.status)
+    score = run.score(split, decoding)
+    own = (None, None) if score is None else (score.f1, score.exact_match)
+    return rank_key(run.name, run.status, *standing(run.status, record, *own))
+
+
+def _headline(board: LeaderboardFile | None, runs: Sequence[StudyRun]) -> tuple[str, str]:
+    """Return the split and strategy that runs are ranked by: the leaderboard's, else those that most runs have."""
+    if board is not None and {"split", "decoding"} <= board.model_fields_set:
+        return board.split, board.decoding
     counts = {pair: sum(run.score(*pair) is not None for run in runs) for pair in _PREFERRED}
     for run in runs:
         for split, decodings in run.scores.items():
@@ -221,20 +240,6 @@ def _headline(board: Mapping[str, Any], runs: Sequence[StudyRun]) -> tuple[str, 
                 if (split, decoding) not in counts:
                     counts[split, decoding] = sum(other.score(split, decoding) is not None for other in runs)
     return max(counts, key=lambda pair: counts[pair])
-
-
-def _in_order(runs: Sequence[StudyRun], board: Mapping[str, Any], split: str, decoding: str) -> list[StudyRun]:
-    """Runs in the leaderboard's order; those that it does not know by F1, EM and name; those without scores last."""
-    rows = [as_mapping(one) for one in board.get("runs", []) if isinstance(one, dict)]
-    places = {str(row.get("name")): place for place, row in enumerate(rows)}
-
-    def key(run: StudyRun) -> tuple[Any, ...]:
-        score = run.score(split, decoding)
-        useless = run.status != "done" or score is None
-        own = (0.0, 0.0) if score is None else (-score.f1, -score.exact_match)
-        return useless, places.get(run.name, len(places)), *own, run.name
-
-    return sorted(runs, key=key)
 
 
 def _with_changes(runs: Sequence[StudyRun]) -> list[StudyRun]:
@@ -266,53 +271,46 @@ def _axes(runs: Sequence[StudyRun]) -> dict[str, tuple[Any, ...]]:
     return {axis: tuple(values) for axis, values in found.items() if len(values) > 1}
 
 
-def _leaderboard(path: Path) -> Mapping[str, Any]:
-    return BoardRecord.read(path / LEADERBOARD).content if (path / LEADERBOARD).is_file() else {}
+def _base(facts: Sequence[StudyFacts]) -> BaseInfo:
+    base = next((record.base for record in facts if record.base is not None), None)
+    return BaseInfo("?", None, None) if base is None else BaseInfo(base.name or "?", base.sha256, base.parameters)
 
 
-def _baseline(folder: Path, record: Mapping[str, Any], first: Mapping[str, Any]) -> Baseline | None:
+def _baseline(folder: Path, base: BaseInfo) -> Baseline | None:
     if not (folder / SCORES).is_file():
         return None
-    base = as_mapping(record.get("base")) or as_mapping(first.get("base"))
-    return Baseline(str(base.get("name", "base")), folder, read_scores(ScoresRecord.read(folder / SCORES).content))
+    return Baseline(base.name, folder, scores_by_split(ScoresFile.read(folder / SCORES)))
 
 
 def _failures(folder: Path, split: str, decoding: str) -> Failures | None:
     path = folder / "failures" / f"{answers_stem(decoding, split)}.json"
-    return read_failures(_read(path)) if path.is_file() else None
+    return failures_of(FailuresFile.read(path)) if path.is_file() else None
 
 
-def _data(path: Path, record: Mapping[str, Any], first: Mapping[str, Any]) -> Data:
-    """Where the questions lie and what they are; the path is ``None`` where they are not the ones of the runs."""
-    config = as_mapping(record.get("config"))
-    places = [path / "data", config.get("dataset"), as_mapping(first.get("config")).get("data")]
-    known = as_mapping(record.get("data")) or as_mapping(first.get("data"))
-    splits = {
-        name: SplitInfo(integer(one, "questions") or 0, integer(one, "paragraphs"), text_or_none(one.get("sha256")))
-        for name, one in ((name, as_mapping(one)) for name, one in known.items())
-        if one
-    }
-    for place in places:
-        if not isinstance(place, (str, Path)) or not (Path(place) / "data.json").is_file():
+def _data(path: Path, facts: Sequence[StudyFacts]) -> Data:
+    """Return where the questions lie and what they are; the path is ``None`` if they are not the ones of the runs."""
+    named = [_dataset(record) for record in facts]
+    known = next((record.data for record in facts if record.data), {})
+    splits = {name: _split_info(one) for name, one in known.items() if one is not None}
+    for place in (path / "data", *map(Path, filter(None, named))):
+        if not (place / MANIFEST).is_file():
             continue
-        manifest = as_mapping(_read(Path(place) / "data.json"))
-        files = {name: as_mapping(one) for name, one in as_mapping(manifest.get("splits")).items()}
-        if any(own.sha256 and own.sha256 != files.get(name, {}).get("sha256") for name, own in splits.items()):
-            continue
-        whole = {
-            name: SplitInfo(integer(one, "questions") or 0, integer(one, "paragraphs"), text_or_none(one.get("sha256")))
-            for name, one in files.items()
-        }
-        aside = manifest.get("set_aside")
-        return Data(
-            text_or_none(manifest.get("source")),
-            text_or_none(manifest.get("version")),
-            {**splits, **whole},
-            len(aside) if isinstance(aside, list) else 0,
-            Path(place),
-        )
-    source = text_or_none(config.get("dataset")) or text_or_none(as_mapping(first.get("config")).get("data"))
-    return Data(source, None, splits, 0, None)
+        manifest = ManifestFile.read(place / MANIFEST)
+        whole = {name: _split_info(one) for name, one in manifest.splits.items()}
+        if all(not own.sha256 or (name in whole and own.sha256 == whole[name].sha256) for name, own in splits.items()):
+            origin = manifest.source or None, manifest.version or None
+            return Data(*origin, {**splits, **whole}, len(manifest.set_aside), place)
+    return Data(next(filter(None, named), None), None, splits, 0, None)
+
+
+def _dataset(record: StudyFacts) -> str | None:
+    """Return the place of the questions that a record names."""
+    found = record.content.get("config", {}).get("dataset" if isinstance(record, SweepFile) else "data")
+    return found if isinstance(found, str) else None
+
+
+def _split_info(one: SplitFacts | PreparedSplit) -> SplitInfo:
+    return SplitInfo(one.questions or 0, one.paragraphs, one.sha256 or None)
 
 
 def split_file(study: Study, split: str) -> Path | None:
@@ -330,19 +328,3 @@ def _key_without_seed(run: StudyRun) -> str:
 def _status(runs: Sequence[StudyRun]) -> str:
     statuses = {run.status for run in runs}
     return statuses.pop() if len(statuses) == 1 else "done" if "done" in statuses else "failed"
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and value not in ("", ".", "..") and not set(value) & set("/\\\0")
-
-
-def _record(folder: Path) -> Mapping[str, Any]:
-    """A run's record once more, for what the study as a whole takes from its first run; empty where there is none."""
-    try:
-        return RunRecord.read(folder / RECORD).content if (folder / RECORD).is_file() else {}
-    except RunError:
-        return {}
-
-
-def _read(path: Path) -> Any:
-    return read_json(path, what="a file of the study", error=RunError)

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,14 +20,14 @@ from typing import Any, ClassVar
 
 from filelock import FileLock
 
-from squadron.errors import RunError
-from squadron.files import read_json, write_bytes, write_json
-from squadron.marks import json_object
+from squadron.errors import RunError, option
+from squadron.file_records import VersionedFile
+from squadron.files import write_bytes, write_json
 from squadron.ownership import Layout
 from squadron.runs.contents import sweep_layout
 from squadron.runs.folder import RunFolder
 from squadron.runs.layout import RECORD, SWEEP
-from squadron.runs.run_records import Record, RunRecord, SweepRecord
+from squadron.runs.reader import FleetFile, RunFile, SweepFile
 
 FINAL = ("done", "diverged", "stopped")
 """States of runs that nothing is left to train of."""
@@ -36,10 +37,10 @@ class SweepFolder(RunFolder):
     """The folder of a sweep. ``record`` is what ``sweep.json`` holds."""
 
     record_name: ClassVar[str] = SWEEP
-    record_type: ClassVar[type[Record]] = SweepRecord
+    record_type: ClassVar[type[VersionedFile]] = SweepFile
     verb: ClassVar[str] = "sweep"
     noun: ClassVar[str] = "sweep"
-    when_busy: ClassVar[str] = "add --join to help it, wait for it, or choose another"
+    when_busy: ClassVar[str] = f"add {option('join', True)} to help it, wait for it, or choose another"
 
     @property
     def layout(self) -> Layout:
@@ -48,9 +49,10 @@ class SweepFolder(RunFolder):
 
     def _run_names(self) -> list[str]:
         """The sweep's runs, as its record and its fleets name them."""
-        planned = [run.get("name") for run in self.record.get("runs", []) if isinstance(run, dict)]
-        flown = [json_object(path).get("runs", []) for path in sorted((self.path / "fleets").glob("*.json"))]
-        named = [*planned, *(name for runs in flown if isinstance(runs, list) for name in runs)]
+        named = [run.get("name") for run in self.record.get("runs", []) if isinstance(run, dict)]
+        for path in sorted((self.path / "fleets").glob("*.json")):
+            with contextlib.suppress(RunError):  # a damaged file, or one of a rung, names no runs
+                named += FleetFile.read(path).runs
         named += self.record.get("replacing", [])
         return sorted({name for name in named if isinstance(name, str)})
 
@@ -63,7 +65,7 @@ class SweepFolder(RunFolder):
         path = self.run_path(run) / RECORD
         if not path.is_file():
             return {}
-        return RunRecord.read(path).content
+        return RunFile.read(path).content
 
     def run_metrics(self, run: str) -> list[dict[str, Any]]:
         """The lines of a run's ``metrics.jsonl``."""
@@ -79,11 +81,11 @@ class SweepFolder(RunFolder):
 
     def fleet_parts(self, fleet: str) -> Iterator[tuple[str, list[str]]]:
         """The parts that a fleet was split into and their runs; itself where it was not."""
-        content = read_json(self._fleet(fleet), what="the runs of a fleet", error=RunError)
-        if "split" not in content:
-            yield fleet, list(content["runs"])
+        found = FleetFile.read(self._fleet(fleet))
+        if found.split is None:
+            yield fleet, list(found.runs)
             return
-        for part in content["split"]:
+        for part in found.split:
             yield from self.fleet_parts(part)
 
     def split_fleet(self, fleet: str, halves: Mapping[str, Sequence[str]]) -> None:
@@ -140,8 +142,8 @@ class SweepFolder(RunFolder):
 
     def _tree(self, fleet: str) -> list[str]:
         """A fleet, its halves, and theirs."""
-        content = read_json(self._fleet(fleet), what="the runs of a fleet", error=RunError)
-        return [fleet, *(name for half in content.get("split", ()) for name in self._tree(half))]
+        halves = FleetFile.read(self._fleet(fleet)).split or []
+        return [fleet, *(name for half in halves for name in self._tree(half))]
 
     def _fleet(self, fleet: str) -> Path:
         return self.path / "fleets" / f"{fleet}.json"

@@ -47,7 +47,7 @@ def read_predictions(path: Path | str) -> dict[str, str]:
     try:
         return {question: check_text(question, value) for question, value in content.items()}
     except DataError as problem:
-        raise DataError(f"{path}: {problem}") from None
+        raise DataError(f"{path}: {problem.marked}") from None
 
 
 def write_predictions(path: Path | str, predictions: Mapping[str, str]) -> None:

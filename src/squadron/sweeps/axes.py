@@ -9,16 +9,20 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict
 
 from squadron.errors import ConfigError
 from squadron.model.targets import resolve_targets
 from squadron.options.axes import AXES, NAME_PARTS
 from squadron.options.core import PrepareOptions, TrainOptions
-from squadron.sweeps.problems import Problems, meant
 
 DATA_OPTIONS = ("train_size", "val_size", "test_size", "split_by", "hub_split", "strict")
 """Options of ``prepare`` that a configuration may set."""
+FROM_COMMAND = {"base": "base", "data": "dataset", "out": "out", "device": "device", "offline": "offline"}
+"""Options that are given on the command line alone, and their flags there."""
+
+STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+"""How configurations are checked: text is no number and true is not 1."""
 
 _LONGEST_NAME = 80
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -26,50 +30,9 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECAS
 """Names that Windows keeps for devices."""
 
 
-def check_option(field: str, value: Any) -> Any:
-    """The value of an option of ``train`` or ``prepare`` as its type has it.
-
-    Raises :class:`ValueError` with what is wrong with it and what may be given.
-    Checks are strict: text is no number and true is not 1. Modules may be one name or several.
-    """
-    if field == "target_modules":
-        return _check_targets(value)
-    try:
-        return _ADAPTERS[field].validate_python(value)
-    except ValidationError as problem:
-        text = problem.errors(include_url=False)[0]["msg"]
-        raise ValueError(text[:1].lower() + text[1:]) from None
-
-
-def check_axis(key: str, axis: str, value: Any, problems: Problems) -> bool:
-    """Whether ``axis`` is one; where it is not, ``problems`` are told, with the ``value`` that it was given."""
-    if axis in AXES:
-        return True
-    if axis in TrainOptions.model_fields or axis in DATA_OPTIONS:
-        problems.add(key, value, "the same for all runs of a sweep; put it under base")
-    else:
-        problems.add(key, value, f"unknown axis{meant(axis, AXES)}; known are {', '.join(AXES)}")
-    return False
-
-
-def axis_value(key: str, axis: str, value: Any, problems: Problems) -> Any:
-    """The value of an axis as :func:`tidy` has it; None where it is not right, which ``problems`` are told."""
-    try:
-        return tidy(axis, value)
-    except ValueError as problem:
-        problems.add(key, value, str(problem))
-        return None
-
-
 def axis_options(changes: Mapping[str, Any]) -> dict[str, Any]:
     """The options of ``train`` that the values of axes set."""
     return {AXES[axis]: _names(value) if axis == "targets" else value for axis, value in changes.items()}
-
-
-def tidy(axis: str, value: Any) -> Any:
-    """The value of an axis, checked: one module is text, several are a tuple. Raises :class:`ValueError`."""
-    checked = check_option(AXES[axis], value)
-    return checked[0] if axis == "targets" and len(checked) == 1 else checked
 
 
 def same_run(options: Mapping[str, Any]) -> str:
@@ -101,6 +64,13 @@ def name_problem(name: Any) -> str | None:
     return "a name that Windows keeps for a device; choose another" if _RESERVED.fullmatch(name) else None
 
 
+def checked_name(name: Any) -> Any:
+    """Return a name that :func:`name_problem` has nothing against. Raises :class:`ValueError` for others."""
+    if wrong := name_problem(name):
+        raise ValueError(wrong)
+    return name
+
+
 def _check_targets(value: Any) -> tuple[str, ...]:
     names = _names(value)
     if not names or not all(isinstance(name, str) for name in names):
@@ -108,7 +78,7 @@ def _check_targets(value: Any) -> tuple[str, ...]:
     try:
         resolve_targets(names)
     except ConfigError as problem:
-        raise ValueError(str(problem).partition(": ")[2]) from None
+        raise ValueError(problem.detail) from None
     return names
 
 
@@ -130,10 +100,15 @@ def _shown(axis: str, value: Any) -> str:
 
 
 _DEFAULTS = {name: field.default for name, field in TrainOptions.model_fields.items() if not field.is_required()}
-_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
-_ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    name: TypeAdapter(Annotated[field.annotation, field], config=_STRICT)  # type: ignore[arg-type]
+OPTIONS: dict[str, Any] = {
+    name: Annotated[field.annotation, *field.metadata, field.description]  # its limits, not its default
     for model in (PrepareOptions, TrainOptions)
     for name, field in model.model_fields.items()
-    if model is TrainOptions or name in DATA_OPTIONS
+    if name not in FROM_COMMAND and (model is TrainOptions or name in DATA_OPTIONS)
+} | {"target_modules": Annotated[Any, AfterValidator(_check_targets)]}
+"""The type of every option of ``train`` and ``prepare`` that a configuration may set."""
+_TARGETS: Any = OPTIONS["target_modules"]
+AXIS_TYPES: dict[str, Any] = {axis: OPTIONS[field] for axis, field in AXES.items()} | {
+    "targets": Annotated[_TARGETS, AfterValidator(lambda names: names[0] if len(names) == 1 else names)]
 }
+"""The type of every axis. One module is text, several are a tuple."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from squadron.data.prepared import load_split
+from squadron.errors import command_line_text
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.evaluate import asked, evaluate_fleet, strategy_names
 from squadron.experiments.inputs import Material, describe_split
@@ -171,7 +172,7 @@ class SweepRun:
                 self._write(entries, status)
             return sum(entry["status"] in ("done", "stopped") for entry in entries)
         except Exception as problem:  # the error under way matters more
-            self.reporter.note(f"{self.folder.path}: the record could not be written ({problem})")
+            self.reporter.note(f"{self.folder.path}: the record could not be written ({command_line_text(problem)})")
             return 0
 
     def _know(self, run: PlannedRun) -> None:

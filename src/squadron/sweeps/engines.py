@@ -14,8 +14,8 @@ from typing import Protocol
 
 from filelock import Timeout
 
-from squadron.errors import InterruptedRunError
-from squadron.options.core import flag_name
+from squadron.errors import InterruptedRunError, command_line_text
+from squadron.options.base import flag_name
 from squadron.options.sweep import SweepOptions
 from squadron.sweeps.worker import SweepJob
 
@@ -88,7 +88,7 @@ class LocalEngine:
                 except InterruptedRunError:
                     raise
                 except Exception as problem:
-                    failed[fleet] = str(problem) or type(problem).__name__
+                    failed[fleet] = command_line_text(problem) or type(problem).__name__
                     job.reporter.note(f"fleet {fleet} failed, the others go on: {failed[fleet]}")
                 finally:
                     lock.release()

@@ -22,10 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails
+
 from squadron.options.axes import ADAPTER_AXES
 from squadron.sweeps.axes import axis_options, run_name, same_run
-from squadron.sweeps.config import SweepConfig, read_config, run_count
-from squadron.sweeps.problems import MOST_RUNS, Problems
+from squadron.sweeps.config import SweepConfig, advice, read_config, run_count
+from squadron.sweeps.problems import MOST_RUNS, problem, refuse, report
 from squadron.sweeps.search import first_changes, next_changes
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -64,13 +67,13 @@ def read_sweep(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
     problems, a line each, with key, value and what to do; nothing is started then.
     """
     path = find_config(path)
-    problems = Problems(str(path))
-    config = read_config(path, overrides or {}, problems)
-    runs: tuple[PlannedRun, ...] = ()
-    if config is not None:
+    try:
+        config = read_config(path, overrides or {})
+        problems: list[InitErrorDetails] = []
         runs = _plan(config, problems)
-    problems.raise_if_any()
-    assert config is not None
+        refuse(problems)
+    except ValidationError as found:
+        raise report(str(path), found, advice) from None
     return SweepPlan(runs, config)
 
 
@@ -86,16 +89,16 @@ def find_config(name: Path | str) -> Path:
     return next((one for one in shipped if one.is_file()), Path(name))
 
 
-def _plan(config: SweepConfig, problems: Problems) -> tuple[PlannedRun, ...]:
+def _plan(config: SweepConfig, problems: list[InitErrorDetails]) -> tuple[PlannedRun, ...]:
     if config.search is not None:
-        first = [] if problems.lines else first_changes(config.search, config.search_seed)
-        return _searched(config, first, problems)
+        return _searched(config, first_changes(config.search, config.search_seed), problems)
     count = run_count(config)
     if count > MOST_RUNS:
-        problems.add("grid", f"{count:,} runs", f"more than {MOST_RUNS:,}; give fewer values, or tie axes")
+        text = f"more than {MOST_RUNS:,}; give fewer values, or tie axes"
+        problems.append(problem(text, f"{count:,} runs", "grid"))
         return ()
-    if count == 0 and not problems.lines:
-        problems.add("grid", dict(config.grid), "no runs; give grid, tied, runs, seeds or search")
+    if count == 0:
+        problems.append(problem("no runs; give grid, tied, runs, seeds or search", config.grid, "grid"))
     runs: list[PlannedRun] = []
     for changes in [*_combinations(config, problems), *config.runs]:
         for seed in config.seeds or (None,):
@@ -115,15 +118,19 @@ def next_runs(config: SweepConfig, scores: Mapping[str, float | None]) -> tuple[
     (None for one that gave none). Empty where there are none left, and for whatever else is planned as a whole."""
     if config.search is None or config.search.method == "random":
         return ()
-    return _searched(config, next_changes(config.search, config.search_seed, scores), Problems("search"))
+    return _searched(config, next_changes(config.search, config.search_seed, scores), [])
 
 
-def _searched(config: SweepConfig, every: Sequence[Mapping[str, Any]], problems: Problems) -> tuple[PlannedRun, ...]:
+def _searched(
+    config: SweepConfig, every: Sequence[Mapping[str, Any]], problems: list[InitErrorDetails]
+) -> tuple[PlannedRun, ...]:
     named = [(run_name(own), own) for own in every]
     return tuple(PlannedRun(name, own, _options(config, name, own, problems)) for name, own in named)
 
 
-def _options(config: SweepConfig, name: str, changes: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+def _options(
+    config: SweepConfig, name: str, changes: Mapping[str, Any], problems: list[InitErrorDetails]
+) -> dict[str, Any]:
     """All options of a run: the shared ones with its changes over them."""
     options = {**config.base_options, **axis_options(changes)}
     if options.get("method") != "full":
@@ -131,18 +138,18 @@ def _options(config: SweepConfig, name: str, changes: Mapping[str, Any], problem
     given = [axis for axis in ADAPTER_AXES if axis in changes]
     if given:
         text = f"trains all weights and has no adapter: leave {', '.join(given)} out, or make it one of runs"
-        problems.add("method full of", name, text)
+        problems.append(problem(text, name, "method full of"))
     # What the base says of adapters is for the other runs.
     return {field: value for field, value in options.items() if field not in ADAPTER_AXES.values()}
 
 
-def _combinations(config: SweepConfig, problems: Problems) -> Iterator[dict[str, Any]]:
+def _combinations(config: SweepConfig, problems: list[InitErrorDetails]) -> Iterator[dict[str, Any]]:
     """Every combination of the axes but the excluded, the last axis moving fastest."""
     if not config.grid and not config.tied:
         if config.seeds and not config.runs:
             yield {}  # one setting, once a seed
         for number, excluded in enumerate(config.exclude):
-            problems.add(f"exclude[{number}]", excluded, "matches no run: there is no grid; remove it")
+            problems.append(problem("matches no run: there is no grid; remove it", excluded, "exclude", number))
         return
     steps = [[{axis: value} for value in values] for axis, values in config.grid.items()]
     steps += [
@@ -158,23 +165,25 @@ def _combinations(config: SweepConfig, problems: Problems) -> Iterator[dict[str,
         if not hits:
             kept += 1
             yield changes
-    broken = any(line.startswith(("grid.", "tied[")) for line in problems.lines)
     for number, hit in enumerate(matched):
-        if not hit and not broken:  # else it may match once the axes are right
-            problems.add(f"exclude[{number}]", config.exclude[number], "matches no run; remove it, or mend its values")
+        if not hit:
+            text = "matches no run; remove it, or mend its values"
+            problems.append(problem(text, config.exclude[number], "exclude", number))
     if not kept and not config.runs:
-        problems.add("exclude", list(config.exclude), "leaves no run; exclude fewer")
+        problems.append(problem("leaves no run; exclude fewer", list(config.exclude), "exclude"))
 
 
-def _check_each_once(runs: list[PlannedRun], problems: Problems) -> None:
+def _check_each_once(runs: list[PlannedRun], problems: list[InitErrorDetails]) -> None:
     """No two runs train the same adapter, or share a folder (on file systems that do not tell case either)."""
     by_name: dict[str, PlannedRun] = {}
     by_options: dict[str, PlannedRun] = {}
     for run in runs:
         other = by_options.setdefault(same_run(run.options), run)
         if other is not run:
-            problems.add("runs", run.name, f"trains the same adapter as {other.name}; remove one of them")
+            text = f"trains the same adapter as {other.name}; remove one of them"
+            problems.append(problem(text, run.name, "runs"))
             continue
         other = by_name.setdefault(run.name.casefold(), run)
         if other is not run:
-            problems.add("runs", run.name, f"has the same name as another run, {other.name}; give it another name")
+            text = f"has the same name as another run, {other.name}; give it another name"
+            problems.append(problem(text, run.name, "runs"))

@@ -11,8 +11,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from squadron.errors import ConfigError, RunError
-from squadron.files import read_json, write_json
+from squadron.errors import ConfigError, option
+from squadron.files import write_json
+from squadron.runs.reader import RungFile
 from squadron.runs.sweep_folder import SweepFolder
 
 Standing = tuple[float, float, float]
@@ -26,7 +27,9 @@ def rungs(epochs: Iterable[int], runs: int, factor: int) -> tuple[int, ...]:
     """
     lengths = sorted(set(epochs))
     if len(lengths) > 1:
-        raise ConfigError(f"--halving {factor}: the runs have {lengths} epochs; give all the same to compare them")
+        raise ConfigError(
+            f"{option('halving', factor)}: the runs have {lengths} epochs; give all the same to compare them"
+        )
     found: list[int] = []
     rounds = int(math.log(runs, factor) + 1e-9)
     for number in range(1, rounds + 1):
@@ -35,7 +38,7 @@ def rungs(epochs: Iterable[int], runs: int, factor: int) -> tuple[int, ...]:
             found.append(epoch)
     if not found:
         raise ConfigError(
-            f"--halving {factor}: {runs} runs of {lengths[0]} epochs leave nothing to drop; "
+            f"{option('halving', factor)}: {runs} runs of {lengths[0]} epochs leave nothing to drop; "
             f"give more runs or epochs, or leave it out"
         )
     return tuple(sorted(found))
@@ -65,12 +68,12 @@ def decide(folder: SweepFolder, epoch: int, standings: Mapping[str, Standing], f
 
 def verdict(folder: SweepFolder, epoch: int, run: str, own: Standing) -> str | None:
     """Why a run is dropped after the epoch; None where it goes on."""
-    decision = read_json(folder.rung_path(epoch), what="the decision of successive halving", error=RunError)
-    f1, exact_match, loss = decision["threshold"]
+    decision = RungFile.read(folder.rung_path(epoch))
+    f1, exact_match, loss = decision.threshold
     worst = (f1, exact_match, -math.inf if loss is None else loss)
-    if run in decision["kept"] or own > worst:
+    if run in decision.kept or own > worst:
         return None
     return (
         f"dropped after epoch {epoch} by --halving: F1 {own[0]:.1f}, EM {own[1]:.1f} on the validation questions, "
-        f"the best {len(decision['kept'])} of {decision['runs']} had F1 {f1:.1f} or more"
+        f"the best {len(decision.kept)} of {decision.runs} had F1 {f1:.1f} or more"
     )

@@ -17,20 +17,21 @@ from typing import Any
 import numpy as np
 
 from squadron.data.squad import Dataset
-from squadron.errors import RunError
-from squadron.files import read_json, write_json, write_text
+from squadron.errors import RunError, command_line_text
+from squadron.files import write_json, write_text
 from squadron.runs.layout import SCORES
-from squadron.runs.run_records import ScoresRecord
+from squadron.runs.ranking import rank_key
+from squadron.runs.reader import ScoresFile
 from squadron.runs.sweep_folder import SweepFolder
 from squadron.scoring.evaluation import score
 from squadron.scoring.intervals import Floats
 from squadron.scoring.paired import paired_test
+from squadron.scoring.predictions import read_predictions
 
 JSON_FILE, CSV_FILE = "leaderboard.json", "leaderboard.csv"
-_ORDER = {"done": 0, "stopped": 1, "running": 2, "interrupted": 2, "waiting": 2, "diverged": 3, "failed": 3}
-_ORDER |= {"unreadable": 3}
 _SCORES = ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")
 _COSTS = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
+_RANKED = ("name", "status", "f1", "exact_match", "validation_loss")
 _SIGNIFICANT = 0.05
 
 
@@ -42,10 +43,12 @@ def rank_runs(
     decoding: str,
     failed: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """An entry a run, ranked; ``changes`` is what each changes, ``failed`` why a run could not be brought to its end
-    in this process, whatever its folder says."""
+    """Return an entry for each run, in the order of :func:`rank_key`.
+
+    ``changes`` is what each run changes, ``failed`` why a run could not be brought to its end in this process.
+    """
     entries = [_entry(folder, name, own, split, decoding, failed.get(name)) for name, own in changes.items()]
-    entries.sort(key=_place)
+    entries.sort(key=lambda entry: rank_key(*(entry[key] for key in _RANKED)))
     return [{"rank": place, **entry} for place, entry in enumerate(entries, 1)]
 
 
@@ -89,15 +92,17 @@ def compare_settings(
 def _entry(
     folder: SweepFolder, name: str, changes: Mapping[str, Any], split: str, decoding: str, failure: str | None
 ) -> dict[str, Any]:
+    scores: dict[str, Any] = {}
     try:
         record = folder.run_record(name)
+        if record.get("status") == "done":
+            scores = _scores(folder.run_path(name) / SCORES, split, decoding)
     except RunError as problem:
-        record = {"status": "unreadable", "reason": str(problem)}
+        record = {"status": "unreadable", "reason": command_line_text(problem)}
     status = record.get("status", "waiting")
     entry: dict[str, Any] = {"name": name, "status": status, "changes": dict(changes), **dict.fromkeys(_SCORES)}
     entry |= {key: record.get(key) for key in _COSTS}
     reason = record.get("reason")
-    scores = _scores(folder.run_path(name) / SCORES, split, decoding) if status == "done" else {}
     if scores:
         entry |= {key: scores[key] for key in _SCORES}
     elif status == "stopped":  # what it had when it was dropped
@@ -114,23 +119,8 @@ def _entry(
 def _scores(path: Path, split: str, decoding: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    found = ScoresRecord.read(path).find(split, decoding)
+    found = ScoresFile.read(path).find(split, decoding)
     return {} if found is None else found.model_dump(include=set(_SCORES))
-
-
-def _place(entry: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Best first: F1, then exact match, then the lower validation loss; the name settles the rest."""
-    scored = entry["f1"] is not None
-    loss = entry["validation_loss"]
-    return (
-        _ORDER[entry["status"]],
-        not scored,
-        -entry["f1"] if scored else 0.0,
-        -entry["exact_match"] if scored else 0.0,
-        loss is None,
-        loss or 0.0,
-        entry["name"],
-    )
 
 
 def _setting(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -149,8 +139,7 @@ def _question_f1(folder: SweepFolder, runs: Sequence[str], dataset: Dataset, ste
     every = []
     for run in runs:
         path = folder.run_path(run) / "predictions" / f"{stem}.json"
-        predictions = read_json(path, what="the predictions of a run", error=RunError)
-        every.append(score(predictions, golds, version=dataset.version, resamples=1).question_f1)
+        every.append(score(read_predictions(path), golds, version=dataset.version, resamples=1).question_f1)
     mean: Floats = np.mean(every, axis=0)
     return mean
 

@@ -1,40 +1,55 @@
-"""All that is wrong with a configuration, told at once."""
+"""The report of everything that is wrong with a configuration."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from squadron.errors import ConfigError
 
 MOST_RUNS = 10_000
 _MOST_SHOWN = 30
-"""Problems told of one file; where there are more, their number is told."""
+"""Problems shown of one file; if there are more, their number is shown."""
 
 
-class Problems:
-    """What is wrong, collected. ``source`` is the file."""
+def problem(text: str, value: Any, *key: int | str) -> InitErrorDetails:
+    """Return a problem that is not of one value alone, for :func:`refuse`. ``key`` is the path in the file."""
+    # As context, not as template: the text may hold braces.
+    return InitErrorDetails(type=PydanticCustomError("problem", "{text}", {"text": text}), loc=key, input=value)
 
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.lines: list[str] = []
 
-    def add(self, key: str, value: Any, text: str) -> None:
-        """Note that ``key`` has the ``value``, and what is wrong with it."""
-        shown = repr(value)
-        self.lines.append(f"{key} {shown if len(shown) <= 60 else shown[:59] + '…'}: {text}")
+def refuse(problems: list[InitErrorDetails]) -> None:
+    """Raise a :class:`ValidationError` with all problems, if there are any."""
+    if problems:
+        raise ValidationError.from_exception_data("configuration", problems)
 
-    def raise_if_any(self) -> None:
-        """Raise one :class:`ConfigError` with all problems, a line each."""
-        lines = list(dict.fromkeys(self.lines))
-        if lines:
-            head = f"{self.source}: {len(lines)} {'problem' if len(lines) == 1 else 'problems'}; nothing was started"
-            more = [f"... and {len(lines) - _MOST_SHOWN:,} more"] if len(lines) > _MOST_SHOWN else []
-            raise ConfigError("\n".join([head, *lines[:_MOST_SHOWN], *more]))
+
+def report(source: str, found: ValidationError, advice: Callable[[ErrorDetails], str]) -> ConfigError:
+    """Return one error with a line for each problem: the key, the value and what ``advice`` says to do."""
+    errors = found.errors(include_url=False)
+    # pydantic counts right values alone: a list is not too short if the wrong ones are reported.
+    around = {error["loc"][:-1] for error in errors}
+    errors = [error for error in errors if error["type"] != "too_short" or error["loc"] not in around]
+    lines = [f"{source}: {len(errors)} {'problem' if len(errors) == 1 else 'problems'}; nothing was started"]
+    for error in errors[:_MOST_SHOWN]:
+        key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])[1:]
+        value = "" if error["type"] == "missing" else f" {_shown(error['input'])}"
+        lines.append(f"{key or 'the file'}{value}: {advice(error)}")
+    if len(errors) > _MOST_SHOWN:
+        lines.append(f"... and {len(errors) - _MOST_SHOWN:,} more")
+    return ConfigError("\n".join(lines))
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """``, perhaps rank`` where a known word is close to an unknown one."""
+    """Return ``, perhaps rank`` if a known word is close to an unknown one, else nothing."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f", perhaps {close[0]}" if close else ""
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:59] + "…"

@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from squadron.errors import ConfigError, DeviceError, InterruptedRunError
+from squadron.errors import ConfigError, DeviceError, InterruptedRunError, command_line_text, option
 from squadron.sweeps.ray_worker import Files, Order, Shipment, fly_order
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import RunEnded, RunScored
@@ -49,7 +49,7 @@ class RayEngine:
         try:
             ray: Any = importlib.import_module("ray")
         except ImportError:
-            raise ConfigError("--engine ray: Ray is not installed; pip install 'squadron[ray]'") from None
+            raise ConfigError(f"{option('engine', 'ray')}: Ray is not installed; pip install 'squadron[ray]'") from None
         self._ray = ray
         self._owns = not ray.is_initialized()
         if self._owns:
@@ -58,7 +58,8 @@ class RayEngine:
                 ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
             except (ConnectionError, ValueError, RuntimeError) as problem:
                 raise DeviceError(
-                    f"--ray-address {address}: no cluster answers ({problem}); start one with: ray start --head"
+                    f"{option('ray_address', address)}: no cluster answers ({problem}); "
+                    f"start one with: ray start --head"
                 ) from None
         resources = ray.cluster_resources()
         self._gpus = float(min(1, resources.get("GPU", 0))) if gpus is None else gpus
@@ -69,8 +70,8 @@ class RayEngine:
         if self.workers < 1:
             self.close()
             raise DeviceError(
-                f"--cpus-per-fleet {cpus:g}, --gpus-per-fleet {self._gpus:g}: the cluster has "
-                f"{resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} GPUs; ask for less"
+                f"{option('cpus_per_fleet', _whole(cpus))}, {option('gpus_per_fleet', _whole(self._gpus))}: "
+                f"the cluster has {resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} GPUs; ask for less"
             )
         self._shipment: Any = None
 
@@ -138,7 +139,7 @@ class RayEngine:
         except StopIteration:
             return False
         except self._ray.exceptions.RayTaskError as problem:
-            failed[flight.fleet] = str(problem.cause)
+            failed[flight.fleet] = command_line_text(problem.cause)
             job.reporter.note(f"fleet {flight.fleet} failed, the others go on: {failed[flight.fleet]}")
             return False
         except self._ray.exceptions.RayError as problem:
@@ -167,6 +168,11 @@ class RayEngine:
         else:
             job.stream.send(content)
         return True
+
+
+def _whole(count: float) -> float:
+    """Return a whole number as one, as people type it."""
+    return int(count) if count.is_integer() else count
 
 
 def _taken(job: SweepJob, fleet: str) -> FileLock | None:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from squadron.data.prepared import load_split
+from squadron.errors import command_line_text
 from squadron.experiments.inputs import Material, open_material
 from squadron.files import write_bytes
 from squadron.model.config import Precision
@@ -82,7 +83,7 @@ def fly_order(shipment: Shipment, order: Order) -> Iterator[Message]:
         try:
             _fly(shipment, order, messages)
         except BaseException as problem:
-            messages.put(("failed", str(problem) or type(problem).__name__))
+            messages.put(("failed", command_line_text(problem) or type(problem).__name__))
         finally:
             messages.put(None)
 
@@ -157,5 +158,5 @@ class _EventSender(Stream):
         super().__init__()
         self._messages = messages
 
-    def tell(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         self._messages.put(("event", event))

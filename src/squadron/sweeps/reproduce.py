@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import InterruptedRunError, RunError
-from squadron.files import read_json
+from squadron.errors import InterruptedRunError, RunError, option
 from squadron.options.core import DemoOptions
 from squadron.options.sweep import ReproduceOptions, SweepOptions
 from squadron.pocket.base import NAME as POCKET
 from squadron.reporting.report import write_report
 from squadron.runs.layout import SCORES
+from squadron.runs.reader import ScoresFile
 from squadron.sweeps.grid import read_sweep
 from squadron.sweeps.sweep import sweep
 from squadron.tracking.events import Listener
@@ -49,7 +49,8 @@ def reproduce(
         )
     except InterruptedRunError:
         raise InterruptedRunError(
-            f"{options.out}: the study was stopped; nothing is lost: run the same command again, without --replace"
+            f"{options.out}: the study was stopped; "
+            f"nothing is lost: run the same command again, without {option('replace')}"
         ) from None
     out = Path(options.out)
     if swept["best"] is None:
@@ -92,6 +93,5 @@ def demo(
 
 def _decodings(folder: Path, split: str) -> dict[str, Any]:
     """The scores of every decoding strategy on a split."""
-    scores = read_json(folder / SCORES, what="the scores of the study", error=RunError)
-    found: dict[str, Any] = scores["splits"][split]["decodings"]
+    found: dict[str, Any] = ScoresFile.read(folder / SCORES).content["splits"][split]["decodings"]
     return found

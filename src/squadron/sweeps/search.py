@@ -79,7 +79,7 @@ def _tell(study: optuna.Study, trial: optuna.Trial, score: float | None) -> None
         study.tell(trial, score)
 
 
-def _suggested(trial: optuna.Trial, space: Mapping[str, Range | tuple[Any, ...]]) -> dict[str, Any]:
+def _suggested(trial: optuna.Trial, space: Mapping[str, Range[Any] | tuple[Any, ...]]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for axis, values in space.items():
         if not isinstance(values, Range):
@@ -105,7 +105,7 @@ def _random_changes(search: Search, seed: int) -> Iterator[dict[str, Any]]:
                 break
 
 
-def _drawn(values: Range | Sequence[Any], share: float) -> Any:
+def _drawn(values: Range[Any] | Sequence[Any], share: float) -> Any:
     """The value at a share, from 0 up to 1, of what there is to choose from."""
     if not isinstance(values, Range):
         return values[int(share * len(values))]
@@ -115,6 +115,6 @@ def _drawn(values: Range | Sequence[Any], share: float) -> Any:
     return min(math.floor(drawn), int(values.high)) if isinstance(values.low, int) else _rounded(drawn, values)
 
 
-def _rounded(value: float, values: Range) -> float:
+def _rounded(value: float, values: Range[float]) -> float:
     """Three digits, within the range: more tell nothing, and names would show them."""
     return min(max(float(f"{value:.3g}"), values.low), values.high)

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.prepared import MANIFEST
-from squadron.errors import ConfigError, RunError, SquadronError
+from squadron.errors import ConfigError, RunError, SquadronError, argument, option
 from squadron.experiments.pocket import base_location
 from squadron.experiments.prepare import prepare
 from squadron.model.checkpoint import locate_base, weight_files
 from squadron.model.config import GPT2Config, Precision, read_config
 from squadron.model.targets import check_rank
 from squadron.model.tokenizer import load_tokenizer
-from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions, checked, flag_name
+from squadron.options.base import checked
+from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions
 from squadron.options.sweep import SweepOptions
 from squadron.ownership import refuse_inputs_inside
 from squadron.runs.folder import refuse_half_replaced
@@ -37,25 +38,27 @@ def read_plan(options: SweepOptions) -> SweepPlan:
         try:
             return call()
         except SquadronError as problem:
-            problems.append(str(problem))
+            problems.append(problem.marked)
             return None
 
     plan: SweepPlan | None = tried(lambda: read_sweep(options.config, overrides))
     config: GPT2Config | None = tried(lambda: _check_base(options))
     if options.engine != "ray":
         given = options.model_dump(include={"ray_address", "gpus_per_fleet", "cpus_per_fleet"}, exclude_none=True)
-        problems += [f"{flag_name(name)} {value}: for --engine ray alone" for name, value in given.items()]
+        problems += [f"{option(name, value)}: for {option('engine', 'ray')} alone" for name, value in given.items()]
     if is_prepared(options.dataset):
         sizes = options.model_dump(include={"train_size", "val_size", "test_size"}, exclude_none=True)
         problems += [
-            f"{flag_name(name)} {value}: {options.dataset} is prepared already; leave it out, or prepare another"
+            f"{option(name, value)}: {options.dataset} is prepared already; leave it out, or prepare another"
             for name, value in sizes.items()
         ]
     if plan is not None and config is not None:
         tried(lambda: _check_fit(plan, config))
     if plan is not None and options.halving is not None:
         if plan.config.search is not None and plan.config.search.method == "optuna":
-            problems.append(f"--halving {options.halving}: a study learns from whole runs; leave one of the two out")
+            problems.append(
+                f"{option('halving', options.halving)}: a study learns from whole runs; leave one of the two out"
+            )
         tried(lambda: plan_rungs(options, plan))
     if plan is None or problems:
         raise ConfigError("\n".join(problems))
@@ -68,7 +71,9 @@ def plan_rungs(options: SweepOptions, plan: SweepPlan) -> tuple[int, ...]:
         return ()
     defaults = TrainOptions.model_fields
     if plan.config.base_options.get("eval_questions", defaults["eval_questions"].default) == 0:
-        raise ConfigError(f"--halving {options.halving}: compares runs by F1, and eval_questions is 0; raise it")
+        raise ConfigError(
+            f"{option('halving', options.halving)}: compares runs by F1, and eval_questions is 0; raise it"
+        )
     epochs = [run.options.get("epochs", defaults["epochs"].default) for run in plan.runs]
     return rungs(epochs, len(plan.runs), options.halving)
 
@@ -85,7 +90,12 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
     path = Path(options.out)
     if replace:
         refuse_inputs_inside(
-            path, {"CONFIG": options.config, "--base": base_location(options.base), "--dataset": options.dataset}
+            path,
+            {
+                argument("config", options.config): options.config,
+                option("base", options.base): base_location(options.base),
+                option("dataset", options.dataset): options.dataset,
+            },
         )
     if not join:
         return SweepFolder.create(path, config, kind="sweep", resume=resume, replace=replace, may_differ=WHERE)
@@ -95,8 +105,8 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
     for key in sorted((before.keys() | config.keys()) - WHERE):
         if not same_config({"": before.get(key)}, {"": config.get(key)}):
             raise RunError(
-                f"--join {path}: {key} is {before.get(key)!r} there and {config.get(key)!r} here; "
-                f"give the command that began it, with --join"
+                f"{option('join')} {path}: {key} is {before.get(key)!r} there and {config.get(key)!r} here; "
+                f"give the command that began it, with {option('join', True)}"
             )
     return folder
 

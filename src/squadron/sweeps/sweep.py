@@ -16,7 +16,7 @@ import torch
 
 from squadron.data.prepared import LAYOUT as DATA
 from squadron.data.prepared import load_split
-from squadron.errors import ConfigError, InterruptedRunError, RunError
+from squadron.errors import ConfigError, InterruptedRunError, RunError, option
 from squadron.experiments.inputs import Material, open_material
 from squadron.experiments.train import check_facts
 from squadron.files import explain_os_errors
@@ -56,7 +56,8 @@ def sweep(
     plan = read_plan(options)
     if join and plan.config.search is not None and plan.config.search.method == "optuna":
         raise ConfigError(
-            "--join: an Optuna study proposes its runs where it is led; join a search at random, or a grid"
+            f"{option('join', True)}: an Optuna study proposes its runs where it is led; "
+            f"join a search at random, or a grid"
         )
     folder = open_folder(options, plan, resume=resume, replace=replace, join=join)
     stream = Stream(listeners, note=reporter.note)
@@ -76,7 +77,7 @@ def sweep(
         helps = join and not (run is not None and run.leads)
         raise InterruptedRunError(
             f"{folder.path}: stopped with {done} of {plan.total} runs done; nothing is lost: "
-            f"run the same command with --{'join' if helps else 'resume'}"
+            f"run the same command with {option('join' if helps else 'resume', True)}"
         ) from None
     except Exception:
         if run is not None:
@@ -94,7 +95,10 @@ def sweep(
 def _engine(options: SweepOptions, *, join: bool) -> Engine:
     if options.engine == "ray":
         if join:
-            raise ConfigError("--join and --engine ray: a process that joins works on this machine; leave --engine out")
+            raise ConfigError(
+                f"{option('join', True)} and {option('engine', 'ray')}: a process that joins works on this "
+                f"machine; leave {option('engine')} out"
+            )
         from squadron.sweeps.ray_engine import RayEngine
 
         return RayEngine(options.ray_address, gpus=options.gpus_per_fleet, cpus=options.cpus_per_fleet or 1)
@@ -119,12 +123,13 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
     fresh = temporary_name(folder.path / "data")
     if join and data != options.dataset and not is_prepared(data):
         raise RunError(
-            f"--join {folder.path}: its questions are not there; try again, or, where its leader was killed, "
-            f"give --resume in place of --join"
+            f"{option('join')} {folder.path}: its questions are not there; try again, or, where its leader was killed, "
+            f"give {option('resume', True)} in place of {option('join', True)}"
         )
     making = data != options.dataset and not join and (folder.replaces or not is_prepared(data))
     if making and not folder.replaces and Path(data).is_dir():
-        refuse_foreign(Path(data), DATA, flag="--resume")  # it was never finished, or is somebody else's
+        # It was never finished, or is somebody else's.
+        refuse_foreign(Path(data), DATA, subject=f"{option('resume')} {data}")
     try:
         if making:
             prepare_data(options, plan, fresh)
@@ -142,7 +147,7 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
             load_split(source, plan.config.best.split)
         if options.halving is not None and material.validation is None:
             raise ConfigError(
-                f"--halving {options.halving}: compares runs on validation questions, and there are none; "
+                f"{option('halving', options.halving)}: compares runs on validation questions, and there are none; "
                 f"raise val_size, or leave it out"
             )
         check_facts(folder, material.facts())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from squadron.data.prepared import Split
-from squadron.errors import DeviceError, InterruptedRunError, is_out_of_memory
+from squadron.errors import DeviceError, InterruptedRunError, command_line_text, is_out_of_memory
 from squadron.experiments.evaluate import evaluate_fleet, strategy_names
 from squadron.experiments.inputs import Material
 from squadron.experiments.load_run import OpenRun, kept_weights, open_run
@@ -110,7 +110,7 @@ class SweepJob:
             raise
         except Exception as problem:
             if not is_out_of_memory(problem) or len(names) == 1:
-                self._mark(members, "failed", str(problem))
+                self._mark(members, "failed", command_line_text(problem))
             raise
         finally:
             for member in members:

@@ -1,123 +1,115 @@
-"""YAML as configurations need it: plain data, one meaning a value, bounded in size, depth and aliases.
-
-PyYAML reads YAML 1.1, where ``1e-4`` is text, ``no`` is false, ``010`` is eight and ``1:30`` is ninety. Here plain
-words follow YAML 1.2: numbers as people write them, ``true``, ``false``, ``null``, and text. Nothing is ever
-constructed but dictionaries, lists, text, numbers, booleans and None.
-"""
+"""Read YAML 1.2 as plain data, bounded in size, depth and aliases."""
 
 from __future__ import annotations
 
 import re
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.resolver import VersionedResolver
 
 from squadron.errors import ConfigError
 
-MOST_BYTES = 1 << 18
+_MOST_BYTES = 1 << 18
 _MOST_NODES = 50_000
-"""Values in all once aliases are written out: a bomb of aliases ends here, before it takes memory."""
+"""Values once aliases are written out: counting them stops a bomb of aliases before it takes memory."""
 _MOST_DEPTH = 12
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = {_TAG + name for name in ("str", "int", "float", "bool", "null")}
+_AMBIGUOUS = re.compile(r"[-+]?0[0-9b]|.*_")
+"""Numbers that readers of YAML 1.1 and 1.2 read differently, such as ``010`` and ``1_000``."""
 
 
-class _Loader(yaml.SafeLoader):
-    """Resolves plain scalars by YAML 1.2's core rules alone."""
+class _Resolver(VersionedResolver):
+    """ruamel's rules of YAML 1.2, whatever a file's directive says; dates and merge keys are text."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own name)
+    @property
+    def processing_version(self) -> Any:
+        return (1, 2)
 
-
-_NUMBER_STARTS = list("-+.0123456789")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), _NUMBER_STARTS)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
-    _NUMBER_STARTS,
-)
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        tag = super().resolve(kind, value, implicit)
+        if kind is not ScalarNode:
+            return tag
+        unclear = str(tag) in (_TAG + "int", _TAG + "float") and _AMBIGUOUS.match(value)
+        return tag if str(tag) in _PLAIN and not unclear else self.DEFAULT_SCALAR_TAG
 
 
 def read_yaml(path: Path) -> Any:
-    """The data in a YAML file.
+    """Return the data in a YAML file: dictionaries, lists, text, numbers, booleans and None.
 
-    Raises :class:`ConfigError` where the file cannot be read, is too large, is no YAML, has a key twice, a key that is
-    no text, a tag, or more values than any configuration has.
+    Raises :class:`ConfigError` if the file cannot be read, is too large, is not YAML, or has a key twice, a key that is
+    not text, a tag, or more values or levels than any configuration.
     """
     try:
         with path.open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
+            data = stream.read(_MOST_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; give a YAML file") from None
     except OSError as problem:
         raise ConfigError(f"{path}: cannot be read ({problem.strerror}); give a YAML file") from None
-    if len(data) > MOST_BYTES:
-        raise ConfigError(f"{path}: over {MOST_BYTES:,} bytes; a configuration is shorter")
+    if len(data) > _MOST_BYTES:
+        raise ConfigError(f"{path}: over {_MOST_BYTES:,} bytes; a configuration is shorter")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Resolver, yaml.max_depth = _Resolver, _MOST_DEPTH + 1
+    yaml.composer.warn_double_anchors = False  # YAML allows them: the last one counts
     try:
-        text = data.decode("utf-8")
-        node = yaml.compose(text, Loader=_Loader)
+        node = yaml.compose(data.decode("utf-8"))
+        return None if node is None else _data(path, node, yaml.constructor, 0, count(1))
     except UnicodeDecodeError as problem:
         raise ConfigError(f"{path}: byte {problem.start} is not UTF-8; save it as UTF-8") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: nested more than {_MOST_DEPTH} deep; write it flatter") from None
-    except yaml.YAMLError as problem:
+    except MaxDepthExceededError as problem:
+        raise _too_deep(path, problem.problem_mark) from None
+    except YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         place = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
         what = getattr(problem, "problem", None) or str(problem)
         raise ConfigError(f"{path}: not YAML ({place}{' '.join(what.split())}); mend it there") from None
-    return None if node is None else _Builder(path).build(node, 0)
+    except OverflowError:
+        raise ConfigError(f"{path}: not YAML (an escape above U+10FFFF); mend it there") from None
 
 
-class _Builder:
-    """Makes plain data of the nodes of one file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._nodes = 0
-
-    def build(self, node: yaml.Node, depth: int) -> Any:
-        self._nodes += 1
-        if self._nodes > _MOST_NODES:
-            raise ConfigError(f"{self._path}: over {_MOST_NODES:,} values with aliases written out; write it shorter")
-        if depth > _MOST_DEPTH:
-            raise self._problem(node, f"nested more than {_MOST_DEPTH} deep, or within itself; write it flatter")
-        if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
-            return self._mapping(node, depth)
-        if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
-            return [self.build(item, depth + 1) for item in node.value]
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
-        raise self._problem(node, f"the tag {node.tag} is not read here; write plain values")
-
-    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
-        built: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if key is None or key_node.tag != "tag:yaml.org,2002:str":
-                raise self._problem(key_node, f"the key {key!r} is no text; quote it")
-            if key in built:
-                raise self._problem(key_node, f"the key {key!r} is there twice; keep one")
-            built[key] = self.build(value_node, depth + 1)
-        return built
-
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
-        kind, text = node.tag.removeprefix("tag:yaml.org,2002:"), node.value
-        try:
-            # Only an explicit tag, such as !!int, can bring a text that its kind does not read.
-            if kind in _SCALARS:
-                return _SCALARS[kind](text)
-        except (ValueError, KeyError):
-            pass
-        raise self._problem(node, f"{text[:60]!r} with the tag {node.tag} is not read here; write it plainly")
-
-    def _problem(self, node: yaml.Node, text: str) -> ConfigError:
-        return ConfigError(f"{self._path}: line {node.start_mark.line + 1}: {text}")
+def _data(path: Path, node: Node, constructor: SafeConstructor, depth: int, number: count[int]) -> Any:
+    """Return the data of a node, with ``number`` counting the nodes of the file."""
+    if next(number) > _MOST_NODES:
+        raise ConfigError(f"{path}: over {_MOST_NODES:,} values with aliases written out; write it shorter")
+    if depth > _MOST_DEPTH:
+        raise _too_deep(path, node.start_mark)
+    tag = str(node.tag)
+    if isinstance(node, SequenceNode) and tag == _TAG + "seq":
+        return [_data(path, item, constructor, depth + 1, number) for item in node.value]
+    if isinstance(node, MappingNode) and tag == _TAG + "map":
+        found: dict[str, Any] = {}
+        for key_node, value in node.value:
+            key = key_node.value if isinstance(key_node, ScalarNode) else None
+            if key is None or str(key_node.tag) != _TAG + "str":
+                raise _problem(path, key_node.start_mark, f"the key {key!r} is not text; quote it")
+            if key in found:
+                raise _problem(path, key_node.start_mark, f"the key {key!r} is there twice; keep one")
+            found[key] = _data(path, value, constructor, depth + 1, number)
+        return found
+    try:
+        if isinstance(node, ScalarNode) and tag in _PLAIN:
+            return constructor.construct_object(node)
+    except (
+        YAMLError,
+        ValueError,
+        LookupError,
+    ):  # an explicit tag, such as !!int, on a text that its kind does not read
+        pass
+    shown = f" of {node.value[:60]!r}" if isinstance(node, ScalarNode) else ""
+    raise _problem(path, node.start_mark, f"the tag {tag}{shown} is not read here; write plain values")
 
 
-_SCALARS: dict[str, Any] = {
-    "str": str,
-    "int": int,
-    "float": float,
-    "bool": {"true": True, "false": False}.__getitem__,
-    "null": lambda _: None,
-}
+def _too_deep(path: Path, mark: Any) -> ConfigError:
+    return _problem(path, mark, f"nested more than {_MOST_DEPTH} deep, or within itself; write it flatter")
+
+
+def _problem(path: Path, mark: Any, text: str) -> ConfigError:
+    return ConfigError(f"{path}: line {mark.line + 1}: {text}")

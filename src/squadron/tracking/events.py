@@ -36,8 +36,8 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
-    """An epoch ended after ``step``. ``figures`` is its line in ``metrics.jsonl``: ``validation_loss`` and, if questions
-    were answered, ``validation_exact_match`` and ``validation_f1`` (points); empty without validation."""
+    """An epoch ended after ``step``. ``figures`` is its line in ``metrics.jsonl``: ``validation_loss`` and, if there
+    were answers, ``validation_exact_match`` and ``validation_f1`` (points); empty without validation."""
 
     run: str
     step: int

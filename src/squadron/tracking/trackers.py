@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, option
 from squadron.tracking.events import EpochEnded, Listener, RunEnded, RunScored, RunStarted, Stepped
 
 
@@ -29,12 +29,12 @@ def open_trackers(names: Sequence[str], folder: Path) -> list[Listener]:
     found: list[Listener] = []
     for name in dict.fromkeys(names):
         if name not in TRACKERS:
-            raise ConfigError(f"--track {name}: unknown; trackers are {', '.join(TRACKERS)}")
+            raise ConfigError(f"{option('track', name)}: unknown; trackers are {', '.join(TRACKERS)}")
         try:
             found.append(TRACKERS[name](folder))
         except ImportError as problem:
             raise ConfigError(
-                f"--track {name}: its library is not installed ({problem}); pip install 'squadron[trackers]'"
+                f"{option('track', name)}: its library is not installed ({problem}); pip install 'squadron[trackers]'"
             ) from None
     return found
 
@@ -210,7 +210,7 @@ class MLflow(Tracker):
 
 
 class WeightsAndBiases(Tracker):
-    """Offline runs of one project; ``wandb sync FOLDER/wandb/offline-run-*`` uploads them. ``WANDB_MODE`` changes this."""
+    """Offline runs of one project; ``wandb sync FOLDER/wandb/offline-run-*`` uploads them. ``WANDB_MODE`` overrides."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

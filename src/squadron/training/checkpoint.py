@@ -29,7 +29,7 @@ _CHUNK_BYTES = 1 << 20
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write tensors, JSON state and their checksum to ``path``. The file appears whole or not at all."""
     metadata = {"schema": _SCHEMA, "sha256": _UNSET, "state": json.dumps(state)}
-    with atomic_path(path) as temporary:
+    with atomic_path(path, apart=True) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata=metadata)
         offset = _checksum_offset(temporary)
         assert offset is not None, temporary

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from squadron.errors import DeviceError
+from squadron.errors import DeviceError, option
 from squadron.model.config import Precision
 
 _DTYPES: Mapping[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -32,11 +32,13 @@ def resolve_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise DeviceError(f"--device {name}: unknown; use auto, cpu, cuda or cuda:N") from None
+        raise DeviceError(f"{option('device', name)}: unknown; use auto, cpu, cuda or cuda:N") from None
     if device.type not in ("cpu", "cuda"):
-        raise DeviceError(f"--device {name}: Squadron runs on cpu and cuda")
+        raise DeviceError(f"{option('device', name)}: Squadron runs on cpu and cuda")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
+        raise DeviceError(
+            f"{option('device', name)}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu"
+        )
     return device
 
 
@@ -49,7 +51,9 @@ def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype
     """
     if precision == "fp16" and device.type == "cpu":
         best = precision_name(_best_on_cpu())
-        raise DeviceError(f"--precision fp16: a CPU emulates it, some 200 times slower; use {best}, faster on this one")
+        raise DeviceError(
+            f"{option('precision', 'fp16')}: a CPU emulates it, some 200 times slower; use {best}, faster on this one"
+        )
     if precision != "auto":
         return _DTYPES[precision]
     if device.type == "cuda":

@@ -143,11 +143,11 @@ class FleetTrainer:
         if k in self.stopped:
             return False
         if not math.isfinite(loss):
-            self.stopped[k] = f"loss {loss} at step {self.step_number}; lower --lr"
+            self.stopped[k] = f"loss {loss} at step {self.step_number}; lower the learning rate"
             self.fleet.values[k] = self._before_update[k]
             return False
         if not self.scaler.update(k, overflow=not math.isfinite(norm)):
-            self.stopped[k] = f"gradient norm {norm} at step {self.step_number}; lower --lr"
+            self.stopped[k] = f"gradient norm {norm} at step {self.step_number}; lower the learning rate"
         return math.isfinite(norm) and k not in self.stopped
 
     def verify(self) -> None:
@@ -158,7 +158,7 @@ class FleetTrainer:
         finite = torch.isfinite(self.fleet.values.detach()).all(1).tolist()
         for k, loss in enumerate(losses):
             if k not in self.stopped and not (math.isfinite(loss) and finite[k]):
-                self.stopped[k] = f"loss {loss} after step {self.step_number}; lower --lr"
+                self.stopped[k] = f"loss {loss} after step {self.step_number}; lower the learning rate"
                 self.fleet.values[k] = self._before_update[k]
         self.fleet.refresh()
 

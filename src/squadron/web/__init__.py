@@ -1,1 +1,1 @@
-"""The playground: a page on this machine to ask a base and adapters, and to look around in runs."""
+"""The playground: a local web page for asking a base and its adapters, and for viewing runs."""

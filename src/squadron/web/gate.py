@@ -1,8 +1,8 @@
-"""What the playground's server lets through to Gradio: the requests that its page makes, and no others.
+"""Filter the requests that reach Gradio: only those that the playground's page makes are allowed.
 
-Gradio has some sixty routes, and each input of each event also takes the name of a file, which it then opens. The page
-needs none of that. An allow-list of routes and of the values that an event takes stands in front, so that nothing new
-of Gradio is reachable before it is named here.
+Gradio has about sixty routes, and every input of every event also accepts the name of a file, which Gradio then opens.
+The page needs none of that. This module allows listed routes and valid values of events only, so that a new feature of
+Gradio is not reachable until it is listed here.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 FILES = ("/", "/theme.css", "/favicon.ico", "/gradio_api/app_id")
-"""What the page is made of, with ``/assets/`` and ``/static/``. It asks for the id to see that the server came back."""
+"""The page's files, besides ``/assets/`` and ``/static/``. The page polls the id to notice a restart of the server."""
 ANSWERS = "/gradio_api/queue/data"
 EVENTS = {"/gradio_api/queue/join": True, "/gradio_api/run/predict": False}
-"""Where an event is sent, and whether it is one that waits in the queue."""
+"""The routes of events; True for events that wait in the queue."""
 LARGEST_BODY = 2 * 2**20
-"""Bytes of a request. A context of the longest has 1.2 million where each character is written as two escapes."""
+"""Bytes of a request. The longest context takes 1.2 million if each character is written as two escapes."""
 _SHIPPED = re.compile(r"/(assets|static)/(?:[\w-][\w.-]*/)*[\w-][\w.-]*", re.ASCII)
 _SESSION = re.compile(r"[\w-]{1,64}", re.ASCII)
 _FIELDS = {"data", "fn_index", "trigger_id", "session_hash", "event_data"}
 _MOST_ITEMS = 100
-"""Values that are chosen of a list."""
+"""Selected values of one list."""
 
 
 class RefusedError(Exception):
-    """A request that is not let through: the status, and one line for the client."""
+    """A request that is refused, with the HTTP status and one line for the client."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -40,7 +40,7 @@ class RefusedError(Exception):
 
 
 class Gate:
-    """ASGI middleware that answers 4xx with ``{"error": ...}`` to all that the page would not send."""
+    """ASGI middleware that answers 4xx with ``{"error": ...}`` to every request that the page would not send."""
 
     def __init__(self, app: App, page: Any) -> None:
         """Guard ``app``, which serves ``page`` (a ``gradio.Blocks`` with all its events)."""
@@ -55,35 +55,35 @@ class Gate:
         }
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":  # the page opens none
+        if scope["type"] == "websocket":  # the page uses none
             await send({"type": "websocket.close"})
             return
         if scope["type"] == "http":
             try:
-                scope, receive = await self._passed(scope, receive)
+                scope, receive = await self._checked(scope, receive)
             except RefusedError as refusal:
                 await _answer(refusal, send)
                 return
         await self._app(scope, receive, send)
 
-    async def _passed(
+    async def _checked(
         self, scope: MutableMapping[str, Any], receive: Receive
     ) -> tuple[MutableMapping[str, Any], Receive]:
-        """The request as Gradio gets it: nothing of a query or a body but what was checked."""
+        """Return the request for Gradio, with only the checked parts of its query and body."""
         method, path, headers = scope["method"], scope["path"], dict(scope["headers"])
         _check_origin(headers)
         if method in ("GET", "HEAD") and (path in FILES or _SHIPPED.fullmatch(path)):
-            return {**scope, "query_string": b""}, receive  # Gradio's queries name other pages and saved inputs
+            return {**scope, "query_string": b""}, receive  # a query could name other pages or saved inputs
         if method == "GET" and path == ANSWERS:
             session = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[-1]
-            # Gradio answers 200 to a session it does not know, and then fails.
+            # Gradio answers 200 to an unknown session, and then fails.
             if session not in self._page._queue.pending_messages_per_session:
-                raise RefusedError(404, "no event of this session is waited for")
+                raise RefusedError(404, "this session has no pending event")
             return {**scope, "query_string": f"session_hash={session}".encode()}, receive
         if method == "POST" and path in EVENTS:
             content = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
             if content != "application/json":
-                raise RefusedError(415, "an event is sent as application/json")
+                raise RefusedError(415, "an event must be application/json")
             body = self._checked_event(await _read(headers, receive), queued=EVENTS[path])
             kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
             length = (b"content-length", str(len(body)).encode())
@@ -91,36 +91,36 @@ class Gate:
         raise RefusedError(404, "the playground has no such page")
 
     def _checked_event(self, body: bytes, *, queued: bool) -> bytes:
-        """The event that a body holds, written anew: a key that stands twice is read once."""
+        """Return the event in a body, serialized again, so that Gradio cannot read duplicate keys differently."""
         try:
             sent = json.loads(body.decode("utf-8"), parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise RefusedError(400, "the body is not JSON") from None
         if not isinstance(sent, dict) or not isinstance(sent.get("data"), list) or not sent.keys() <= _FIELDS:
-            raise RefusedError(400, "the body is no event of the page")
+            raise RefusedError(400, "the body is not an event of the page")
         number, trigger, session = sent.get("fn_index"), sent.get("trigger_id"), sent.get("session_hash")
         if not _is_whole(number) or number not in self._events or self._events[number][0]["queue"] != queued:
             raise RefusedError(404, "the page has no such event")
         event, inputs = self._events[number]
         if trigger is not None and not (_is_whole(trigger) and trigger in [target for target, _ in event["targets"]]):
-            raise RefusedError(400, "nothing of the page that has this number triggers the event")
+            raise RefusedError(400, "trigger_id: no such trigger of the event")
         if not isinstance(session, str) or not _SESSION.fullmatch(session):
-            raise RefusedError(400, "session_hash: 1 to 64 letters, digits, - or _ are taken")
+            raise RefusedError(400, "session_hash: must be 1 to 64 letters, digits, - or _")
         if len(sent["data"]) != len(inputs):
             raise RefusedError(400, f"the event takes {len(inputs)} inputs, not {len(sent['data'])}")
         for place, (value, component) in enumerate(zip(sent["data"], inputs, strict=True), 1):
             if not _fits(value, component):
-                raise RefusedError(400, f"input {place}: not a value that the page's {component['type']} has")
+                raise RefusedError(400, f"input {place}: not a possible value of the page's {component['type']}")
         if not _is_event_data(sent.get("event_data")):
-            raise RefusedError(400, "event_data: the page sends nothing but the name of a run")
+            raise RefusedError(400, "event_data: may hold only the name of a run")
         try:
             return json.dumps({**sent, "event_data": sent.get("event_data") or {}}, ensure_ascii=False).encode()
-        except UnicodeEncodeError:  # half of a pair of surrogates
-            raise RefusedError(400, "the body is not Unicode text") from None
+        except UnicodeEncodeError:  # an unpaired surrogate
+            raise RefusedError(400, "the body is not valid Unicode") from None
 
 
 def _check_origin(headers: Mapping[bytes, bytes]) -> None:
-    """Refuse what a page of another site sends; a browser names the site, and what is no browser names none."""
+    """Refuse requests from pages of other sites. Browsers send the site as the origin; other clients send none."""
     origin = headers.get(b"origin")
     if origin is not None:
         try:
@@ -128,7 +128,7 @@ def _check_origin(headers: Mapping[bytes, bytes]) -> None:
         except ValueError:
             site = ""
         if not site or site.lower() != headers.get(b"host", b"").decode("latin-1").lower():
-            raise RefusedError(403, "pages of other sites get no answer")
+            raise RefusedError(403, "requests from other sites are refused")
 
 
 async def _read(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
@@ -139,7 +139,7 @@ async def _read(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
     body, more = bytearray(), True
     while more:
         message = await receive()
-        body += message.get("body", b"")  # a client that went away sends none
+        body += message.get("body", b"")  # a disconnect has none
         if len(body) > LARGEST_BODY:
             raise too_large
         more = message.get("more_body", False)
@@ -147,7 +147,7 @@ async def _read(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Tell the app of the body first, then of what comes after it: that the client went away."""
+    """Return a channel that gives the body first, then later messages, such as a disconnect."""
     first: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> MutableMapping[str, Any]:
@@ -164,7 +164,7 @@ async def _answer(refusal: RefusedError, send: Send) -> None:
 
 
 def _fits(value: Any, component: Mapping[str, Any]) -> bool:
-    """Tell whether a component of the page can have a value; of a kind that is not named here, none has any."""
+    """Return True if a component can have the value; False for component types that the page does not use."""
     kind, properties = component["type"], component["props"]
     if kind not in ("textbox", "dropdown", "radio", "checkboxgroup"):
         return False
@@ -172,7 +172,7 @@ def _fits(value: Any, component: Mapping[str, Any]) -> bool:
         return True
     if kind == "textbox":
         return isinstance(value, str)
-    # A list that is filled while the page is open has no choices yet; its event looks its values up.
+    # A list that is filled after loading has no choices here; its event handler checks the values.
     known: Container[Any] = [choice for _, choice in properties["choices"]]
     if kind == "checkboxgroup" or properties.get("multiselect"):
         return isinstance(value, list) and len(value) <= _MOST_ITEMS and all(_is_choice(one, known) for one in value)
@@ -184,7 +184,7 @@ def _is_choice(value: Any, known: Container[Any]) -> bool:
 
 
 def _is_event_data(value: Any) -> bool:
-    """Tell whether it is what the page's own script sends. Gradio opens what it finds there under ``path``."""
+    """Return True for data that the page's own script sends. Gradio would open a file named under ``path``."""
     return value is None or (
         isinstance(value, dict) and value.keys() <= {"run"} and all(isinstance(run, str) for run in value.values())
     )

@@ -1,4 +1,4 @@
-"""Where answers stand in a context, as pieces that a page can show."""
+"""Cut a context into pieces at the answers in it, so that a page can mark them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a context. ``marks`` are the numbers of the places that cover it; ``opens`` those that begin here.
+    """A part of a context. ``marks`` are the indices of the answers that cover it, ``opens`` of those that start here.
 
-    ``seen`` is False where the model's window ended before it.
+    ``seen`` is False if the piece was truncated away, so that the models did not see it.
     """
 
     text: str
@@ -21,9 +21,9 @@ class Piece:
 
 
 def cut_at_marks(context: str, places: Sequence[tuple[int, int] | None], *, seen: int) -> list[Piece]:
-    """Cut ``context`` wherever a place (start and stop, in characters; None for none) begins or ends.
+    """Cut ``context`` at the start and end of every answer's place (in characters; None if it is not in the context).
 
-    The pieces joined are the context, to the character. ``seen`` is how many characters the models saw.
+    Joined, the pieces are exactly the context. ``seen`` is the number of characters that the models saw.
     """
     known = {number: place for number, place in enumerate(places) if place is not None and place[0] < place[1]}
     for start, stop in known.values():

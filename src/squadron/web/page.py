@@ -1,5 +1,5 @@
-"""The page as Gradio components: what stands where, and what happens when. What it shows of data is made by
-:mod:`squadron.web.render`; what it does, by :mod:`squadron.experiments.playground`."""
+"""The page's Gradio components, their layout and events. :mod:`squadron.web.render` makes the HTML that shows data,
+:mod:`squadron.experiments.playground` answers questions and reads runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import gradio as gr
 import pandas as pd
 
 from squadron.decoding.strategies import ALL, STRATEGIES
-from squadron.errors import SquadronError
+from squadron.errors import SquadronError, command_line_text
 from squadron.experiments.playground import MOST_MODELS, Playground
 from squadron.runs.board import Board, Curves, read_curves
 from squadron.web import render
@@ -19,20 +19,20 @@ from squadron.web import render
 TITLE = "Squadron playground"
 CSS = Path(__file__).parent / "style.css"
 _STRATEGIES = sorted(STRATEGIES, key=lambda name: (STRATEGIES[name].sample, STRATEGIES[name].beams))
-"""All of them, those that draw nothing first: so they stand in the table, however they were chosen."""
-_BEGIN = [name for name in _STRATEGIES if name in ALL and STRATEGIES[name].beams == 1]
-_FEW = 2
-"""Adapters that are chosen to begin with, beside the base."""
+"""All strategies, deterministic ones first; the table has this order, whatever order they were chosen in."""
+_INITIAL_STRATEGIES = [name for name in _STRATEGIES if name in ALL and STRATEGIES[name].beams == 1]
+_INITIAL_ADAPTERS = 2
+"""Adapters selected at first, in addition to the base."""
 _WAITING = (
     '<div class="empty"><p>Choose an example or paste a text, write a question, and ask.</p>'
-    "<p>The answer is marked in the text, with its probability, every decoding strategy beside the other.</p></div>"
+    "<p>The answer is marked in the text, with its probability, for every decoding strategy side by side.</p></div>"
 )
 _NO_RUNS = (
     '<div class="empty"><p>No runs are open. Start the playground with run folders or a sweep:</p>'
     "<pre>squadron playground runs/first runs/second\nsquadron playground --sweep sweeps/paper</pre></div>"
 )
 _PLAIN: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
-"""Of every event: values come as they were sent, since Gradio fails on a choice that a list does not have."""
+"""Settings of every event. Without preprocessing, since Gradio fails on a value that is not among a list's choices."""
 _PICK = """element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-run]');
   if (button) trigger('click', {run: button.dataset.run});
@@ -41,7 +41,7 @@ _SWITCH = "() => { document.body.classList.toggle('dark'); }"
 
 
 def theme() -> gr.themes.Base:
-    """Calm colours, those of ``style.css``, and the system's own fonts: none is fetched."""
+    """Return the theme: the colours of ``style.css``, and system fonts, so that no font is downloaded."""
     sans, mono = ("system-ui", "-apple-system", "Segoe UI", "sans-serif"), ("ui-monospace", "Menlo", "monospace")
     made = gr.themes.Base(
         primary_hue=gr.themes.colors.blue,
@@ -75,7 +75,7 @@ def theme() -> gr.themes.Base:
 
 
 def build(playground: Playground) -> Any:
-    """The page of a playground."""
+    """Return the page of a playground."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_classes="top"):
             _html(
@@ -89,13 +89,13 @@ def build(playground: Playground) -> Any:
                 models = _ask_tab(playground)
             with gr.Tab("Runs", id="runs"):
                 board, run = _runs_tab(playground)
-        page.load(lambda: _now(playground), outputs=[models, board, run], **_PLAIN, queue=False)
+        page.load(lambda: _refresh(playground), outputs=[models, board, run], **_PLAIN, queue=False)
     page.queue(default_concurrency_limit=1, api_open=False)
     return page
 
 
 def _ask_tab(playground: Playground) -> gr.Dropdown:
-    """Ask and see the answers. Returns the list of models, which a reload of the page brings up to date."""
+    """Add the tab for questions and answers. Return the list of models, which reloading the page refreshes."""
     titles = [(paragraph.article or f"Paragraph {n + 1}", n) for n, paragraph in enumerate(playground.examples)]
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
@@ -107,9 +107,11 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
             question = gr.Textbox(label="Question", placeholder="What do you want to know?", elem_id="question")
             button = gr.Button("Ask", variant="primary", elem_id="ask")
             models = gr.Dropdown(
-                [], multiselect=True, max_choices=MOST_MODELS, label="Models, side by side", elem_id="models"
+                [], multiselect=True, max_choices=MOST_MODELS, label="Models to compare", elem_id="models"
             )
-            decoding = gr.CheckboxGroup(_STRATEGIES, value=_BEGIN, label="Decoding strategies", elem_id="decoding")
+            decoding = gr.CheckboxGroup(
+                _STRATEGIES, value=_INITIAL_STRATEGIES, label="Decoding strategies", elem_id="decoding"
+            )
         with gr.Column(scale=6, min_width=300):
             found = _html(_WAITING, "answers")
 
@@ -125,7 +127,7 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
             strategies = [name for name in _STRATEGIES if name in (decoding or ())]
             return render.answers(playground.ask(context or "", question or "", models or (), strategies))
         except SquadronError as problem:
-            return render.problem(str(problem))
+            return render.problem(command_line_text(problem))
 
     example.input(show_example, example, [context, asked, question], **_PLAIN, queue=False)
     asked.input(lambda text: text, asked, question, **_PLAIN, queue=False)
@@ -143,7 +145,7 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
 
 
 def _runs_tab(playground: Playground) -> tuple[gr.HTML, gr.Dropdown]:
-    """The leaderboard and the curves of a chosen run. Returns what a reload of the page brings up to date."""
+    """Add the tab with the leaderboard and a run's curves. Return the components that reloading the page refreshes."""
     board = _html(_NO_RUNS, "board", on_load=_PICK)
     run = gr.Dropdown([], label="Run", visible=False, elem_id="run")
     facts = _html("", "facts")
@@ -155,19 +157,19 @@ def _runs_tab(playground: Playground) -> tuple[gr.HTML, gr.Dropdown]:
         try:
             rows = {str(row.path): row for row in playground.board().rows}
         except SquadronError as problem:
-            return render.problem(str(problem)), *_curves(Curves())
+            return render.problem(command_line_text(problem)), *_curves(Curves())
         if path not in rows:
             return "", *_curves(Curves())
         curves = read_curves(rows[path].path)
         return render.run_facts(rows[path], curves.problem), *_curves(curves)
 
     def pick(event: gr.EventData) -> Any:
-        """The run whose button was pressed, where it is one of the list: a request may name anything."""
+        """Select the run whose button was clicked, if it is listed: a request may name anything."""
         run = getattr(event, "run", None)
         try:
             known = playground.board()
         except SquadronError:
-            return gr.skip()  # the page says what is wrong when it is loaded anew
+            return gr.skip()  # reloading the page shows the problem
         return _run_choices(known, run) if run in [str(row.path) for row in known.rows] else gr.skip()
 
     board.click(pick, None, run, **_PLAIN, queue=False)
@@ -176,20 +178,20 @@ def _runs_tab(playground: Playground) -> tuple[gr.HTML, gr.Dropdown]:
 
 
 def _html(value: str, name: str, *, on_load: str | None = None) -> gr.HTML:
-    """A place for what :mod:`squadron.web.render` makes, in the page's own style."""
+    """Return a component for HTML from :mod:`squadron.web.render`, in the page's own style."""
     return gr.HTML(value, elem_id=name, apply_default_css=False, js_on_load=on_load)
 
 
-def _now(playground: Playground) -> tuple[Any, ...]:
-    """Models, leaderboard and runs as the folders are at this moment."""
+def _refresh(playground: Playground) -> tuple[Any, ...]:
+    """Return the models, leaderboard and runs currently in the folders."""
     try:
         board, choices = playground.board(), playground.choices()
     except SquadronError as problem:
-        return gr.skip(), render.problem(str(problem)), gr.skip()
+        return gr.skip(), render.problem(command_line_text(problem)), gr.skip()
     bases = [choice.key for choice in choices if choice.run is None]
     adapters = [choice.key for choice in choices if choice.run is not None]
     models = gr.Dropdown(
-        choices=[(choice.label, choice.key) for choice in choices], value=[*bases[:1], *adapters[:_FEW]]
+        choices=[(choice.label, choice.key) for choice in choices], value=[*bases[:1], *adapters[:_INITIAL_ADAPTERS]]
     )
     if not board.rows and not board.problems:
         return models, gr.skip(), gr.skip()
@@ -202,7 +204,7 @@ def _run_choices(board: Board, chosen: str | None) -> gr.Dropdown:
 
 
 def _plot(what: str) -> dict[str, Any]:
-    """What both plots share. Columns have fixed names: a name from data would be read as an expression."""
+    """Return the settings of both plots. Column names are fixed: one from data would be parsed as an expression."""
     return {
         "x": "step",
         "y": "value",
@@ -217,14 +219,14 @@ def _plot(what: str) -> dict[str, Any]:
 
 
 def _curves(curves: Curves) -> tuple[gr.LinePlot, gr.LinePlot]:
-    """The loss of training and validation, and F1 on the validation slice; a plot without points is not shown."""
+    """Plot training and validation loss, and F1 on the validation sample; a plot without points is hidden."""
     return (
-        _drawn([("training", curves.loss), ("validation", curves.validation_loss)]),
-        _drawn([("validation", curves.validation_f1)]),
+        _line_plot([("training", curves.loss), ("validation", curves.validation_loss)]),
+        _line_plot([("validation", curves.validation_f1)]),
     )
 
 
-def _drawn(series: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> gr.LinePlot:
+def _line_plot(series: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> gr.LinePlot:
     points = [(step, value, name) for name, own in series for step, value in own]
     if not points:
         return gr.LinePlot(value=None, visible=False)

@@ -1,5 +1,5 @@
-"""The page's own HTML. Everything that comes from data goes through a template that escapes it: it is shown, never
-run. Texts whose direction is not ours to know stand in ``<bdi>``, so that they cannot turn what is around them."""
+"""Render the page's HTML. Templates escape everything that comes from data, so it is shown and never executed. Texts of
+unknown direction are in ``<bdi>``, so that they do not change the direction of the text around them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from squadron.runs.board import Board, Listed
 from squadron.web.marking import cut_at_marks
 
 _LETTERS = "ABCDEF"
-"""What models are called on the page, in the text and above their answers."""
+"""Labels of the models, in the marked text and above their answers."""
 assert len(_LETTERS) == MOST_MODELS
 _NAMES = {"targets": "modules", "target_modules": "modules", "lr": "learning rate"}
 
 
 def answers(record: Mapping[str, Any]) -> str:
-    """What :meth:`squadron.experiments.playground.Playground.ask` found: the marked context, and a table a model."""
+    """Render the result of :meth:`squadron.experiments.playground.Playground.ask`: the marked context, and a table with
+    a row per strategy and a cell per model."""
     models = []
     for model in record["models"]:
         found = model["answers"]
@@ -30,34 +31,34 @@ def answers(record: Mapping[str, Any]) -> str:
     places = [tuple(model["marked"]["place"]) if model["marked"] else None for model in models]
     seen = min(answer["seen"] for model in models for answer in model["answers"])
     pieces = cut_at_marks(record["context"], places, seen=seen)
-    rows = list(zip(*(model["answers"] for model in models), strict=True))  # a row a strategy, a cell a model
+    rows = list(zip(*(model["answers"] for model in models), strict=True))
     return _template("answers.html").render(
         record=record, models=models, rows=rows, pieces=pieces, seen=seen, letters=_LETTERS
     )
 
 
 def problem(text: str) -> str:
-    """One line that says what cannot be done, and what can."""
+    """Render an error message, on one line."""
     return _template("problem.html").render(text=" ".join(text.split()))
 
 
 def leaderboard(board: Board) -> str:
-    """The runs, best first."""
+    """Render the leaderboard, best run first."""
     axes = list(dict.fromkeys(axis for row in board.rows for axis in _changes(row)))
-    return _template("leaderboard.html").render(board=board, rows=[_shown(row) for row in board.rows], axes=axes)
+    return _template("leaderboard.html").render(board=board, rows=[_fields(row) for row in board.rows], axes=axes)
 
 
 def run_facts(row: Listed, trouble: str) -> str:
-    """What is known of one run, beside its curves; ``trouble`` says why there are none."""
-    return _template("run.html").render(row=_shown(row), trouble=trouble)
+    """Render the facts of one run, shown above its curves; ``trouble`` is the reason why there are no curves."""
+    return _template("run.html").render(row=_fields(row), trouble=trouble)
 
 
-def _shown(row: Listed) -> dict[str, Any]:
+def _fields(row: Listed) -> dict[str, Any]:
     return {**row.figures, "name": row.name, "path": str(row.path), "changes": _changes(row)}
 
 
 def _changes(row: Listed) -> dict[str, str]:
-    """What tells this run from the others, each value as a person reads it."""
+    """Return the options in which this run differs from the others, with values as text."""
     changes = row.figures.get("changes")
     if not isinstance(changes, Mapping):
         return {}
@@ -71,17 +72,17 @@ def _value(value: Any) -> str:
 
 
 def _path(text: str) -> Markup:
-    """A run's name, often a path: escaped as all that comes from data, and free to break after its slashes."""
+    """Escape a run's name, often a path, and allow line breaks after its slashes."""
     return Markup("/<wbr>").join(text.split("/"))
 
 
 def _number(value: Any, shape: str) -> str:
-    """A figure, or a dash where there is none: it may be missing, and what a file holds may be anything."""
+    """Format a figure; a dash if it is missing or not a number, since a file may hold anything."""
     return format(value, shape) if _is_figure(value) else "–"
 
 
 def _is_figure(value: Any) -> bool:
-    # The bounds also leave out what is no number, and what no float can hold.
+    # The bounds also exclude NaN, infinity, and integers beyond any float.
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
 
 
@@ -94,7 +95,7 @@ def _interval(ends: Any) -> str:
 
 def _probability(value: float | None) -> str:
     if value is None:
-        return "no number"
+        return "not a number"
     if value < 0.001:
         return "< 0.1 %"
     return f"{100 * value:.1f} %"

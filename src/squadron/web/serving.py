@@ -1,4 +1,4 @@
-"""The playground's server: this machine alone unless told otherwise, and a page that can reach nothing but it."""
+"""The playground's server. By default it listens on this machine only; its page can load nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from squadron.errors import ConfigError, DeviceError
+from squadron.errors import ConfigError, DeviceError, option
 from squadron.experiments.playground import Playground
 from squadron.options.core import PlaygroundOptions
 
@@ -20,14 +20,14 @@ _POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'; "
     "form-action 'none'; base-uri 'self'; object-src 'none'"
 )
-"""What the page may load: its own server's files. Gradio's scripts and Vega's expressions need the two exceptions."""
+"""The page may load only files of its own server. Gradio's scripts and Vega's expressions need the two exceptions."""
 
 
 def serve(options: PlaygroundOptions, *, ready: Callable[[dict[str, Any]], None]) -> None:
-    """Serve the page until a person stops it. ``ready`` is told ``url``, ``host``, ``port``, ``models`` and ``open``
-    (whether other machines can reach it) once the server listens.
+    """Serve the page until the user stops it. Once the server listens, call ``ready`` with ``url``, ``host``, ``port``,
+    ``models`` and ``open`` (True if other machines can reach it).
 
-    Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
+    Raises :class:`ConfigError` if gradio is not installed, and :class:`DeviceError` if the address cannot be used.
     """
     if importlib.util.find_spec("gradio") is None:
         raise ConfigError("playground: gradio is not installed; get it with: pip install 'squadron[web]'")
@@ -52,15 +52,15 @@ def serve(options: PlaygroundOptions, *, ready: Callable[[dict[str, Any]], None]
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket at the address, before anything is loaded: what is in use is said at once."""
+    """Open a socket at the address. This comes before models are loaded, so that a used port is reported at once."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
     except OSError as problem:
-        reason = str(problem.strerror).partition(" (while")[0]  # Python adds the address, which is named already
+        reason = str(problem.strerror).partition(" (while")[0]  # Python appends the address, which the message has
         raise DeviceError(
-            f"--host {host} --port {port}: cannot listen there ({reason}); "
-            f"use another --port (0 for any), or --host 127.0.0.1"
+            f"{option('host', host)} {option('port', port)}: cannot listen there ({reason}); "
+            f"use another {option('port')} (0 for any), or {option('host', '127.0.0.1')}"
         ) from None
 
 
@@ -72,10 +72,10 @@ def _is_local(host: str) -> bool:
 
 
 def _server(playground: Playground, *, local: bool) -> Any:
-    """The page behind its policy, as a server that is not started yet."""
-    # Before Gradio is imported: it would tell its makers of each start, and ask them for its newest version.
+    """Build the page and its security headers, and return the server, not yet started."""
+    # Set before Gradio is imported: otherwise it reports each start to its developers and checks for updates.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    # Before the page is built: Gradio's own choice is one folder in /tmp that all users of the machine share.
+    # Set before the page is built: Gradio's default is a folder in /tmp that all users of the machine share.
     cache = tempfile.TemporaryDirectory(prefix="squadron-playground-")
     os.environ["GRADIO_TEMP_DIR"] = cache.name
     import gradio as gr
@@ -88,18 +88,18 @@ def _server(playground: Playground, *, local: bool) -> Any:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with cache:  # removed here, because SIGTERM ends the process right after the server
+        with cache:  # removed here, because SIGTERM ends the process right after the server stops
             yield
 
     app = FastAPI(openapi_url=None, lifespan=lifespan)
     blocks = page.build(playground)
-    app.add_middleware(Gate, page=blocks)  # innermost: its refusals have the headers below too
+    app.add_middleware(Gate, page=blocks)  # innermost, so that its error responses get the headers below too
     if local:
-        # A page of another site that calls itself by a name for 127.0.0.1 gets no answer.
+        # Against DNS rebinding: refuse requests through any other name that resolves to 127.0.0.1.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
 
     @app.middleware("http")
-    async def keep_home(request: Any, call_next: Any) -> Any:
+    async def add_headers(request: Any, call_next: Any) -> Any:
         response = await call_next(request)
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
@@ -120,6 +120,6 @@ def _server(playground: Playground, *, local: bool) -> Any:
         theme=page.theme(),
         css_paths=page.CSS,
     )
-    # Gradio asks whether it may open a file only where it has launched, which a mounted app never says of itself.
+    # Gradio checks file access only in a launched app, and a mounted one is never marked as launched.
     blocks.has_launched = True
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3))

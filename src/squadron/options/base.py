@@ -1,0 +1,120 @@
+"""What all options have in common: their types and bounds, the options of every verb, and how they are checked."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar, get_origin
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from squadron.errors import ConfigError, argument, option
+from squadron.model.config import Precision
+from squadron.options.roles import LAST, Role
+
+PLACE = BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)
+Place = Annotated[str, PLACE]
+"""A file, a folder, or a name that may stand for one: text or a path."""
+MOST = 1_000_000_000
+"""The upper limit of every count; a larger one is probably a typing error."""
+Positive = Annotated[int, Field(ge=1, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Length = Annotated[int, Field(ge=16, le=MOST)]
+Several = Annotated[int, Field(ge=1, le=1000)]
+"""Answers or hypotheses for one question, all held in memory."""
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Model = TypeVar("Model", bound="Options")
+FLAG = re.compile(r"--([a-z][a-z-]*)")
+"""An option in a help text."""
+
+
+class Options(BaseModel):
+    """Options that every verb accepts, so that scripts can pass them everywhere; unknown ones are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text_is_text(cls, value: Any) -> Any:
+        """Refuse text that no file, record or message can hold."""
+        for text in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(text, str):
+                if any("\ud800" <= letter <= "\udfff" for letter in text):
+                    raise ValueError("not UTF-8; rename it, or type it in UTF-8")
+                if "\0" in text:
+                    raise ValueError("holds the character U+0000; leave it out")
+        return value
+
+    seed: Annotated[Seed, Role(axis="s", place=LAST)] = Field(0, description="Seed of all random draws.")
+    offline: bool = Field(False, description="Do not use the network; take the hub's files from the local cache.")
+    device: str = Field("auto", description="Device: auto (a GPU if there is one), cpu, cuda or cuda:N.")
+    precision: Precision = Field(
+        "auto",
+        description="Number format of the base: auto is bf16 if it is measured clearly faster, else fp32 (GPU: fp16).",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_several(cls, given: Any) -> Any:
+        """Accept one text as a list of one, if several may be given."""
+        if not isinstance(given, dict):
+            return given
+        several = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
+        return {
+            name: (value,) if name in several and isinstance(value, str) else value for name, value in given.items()
+        }
+
+
+def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Make options from plain values. Raises :class:`ConfigError` with all problems at once, each with option and value."""
+    try:
+        return model(**values)
+    except ValidationError as problem:
+        lines = []
+        for error in problem.errors(include_url=False):
+            key = str(error["loc"][0]) if error["loc"] else "options"
+            named = argument if is_argument(model, key) else option
+            if error["type"] == "missing":
+                lines.append(f"{named(key)}: missing; give {_described(model, key)}")
+            elif error["type"] == "extra_forbidden":
+                lines.append(f"{named(key)}: unknown option; known are {', '.join(model.model_fields)}")
+            else:
+                why = _lower(error["msg"].removeprefix("Value error, "))
+                lines.append(f"{named(key, _bounded(error['input']))}: {why}")
+        raise ConfigError("; ".join(dict.fromkeys(lines))) from None
+
+
+def is_argument(model: type[Options], key: str) -> bool:
+    """Return True if commands take this option by its place, without a flag."""
+    field = model.model_fields.get(key)
+    return field is not None and isinstance(field.json_schema_extra, dict) and "argument" in field.json_schema_extra
+
+
+def flag_name(field: str) -> str:
+    """Return the flag of a field."""
+    return f"--{field.replace('_', '-')}"
+
+
+def _bounded(value: Any) -> Any:
+    """Return a wrong value for an error: itself, or the beginning of a long one's text."""
+    text = str(value)
+    return value if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _described(model: type[Options], key: str) -> str:
+    field = model.model_fields.get(key)
+    text = _lower((field.description if field else None) or "a value").rstrip(".")
+    return FLAG.sub(lambda flag: option(flag[1].replace("-", "_")), text)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,59 @@
+"""The one order of runs: of `squadron runs`, the leaderboard, the playground and the reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from squadron.options.runs import By
+from squadron.runs.reader import RunFile
+
+_GROUPS = {"done": 0, "stopped": 1, "running": 2, "interrupted": 2, "waiting": 2}
+_LAST = 3
+"""The group of runs that diverged, failed or cannot be read."""
+
+
+def rank_key(
+    name: str,
+    status: str | None,
+    f1: float | None = None,
+    exact_match: float | None = None,
+    validation_loss: float | None = None,
+    *,
+    by: By = "f1",
+) -> tuple[Any, ...]:
+    """Return the key that sorts runs best first.
+
+    Runs that are done come first, then those that successive halving stopped, then those that wait, run or were
+    interrupted, and last those that diverged, failed or cannot be read. Within each group, runs with scores come first:
+    by F1 (or exact match, if ``by`` says so), then by the other of the two, then by the lower validation loss, then by
+    name. Only runs that are done or stopped have scores here; a stopped run has those of :func:`standing`.
+    """
+    scored = status in ("done", "stopped")
+    first, second = (f1, exact_match) if by == "f1" else (exact_match, f1)
+    figures = (first if scored else None, second if scored else None)
+    falling = [(value is None, -(value or 0.0)) for value in figures]
+    group = _GROUPS.get(status or "waiting", _LAST)
+    return group, *falling, validation_loss is None, validation_loss or 0.0, name
+
+
+def standing(
+    status: str, record: RunFile, f1: float | None, exact_match: float | None
+) -> tuple[float | None, float | None, float | None]:
+    """Return the F1, exact match and validation loss that a run with these scores is ranked by.
+
+    A stopped run is ranked by what it had on the validation questions when it was stopped.
+    """
+    if status == "stopped":
+        return record.validation_f1, record.validation_exact_match, record.validation_loss
+    return f1, exact_match, record.validation_loss
+
+
+def known_status(own: str, planned: str | None, *, scored: bool) -> str:
+    """Return the status of a run from its ``own`` record and from what its sweep says of it (``planned``).
+
+    A sweep may stop a run, or fail to bring it to its end, without a word in the run's record. A run that diverged, was
+    stopped or has its scores did end, whatever an earlier try of the sweep came to.
+    """
+    if planned == "stopped" or (planned == "failed" and not scored and own not in ("diverged", "stopped")):
+        return planned
+    return own

@@ -1,0 +1,118 @@
+"""One order of runs: `squadron runs`, the leaderboard, the reports and the playground agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from squadron.files import write_json
+from squadron.options.runs import By, RunsListOptions
+from squadron.runs.board import read_board
+from squadron.runs.listing import list_runs
+from squadron.runs.ranking import rank_key
+from squadron.runs.study import read_study
+from squadron.runs.sweep_folder import SweepFolder
+from squadron.sweeps.leaderboard import rank_runs, write_leaderboard
+
+ORDER = (
+    "best",
+    "tie-more-exact",
+    "tie-lower-loss",
+    "tie-a",
+    "tie-b",
+    "tie-no-loss",
+    "zero",
+    "done-unscored",
+    "stopped-late",
+    "stopped-early",
+    "interrupted",  # its scores do not count: it has not ended
+    "running",
+    "waiting",
+    "broke",
+    "crashed",
+    "failed",
+    "torn",
+    "torn-scores",
+)
+"""Runs of every state as they should be ranked; the sweep has them in another order."""
+FAILURE = "the disk is full"
+
+
+def make_run(sweep: Path, name: str, status: str, scores: tuple[float, float] | None = None, **record: Any) -> None:
+    folder = sweep / "runs" / name
+    content = {"schema": 1, "kind": "train", "status": status, "config": {"rank": 4}, "validation_loss": 1.0, **record}
+    write_json(folder / "run.json", content)
+    if scores is not None:
+        f1, exact_match = scores
+        own = {"f1": f1, "exact_match": exact_match, "questions": 9, "f1_interval": [0, 99]}
+        decodings = {"greedy": {**own, "exact_match_interval": [0, 99]}}
+        write_json(folder / "scores.json", {"schema": 1, "splits": {"validation": {"decodings": decodings}}})
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """A sweep with runs of every state, and its leaderboard and record as the coordinator writes them."""
+    home = tmp_path / "sweep"
+    make_run(home, "best", "done", (60.0, 10.0), validation_loss=9.0)
+    make_run(home, "tie-more-exact", "done", (50.0, 41.0), validation_loss=9.0)
+    make_run(home, "tie-lower-loss", "done", (50.0, 40.0), validation_loss=0.5)
+    make_run(home, "tie-a", "done", (50.0, 40.0))
+    make_run(home, "tie-b", "done", (50.0, 40.0))
+    make_run(home, "tie-no-loss", "done", (50.0, 40.0), validation_loss=None)
+    make_run(home, "zero", "done", (0.0, 0.0))
+    make_run(home, "done-unscored", "done")
+    make_run(home, "stopped-late", "stopped", validation_f1=30.0, validation_exact_match=20.0)
+    make_run(home, "stopped-early", "stopped", validation_f1=20.0, validation_exact_match=20.0, validation_loss=0.1)
+    make_run(home, "interrupted", "interrupted", (99.0, 99.0), validation_loss=None)
+    make_run(home, "running", "running", validation_loss=None)
+    make_run(home, "broke", "diverged", reason="loss nan", validation_loss=None)
+    make_run(home, "crashed", "running", validation_loss=None)  # its fleet failed, and its record does not say so
+    make_run(home, "torn", "done", (80.0, 80.0))
+    (home / "runs" / "torn" / "run.json").write_text("{")
+    make_run(home, "torn-scores", "done", (80.0, 80.0))
+    (home / "runs" / "torn-scores" / "scores.json").write_text("{")
+    changes: dict[str, dict[str, Any]] = {name: {"rank": 4} for name in sorted(ORDER, reverse=True)}
+    failed = {"failed": FAILURE, "crashed": FAILURE}
+    entries = rank_runs(SweepFolder(home, {}), changes, split="validation", decoding="greedy", failed=failed)
+    write_leaderboard(home, {"split": "validation", "decoding": "greedy", "runs": entries})
+    by_name = {entry["name"]: entry for entry in entries}
+    planned = [
+        {key: by_name[name][key] for key in ("name", "changes", "status", "reason") if key in by_name[name]}
+        for name in changes
+    ]
+    write_json(home / "sweep.json", {"schema": 1, "kind": "sweep", "status": "failed", "config": {}, "runs": planned})
+    return home
+
+
+def test_every_reader_ranks_runs_alike(sweep: Path) -> None:
+    board = json.loads((sweep / "leaderboard.json").read_text())["runs"]
+    listed = list_runs(RunsListOptions(folder=str(sweep)))["runs"]
+    orders = {
+        "leaderboard": [entry["name"] for entry in board],
+        "runs": [row["name"] for row in listed],
+        "study": [run.name for run in read_study(sweep).runs],
+        "playground": [row.name for row in read_board(sweep, []).rows],
+    }
+    assert orders == {reader: list(ORDER) for reader in orders}
+    states = {entry["name"]: entry["status"] for entry in board}
+    assert {row["name"]: row["status"] for row in listed} == states
+    assert states["crashed"] == states["failed"] == "failed"
+    assert {row["reason"] for row in listed if row["name"] in ("crashed", "failed")} == {FAILURE}
+    told = {run.name: run.status for run in read_study(sweep).runs}
+    assert told == {**states, "torn": "failed", "torn-scores": "failed"}  # what a report calls them
+
+
+def test_the_order_does_not_depend_on_the_leaderboards_file(sweep: Path) -> None:
+    board = json.loads((sweep / "leaderboard.json").read_text())
+    write_json(sweep / "leaderboard.json", {**board, "runs": board["runs"][::-1]})
+    assert [row.name for row in read_board(sweep, []).rows] == list(ORDER)
+    assert [run.name for run in read_study(sweep).runs] == list(ORDER)
+
+
+@pytest.mark.parametrize(("by", "best"), [("f1", "a"), ("exact_match", "b")])
+def test_runs_are_ranked_by_what_was_asked_for(by: By, best: str) -> None:
+    keys = {"a": rank_key("a", "done", 50.0, 10.0, by=by), "b": rank_key("b", "done", 40.0, 20.0, by=by)}
+    assert min(keys, key=lambda name: keys[name]) == best

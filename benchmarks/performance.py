@@ -26,7 +26,7 @@ from squadron.options.base import checked
 from squadron.options.bench import BenchGenerateOptions, BenchScaleOptions, BenchTrainOptions
 from squadron.options.core import BaseInitOptions
 from squadron.tracking.progress import Reporter
-from squadron.training.precision import cpu_rates, precision_name, product_rates
+from squadron.training.precision import cpu_rates, matmul_rates, precision_name
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -82,7 +82,7 @@ def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, s
 def _rates() -> dict[str, float]:
     """Measure the rate of this machine's matrix products, by number format."""
     if torch.cuda.is_available():
-        rates = product_rates([torch.float32, torch.bfloat16, torch.float16], torch.device("cuda"))
+        rates = matmul_rates([torch.float32, torch.bfloat16, torch.float16], torch.device("cuda"))
     else:
         rates = cpu_rates()
     return {precision_name(dtype): rate for dtype, rate in rates.items()}

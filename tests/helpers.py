@@ -15,8 +15,8 @@ from torch import Tensor
 from squadron.data.encoding import Branch, Example
 from squadron.model.attention import TreeAttention
 from squadron.model.config import GPT2Config
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet
 
 ROOT = Path(__file__).resolve().parents[1]
 Shapes = Sequence[tuple[int, Sequence[int]]]

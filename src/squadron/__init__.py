@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from squadron.model.adapters import save_adapter as save_adapter
     from squadron.model.checkpoint import load_base as load_base
     from squadron.model.config import GPT2Config as GPT2Config
+    from squadron.model.fleet import Fleet as Fleet
     from squadron.model.gpt2 import GPT2 as GPT2
-    from squadron.model.lora import Fleet as Fleet
     from squadron.model.lora import LoraSpec as LoraSpec
     from squadron.model.tokenizer import load_tokenizer as load_tokenizer
     from squadron.scoring.evaluation import score as score_predictions
@@ -75,7 +75,7 @@ _HOMES = {
     "load_data": "squadron.data.sources",
     "load_base": "squadron.model.checkpoint",
     "LoraSpec": "squadron.model.lora",
-    "Fleet": "squadron.model.lora",
+    "Fleet": "squadron.model.fleet",
     "GPT2": "squadron.model.gpt2",
     "GPT2Config": "squadron.model.config",
     "load_tokenizer": "squadron.model.tokenizer",

@@ -1,4 +1,4 @@
-"""Seeded questions of random tokens, and what ``transformers`` answers them, one at a time."""
+"""Seeded random prompts, and the answers of ``transformers`` to one prompt at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from squadron.data.encoding import EncodedContext, Prompt
 def draw_contexts(
     vocabulary: int, *, seed: int, paragraphs: int = 7, longest: int = 31, questions: int = 5
 ) -> list[EncodedContext]:
-    """Paragraphs of random tokens and lengths; about every fourth prompt sees a part of its context alone."""
+    """Draw paragraphs of random tokens and lengths; about a fourth of the prompts see only a part of their context."""
     rng = random.Random(seed)
     contexts = []
     for number in range(paragraphs):
@@ -32,7 +32,7 @@ def draw_contexts(
 
 
 def each_prompt(contexts: Sequence[EncodedContext]) -> Iterator[tuple[str, list[int]]]:
-    """Question ids and the tokens of their whole prompts."""
+    """Yield each question id with the tokens of its whole prompt."""
     for context in contexts:
         for prompt in context.prompts:
             yield prompt.id, [*context.tokens[: prompt.visible], *prompt.question]
@@ -41,7 +41,7 @@ def each_prompt(contexts: Sequence[EncodedContext]) -> Iterator[tuple[str, list[
 def reference_answer(
     reference: Any, prompt: list[int], *, max_new_tokens: int, eos_id: int, beams: int = 1
 ) -> tuple[tuple[int, ...], bool]:
-    """What ``transformers`` generates: the tokens without EOS, and whether EOS came."""
+    """Generate with ``transformers``; return the tokens without EOS, and True if EOS was emitted."""
     out = reference.generate(
         torch.tensor([prompt]),
         attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),

@@ -1,4 +1,4 @@
-"""Beam search finds what ``transformers`` finds, alone and in a fleet, and better sequences than greedy decoding."""
+"""Beam search equals that of ``transformers``, also in a fleet, and finds likelier sequences than greedy decoding."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from squadron.decoding.strategies import STRATEGIES, Strategy
 from squadron.errors import ConfigError
 from squadron.model.adapters import merge
 from squadron.model.checkpoint import load_base, save_model
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import LoraSpec
 
 CONTEXTS = draw_contexts(TINY.vocab_size, seed=21, paragraphs=9)
 STEPS = 11
 
 
 def normalized(answer: Generation) -> float:
-    """What beam search maximizes."""
+    """Return the score that beam search maximizes."""
     return answer.log_probability / (len(answer.tokens) + answer.stopped)
 
 
 def frequent_token(model: GPT2, rank: int) -> int:
-    """A token that many hypotheses have, so that as EOS it ends them; the most frequent one at ``rank`` 0."""
+    """Return a token that occurs in many hypotheses, to use as EOS; at ``rank`` 0 the most frequent one."""
     found = generate(model, CONTEXTS, strategies=[STRATEGIES["beam"]], max_new_tokens=STEPS, eos_id=0)["beam"][0]
     counts = Counter(token for (answer,) in found.values() for token in set(answer.tokens))
     return counts.most_common()[rank][0]
@@ -51,7 +52,7 @@ def test_hypotheses_are_those_of_transformers(tiny_base_dir: Path, beams: int, r
         better += normalized(ours) > normalized(greedy) + 1e-3
         answers.append(ours)
     assert len(answers) > 20
-    assert better > 5  # it does find what greedy decoding does not
+    assert better > 5  # it finds likelier sequences than greedy decoding
     assert 2 < sum(answer.stopped for answer in answers) < len(answers)
     assert len({len(answer.tokens) for answer in answers}) > 3
 
@@ -71,8 +72,8 @@ def test_every_adapter_of_a_fleet_searches_like_its_merged_model(tiny_base_dir: 
     assert sum(found[0][question] != found[1][question] for question in found[0]) > 3
 
 
-def test_the_best_of_all_sequences_where_the_beam_holds_them_all(tiny_base_dir: Path) -> None:
-    """With two tokens to emit and a beam as wide as half the vocabulary, hardly anything can be missed."""
+def test_a_wide_beam_finds_the_best_sequences(tiny_base_dir: Path) -> None:
+    """With two tokens to emit and a beam of half the vocabulary, hardly any sequence can be missed."""
     model = load_base(str(tiny_base_dir)).model
     wide = generate(model, CONTEXTS[:3], strategies=[Strategy("beam", beams=105)], max_new_tokens=2, eos_id=144)[
         "beam"

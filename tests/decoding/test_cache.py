@@ -1,27 +1,27 @@
-"""Rows meet the keys that they share, wherever in the batch they stand."""
+"""Rows attend over the keys that they share, at any place in the batch."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from squadron.decoding.cache import Memory, Reader
+from squadron.decoding.cache import Reader, SharedKeyValues
 
 K, G, H, D = 2, 3, 2, 8
 LENGTHS = (5, 2, 4)
 
 
-def memory() -> Memory:
-    """Three groups of keys on one packed axis, in one layer."""
+def shared_key_values() -> SharedKeyValues:
+    """Return three groups of keys and values on one packed axis, in one layer."""
     starts = torch.tensor([0, 5, 7])
     steps = torch.arange(5)
     lengths = torch.tensor(LENGTHS)
     index = starts[:, None] + torch.minimum(steps, lengths[:, None] - 1)
-    own = Memory(index, lengths, H, dtype=torch.float64)
+    shared = SharedKeyValues(index, lengths, H, dtype=torch.float64)
     generator = torch.Generator().manual_seed(1)
     keys, values = torch.randn(2, K, sum(LENGTHS), D, generator=generator, dtype=torch.float64)
-    own.store(keys, values)
-    return own
+    shared.store(keys, values)
+    return shared
 
 
 @pytest.mark.parametrize(
@@ -29,21 +29,21 @@ def memory() -> Memory:
     [
         ([0, 1, 2], True),
         ([0, 0, 1, 1, 2, 2], True),
-        ([0, 1, 2, 0, 1, 2], False),  # even, but in another order
+        ([0, 1, 2, 0, 1, 2], False),  # equal sizes, but in another order
         ([0, 0, 1, 2, 2], False),
         ([2, 0], False),
-        ([0, 2], False),  # a group that nobody reads
+        ([0, 2], False),  # a group that no row reads
     ],
 )
 def test_every_row_reads_its_own_group(group: list[int], aligned: bool) -> None:
-    own = memory()
-    reader = Reader(own, torch.tensor(group))
+    shared = shared_key_values()
+    reader = Reader(shared, torch.tensor(group))
     assert reader.aligned == aligned
     generator = torch.Generator().manual_seed(2)
     query = torch.randn(K, len(group), H, D // H, generator=generator, dtype=torch.float64)
     scores = reader.scores(0, query)
     mixed = reader.mix(0, scores.softmax(-1))
-    keys, values = own.layers[0]
+    keys, values = shared.layers[0]
     for k in range(K):
         for row, g in enumerate(group):
             for h in range(H):

@@ -1,4 +1,4 @@
-"""Law 5: batched and shared, greedy decoding emits the tokens of ``transformers``, one question at a time."""
+"""Law 5: batched greedy decoding emits the same tokens as ``transformers`` for one question at a time."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from squadron.decoding.strategies import STRATEGIES, Strategy
 from squadron.errors import ConfigError
 from squadron.model.adapters import merge
 from squadron.model.checkpoint import load_base, save_model
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import LoraSpec
 
 GREEDY = STRATEGIES["greedy"]
 FOUR = [STRATEGIES[name] for name in ("greedy", "top-k", "nucleus", "temperature")]
@@ -45,7 +46,7 @@ def contexts() -> list[EncodedContext]:
 
 
 def frequent_token(model: GPT2, contexts: list[EncodedContext], fleet: Fleet | None = None) -> int:
-    """A token that ends some answers and not others, at different steps, when it stands for EOS."""
+    """Return a token that, as EOS, ends some answers and not others, at different steps."""
     found = generate(model, contexts, strategies=[GREEDY], max_new_tokens=STEPS, eos_id=0, fleet=fleet)
     answers = [own[0].tokens for by_id in found["greedy"] for own in by_id.values()]
     counts = {token: sum(token in answer[1:] for answer in answers) for token in range(TINY.vocab_size)}
@@ -101,7 +102,7 @@ def test_every_adapter_of_a_fleet_answers_like_its_merged_model(
     assert 5 < sum(answer.stopped for own in answers for answer in own) < 3 * len(answers[0]) - 5
 
 
-def test_real_shape_emits_the_tokens_of_transformers(gpt2_shape_dir: Path) -> None:
+def test_gpt2s_shape_emits_the_tokens_of_transformers(gpt2_shape_dir: Path) -> None:
     model = load_base(str(gpt2_shape_dir)).model
     contexts = draw_contexts(model.config.vocab_size, seed=7, paragraphs=2, longest=60, questions=2)
     found = generate(model, contexts, strategies=[GREEDY], max_new_tokens=5, eos_id=50256)["greedy"][0]
@@ -115,7 +116,7 @@ def test_real_shape_emits_the_tokens_of_transformers(gpt2_shape_dir: Path) -> No
 
 
 def plain_log_probability(model: GPT2, prompt: list[int], answer: Generation, eos_id: int) -> float:
-    """From one plain pass over prompt and answer."""
+    """Compute an answer's log-probability (nats) in one plain pass over prompt and answer."""
     emitted = [*answer.tokens, *([eos_id] if answer.stopped else [])]
     path = torch.tensor(prompt + emitted)
     scores = logits(model, path, torch.arange(len(path)), [(len(path), [])])[0].log_softmax(-1)
@@ -154,7 +155,7 @@ def test_log_probabilities_are_those_of_a_plain_pass(
     assert (ended == 0) if suppress_eos else (20 < ended < checked - 20)
 
 
-def test_a_suppressed_eos_never_comes(model: GPT2, contexts: list[EncodedContext]) -> None:
+def test_a_suppressed_eos_is_never_emitted(model: GPT2, contexts: list[EncodedContext]) -> None:
     eos_id = frequent_token(model, contexts)
     strategies = [*FOUR, STRATEGIES["beam"]]
     found = generate(
@@ -190,7 +191,9 @@ def test_one_new_token(model: GPT2, contexts: list[EncodedContext]) -> None:
             assert one[name][0][question][0].tokens == more[name][0][question][0].tokens[:1]
 
 
-def test_an_adapter_that_gives_no_numbers_says_so_and_harms_nobody(model: GPT2, contexts: list[EncodedContext]) -> None:
+def test_an_adapter_with_nan_logits_is_marked_and_does_not_affect_the_others(
+    model: GPT2, contexts: list[EncodedContext]
+) -> None:
     strategies = list(STRATEGIES.values())
     fleet = liven(Fleet(TINY, SPECS), seed=6)
     sound = generate(model, contexts, strategies=strategies, max_new_tokens=6, eos_id=1, fleet=fleet)
@@ -210,7 +213,7 @@ def test_an_adapter_that_gives_no_numbers_says_so_and_harms_nobody(model: GPT2, 
 
 
 def test_progress_counts_questions(model: GPT2, contexts: list[EncodedContext]) -> None:
-    told: list[int] = []
+    reported: list[int] = []
     total = sum(len(context.prompts) for context in contexts)
     found = generate(
         model,
@@ -219,12 +222,12 @@ def test_progress_counts_questions(model: GPT2, contexts: list[EncodedContext]) 
         max_new_tokens=2,
         eos_id=1,
         batch_tokens=100,
-        progress=told.append,
+        progress=reported.append,
     )
     assert len(found["greedy"][0]) == total
-    assert told == sorted(set(told))
-    assert len(told) > 3
-    assert told[-1] == total
+    assert reported == sorted(set(reported))
+    assert len(reported) > 3
+    assert reported[-1] == total
 
 
 def test_one_batch_is_held_at_a_time_however_many_questions_there_are(
@@ -247,7 +250,7 @@ def test_one_batch_is_held_at_a_time_however_many_questions_there_are(
     assert max(sizes) <= 400
 
 
-def test_nothing_to_do(model: GPT2) -> None:
+def test_no_contexts_give_no_answers(model: GPT2) -> None:
     assert generate(model, [], strategies=[GREEDY], max_new_tokens=2, eos_id=1) == {"greedy": [{}]}
 
 
@@ -259,13 +262,13 @@ def test_nothing_to_do(model: GPT2) -> None:
         ({"strategies": [GREEDY, Strategy("greedy")]}, "decoding='greedy': it is asked for twice"),
     ],
 )
-def test_what_is_refused(model: GPT2, options: dict[str, object], words: str) -> None:
+def test_invalid_arguments_are_refused(model: GPT2, options: dict[str, object], words: str) -> None:
     arguments: dict[str, object] = {"strategies": [GREEDY], "max_new_tokens": 2, "eos_id": 1}
     with pytest.raises(ConfigError, match=words):
         generate(model, [], **(arguments | options))  # type: ignore[arg-type]
 
 
-def test_a_prompt_must_leave_room_for_its_answer(model: GPT2) -> None:
+def test_a_prompt_and_its_answer_must_fit_the_context_window(model: GPT2) -> None:
     context = EncodedContext("", (1,) * 70, ((0, 0),) * 70, (Prompt("q", 70, (2, 3)),))
     generate(model, [context], strategies=[GREEDY], max_new_tokens=7, eos_id=1)
     with pytest.raises(AssertionError, match="q: 80 tokens"):

@@ -1,4 +1,4 @@
-"""Stochastic decoding: the distributions of ``transformers``' logits processors; draws that hang on nothing else."""
+"""Stochastic decoding: the distributions of ``transformers``' logits processors, and independent draws."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from squadron.decoding.sampling import FILTERS as FILTERS_BY_PARAMETER
 from squadron.decoding.sampling import draw, filter_logits, row_uniforms
 from squadron.decoding.strategies import STRATEGIES, Strategy, resolve_strategies
 from squadron.model.checkpoint import load_base
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import LoraSpec
 
 FILTERS = [
     STRATEGIES["top-k"],
@@ -43,7 +44,7 @@ FILTERS = [
 
 
 def reference_scores(scores: Tensor, strategy: Strategy) -> Tensor:
-    """The same by ``transformers``, in the order in which its ``generate`` applies them."""
+    """Apply the logits processors of ``transformers``, in the order of its ``generate``."""
     from transformers import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
     nothing = torch.zeros(len(scores), 1, dtype=torch.int64)
@@ -102,13 +103,13 @@ def test_top_p_keeps_the_token_that_crosses_p() -> None:
 
     assert kept(0.4) == [1]
     assert kept(0.49) == [1]
-    assert kept(0.51) == [1, 3]  # 0.5 falls short of 0.51: the next one crosses it, and stays
+    assert kept(0.51) == [1, 3]  # 0.5 is below 0.51: the next token crosses it and is kept
     assert kept(0.74) == [1, 3]
     assert kept(0.76) == [1, 2, 3]
     assert kept(0.91) == [0, 1, 2, 3]
 
 
-def test_ties() -> None:
+def test_ties_are_kept_or_dropped_as_in_transformers() -> None:
     scores = torch.tensor([[2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 0.0, 1.0]])  # p: three of 0.20, four of 0.07, one of 0.03
     kept = filter_logits(scores, Strategy("top-k", top_k=4, sample=True))
     assert torch.nonzero(~kept[0].isinf())[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 7]
@@ -127,7 +128,7 @@ def test_draws_invert_the_distribution_function() -> None:
     assert draw(first_impossible, torch.zeros(1, dtype=torch.float64)).tolist() == [1]
 
 
-def test_uniforms_depend_on_every_name_and_nothing_else() -> None:
+def test_uniforms_depend_on_seed_strategy_question_and_sample_alone() -> None:
     base = (3, "nucleus", "q1", 0)
     same = row_uniforms(*base, 5)
     assert same.tolist() == row_uniforms(*base, 5).tolist()
@@ -137,7 +138,7 @@ def test_uniforms_depend_on_every_name_and_nothing_else() -> None:
         assert not set(row_uniforms(*other, 5).tolist()) & set(same.tolist())
 
 
-EOS_ID = 144  # one that the tiny model likes, so that some answers end
+EOS_ID = 144  # likely under the tiny model, so that some answers end
 STOCHASTIC = [STRATEGIES[name] for name in ("top-k", "nucleus", "temperature", "min-p")]
 
 
@@ -161,7 +162,7 @@ def sampled(
     batch_tokens: int = 5000,
     fleet: Fleet | None = None,
 ) -> dict[tuple[str, int, str, int], tuple[int, ...]]:
-    """Tokens by strategy, adapter, question and sample."""
+    """Return the tokens by strategy, adapter, question and sample."""
     found = generate(
         model,
         contexts,
@@ -182,10 +183,10 @@ def sampled(
     }
 
 
-def test_neither_batch_nor_order_nor_neighbours_matter(model: GPT2, contexts: list[EncodedContext]) -> None:
+def test_draws_do_not_depend_on_batch_order_or_other_strategies(model: GPT2, contexts: list[EncodedContext]) -> None:
     usual = sampled(model, contexts)
     assert len(usual) == len(STOCHASTIC) * 3 * sum(1 for _ in each_prompt(contexts))
-    assert len(set(usual.values())) > 0.9 * len(usual)  # draws differ, so that what follows says something
+    assert len(set(usual.values())) > 0.9 * len(usual)  # draws differ, so that the comparisons below are meaningful
     shuffled = contexts[:]
     random.Random(1).shuffle(shuffled)
     assert shuffled != contexts
@@ -201,7 +202,7 @@ def test_neither_batch_nor_order_nor_neighbours_matter(model: GPT2, contexts: li
     assert sum(reseeded[key] != tokens for key, tokens in usual.items()) > 0.9 * len(usual)
 
 
-def test_adapters_draw_the_same_numbers_alone_and_together(model: GPT2, contexts: list[EncodedContext]) -> None:
+def test_adapters_draw_the_same_tokens_alone_and_in_a_fleet(model: GPT2, contexts: list[EncodedContext]) -> None:
     specs = [LoraSpec(rank=2, seed=1), LoraSpec(rank=3, seed=2)]
     fleet = liven(Fleet(TINY, specs), seed=3)
     together = sampled(model, contexts, fleet=fleet)
@@ -213,8 +214,8 @@ def test_adapters_draw_the_same_numbers_alone_and_together(model: GPT2, contexts
     assert sum(a != b for a, b in pairs) > 5
 
 
-def test_each_step_draws_with_its_own_number(model: GPT2, contexts: list[EncodedContext]) -> None:
-    """One question at a time, by plain passes over all that is there so far."""
+def test_each_step_draws_with_its_own_random_number(model: GPT2, contexts: list[EncodedContext]) -> None:
+    """Compare with one question at a time, by plain passes over the whole sequence so far."""
     found, ends, checked = sampled(model, contexts, samples=1), 0, 0
     for strategy in STOCHASTIC:
         for question, prompt in each_prompt(contexts[:4]):
@@ -255,7 +256,7 @@ def test_frequencies_are_the_probabilities(model: GPT2, strategy: Strategy) -> N
         wanted.append(rest)
     else:
         wanted = [value * sum(observed) / sum(wanted) for value in wanted]
-    wanted = [value * sum(observed) / sum(wanted) for value in wanted]  # what rounding leaves
+    wanted = [value * sum(observed) / sum(wanted) for value in wanted]  # remove rounding errors
     assert chisquare(observed, wanted).pvalue > 0.01
     even = [sum(observed) / len(observed)] * len(observed)
-    assert chisquare(observed, even).pvalue < 1e-6  # the test can tell distributions apart
+    assert chisquare(observed, even).pvalue < 1e-6  # the test can distinguish distributions

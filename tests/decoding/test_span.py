@@ -1,4 +1,4 @@
-"""Span search: an answer is a span of the context, whatever the context and whatever the model prefers."""
+"""Span search: every answer is a span of its context, for any context and any model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from helpers import shake
 from squadron.data.encoding import EncodedContext, Encoder, Prompt, encode_evaluation
 from squadron.data.squad import Dataset, Paragraph, Question
 from squadron.decoding.generate import Generation, generate
-from squadron.decoding.span import SpanIndex, SpanPath, likeliest_allowed
+from squadron.decoding.span import SpanIndex, SpanPath, take_likeliest
 from squadron.decoding.strategies import STRATEGIES
 from squadron.model.checkpoint import random_model
 from squadron.model.config import GPT2Config
@@ -30,7 +30,7 @@ JOINTS = [" ", " ", " ", " ", ", ", "  ", "\n", " (", ") ", '"', ' "', "", "\t",
 
 
 def random_text(rng: random.Random) -> str:
-    """Few pieces, so that phrases come again; blanks of all kinds, in front and behind too."""
+    """Return a text of few pieces, so that phrases repeat, with all kinds of whitespace, also at both ends."""
     few = rng.sample(PIECES, rng.randint(1, 5))
     text = rng.choice(["", "", " ", "  ", "\n", '"'])
     for _ in range(rng.randint(1, 25)):
@@ -39,7 +39,7 @@ def random_text(rng: random.Random) -> str:
 
 
 def bytes_tokenizer() -> Tokenizer:
-    """A token a byte: blanks are tokens of their own, and most characters of most scripts take several."""
+    """Return a tokenizer with one token per byte: a space is a token, and a non-ASCII character is several."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {character: i for i, character in enumerate(alphabet)} | {EOS: 256}
     backend = Backend(models.BPE(vocab=vocabulary, merges=[]))
@@ -57,7 +57,7 @@ def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
 
 
 def encode(texts: list[str], encoder: Encoder, *, max_prompt: int = 200) -> list[EncodedContext]:
-    """A question about each text."""
+    """Encode each text as a context with one question."""
     paragraphs = [Paragraph("a", text, (Question(f"q{number}", "Who?", ()),)) for number, text in enumerate(texts)]
     return encode_evaluation(Dataset(tuple(paragraphs), "2.0", "test"), encoder, max_prompt=max_prompt)[0]
 
@@ -65,10 +65,10 @@ def encode(texts: list[str], encoder: Encoder, *, max_prompt: int = 200) -> list
 def answer(
     contexts: list[EncodedContext], tokenizer: Tokenizer, *, seed: int, steps: int, encoder: Encoder | None
 ) -> Iterator[tuple[EncodedContext, Generation]]:
-    """Answers of a small random model."""
+    """Yield each context with the answer of a small random model."""
     config = GPT2Config(tokenizer.size, n_positions=256, n_embd=12, n_layer=1, n_head=2, n_inner=17)
     model = shake(random_model(config, seed=seed), seed=seed, size=0.5)
-    with torch.no_grad():  # against EOS, which has few others beside it: short answers and long ones shall come
+    with torch.no_grad():  # make EOS less likely, as few tokens are allowed beside it: answers should be short and long
         model.wte.weight[tokenizer.eos_id] = -0.5 * model.ln_f.bias
     found = generate(
         model,
@@ -84,7 +84,7 @@ def answer(
 
 
 @pytest.mark.parametrize("respelled", [True, False])
-def test_a_thousand_random_contexts(tokenizer: Tokenizer, respelled: bool) -> None:
+def test_answers_are_spans_of_a_thousand_random_contexts(tokenizer: Tokenizer, respelled: bool) -> None:
     rng = random.Random(31)
     contexts = encode([random_text(rng) for _ in range(1000)], tokenizer, max_prompt=90)
     stopped = cut = repeated = truncated = unspaced = small = 0
@@ -101,7 +101,7 @@ def test_a_thousand_random_contexts(tokenizer: Tokenizer, respelled: bool) -> No
         if not respelled:
             unspaced += emitted[:1] not in ("", " ")
             emitted = emitted if emitted[:1] in ("", " ") else f" {emitted}"
-        elif text and emitted[1:2] != text[0]:  # a sentence's first word, begun with a small letter
+        elif text and emitted[1:2] != text[0]:  # the first word of a sentence, spelled with a small letter
             assert emitted[1] == text[0].lower()
             assert context.text[:start].rstrip(" \"'“‘«([")[-1:] in ("", ".", "!", "?", "\n")
             emitted = f" {text[0]}{emitted[2:]}"
@@ -123,7 +123,7 @@ def test_a_thousand_random_contexts(tokenizer: Tokenizer, respelled: bool) -> No
 
 
 def test_the_index_allows_what_a_scan_finds(gpt2_tokenizer_dir: Path) -> None:
-    """Texts of spaced words: an answer is any run of tokens that starts with a space."""
+    """In texts of words separated by spaces, an answer is any token sequence that starts with a space."""
     tokenizer = load_tokenizer(gpt2_tokenizer_dir)
     rng = random.Random(7)
     eos, steps = tokenizer.eos_id, 0
@@ -150,7 +150,7 @@ def test_the_index_allows_what_a_scan_finds(gpt2_tokenizer_dir: Path) -> None:
 
 
 def follow(index: SpanIndex, tokens: list[int], eos_id: int) -> tuple[int, int] | None:
-    """Where this answer lies; None where the index does not allow it."""
+    """Return the span of an answer; None if the index does not allow it."""
     path = SpanPath(index)
     for token in tokens:
         if token not in path.allowed(eos_id, suppress_eos=False):
@@ -172,17 +172,17 @@ def test_words_without_a_space_before_them(tokenizer: Tokenizer) -> None:
     for word in ("In", "Hamlet", "NASA", "1958", "NASA (NASA, 1958", "$5", "Bob-Ann", "Ann", "Bob", '"Hamlet" again'):
         assert find(respelled, word) == word
     assert find(bare, "In") == "In"
-    assert find(bare, "Hamlet") is None  # as the context spells it, it has no space
+    assert find(bare, "Hamlet") is None  # in the context there is no space before it
     assert follow(bare, tokenizer.encode("Hamlet"), tokenizer.eos_id) == (4, 10)
     for index in (bare, respelled):
-        assert follow(index, tokenizer.encode("again"), tokenizer.eos_id) is None  # its space is not left out
+        assert follow(index, tokenizer.encode("again"), tokenizer.eos_id) is None  # its space is required
     assert follow(respelled, tokenizer.encode("Hamlet"), tokenizer.eos_id) is None
     for absent in ("amlet", "Hamlet again", "ASA", "Macbeth", "Bob Ann", "again In"):
         assert find(respelled, absent) is None
     assert follow(respelled, tokenizer.encode(" Hamlet"), tokenizer.eos_id) == (4, 10)  # the first of the two
 
 
-def test_the_first_word_of_a_sentence_may_begin_small(tokenizer: Tokenizer) -> None:
+def test_the_first_word_of_a_sentence_may_have_a_small_letter(tokenizer: Tokenizer) -> None:
     text = 'Dark oak. "Old Tom" came. The Dark Tower? He said so.\nÉcole'
     (context,) = encode([text], tokenizer)
     index = SpanIndex(context, len(context.tokens), tokenizer)
@@ -201,7 +201,7 @@ def test_the_first_word_of_a_sentence_may_begin_small(tokenizer: Tokenizer) -> N
     assert follow(bare, tokenizer.encode(" dark"), tokenizer.eos_id) is None
 
 
-def test_answers_stay_within_what_the_prompt_sees(tokenizer: Tokenizer) -> None:
+def test_answers_are_within_the_part_that_the_prompt_sees(tokenizer: Tokenizer) -> None:
     text = "one two three (four five"
     (context,) = encode([text], tokenizer)
     for visible in range(len(context.tokens) + 1):
@@ -231,7 +231,7 @@ def test_the_gold_answers_of_squad_can_be_reached(gpt2_tokenizer_dir: Path, shar
                 assert paragraph["context"][slice(*place)] == text
     assert golds > 400
     assert reached / golds > 0.98, (reached, golds)
-    assert bare < reached  # the second spelling is what opens the rest
+    assert bare < reached  # the others need the second spelling
 
 
 def test_an_empty_context_has_an_empty_answer() -> None:
@@ -241,7 +241,7 @@ def test_an_empty_context_has_an_empty_answer() -> None:
         assert (ours.tokens, ours.stopped, ours.span) == ((), True, (0, 0))
 
 
-def test_without_eos_a_span_ends_where_the_context_ends() -> None:
+def test_without_eos_a_span_ends_at_the_end_of_the_context() -> None:
     context = EncodedContext("a b c", (1, 2, 3), ((-1, 1), (1, 3), (3, 5)), (Prompt("q", 3, (4,)),))
     model = shake(random_model(GPT2Config(11, 20, 4, 1, 2, 5), seed=1), seed=2, size=0.5)
     (found,) = generate(
@@ -254,7 +254,7 @@ def test_without_eos_a_span_ends_where_the_context_ends() -> None:
     assert -30 < ours.log_probability < 0
 
 
-def test_offsets_that_leave_blanks_out_mean_the_same() -> None:
+def test_offsets_without_whitespace_are_equivalent() -> None:
     full = EncodedContext("ab  cd e", (1, 2, 3, 4), ((-1, 2), (2, 3), (3, 6), (6, 8)), ())
     trimmed = EncodedContext("ab  cd e", (1, 2, 3, 4), ((0, 2), (3, 3), (4, 6), (7, 8)), ())
     for token, place in ((1, (0, 2)), (3, (4, 6)), (4, (7, 8))):
@@ -268,8 +268,8 @@ def test_the_likeliest_allowed_token_is_taken() -> None:
     make: Callable[[], SpanPath] = lambda: SpanPath(SpanIndex(context, 4))  # noqa: E731
     paths = [make(), make(), make()]
     logits = torch.tensor([[9.0, 1, 2, 3, 8], [9, 3, 2, 1, 8], [9, 2, 3, 1, 8]])
-    assert likeliest_allowed(logits, paths, 0, False).tolist() == [3, 1, 2]  # not EOS at first, and 4 never
-    assert likeliest_allowed(torch.tensor([[-9.0, 7, 8, 7, 7]] * 3), paths, 0, False).tolist() == [0, 2, 1]
+    assert take_likeliest(logits, paths, 0, False).tolist() == [3, 1, 2]  # EOS is not allowed first, and 4 never
+    assert take_likeliest(torch.tensor([[-9.0, 7, 8, 7, 7]] * 3), paths, 0, False).tolist() == [0, 2, 1]
     assert [path.span for path in paths[1:]] == [(0, 3), (2, 5)]
-    assert likeliest_allowed(torch.tensor([[-9.0, 7, 8, 7, 7]] * 2), paths[1:], 0, True).tolist() == [1, 3]
+    assert take_likeliest(torch.tensor([[-9.0, 7, 8, 7, 7]] * 2), paths[1:], 0, True).tolist() == [1, 3]
     assert np.array_equal(paths[2].allowed(0, False), [0])

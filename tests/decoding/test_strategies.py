@@ -1,4 +1,4 @@
-"""Strategies by name, their combinations, and what is refused with which words."""
+"""Strategies by name, their combinations, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_stochastic_strategies_combine_under_one_name() -> None:
     assert whole == Strategy("top-k+nucleus+temperature", temperature=0.8, top_k=7, top_p=0.5, sample=True)
 
 
-def test_a_value_goes_to_the_strategies_that_have_one() -> None:
+def test_a_value_applies_to_the_strategies_that_use_it() -> None:
     chosen = {s.name: s for s in resolve_strategies(["all"], top_k=3, top_p=0.5, temperature=0.7, beams=2)}
     assert chosen["greedy"] == STRATEGIES["greedy"]
     assert chosen["top-k"] == Strategy("top-k", top_k=3, sample=True)
@@ -73,7 +73,7 @@ def test_a_value_goes_to_the_strategies_that_have_one() -> None:
         (["beam"], {"beams": 0}, "beams=0: an integer of 1 or more"),
     ],
 )
-def test_what_is_refused(names: list[str], options: dict[str, Any], words: str) -> None:
+def test_invalid_names_and_values_are_refused(names: list[str], options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         resolve_strategies(names, **options)
 
@@ -89,7 +89,7 @@ def test_what_is_refused(names: list[str], options: dict[str, Any], words: str) 
         ({"temperature": 0.3}, "temperature=0.3: mine does not sample"),
     ],
 )
-def test_combinations_that_would_change_nothing_are_refused(options: dict[str, Any], words: str) -> None:
+def test_combinations_without_effect_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         Strategy("mine", **options)
 
@@ -101,6 +101,6 @@ def test_later_strategies_are_neither_in_all_nor_in_records_that_do_not_use_them
     assert recorded_parameters({**unset, "min_p": 0.2})["min_p"] == 0.2
 
 
-def test_names_say_what_draws_at_random() -> None:
+def test_is_random_by_name() -> None:
     drawn = [name for name in (*STRATEGIES, "top-k+min-p", "no strategy of ours") if is_random(name)]
     assert drawn == ["top-k", "nucleus", "temperature", "min-p", "top-k+min-p"]

@@ -21,7 +21,7 @@ from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
 from squadron.model.adapters import load_adapter
 from squadron.model.checkpoint import load_base
-from squadron.model.lora import Fleet
+from squadron.model.fleet import Fleet
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import EvaluateOptions, TrainOptions
 from squadron.training import precision

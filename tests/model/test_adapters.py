@@ -1,4 +1,4 @@
-"""Law 8: a saved adapter opens in ``peft``, a merged checkpoint in ``transformers``, with the same logits; and back."""
+"""Law 8: ``peft`` loads a saved adapter and ``transformers`` a merged checkpoint, with the same logits; and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from helpers import TINY, liven, logits, pack, reference_model
 from squadron.errors import ModelError
 from squadron.model.adapters import load_adapter, merge, save_adapter
 from squadron.model.checkpoint import load_base, save_model
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.fleet import Fleet
+from squadron.model.lora import LoraSpec
 
 SHAPES: list[tuple[int, list[int]]] = [(13, [5, 7])]
 
@@ -26,7 +27,7 @@ def _fleet() -> Fleet:
     return liven(Fleet(TINY, specs), seed=3)
 
 
-def test_an_adapter_comes_back_as_it_went(tiny_base_dir: Path, tmp_path: Path) -> None:
+def test_a_saved_adapter_loads_with_the_same_logits(tiny_base_dir: Path, tmp_path: Path) -> None:
     model, fleet = load_base(str(tiny_base_dir)).model, _fleet()
     for k in range(2):
         save_adapter(tmp_path / str(k), fleet.weights(k), base="tiny")
@@ -55,7 +56,7 @@ def test_query_value_is_written_as_one_c_attn_with_an_empty_key_block(tmp_path: 
     assert (settings["r"], settings["lora_alpha"]) == (6, 14)  # alpha 7 over rank 3 is 14 over 6
 
 
-def test_a_file_that_peft_wrote_is_read(tiny_base_dir: Path, tmp_path: Path) -> None:
+def test_a_file_written_by_peft_loads_with_the_same_logits(tiny_base_dir: Path, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
     settings = LoraConfig(
@@ -80,7 +81,7 @@ def test_a_file_that_peft_wrote_is_read(tiny_base_dir: Path, tmp_path: Path) -> 
     torch.testing.assert_close(logits(model, tokens, positions, [(17, [])], fleet)[0], theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_rslora_is_written_as_such_and_peft_opens_it_with_the_same_logits(tiny_base_dir: Path, tmp_path: Path) -> None:
+def test_rslora_is_saved_as_such_and_peft_loads_it_with_the_same_logits(tiny_base_dir: Path, tmp_path: Path) -> None:
     from peft import PeftModel
 
     model, fleet = load_base(str(tiny_base_dir)).model, _fleet()
@@ -99,7 +100,7 @@ def test_rslora_is_written_as_such_and_peft_opens_it_with_the_same_logits(tiny_b
 
 
 @pytest.mark.parametrize("k", [0, 1])
-def test_merged_opens_in_transformers_with_the_same_logits(tiny_base_dir: Path, tmp_path: Path, k: int) -> None:
+def test_transformers_loads_a_merged_model_with_the_same_logits(tiny_base_dir: Path, tmp_path: Path, k: int) -> None:
     model, fleet = load_base(str(tiny_base_dir)).model, _fleet()
     save_model(merge(model, fleet.weights(k)), tmp_path)
     tokens, positions = pack([(17, [])], TINY.vocab_size, seed=7)
@@ -108,7 +109,7 @@ def test_merged_opens_in_transformers_with_the_same_logits(tiny_base_dir: Path, 
     torch.testing.assert_close(adapted, reference_model(tmp_path)(tokens[None]).logits[0], rtol=1e-4, atol=1e-4)
 
 
-def test_merged_at_the_real_shape(gpt2_shape_dir: Path, tmp_path: Path) -> None:
+def test_merging_at_gpt2s_shape(gpt2_shape_dir: Path, tmp_path: Path) -> None:
     model = load_base(str(gpt2_shape_dir)).model
     fleet = liven(Fleet(model.config, [LoraSpec(rank=4, targets=("query-value+attention",))]), seed=8)
     tokens, positions = pack([(23, [])], model.config.vocab_size, seed=9)
@@ -119,7 +120,7 @@ def test_merged_at_the_real_shape(gpt2_shape_dir: Path, tmp_path: Path) -> None:
     torch.testing.assert_close(adapted, theirs, rtol=1e-3, atol=3e-3)
 
 
-def test_what_does_not_belong_is_refused_by_name(tmp_path: Path) -> None:
+def test_invalid_files_are_refused_by_name(tmp_path: Path) -> None:
     save_adapter(tmp_path, _fleet().weights(0), base="tiny")
     weights, settings = tmp_path / "adapter_model.safetensors", tmp_path / "adapter_config.json"
     tensors, good = load_file(weights), json.loads(settings.read_text())

@@ -1,4 +1,4 @@
-"""Attention over trees: the two paths agree with each other, forwards and backwards, and with a mask made by hand."""
+"""Attention over trees: both implementations agree, forward and backward, and the mask equals one made by hand."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def _inputs(trimmed: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
 
 
 @pytest.mark.parametrize("trimmed", [False, True])
-def test_both_paths_agree_in_values_and_gradients(trimmed: bool) -> None:
+def test_both_implementations_agree_in_values_and_gradients(trimmed: bool) -> None:
     qkv, q, rows = _inputs(trimmed)
     layout = TreeAttention(SHAPES, H, dtype=torch.float64, device="cpu", rows=rows)
     results = []
-    for path in (layout.__call__, lambda _, qkv, q: _padded_attention(qkv, q, layout)):
+    for attend in (layout.__call__, lambda _, qkv, q: _padded_attention(qkv, q, layout)):
         leaves = [x.clone().requires_grad_() for x in (qkv, q) if x is not None]
-        out = path(0, leaves[0], leaves[1] if trimmed else None)
+        out = attend(0, leaves[0], leaves[1] if trimmed else None)
         weight = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
         results.append((out, *torch.autograd.grad((out * weight).sum(), leaves)))
     assert results[0][0].shape == (2, 4 if trimmed else 19, D)
@@ -51,7 +51,7 @@ def test_the_backward_pass_is_the_derivative() -> None:
     torch.autograd.gradcheck(lambda a, b: layout(0, a, b), (qkv.requires_grad_(), q.requires_grad_()), fast_mode=True)
 
 
-def test_weights_are_kept_only_for_a_backward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attention_weights_are_kept_only_for_a_backward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     qkv, _, _ = _inputs(trimmed=False)
     layout = TreeAttention(SHAPES, H, dtype=torch.float64, device="cpu")
     made: list[weakref.ref[Tensor]] = []

@@ -1,4 +1,4 @@
-"""Checkpoints in the hub's layout: single, sharded, with and without the writer's prefix; and what is refused."""
+"""Checkpoints in the hub's layout: single, sharded, with and without a name prefix; and invalid ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def folder(tiny_base_dir: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_base_dir, tmp_path / "base"))
 
 
-def test_saved_and_loaded_is_the_same(folder: Path, tmp_path: Path) -> None:
+def test_a_saved_model_loads_with_the_same_weights(folder: Path, tmp_path: Path) -> None:
     base = load_base(str(folder))
     save_model(base.model, tmp_path / "again")
     assert load_base(str(tmp_path / "again")).sha256 == base.sha256
@@ -37,7 +37,7 @@ def test_saved_and_loaded_is_the_same(folder: Path, tmp_path: Path) -> None:
     assert not any(value.requires_grad for value in base.model.parameters())
 
 
-def test_transformers_own_files_are_read_single_and_sharded(folder: Path, tmp_path: Path) -> None:
+def test_files_of_transformers_load_single_and_sharded(folder: Path, tmp_path: Path) -> None:
     reference = reference_model(folder)
     reference.save_pretrained(tmp_path / "one")
     reference.save_pretrained(tmp_path / "many", max_shard_size="20KB")
@@ -47,10 +47,10 @@ def test_transformers_own_files_are_read_single_and_sharded(folder: Path, tmp_pa
     assert _equal(load_base(str(tmp_path / "many")).model, expected)
 
 
-def test_old_files_have_no_prefix_and_carry_masks(folder: Path) -> None:
+def test_old_files_without_a_prefix_and_with_masks_load(folder: Path) -> None:
     expected = load_base(str(folder)).model
     tensors = load_file(folder / "model.safetensors")
-    assert "h.0.attn.c_attn.weight" in tensors  # the hub's gpt2 has no transformer. before its names
+    assert "h.0.attn.c_attn.weight" in tensors  # as in the hub's gpt2, whose names have no prefix "transformer."
     tensors["h.0.attn.bias"] = torch.ones(1, 1, 79, 79)
     tensors["lm_head.weight"] = tensors["wte.weight"].clone()
     save_file(tensors, folder / "model.safetensors")
@@ -137,7 +137,7 @@ def test_a_configuration_of_another_model_is_refused(folder: Path, change: dict[
         ("layer_norm_epsilon", float("nan"), "layer_norm_epsilon is nan"),
     ],
 )
-def test_a_configuration_of_impossible_sizes_takes_no_memory(
+def test_a_configuration_of_invalid_sizes_is_refused_before_memory_is_allocated(
     folder: Path, key: str, value: object, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = folder / "config.json"
@@ -168,13 +168,13 @@ def test_a_tensor_in_two_shards_is_refused(folder: Path, tmp_path: Path) -> None
         load_base(str(tmp_path / "many"))
 
 
-def test_formula_of_the_size_is_the_models_own() -> None:
+def test_the_parameter_count_is_that_of_the_model() -> None:
     for config in (TINY, SIZES["gpt2"]):
         with torch.device("meta"):
             assert config.parameter_count == GPT2(config).parameter_count
 
 
-def test_offline_a_hub_id_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_offline_a_hub_id_that_is_not_cached_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match=r"base='some/gpt2': no such folder.*offline=True.*squadron base init"):
         load_base("some/gpt2", offline=True)

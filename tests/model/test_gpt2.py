@@ -1,4 +1,4 @@
-"""Law 1: logits equal ``transformers``'; the last block trimmed gives the same rows; a tree gives its sequences."""
+"""Law 1: logits equal those of ``transformers``, also for selected rows alone and for sequences that share a tree."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_sequences_give_the_logits_of_transformers(tiny_base_dir: Path, shapes: 
         torch.testing.assert_close(ours[path], theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_real_shape_gives_the_logits_of_transformers(gpt2_shape_dir: Path) -> None:
+def test_gpt2s_shape_gives_the_logits_of_transformers(gpt2_shape_dir: Path) -> None:
     model = load_base(str(gpt2_shape_dir)).model
     assert model.parameter_count == 124_439_808
     shapes = [(53, [7, 11])]
@@ -49,10 +49,12 @@ def test_a_tree_gives_the_logits_of_its_sequences(tiny_base_dir: Path) -> None:
         torch.testing.assert_close(together[path], alone, rtol=1e-4, atol=1e-4)
 
 
-def test_wanted_rows_are_the_rows_of_the_whole(tiny_base_dir: Path) -> None:
+def test_selected_rows_equal_the_same_rows_of_all(tiny_base_dir: Path) -> None:
     model = load_base(str(tiny_base_dir)).model
     tokens, positions = pack(SHAPES, TINY.vocab_size, seed=8)
-    rows = torch.tensor([12, 17, 24, 25, 57, len(tokens) - 1])  # none in one of the trees' branches, all in another
+    rows = torch.tensor(
+        [12, 17, 24, 25, 57, len(tokens) - 1]
+    )  # one tree has none, in another they are all within branches
     whole = logits(model, tokens, positions, SHAPES)[0]
     trimmed = logits(model, tokens, positions, SHAPES, rows=rows)[0]
     torch.testing.assert_close(trimmed, whole[rows], rtol=1e-4, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The kernels are the plain arithmetic, and are left alone where they must be."""
+"""The kernels equal the plain operations, and do not depend on what else is in the batch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from squadron.model.kernels import _CACHED, _PIECE, gelu, linear_gelu, log_totals
+from squadron.model.kernels import _CACHE_ELEMENTS, _CHUNK_ELEMENTS, gelu, linear_gelu, logsumexp
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -30,10 +30,12 @@ def test_linear_gelu_is_gelu_of_linear(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_gelu_and_its_slope(dtype: torch.dtype) -> None:
-    """Against PyTorch's own in twice the precision; over several pieces, and at the ends where its parts cancel."""
+def test_gelu_and_its_derivative(dtype: torch.dtype) -> None:
+    """Compare with PyTorch's in higher precision, over several chunks and at extreme values, where terms cancel."""
     ends = torch.tensor([0.0, -0.0, 1e-30, -1e-6, 5.0, -5.0, 12.0, -12.0, 1e4, -1e4])
-    drawn = 3 * torch.randn(4 * _PIECE * torch.get_num_threads() + 7, generator=torch.Generator().manual_seed(2))
+    drawn = 3 * torch.randn(
+        4 * _CHUNK_ELEMENTS * torch.get_num_threads() + 7, generator=torch.Generator().manual_seed(2)
+    )
     x = torch.cat([ends, drawn]).to(dtype)
     wide = torch.promote_types(dtype, torch.float64)
     exact = x.to(wide, copy=True).requires_grad_()
@@ -42,7 +44,7 @@ def test_gelu_and_its_slope(dtype: torch.dtype) -> None:
     expected.backward(upward.to(wide))
     assert exact.grad is not None
     given = x.clone().requires_grad_()
-    found = gelu(given.clone())  # a leaf's memory is not to be taken
+    found = gelu(given.clone())  # gelu overwrites its argument, which cannot be a leaf
     found.backward(upward)
     assert given.grad is not None
     tolerance = {torch.float32: 2e-6, torch.float64: 2e-14, torch.bfloat16: 0.03}[dtype]
@@ -52,8 +54,8 @@ def test_gelu_and_its_slope(dtype: torch.dtype) -> None:
         assert torch.equal(gelu(x.clone()), found)
 
 
-def test_gelu_does_not_depend_on_what_lies_beside() -> None:
-    """An adapter's numbers are the same to the bit wherever its rows lie in a fleet."""
+def test_gelu_of_an_adapter_does_not_depend_on_the_fleet() -> None:
+    """Values and gradients of an adapter are bit-identical at any place in a fleet."""
     rows = torch.randn(3, 1001, 131, generator=torch.Generator().manual_seed(5))
     alone = rows[1:2].clone().requires_grad_()
     fleet = rows.clone().requires_grad_()
@@ -61,18 +63,18 @@ def test_gelu_does_not_depend_on_what_lies_beside() -> None:
         gelu(x * 1).sum().backward()
     assert alone.grad is not None
     assert fleet.grad is not None
-    assert fleet.grad.numel() > 2 * _PIECE
+    assert fleet.grad.numel() > 2 * _CHUNK_ELEMENTS
     assert torch.equal(alone.grad[0], fleet.grad[1])
     assert torch.equal(gelu(rows[1].clone()), gelu(rows.clone())[1])
 
 
 @pytest.mark.parametrize("shape", [(11, 70_001), (3, 5, 70_001), (2, 7)])
-def test_totals_by_parts_are_those_of_the_whole_to_the_bit(shape: tuple[int, ...]) -> None:
+def test_logsumexp_in_chunks_is_bit_identical(shape: tuple[int, ...]) -> None:
     logits = torch.randn(*shape, generator=torch.Generator().manual_seed(4)) * 9
     if len(shape) == 2:
         logits[0, 5], logits[1] = math.nan, -math.inf
-    assert (logits.numel() > 2 * _CACHED) == (shape[-1] > 7)
-    totals = log_totals(logits)
-    assert totals.shape == shape[:-1]
-    assert int((~totals.isfinite()).sum()) == (2 if len(shape) == 2 else 0)
-    assert torch.equal(totals.view(torch.int32), logits.logsumexp(-1).view(torch.int32))
+    assert (logits.numel() > 2 * _CACHE_ELEMENTS) == (shape[-1] > 7)
+    found = logsumexp(logits)
+    assert found.shape == shape[:-1]
+    assert int((~found.isfinite()).sum()) == (2 if len(shape) == 2 else 0)
+    assert torch.equal(found.view(torch.int32), logits.logsumexp(-1).view(torch.int32))

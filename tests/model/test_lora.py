@@ -1,4 +1,4 @@
-"""Adapters: law 2 (logits equal ``peft``'s), law 4 for logits and gradients, initialization and dropout by name."""
+"""LoRA at one layer: valid settings, scale and dropout masks."""
 
 from __future__ import annotations
 
@@ -9,108 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from helpers import TINY, Shapes, liven, logits, pack, paths, reference_model
+from helpers import TINY, Shapes, logits, pack
 from squadron.errors import ConfigError
-from squadron.model.adapters import save_adapter
 from squadron.model.checkpoint import load_base
-from squadron.model.gpt2 import GPT2
-from squadron.model.lora import DropoutState, Fleet, LoraSpec, lora_linear
-from squadron.model.targets import trainable_parameters
+from squadron.model.fleet import Fleet
+from squadron.model.lora import DropoutState, LoraSpec, lora_linear
 
 SHAPES: Shapes = [(13, [5, 7]), (11, [3])]
-SPECS = [
-    LoraSpec(rank=3, targets=("attention",), seed=1),
-    LoraSpec(rank=5, alpha=7.0, targets=("query-value",), scaling="alpha/sqrt(r)", seed=2),
-    LoraSpec(rank=2, targets=("query-value+attention",), seed=3),
-    LoraSpec(rank=1, targets=("attention+mlp",), seed=4),
-    LoraSpec(rank=4, targets=("mlp.c_fc", "attn.k"), seed=5),
-]
-
-
-def peft_model(base: Path, adapter: Path) -> Any:
-    """``peft``'s own model of a base folder and an adapter folder."""
-    from peft import PeftModel
-
-    return PeftModel.from_pretrained(reference_model(base), adapter).eval()
-
-
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: "+".join(spec.targets))
-def test_logits_equal_pefts(tiny_base_dir: Path, tmp_path: Path, spec: LoraSpec) -> None:
-    model = load_base(str(tiny_base_dir)).model
-    fleet = liven(Fleet(TINY, [spec]), seed=6)
-    save_adapter(tmp_path, fleet.weights(0), base=str(tiny_base_dir))
-    tokens, positions = pack(SHAPES, TINY.vocab_size, seed=7)
-    ours = logits(model, tokens, positions, SHAPES, fleet)[0]
-    reference = peft_model(tiny_base_dir, tmp_path)
-    untouched = logits(model, tokens, positions, SHAPES)[0]
-    for path in paths(SHAPES):
-        theirs = reference(tokens[path][None]).logits[0]
-        assert (theirs - untouched[path]).abs().max() > 0.05  # the adapter does something
-        torch.testing.assert_close(ours[path], theirs, rtol=1e-4, atol=1e-4)
-
-
-def test_real_shape_gives_the_logits_of_peft(gpt2_shape_dir: Path, tmp_path: Path) -> None:
-    model = load_base(str(gpt2_shape_dir)).model
-    fleet = liven(Fleet(model.config, [LoraSpec(rank=4), LoraSpec(rank=2, targets=("query-value",))]), seed=8)
-    assert fleet.trainable_parameters(0) == 221_184
-    tokens, positions = pack([(31, [7])], model.config.vocab_size, seed=9)
-    ours = logits(model, tokens, positions, [(31, [7])], fleet)
-    for k in range(2):
-        save_adapter(tmp_path / str(k), fleet.weights(k), base="gpt2")
-        theirs = peft_model(gpt2_shape_dir, tmp_path / str(k))(tokens[None]).logits[0]
-        torch.testing.assert_close(ours[k], theirs, rtol=1e-3, atol=3e-3)
-    assert (ours[0] - ours[1]).abs().max() > 0.1
-
-
-def _gradients(model: GPT2, fleet: Fleet, seeds: list[int] | None) -> torch.Tensor:
-    tokens, positions = pack(SHAPES, TINY.vocab_size, seed=10)
-    rows = torch.tensor([14, 16, 19, 27])
-    fleet.start_pass(seeds)
-    fleet.gradients.zero_()
-    out = logits(model, tokens, positions, SHAPES, fleet, rows)
-    torch.log_softmax(out, -1)[..., 17].sum().backward()
-    fleet.finish_gradients()
-    return fleet.gradients.clone()
-
-
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_an_adapters_gradients_do_not_depend_on_its_neighbours(tiny_base_dir: Path, dropout: float) -> None:
-    # In float64 only the adapters' own float32 rounds, so that the comparison can be close.
-    model = load_base(str(tiny_base_dir), dtype=torch.float64).model
-    specs = [
-        LoraSpec(spec.rank, spec.alpha, dropout * (i != 2), spec.targets, spec.scaling, spec.seed)
-        for i, spec in enumerate(SPECS)
-    ]
-    together = Fleet(TINY, specs)
-    grads = _gradients(model, liven(together, seed=11), [100 + k for k in range(5)])
-    for k, spec in enumerate(specs):
-        alone = Fleet(TINY, [spec])
-        own = together.weights(k)
-        with torch.no_grad():
-            for name, site in alone.sites.items():
-                site.a.copy_(own.layers[name][0])
-                site.b.copy_(own.layers[name][1].T)
-        expected = _gradients(model, alone, [100 + k])
-        assert expected.abs().max() > 0.01
-        compared = 0
-        for name, site in alone.sites.items():
-            rank = site.a.shape[1]
-            other = together.sites[name]
-            for mine, theirs in ((site.a_grad, other.a_grad), (site.b_grad, other.b_grad)):
-                torch.testing.assert_close(theirs[k, :rank], mine[0], rtol=1e-5, atol=1e-6)
-                assert not theirs[k, rank:].any()
-                compared += 1
-        assert compared == 2 * len(alone.sites) > 0
-    assert not grads[~together.owned].any()
-
-
-def test_dropout_changes_the_pass_and_its_seed_decides_how(tiny_base_dir: Path) -> None:
-    model = load_base(str(tiny_base_dir)).model
-    fleet = liven(Fleet(TINY, [LoraSpec(rank=3, dropout=0.3)]), seed=12)
-    first, again, other, off = (_gradients(model, fleet, seeds) for seeds in ([1], [1], [2], None))
-    assert torch.equal(first, again)
-    assert not torch.allclose(first, other, atol=0.01)
-    assert not torch.allclose(first, off, atol=0.01)
 
 
 def test_dropout_keeps_the_mean() -> None:
@@ -122,29 +27,6 @@ def test_dropout_keeps_the_mean() -> None:
     assert masks[0].unique().tolist() == [0, pytest.approx(1 / 0.7)]
     assert masks[0].mean().item() == pytest.approx(1, abs=0.02)
     assert masks[1].eq(1).all()
-
-
-def test_a_fresh_adapter_changes_nothing_and_its_seed_decides_a(tiny_base_dir: Path) -> None:
-    model = load_base(str(tiny_base_dir)).model
-    fleet = Fleet(TINY, [LoraSpec(rank=3, seed=1), LoraSpec(rank=3, seed=2), LoraSpec(rank=3, seed=1)])
-    tokens, positions = pack(SHAPES, TINY.vocab_size, seed=13)
-    assert torch.equal(fleet.values[0], fleet.values[2])
-    assert not torch.equal(fleet.values[0], fleet.values[1])
-    a = fleet.sites["h.0.attn.c_attn"].a[0]
-    assert 0.8 / 33**0.5 < a.abs().max() <= 1 / 33**0.5  # kaiming_uniform_(a=sqrt(5)) over 33 inputs
-    adapted, plain = (logits(model, tokens, positions, SHAPES, chosen) for chosen in (fleet, None))
-    torch.testing.assert_close(adapted, plain.expand(3, -1, -1), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("targets", "expected"), [("attention", 221_184), ("attention+mlp", 589_824), ("query-value", 147_456)]
-)
-def test_parameters_follow_the_formula_on_gpt2(targets: str, expected: int) -> None:
-    from squadron.model.config import SIZES
-
-    # By hand: 12 * 4 * (768 + 2304 + 768 + 768); plus 12 * 4 * 2 * (768 + 3072); 12 * 2 * 4 * (768 + 768).
-    assert trainable_parameters(SIZES["gpt2"], [targets], 4) == expected
-    assert Fleet(SIZES["gpt2"], [LoraSpec(rank=4, targets=(targets,))]).trainable_parameters(0) == expected
 
 
 @pytest.mark.parametrize(
@@ -164,7 +46,7 @@ def test_parameters_follow_the_formula_on_gpt2(targets: str, expected: int) -> N
         ({"targets": ()}, "none given"),
     ],
 )
-def test_what_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:
+def test_invalid_values_are_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         LoraSpec(**change)
 
@@ -180,7 +62,7 @@ def test_what_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:
     ],
 )
 def test_the_scale_by_hand(rank: int, alpha: float, scaling: Any, scale: float) -> None:
-    """Also what a pass multiplies by: with A and B all ones, an output is scale * rank * the sum of the inputs."""
+    """Check the scale of a pass too: with A and B all ones, an output is scale * rank * the sum of the inputs."""
     spec = LoraSpec(rank=rank, alpha=alpha, scaling=scaling, targets=("attn.c_proj",))
     assert spec.scale == pytest.approx(scale)
     fleet = Fleet(TINY, [spec])
@@ -196,7 +78,7 @@ def test_the_scale_by_hand(rank: int, alpha: float, scaling: Any, scale: float) 
     torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_masks_depend_on_the_seed_and_the_site_alone() -> None:
+def test_dropout_masks_depend_on_the_seed_and_the_site_alone() -> None:
     shape, like = torch.Size((1, 40, 33)), torch.zeros(1)
 
     def masks(site: str, *seeds: int) -> torch.Tensor:
@@ -205,14 +87,14 @@ def test_masks_depend_on_the_seed_and_the_site_alone() -> None:
     sites = [f"h.{layer}.{module}" for layer in (0, 1) for module in ("attn.c_attn", "attn.c_proj", "mlp.c_fc")]
     drawn = [masks(site, 7)[0] for site in sites]
     for one, other in itertools.combinations(drawn, 2):
-        # Two masks that share nothing differ in about half of their places.
+        # Two independent masks differ in about half of their elements.
         assert 0.4 < (one != other).float().mean() < 0.6
     assert torch.equal(masks(sites[0], 7)[0], drawn[0])
-    assert torch.equal(masks(sites[0], 3, 7)[1], drawn[0])  # whoever the neighbours are
+    assert torch.equal(masks(sites[0], 3, 7)[1], drawn[0])  # whatever the other adapters are
     assert not torch.equal(masks(sites[0], 3, 7)[0], drawn[0])
 
 
-def test_each_site_of_a_pass_has_a_mask_of_its_own(tiny_base_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_site_of_a_pass_has_its_own_dropout_mask(tiny_base_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: dict[str, torch.Tensor] = {}
     masks = DropoutState.masks
 
@@ -231,26 +113,3 @@ def test_each_site_of_a_pass_has_a_mask_of_its_own(tiny_base_dir: Path, monkeypa
     for one, other in itertools.combinations(drawn.values(), 2):
         assert one.shape == other.shape
         assert not torch.equal(one, other)
-
-
-def test_initial_numbers_depend_on_the_seed_and_the_place_alone() -> None:
-    def initial(**changes: Any) -> dict[str, torch.Tensor]:
-        fleet = Fleet(TINY, [LoraSpec(**{"rank": 3, "targets": ("attention",), "seed": 1, **changes})])
-        return {name: site.a.detach()[0] for name, site in fleet.sites.items()}
-
-    plain = initial()
-    assert len(plain) == 2 * TINY.n_layer
-    for (name, one), (other, two) in itertools.combinations(plain.items(), 2):
-        assert one.shape == two.shape
-        assert not torch.equal(one, two), (name, other)
-    another = initial(seed=2)
-    assert not any(torch.equal(plain[name], another[name]) for name in plain)
-    alike: list[dict[str, Any]] = [{"alpha": 8.0}, {"dropout": 0.3}, {"scaling": "alpha/sqrt(r)"}]
-    for change in (*alike, {"targets": ("attention+mlp",)}):
-        changed = initial(**change)
-        assert all(torch.equal(plain[name], changed[name]) for name in plain), change
-    beside = Fleet(TINY, [LoraSpec(rank=5, seed=9), LoraSpec(rank=3, seed=1)])
-    assert all(torch.equal(plain[name], beside.sites[name].a.detach()[1, :3]) for name in plain)
-    # Slices of one matrix are adapters of their own.
-    sliced = initial(targets=("query-value",))["h.0.attn.c_attn"]
-    assert not torch.equal(sliced[:3], sliced[3:])

@@ -1,4 +1,4 @@
-"""GPT-2's tokenizer from its two old files, from one new file, and as ``transformers`` reads it."""
+"""GPT-2's tokenizer from ``vocab.json`` and ``merges.txt``, from ``tokenizer.json``, and in ``transformers``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_gpt2s_own_files(gpt2_tokenizer_dir: Path) -> None:
     assert tokenizer.encode_batch(["Hello world, Super Bowl 50!", ""]) == [HELLO, []]
 
 
-def test_saved_files_open_here_and_in_transformers(gpt2_tokenizer_dir: Path, tmp_path: Path) -> None:
+def test_saved_files_load_here_and_in_transformers(gpt2_tokenizer_dir: Path, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
     load_tokenizer(gpt2_tokenizer_dir).save(tmp_path)
@@ -35,14 +35,14 @@ def test_saved_files_open_here_and_in_transformers(gpt2_tokenizer_dir: Path, tmp
     assert theirs.eos_token_id == 50256
 
 
-def test_an_eos_that_is_typed_is_text(gpt2_tokenizer_dir: Path) -> None:
+def test_an_eos_spelled_out_in_a_text_is_text(gpt2_tokenizer_dir: Path) -> None:
     tokenizer = load_tokenizer(gpt2_tokenizer_dir)
     ids = tokenizer.encode("a<|endoftext|>b")
     assert tokenizer.eos_id not in ids
     assert tokenizer.decode(ids) == "a<|endoftext|>b"
 
 
-def test_offsets_point_at_the_text(gpt2_tokenizer_dir: Path) -> None:
+def test_offsets_are_the_characters_of_each_token(gpt2_tokenizer_dir: Path) -> None:
     text = "Hello world, Super Bowl 50!"
     ids, offsets = load_tokenizer(gpt2_tokenizer_dir).encode_with_offsets(text)
     assert ids == HELLO
@@ -64,8 +64,8 @@ def test_broken_files_are_named(gpt2_tokenizer_dir: Path, tmp_path: Path) -> Non
         load_tokenizer(tmp_path)
 
 
-def written(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    """The tokenizer of bytes with something in it changed."""
+def changed(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Change ``tokenizer.json`` in ``folder``; return the folder."""
     path = folder / "tokenizer.json"
     data = json.loads(path.read_text())
     change(data)
@@ -109,15 +109,17 @@ def folder(byte_base_dir: Path, tmp_path: Path) -> Path:
         ({"added_tokens": [{"id": 0, "content": ""}]}, "added_tokens has"),
     ],
 )
-def test_what_would_hang_or_bring_down_the_library_is_refused(folder: Path, change: dict[str, Any], words: str) -> None:
+def test_files_that_would_hang_or_crash_the_library_are_refused(
+    folder: Path, change: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ModelError, match=words) as caught:
-        load_tokenizer(written(folder, lambda data: data.update(change)))
+        load_tokenizer(changed(folder, lambda data: data.update(change)))
     assert str(folder / "tokenizer.json") in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("family", ["Xenova/gpt-4", "plain text", "sequence"])
-def test_byte_level_families_are_taken(folder: Path, family: str) -> None:
+def test_byte_level_families_are_accepted(folder: Path, family: str) -> None:
     gpt4 = (
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
         r"|\s+(?!\S)|\s+"
@@ -128,13 +130,13 @@ def test_byte_level_families_are_taken(folder: Path, family: str) -> None:
     text = "In 1066 it's done."
     expected = load_tokenizer(folder).encode(text)
     tokenizer = load_tokenizer(
-        written(folder, lambda data: data.update(pre_tokenizer=parts, normalizer={"type": "NFC"}))
+        changed(folder, lambda data: data.update(pre_tokenizer=parts, normalizer={"type": "NFC"}))
     )
     assert tokenizer.encode(text) == expected
     assert tokenizer.decode(expected) == text
 
 
-def test_a_panic_of_the_library_is_one_line(folder: Path) -> None:
+def test_a_panic_of_the_library_becomes_a_one_line_error(folder: Path) -> None:
     class PanicException(BaseException):
         pass
 
@@ -148,11 +150,11 @@ def test_a_panic_of_the_library_is_one_line(folder: Path) -> None:
         tokenizer.encode("x")
 
 
-def test_a_token_that_the_model_has_no_row_for_is_refused(folder: Path) -> None:
+def test_a_token_without_a_row_in_the_embedding_is_refused(folder: Path) -> None:
     assert load_tokenizer(folder, vocab_size=257).highest_id == 256
     with pytest.raises(ModelError, match=r"257 tokens with ids up to 256, its model has 256; .* different models"):
         load_tokenizer(folder, vocab_size=256)
     # As many tokens as rows, and an id beyond them.
-    far = written(folder, lambda data: data["model"]["vocab"].update({"A": 300}))
+    far = changed(folder, lambda data: data["model"]["vocab"].update({"A": 300}))
     with pytest.raises(ModelError, match=r"257 tokens with ids up to 300, its model has 257"):
         load_tokenizer(far, vocab_size=257)

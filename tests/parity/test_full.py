@@ -20,7 +20,7 @@ CLIP = 1.0
 
 
 def separate(batch: MicroBatch, loss: Loss) -> list[tuple[list[int], list[int]]]:
-    """The sequences that the trees of a batch stand for, each with its targets: -100 where there is none."""
+    """Return the sequences of a batch, each with its labels; -100 where there is no target."""
     found, start = [], 0
     targets = dict(zip(batch.rows.tolist(), batch.labels.tolist(), strict=True))
     for context, branches in batch.shapes:
@@ -37,7 +37,7 @@ def separate(batch: MicroBatch, loss: Loss) -> list[tuple[list[int], list[int]]]
 
 
 def reference_step(reference: Any, micro_batches: list[MicroBatch], loss: Loss) -> float:
-    """Leave the clipped gradients of the mean over all targets in ``reference``; return that mean."""
+    """Set the clipped gradients of the mean loss over all targets in ``reference``; return that loss."""
     reference.zero_grad()
     total = 0.0
     count = sum(label >= 0 for batch in micro_batches for _, labels in separate(batch, loss) for label in labels)
@@ -55,7 +55,7 @@ def by_our_names(reference: Any) -> dict[str, torch.nn.Parameter]:
 
 
 def adamw(reference: Any, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over the groups of weights that ``transformers``' Trainer makes: biases and LayerNorms do not decay."""
+    """Return AdamW with the parameter groups of ``transformers``' Trainer: biases and LayerNorms do not decay."""
     decayed = set(get_parameter_names(reference, [torch.nn.LayerNorm], ["bias"]))
     groups: list[list[torch.nn.Parameter]] = [[], []]
     for name, value in reference.named_parameters():
@@ -66,14 +66,14 @@ def adamw(reference: Any, weight_decay: float) -> torch.optim.AdamW:
 
 
 def transposed(name: str, value: torch.Tensor) -> torch.Tensor:
-    """A tensor of ``transformers`` in our orientation: its Conv1D weights are ``[in, out]``."""
+    """Return a tensor of ``transformers`` in Squadron's layout: its Conv1D weights, ``[in, out]``, are transposed."""
     return value.T if name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")) else value
 
 
 @pytest.mark.parametrize("loss", ["answer", "full"])
 @pytest.mark.parametrize("order", ["question", "paragraph"])
 def test_weights_train_as_transformers_and_adamw_do(tiny_base_dir: Path, loss: Loss, order: Order) -> None:
-    """In float64, so that nothing is left to tolerance: seven steps, accumulation, clipping, decay and a schedule."""
+    """Seven steps in float64, for a small tolerance, with accumulation, clipping, weight decay and a schedule."""
     model = load_base(str(tiny_base_dir), dtype=torch.float64).model
     examples = random_examples(model.config.vocab_size, paragraphs=5, questions=3, seed=6, longest=16)
     batches = BatchSampler(examples, batch_size=4, accumulation=2, order=order, loss=loss, seed=7)
@@ -92,7 +92,7 @@ def test_weights_train_as_transformers_and_adamw_do(tiny_base_dir: Path, loss: L
     start = {name: value.clone() for name, value in model.state_dict().items()}
     reference = reference_model(tiny_base_dir).double()
     theirs = by_our_names(reference)
-    assert theirs.keys() == start.keys()  # the output projection is wte, and is there once
+    assert theirs.keys() == start.keys()  # the output projection is wte and counts once
     optimizer = adamw(reference, 0.1)
     norms = []
     for step in range(7):
@@ -103,15 +103,18 @@ def test_weights_train_as_transformers_and_adamw_do(tiny_base_dir: Path, loss: L
         optimizer.step()
         norms.append(result.gradient_norms[0])
         assert result.losses[0] == pytest.approx(expected, rel=1e-10)
-    assert max(norms) > CLIP  # clipping took part
+    assert max(norms) > CLIP  # gradients are clipped
     for name, value in model.named_parameters():
         assert float((value.detach() - start[name]).abs().max()) > 1e-3, name
         torch.testing.assert_close(value.detach(), transposed(name, theirs[name].detach()), rtol=1e-7, atol=1e-9)
 
 
 def test_weights_train_as_transformers_and_adamw_do_at_gpt2s_shape(gpt2_shape_dir: Path) -> None:
-    """One step in float32, where the first update is the sign of a gradient: so gradients are compared, weight by
-    weight, and updates on average."""
+    """One step in float32.
+
+    AdamW's first update is the sign of the gradient, which rounding can flip: so gradients are compared weight by
+    weight, and updates on average.
+    """
     model = load_base(str(gpt2_shape_dir)).model
     examples = random_examples(model.config.vocab_size, paragraphs=1, questions=2, seed=6)
     batches = BatchSampler(examples, batch_size=2, order="paragraph", loss="full", seed=7)
@@ -125,9 +128,9 @@ def test_weights_train_as_transformers_and_adamw_do_at_gpt2s_shape(gpt2_shape_di
     adamw(reference, 0.01).step()
     theirs = by_our_names(reference)
     ours = dict(model.named_parameters())
-    for name, slope in weights._slopes.items():
+    for name, own in weights._gradients_by_name.items():
         gradient = transposed(name, theirs[name].grad)
-        if not name.endswith("c_attn.bias"):  # a key's bias cancels in the softmax: its gradient is rounding alone
-            assert float((slope - gradient).norm()) < 1e-4 * float(gradient.norm()), name
+        if not name.endswith("c_attn.bias"):  # a key's bias cancels in the softmax: its gradient is only rounding
+            assert float((own - gradient).norm()) < 1e-4 * float(gradient.norm()), name
         moved = float((ours[name].detach() - transposed(name, theirs[name].detach())).abs().mean())
         assert moved < 0.01 * 1e-3, name

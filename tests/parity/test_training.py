@@ -1,4 +1,4 @@
-"""Law 2 in full: after k AdamW steps on the same batches, adapters equal those that ``peft`` trained."""
+"""Law 2 in full: after k AdamW steps on the same batches, adapters equal those trained with ``peft``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from squadron.data.batches import BatchSampler
 from squadron.data.trees import Loss, MicroBatch
 from squadron.model.adapters import load_adapter, save_adapter
 from squadron.model.checkpoint import load_base
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.fleet import Fleet
+from squadron.model.lora import LoraSpec
 from squadron.training.steps import FleetTrainer
 
 
 def separate(batch: MicroBatch) -> list[tuple[list[int], list[int]]]:
-    """The sequences of a batch by question, each with its targets: -100 where there is none."""
+    """Return the sequences of a batch, one per question, each with its labels; -100 where there is no target."""
     found, start = [], 0
     targets = dict(zip(batch.rows.tolist(), batch.labels.tolist(), strict=True))
     for context, branches in batch.shapes:
@@ -87,22 +88,22 @@ def check(
         for mine, other, first in zip(pair, theirs.layers[name], start.layers[name], strict=True):
             moved = float((other - first).abs().max())
             assert moved > 1e-4, name
-            # AdamW moves by the sign of tiny gradients; float32 sums in another order turn some of those.
+            # AdamW's update has the sign of even a tiny gradient; another order of float32 sums flips some.
             assert float((mine - other).abs().mean()) < 1e-4 * moved, name
             assert float((mine - other).abs().max()) < 0.1 * moved, name
     save_adapter(work / "ours", ours, base=str(folder))
 
 
-def test_lora_plus_trains_as_pefts_does(tiny_base_dir: Path, tmp_path: Path) -> None:
+def test_lora_plus_trains_as_in_peft(tiny_base_dir: Path, tmp_path: Path) -> None:
     targets = ["attn.c_attn", "mlp.c_proj"]
     check(tiny_base_dir, tmp_path, loss="answer", targets=targets, steps=6, paragraphs=9, ratio=16)
 
 
 @pytest.mark.parametrize("loss", ["answer", "full"])
-def test_adapters_train_as_pefts_do(tiny_base_dir: Path, tmp_path: Path, loss: Loss) -> None:
+def test_adapters_train_as_in_peft(tiny_base_dir: Path, tmp_path: Path, loss: Loss) -> None:
     targets = ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"]
     check(tiny_base_dir, tmp_path, loss=loss, targets=targets, steps=7, paragraphs=9)
 
 
-def test_adapters_train_as_pefts_do_at_gpt2s_shape(gpt2_shape_dir: Path, tmp_path: Path) -> None:
+def test_adapters_train_as_in_peft_at_gpt2s_shape(gpt2_shape_dir: Path, tmp_path: Path) -> None:
     check(gpt2_shape_dir, tmp_path, loss="answer", targets=["attn.c_attn", "attn.c_proj"], steps=3, paragraphs=5)

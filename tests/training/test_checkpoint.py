@@ -1,4 +1,4 @@
-"""A checkpoint is what was written, to the bit, or it is refused."""
+"""A checkpoint loads exactly as it was written, or it is refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def sections(data: bytes) -> dict[str, range]:
-    """The parts of the file, by their places in bytes."""
+    """Return the byte ranges of the parts of the file."""
     header = 8 + int.from_bytes(data[:8], "little")
     found = {"length": range(8), "header": range(8, header), "tensors": range(header, len(data))}
     for name in ("schema", "sha256", "state", "values", "random"):
@@ -44,16 +44,16 @@ def test_one_flipped_bit_anywhere_is_refused(checkpoint: Path) -> None:
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
         checkpoint.write_bytes(damaged)
-        with pytest.raises(RunError, match=REFUSED) as told:
+        with pytest.raises(RunError, match=REFUSED) as caught:
             load_checkpoint(checkpoint)
-        assert "\n" not in str(told.value), bit
+        assert "\n" not in str(caught.value), bit
     checkpoint.write_bytes(whole)
     tensors, state = load_checkpoint(checkpoint)
     assert state == STATE
     assert torch.equal(tensors["random"], torch.arange(13, dtype=torch.uint8))
 
 
-def test_a_file_that_was_cut_or_grew_is_refused(checkpoint: Path) -> None:
+def test_a_truncated_or_extended_file_is_refused(checkpoint: Path) -> None:
     whole = checkpoint.read_bytes()
     for data in (*(whole[:size] for size in (0, 3, 8, 100, len(whole) // 2, len(whole) - 1)), whole + b"\0"):
         checkpoint.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Full fine-tuning in the same loop: number formats, the guard against NaN, being killed."""
+"""Full fine-tuning in the same training loop: number formats, the guard against NaN, resuming."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def trainer_of(
     return FleetTrainer(model, weights, batches, learning_rates=[rate], total_steps=6, **options)
 
 
-def test_every_weight_moves_and_counts_once(tiny_base_dir: Path, examples: list[Example]) -> None:
+def test_every_weight_is_trained_and_counts_once(tiny_base_dir: Path, examples: list[Example]) -> None:
     trainer = trainer_of(tiny_base_dir, examples)
     before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
     assert trainer.fleet.trainable_parameters(0) == trainer.model.parameter_count == 33_042
@@ -46,12 +46,12 @@ def test_every_weight_moves_and_counts_once(tiny_base_dir: Path, examples: list[
     after = trainer.model.state_dict()
     assert len(after) == 4 + 12 * TINY.n_layer
     assert [name for name in before if torch.equal(before[name], after[name])] == []
-    # In float32 the model reads the very numbers that are trained.
+    # In float32 the model's weights are views of the trained parameters.
     assert trainer.model.wte.weight.data_ptr() == trainer.fleet.values.data_ptr()
 
 
 def test_biases_and_norms_do_not_decay(tiny_base_dir: Path, examples: list[Example]) -> None:
-    """Gradients are the same at the first step, so that decay, a share of the weight, is all that differs."""
+    """Gradients are equal at the first step, so that the runs differ by the weight decay alone."""
     plain, decayed = (trainer_of(tiny_base_dir, examples, weight_decay=[decay]) for decay in (0.0, 0.5))
     start = {name: value.clone() for name, value in plain.model.state_dict().items()}
     plain.step()
@@ -67,14 +67,14 @@ def test_bf16_computes_on_copies_and_keeps_small_updates(tiny_base_dir: Path, ex
     exact = load_base(str(tiny_base_dir)).model
     weights = trainer.fleet
     assert isinstance(weights, FullWeights)
-    assert torch.equal(weights.precise_model().wte.weight, exact.wte.weight)  # not rounded on the way in
+    assert torch.equal(weights.precise_model().wte.weight, exact.wte.weight)  # not rounded when loaded
     assert (trainer.model.dtype, weights.values.dtype) == (torch.bfloat16, torch.float32)
     for _ in range(6):
         trainer.step()
     moved = (weights.precise_model().wte.weight.detach() - exact.wte.weight).abs()
     assert 2e-5 < float(moved.max()) < 7e-5  # six steps of 1e-5; bf16 would round a weight of 0.1 by 2e-4
     assert torch.equal(trainer.model.wte.weight, weights.precise_model().wte.weight.bfloat16())
-    # The losses are those of float32, but for bf16's rounding.
+    # The losses are those of float32 up to bf16's rounding.
     other = trainer_of(tiny_base_dir, examples, rate=1e-5)
     (low,), (high,) = (mean_losses(one.model, one.fleet, one.batches.step(0)) for one in (trainer, other))
     assert low == pytest.approx(high, rel=0.01)
@@ -94,7 +94,7 @@ def test_scaled_losses_give_the_same_steps(tiny_base_dir: Path, examples: list[E
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_loss_that_is_no_number_leaves_the_last_good_weights(
+def test_a_non_finite_loss_leaves_the_last_good_weights(
     tiny_base_dir: Path, examples: list[Example], dtype: torch.dtype
 ) -> None:
     good, wild = (trainer_of(tiny_base_dir, examples, dtype=dtype) for _ in range(2))
@@ -112,7 +112,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_weights(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("killed_after", [0, 2, 4])
-def test_killed_and_resumed_equals_never_killed_to_the_bit(
+def test_a_resumed_run_is_bit_identical_to_one_without_interruption(
     tiny_base_dir: Path, examples: list[Example], killed_after: int, dtype: torch.dtype, tmp_path: Path
 ) -> None:
     """Law 7."""
@@ -126,7 +126,7 @@ def test_killed_and_resumed_equals_never_killed_to_the_bit(
     for _ in range(killed_after):
         first.step()
     save_checkpoint(tmp_path / "c.safetensors", first.tensors(), first.state())
-    first.step()  # what was not saved is lost, and must not matter
+    first.step()  # a step after the checkpoint is lost, and must not matter
     second = new()
     second.restore(*load_checkpoint(tmp_path / "c.safetensors"))
     assert [second.step() for _ in range(killed_after, 6)] == expected[killed_after:]

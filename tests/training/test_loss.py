@@ -10,7 +10,7 @@ from squadron.training.loss import summed_losses
 
 
 def drawn(fleet: int) -> tuple[torch.Tensor, ...]:
-    """States ``[K, 11, 7]``, embeddings ``[23, 7]``, labels, weights and one factor an adapter, in float64."""
+    """Draw states ``[K, 11, 7]``, embeddings ``[23, 7]``, labels, weights and one factor per adapter, in float64."""
     generator = torch.Generator().manual_seed(1)
     hidden = torch.randn(fleet, 11, 7, generator=generator, dtype=torch.float64)
     wte = torch.randn(23, 7, generator=generator, dtype=torch.float64)
@@ -25,13 +25,13 @@ def cross_entropy(hidden: torch.Tensor, wte: torch.Tensor, labels: torch.Tensor,
     return (every.view(len(hidden), -1) * weights).sum(1)
 
 
-@pytest.mark.parametrize("at_once", [1 << 24, 23 * 4])
+@pytest.mark.parametrize("chunk_logits", [1 << 24, 23 * 4])
 @pytest.mark.parametrize(("fleet", "trained"), [(3, ("hidden",)), (1, ("hidden", "wte")), (1, ("wte",))])
 def test_losses_and_gradients_are_those_of_cross_entropy(
-    fleet: int, trained: tuple[str, ...], at_once: int, monkeypatch: pytest.MonkeyPatch
+    fleet: int, trained: tuple[str, ...], chunk_logits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whole and in chunks of four rows; the embeddings' gradient is that of the output projection."""
-    monkeypatch.setattr(module, "_LOGITS_AT_ONCE", at_once)
+    """In one chunk and in chunks of four rows; the gradient of the embeddings is that of the output projection."""
+    monkeypatch.setattr(module, "_CHUNK_LOGITS", chunk_logits)
     hidden, wte, labels, weights, factors = drawn(fleet)
     inputs = [{"hidden": hidden, "wte": wte}[name].requires_grad_() for name in trained]
     losses = summed_losses(hidden, wte, labels, weights)
@@ -43,23 +43,23 @@ def test_losses_and_gradients_are_those_of_cross_entropy(
     torch.testing.assert_close(found, reference, rtol=1e-12, atol=1e-12)
 
 
-def test_losses_are_float32_whatever_the_base_is() -> None:
+def test_losses_are_float32_for_a_bf16_base() -> None:
     hidden = torch.randn(1, 5, 8, generator=torch.Generator().manual_seed(2)).bfloat16()
     losses = summed_losses(hidden, torch.eye(9, 8).bfloat16(), torch.arange(5), torch.ones(5))
     assert losses.dtype == torch.float32
 
 
-def test_no_gradient_is_made_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Validation of a full run would otherwise make one for the embeddings, which are trained."""
+def test_no_gradient_is_computed_in_inference_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise validation in full fine-tuning would compute one for the embeddings, which are trained."""
     hidden, wte, labels, weights, _ = drawn(1)
     made: list[torch.Size] = []
     scatter = torch.Tensor.scatter_add_
 
-    def noted(self: torch.Tensor, *arguments: object) -> torch.Tensor:
+    def recorded(self: torch.Tensor, *arguments: object) -> torch.Tensor:
         made.append(self.shape)
         return scatter(self, *arguments)  # type: ignore[call-overload, no-any-return]
 
-    monkeypatch.setattr(torch.Tensor, "scatter_add_", noted)
+    monkeypatch.setattr(torch.Tensor, "scatter_add_", recorded)
     with torch.inference_mode():
         summed_losses(hidden.requires_grad_(), wte.requires_grad_(), labels, weights)
     assert made == []

@@ -1,11 +1,12 @@
-"""The fleet's AdamW and clipping are PyTorch's, adapter by adapter."""
+"""AdamW and clipping of a fleet equal PyTorch's for each adapter."""
 
 from __future__ import annotations
 
 import torch
 
 from helpers import TINY, liven
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.fleet import Fleet
+from squadron.model.lora import LoraSpec
 from squadron.training.optimizer import FleetAdamW, clip_gradients
 
 RATES = (1e-2, 3e-3, 1e-3)
@@ -41,7 +42,7 @@ def test_steps_equal_pytorchs_adamw_with_clipping() -> None:
     assert (ours.values.detach()[~ours.owned] == 0).all()
 
 
-def test_an_adapter_that_is_set_aside_stays_to_the_bit_and_leaves_the_others_alone() -> None:
+def test_a_stopped_adapter_and_the_others_do_not_affect_each_other() -> None:
     whole, parted = fleet(), fleet()
     optimizers = [FleetAdamW(one, weight_decay=DECAYS) for one in (whole, parted)]
     gradient = torch.randn(whole.values.shape, generator=torch.Generator().manual_seed(4)) * whole.owned

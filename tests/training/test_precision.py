@@ -1,4 +1,4 @@
-"""Devices and number formats: what cannot be is said in one line, what is slow names what is fast."""
+"""Devices and number formats: invalid ones give a one-line error, and a slow one suggests a fast one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from squadron.training import precision
 from squadron.training.precision import (
     LossScaler,
     cpu_rates,
+    matmul_rates,
     precision_name,
-    product_rates,
     resolve_device,
     resolve_precision,
 )
@@ -23,20 +23,20 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def timed(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], None]:
-    """``timed(a, b)`` makes this machine one whose fp32 product takes ``a`` milliseconds at its best, bf16's ``b``."""
+    """Return a function that fakes the best times of a matrix product in fp32 and bf16, in milliseconds."""
 
     def pretend(fp32: float, bf16: float) -> None:
         durations = iter(
             milliseconds / 1000
-            for moment in (4.0, 1.5, 1.0, 9.0, 1.2)  # the machine is busy, most of the time
-            for milliseconds in (fp32 * moment, bf16 * moment)
+            for load in (4.0, 1.5, 1.0, 9.0, 1.2)  # the machine is busy most of the time
+            for milliseconds in (fp32 * load, bf16 * load)
         )
 
         def timer(product: Callable[[], object]) -> float:
             product()
             return next(durations)
 
-        rates = product_rates([torch.float32, torch.bfloat16], CPU, timer=timer)
+        rates = matmul_rates([torch.float32, torch.bfloat16], CPU, timer=timer)
         assert rates[torch.float32] == pytest.approx(2 * 512 * 768 * 768 / (fp32 / 1000))
         monkeypatch.setattr(precision, "cpu_rates", lambda: rates)
 
@@ -66,18 +66,18 @@ def test_auto_takes_bf16_only_where_it_is_clearly_faster(
         resolve_precision("fp16", CPU)
 
 
-def test_a_format_that_is_emulated_is_let_off_early() -> None:
-    asked: list[float] = []
+def test_measuring_an_emulated_format_ends_early() -> None:
+    measured: list[float] = []
 
-    def timer(product: Callable[[], object]) -> float:  # noqa: ARG001  (this machine is slow enough as it is)
-        asked.append(0.5)
+    def timer(product: Callable[[], object]) -> float:  # noqa: ARG001  (the time is made up)
+        measured.append(0.5)
         return 0.5
 
-    product_rates([torch.float32, torch.bfloat16], CPU, timer=timer)
-    assert len(asked) == 2
+    matmul_rates([torch.float32, torch.bfloat16], CPU, timer=timer)
+    assert len(measured) == 2
 
 
-def test_the_choice_is_made_once_a_process() -> None:
+def test_the_rates_are_measured_once_per_process() -> None:
     assert cpu_rates() is cpu_rates()
     assert min(cpu_rates().values()) > 1e8
     assert resolve_precision("auto", CPU) == resolve_precision("auto", CPU)
@@ -91,7 +91,7 @@ def test_the_choice_is_made_once_a_process() -> None:
         ("cuda:99", "CUDA devices; use cpu"),
     ],
 )
-def test_a_device_that_cannot_be(name: str, words: str) -> None:
+def test_an_invalid_device_is_refused(name: str, words: str) -> None:
     with pytest.raises(DeviceError, match=words):
         resolve_device(name)
 
@@ -106,7 +106,7 @@ def test_the_scaler_halves_on_overflow_and_grows_after_good_steps() -> None:
     assert [scaler.update(1, overflow=True) for _ in range(17)] == [True] * 16 + [False]
 
 
-def test_without_fp16_an_overflow_is_real_at_once() -> None:
+def test_without_fp16_the_first_overflow_is_final() -> None:
     scaler = LossScaler(1, enabled=False)
     assert scaler.update(0, overflow=False)
     assert not scaler.update(0, overflow=True)

@@ -11,7 +11,7 @@ from squadron.training.schedules import Schedule, learning_rate_factor
 
 @pytest.mark.parametrize("warmup", [0, 5])
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
-def test_factors_equal_the_reference(schedule: Schedule, warmup: int) -> None:
+def test_factors_equal_those_of_transformers(schedule: Schedule, warmup: int) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     name = "constant_with_warmup" if schedule == "constant" else schedule
     reference = get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=23)

@@ -1,4 +1,4 @@
-"""Laws 3, 4, 7 and 9 on whole training steps: trees, neighbours, being killed, seeds."""
+"""Laws 3, 4, 7 and 9 on whole training steps: trees, other adapters, resuming, seeds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from squadron.data.encoding import Example
 from squadron.data.trees import Loss, build_trees, pack_trees
 from squadron.errors import RunError
 from squadron.model.checkpoint import load_base
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import LoraSpec
 from squadron.training import steps
 from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.precision import LossScaler
@@ -43,7 +44,7 @@ def examples() -> list[Example]:
 
 def fleet_of(specs: tuple[LoraSpec, ...], *, precise: bool = True) -> Fleet:
     fleet = Fleet(TINY, specs)
-    if precise:  # in float64, sums in another order differ by nothing that matters
+    if precise:  # in float64 the order of summation makes no relevant difference
         fleet.values, fleet.gradients = fleet.values.detach().double(), fleet.gradients.double()
         for name, site in fleet.sites.items():
             a, b = fleet._views(fleet.values, name)
@@ -69,7 +70,7 @@ def trainer_of(
 
 
 @pytest.mark.parametrize("loss", ["answer", "full"])
-def test_a_tree_has_the_loss_and_gradients_of_its_questions_apart(
+def test_a_tree_has_the_loss_and_gradients_of_its_separate_questions(
     model: GPT2, examples: list[Example], loss: Loss
 ) -> None:
     """Law 3."""
@@ -119,7 +120,7 @@ def test_an_adapter_in_a_fleet_equals_the_same_adapter_alone(
 @pytest.mark.parametrize(
     ("order", "loss", "dropout"), [("question", "answer", 0.0), ("question", "full", 0.2), ("paragraph", "full", 0.2)]
 )
-def test_one_adapter_that_blows_up_leaves_its_neighbours_as_they_are_to_the_bit(
+def test_an_adapter_that_diverges_does_not_change_a_bit_of_the_others(
     tiny_base_dir: Path, examples: list[Example], order: Order, loss: Loss, dropout: float
 ) -> None:
     model = load_base(str(tiny_base_dir)).model
@@ -135,15 +136,15 @@ def test_one_adapter_that_blows_up_leaves_its_neighbours_as_they_are_to_the_bit(
     assert torch.isfinite(wild.fleet.values[1]).all()
     for k in (0, 2):
         assert torch.equal(wild.fleet.values[k], tame.fleet.values[k])
-    # What is kept is from before the update that did the harm: here, the untrained adapter.
+    # It has the parameters from before the update that made it diverge: here, the untrained ones.
     assert torch.equal(wild.fleet.values[1], fleet_of(SPECS, precise=False).values[1])
 
 
 @pytest.mark.parametrize("killed_after", [0, 1, 3, 4])
-def test_killed_and_resumed_equals_never_killed_to_the_bit(
+def test_a_resumed_run_is_bit_identical_to_one_without_interruption(
     tiny_base_dir: Path, examples: list[Example], killed_after: int, tmp_path: Path
 ) -> None:
-    """Law 7, with dropout and warm-up; 21 questions are three steps an epoch, so the second epoch is reached."""
+    """Law 7, with dropout and warm-up; 21 questions are three steps per epoch, so the second epoch is reached."""
     model = load_base(str(tiny_base_dir)).model
     specs = tuple(LoraSpec(s.rank, s.alpha, 0.1, s.targets, s.scaling, s.seed) for s in SPECS)
 
@@ -158,7 +159,7 @@ def test_killed_and_resumed_equals_never_killed_to_the_bit(
     for _ in range(killed_after):
         first.step()
     save_checkpoint(tmp_path / "c.safetensors", first.tensors(), first.state())
-    first.step()  # what was not saved is lost, and must not matter
+    first.step()  # a step after the checkpoint is lost, and must not matter
     second = new()
     second.restore(*load_checkpoint(tmp_path / "c.safetensors"))
     assert [second.step() for _ in range(killed_after, 6)] == expected[killed_after:]
@@ -166,7 +167,7 @@ def test_killed_and_resumed_equals_never_killed_to_the_bit(
         assert torch.equal(tensor, second.tensors()[name]), name
 
 
-def test_same_seed_same_result_and_each_source_of_chance_has_its_own(
+def test_the_seed_determines_the_result_whatever_the_global_generator(
     tiny_base_dir: Path, examples: list[Example]
 ) -> None:
     """Law 9."""
@@ -184,8 +185,8 @@ def test_same_seed_same_result_and_each_source_of_chance_has_its_own(
     assert torch.equal(plain, values(LoraSpec(rank=3, seed=1)))
     assert not torch.equal(plain, values(LoraSpec(rank=3, seed=2)))
     assert not torch.equal(plain, values(LoraSpec(rank=3, seed=1, dropout=0.1)))
-    assert not torch.equal(state, torch.get_rng_state())  # the global generator moved, and nothing heard of it
-    # Dropout draws nothing from the generator of the initial numbers.
+    assert not torch.equal(state, torch.get_rng_state())  # the global generator advanced, without effect
+    # Dropout draws nothing from the generator of the initial parameters.
     assert torch.equal(
         Fleet(TINY, [LoraSpec(rank=3, seed=1)]).values, Fleet(TINY, [LoraSpec(rank=3, seed=1, dropout=0.1)]).values
     )
@@ -203,7 +204,7 @@ def test_accumulation_does_not_change_the_step(model: GPT2, examples: list[Examp
         torch.testing.assert_close(found[0], other, rtol=1e-7, atol=1e-8)
 
 
-def test_mean_losses_do_without_dropout(model: GPT2, examples: list[Example]) -> None:
+def test_mean_losses_are_without_dropout(model: GPT2, examples: list[Example]) -> None:
     specs = (LoraSpec(rank=3, dropout=0.5, seed=1), LoraSpec(rank=3, seed=1))
     fleet = fleet_of(specs)
     fleet.values[1] = fleet.values[0] = fleet.values[0] + 0.05
@@ -214,7 +215,7 @@ def test_mean_losses_do_without_dropout(model: GPT2, examples: list[Example]) ->
     assert base != pytest.approx(first, rel=1e-3)
 
 
-def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(
@@ -226,7 +227,7 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_scaled_losses_give_the_same_steps(model: GPT2, examples: list[Example]) -> None:
-    """fp16's loss scaling, in float64: powers of two change nothing, and an overflow skips one adapter's step alone."""
+    """fp16's loss scaling, in float64: powers of two change nothing, and an overflow skips only that adapter's step."""
     plain, scaled = trainer_of(model, examples), trainer_of(model, examples)
     scaled.scaler = LossScaler(3, enabled=True)
     for _ in range(3):
@@ -240,15 +241,15 @@ def test_scaled_losses_give_the_same_steps(model: GPT2, examples: list[Example])
     assert scaled.stopped == {}
 
 
-def test_dropout_is_drawn_anew_for_each_step_micro_batch_and_seed(
+def test_dropout_depends_on_step_micro_batch_and_seed(
     model: GPT2, examples: list[Example], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pass's seed depends on these three, and on nothing else that an adapter has."""
-    told: list[list[int]] = []
+    """The dropout seed of a pass depends on these three alone, not on other settings of an adapter."""
+    seeds_of_passes: list[list[int]] = []
     start_pass = Fleet.start_pass
 
     def spy(self: Fleet, seeds: Any) -> None:
-        told.append(list(seeds))
+        seeds_of_passes.append(list(seeds))
         start_pass(self, seeds)
 
     monkeypatch.setattr(Fleet, "start_pass", spy)
@@ -260,20 +261,20 @@ def test_dropout_is_drawn_anew_for_each_step_micro_batch_and_seed(
     trainer = trainer_of(model, examples, specs)
     for _ in range(4):
         trainer.step()
-    # 21 questions by 4 and 2: two micro-batches, twice; then what is left of the epoch, 4 and 1; then two again.
-    assert len(told) == 8
-    first, alike, other = zip(*told, strict=True)
+    # 21 questions, 2 micro-batches of 4 per step: two full steps, one of 4 and 1 questions, and one of the next epoch.
+    assert len(seeds_of_passes) == 8
+    first, alike, other = zip(*seeds_of_passes, strict=True)
     assert len({*first, *other}) == 16
     assert first == alike
     again = trainer_of(model, examples, specs[:1], (0.5,))
     again.step_number = 2
-    told.clear()
+    seeds_of_passes.clear()
     again.step()
-    assert [one for (one,) in told] == list(first[4:6])
+    assert [one for (one,) in seeds_of_passes] == list(first[4:6])
 
 
 def scaled_trainer(model: GPT2, examples: list[Example]) -> FleetTrainer:
-    """A trainer whose adapters have made 3, 2 and 3 good steps: the second one's first gradient was too large."""
+    """Return a trainer whose adapters made 3, 2 and 3 good steps: the second one's first gradient overflowed."""
     trainer = trainer_of(model, examples)
     trainer.scaler = LossScaler(3, enabled=True)
     trainer.scaler.scales[1] = math.inf
@@ -286,14 +287,14 @@ def scaled_trainer(model: GPT2, examples: list[Example]) -> FleetTrainer:
 
 def test_a_checkpoint_holds_the_whole_state(model: GPT2, examples: list[Example], tmp_path: Path) -> None:
     first = scaled_trainer(model, examples)
-    first.stopped[2] = "loss nan at step 2; lower --lr"
+    first.stopped[2] = "loss nan at step 2; lower the learning rate"
     save_checkpoint(tmp_path / "c.safetensors", first.tensors(), first.state())
     second = trainer_of(model, examples)
     second.scaler = LossScaler(3, enabled=True)
     second.restore(*load_checkpoint(tmp_path / "c.safetensors"))
     assert (second.step_number, second.optimizer.steps) == (3, [3, 2, 3])
     assert (second.scaler.good_steps, second.scaler.scales) == ([3, 2, 3], [65536.0, 1024.0, 65536.0])
-    assert second.stopped == {2: "loss nan at step 2; lower --lr"}
+    assert second.stopped == {2: "loss nan at step 2; lower the learning rate"}
     pairs = [
         (first.fleet.values, second.fleet.values),
         (first.optimizer.mean, second.optimizer.mean),
@@ -306,14 +307,14 @@ def test_a_checkpoint_holds_the_whole_state(model: GPT2, examples: list[Example]
     assert not torch.equal(second._before_update, second.fleet.values)
 
 
-def test_a_run_that_diverges_right_after_it_was_resumed_keeps_its_last_good_numbers(
+def test_a_run_that_diverges_right_after_resuming_keeps_its_last_good_parameters(
     model: GPT2, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = trainer_of(model, examples)
     for _ in range(2):
         first.step()
     good = first.fleet.values.detach().clone()
-    first.step()  # the update that does the harm, which only the next loss tells
+    first.step()  # the harmful update, which only the next loss shows
     save_checkpoint(tmp_path / "c.safetensors", first.tensors(), first.state())
     second = trainer_of(model, examples)
     second.restore(*load_checkpoint(tmp_path / "c.safetensors"))
@@ -324,16 +325,16 @@ def test_a_run_that_diverges_right_after_it_was_resumed_keeps_its_last_good_numb
 
     monkeypatch.setattr(steps, "micro_batch_losses", broken)
     second.step()
-    assert second.stopped == {1: "loss nan at step 3; lower --lr"}
+    assert second.stopped == {1: "loss nan at step 3; lower the learning rate"}
     assert torch.equal(second.fleet.values[1], good[1])
     assert not torch.equal(second.fleet.values[0], good[0])
 
 
-def test_numbers_that_are_none_are_noticed_though_the_loss_is_finite(
+def test_non_finite_parameters_are_detected_though_the_loss_is_finite(
     model: GPT2, examples: list[Example], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trainer_of(model, examples)
-    trainer.verify()  # before the first step there is nothing to say
+    trainer.verify()  # does nothing before the first step
     for _ in range(2):
         trainer.step()
     good = trainer._before_update.clone()
@@ -343,6 +344,6 @@ def test_numbers_that_are_none_are_noticed_though_the_loss_is_finite(
     with torch.no_grad():
         trainer.fleet.values[1, 4] = math.inf
     trainer.verify()
-    assert trainer.stopped == {1: "loss 1.25 after step 2; lower --lr"}
+    assert trainer.stopped == {1: "loss 1.25 after step 2; lower the learning rate"}
     assert torch.equal(trainer.fleet.values[1], good[1])
     assert not torch.equal(trainer.fleet.values[0], good[0])

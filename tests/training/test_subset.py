@@ -1,4 +1,4 @@
-"""Some adapters of a fleet go on as a smaller one: each with its own numbers, whatever the others' are."""
+"""A subset of a fleet continues training, each adapter with its own state."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import torch
 from helpers import TINY, random_examples
 from squadron.data.batches import BatchSampler
 from squadron.model.checkpoint import load_base
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.fleet import Fleet
+from squadron.model.lora import LoraSpec
 from squadron.training.steps import FleetTrainer
 from squadron.training.subset import subset
 
 SPECS = (LoraSpec(rank=2, seed=1), LoraSpec(rank=4, targets=("all",), seed=2), LoraSpec(rank=3, seed=3))
 
 
-def test_each_adapter_takes_along_what_is_its_own(tiny_base_dir: Path) -> None:
-    """No two members have anything alike, so that what is taken from the wrong one is seen."""
+def test_each_adapter_keeps_its_own_state(tiny_base_dir: Path) -> None:
+    """All adapters differ in every setting, so that taking one from the wrong adapter is detected."""
     batches = BatchSampler(random_examples(TINY.vocab_size, paragraphs=4, questions=2, seed=5), batch_size=4, seed=9)
     trainer = FleetTrainer(
         load_base(str(tiny_base_dir)).model,
@@ -47,6 +48,6 @@ def test_each_adapter_takes_along_what_is_its_own(tiny_base_dir: Path) -> None:
     assert (some.clipping, some.rate_schedules) == ((0.3, 0.1), ("cosine", "constant"))
     assert some.tensors().keys() == trainer.tensors().keys() == {"values", "mean", "square", "before_update"}
     for name, own in some.tensors().items():
-        for place, k in enumerate((2, 0)):
+        for row, k in enumerate((2, 0)):
             whole = trainer.tensors()[name][k][trainer.fleet.owned[k]]
-            assert torch.equal(own[place][some.fleet.owned[place]], whole), name
+            assert torch.equal(own[row][some.fleet.owned[row]], whole), name

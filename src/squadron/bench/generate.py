@@ -30,7 +30,8 @@ from squadron.files import write_json
 from squadron.model.adapters import load_adapter, save_adapter
 from squadron.model.checkpoint import load_base, locate_base
 from squadron.model.config import read_config
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.fleet import Fleet
+from squadron.model.lora import LoraSpec
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.bench import BenchGenerateOptions
 from squadron.randomness import numpy_generator

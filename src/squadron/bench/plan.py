@@ -14,7 +14,8 @@ from squadron.files import read_json, write_json
 from squadron.model.adapters import save_adapter
 from squadron.model.checkpoint import locate_base
 from squadron.model.config import Precision, read_config
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.fleet import Fleet
+from squadron.model.lora import LoraSpec
 from squadron.model.tokenizer import load_tokenizer
 from squadron.randomness import numpy_generator
 

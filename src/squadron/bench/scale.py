@@ -25,9 +25,10 @@ from squadron.experiments.doctor import memory_bytes
 from squadron.experiments.environment import describe_environment
 from squadron.files import write_json
 from squadron.model.config import SIZES, GPT2Config, Precision
+from squadron.model.fleet import Fleet
 from squadron.model.full import FullWeights
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import LoraSpec
 from squadron.model.trainable import Trainable
 from squadron.options.bench import BenchScaleOptions
 from squadron.options.core import Method

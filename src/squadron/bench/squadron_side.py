@@ -14,7 +14,8 @@ from squadron.bench.plan import LEARNING_RATE, SequentialSampler, TrainPlan
 from squadron.model.adapters import CONFIG, load_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.config import GPT2Config
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.fleet import Fleet
+from squadron.model.lora import LoraSpec
 from squadron.training.precision import resolve_device, resolve_precision
 from squadron.training.steps import FleetTrainer
 

@@ -1,1 +1,1 @@
-"""Decoding: cache, strategies, beam and span search. The way in is :func:`squadron.decoding.generate.generate`."""
+"""Decoding: strategies, key-value cache, beam and span search. Use :func:`squadron.decoding.generate.generate`."""

@@ -1,7 +1,7 @@
-"""Rows that emit one token a step: greedy, sampled and span search, side by side in one batch.
+"""Decoding of one token per step: greedy, sampling and span search, together in one batch.
 
-A row is one sequence to generate: (prompt, strategy, sample). All adapters step a row together; it leaves once the
-last of them has finished it.
+A row is one sequence to generate: (prompt, strategy, sample). All adapters decode a row in step; it leaves the batch
+once the last of them has finished it.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from squadron.data.encoding import Encoder
 from squadron.decoding.prefill import Prefilled
 from squadron.decoding.result import Generation
 from squadron.decoding.sampling import draw, filter_logits, row_uniforms
-from squadron.decoding.span import SpanIndex, SpanPath, likeliest_allowed
+from squadron.decoding.span import SpanIndex, SpanPath, take_likeliest
 from squadron.decoding.strategies import Strategy
 from squadron.model.gpt2 import GPT2
-from squadron.model.kernels import log_totals
+from squadron.model.kernels import logsumexp
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 LOGITS_BYTES = 1 << 26
-"""The most that logits ``[rows, V]`` in float32 take at a time; filters and draws hold several times as much."""
+"""The size limit of the float32 logits ``[rows, V]`` held at a time; filters and draws need several times as much."""
 
-LEAVE = 0.1
-"""Rows leave when this share of them has finished: each time, the cache of those that stay is copied."""
+MIN_FINISHED_SHARE = 0.1
+"""Finished rows leave the batch once they are this share of it: each time, the cache of the others is copied."""
 
 
 def logits_rows(model: GPT2) -> int:
-    """How many rows' logits are made at a time."""
+    """Return the number of rows whose logits are computed at a time."""
     return max(1, LOGITS_BYTES // (4 * model.config.vocab_size))
 
 
 @dataclass(slots=True)
 class _Row:
-    """A sequence to generate: which prompt, how, with which numbers, and for each adapter its span so far."""
+    """A sequence to generate: its prompt, strategy, random numbers, and the span so far of each adapter."""
 
     branch: int
     strategy: Strategy
@@ -51,7 +51,7 @@ class _Row:
 
 
 class _Record:
-    """What the rows have emitted, for K adapters and R rows; all on the CPU."""
+    """The output of K adapters for R rows so far, on the CPU."""
 
     def __init__(self, fleet_size: int, rows: int, steps: int) -> None:
         self.tokens: Ints = np.zeros((fleet_size, rows, steps), dtype=np.int64)
@@ -61,18 +61,18 @@ class _Record:
         self.finished: Bools = np.zeros((fleet_size, rows), dtype=np.bool_)
 
     def add(self, k: int, rows: Ints, tokens: Ints, log_probability: Floats, eos_id: int) -> None:
-        """Adapter ``k`` emitted ``tokens`` in these ``rows``, unfinished all.
+        """Record the ``tokens`` that adapter ``k`` emitted in ``rows``, none of which is finished; all are ``[n]``.
 
-        A suppressed EOS, whose log-probability comes as -inf, ends a span that cannot go on: it counts as not emitted.
+        A log-probability of -inf is a suppressed EOS: it ends a span that cannot be continued, and is not recorded.
         """
-        broken, cut = np.isnan(log_probability), np.isneginf(log_probability)
-        self.log_probability[k, rows] += np.where(cut, 0, log_probability)
-        self.stopped[k, rows] = (tokens == eos_id) & ~broken & ~cut
+        broken, suppressed = np.isnan(log_probability), np.isneginf(log_probability)
+        self.log_probability[k, rows] += np.where(suppressed, 0, log_probability)
+        self.stopped[k, rows] = (tokens == eos_id) & ~broken & ~suppressed
         ended = (tokens == eos_id) | broken
         self.finished[k, rows] = ended
-        going, new = rows[~ended], tokens[~ended]
-        self.tokens[k, going, self.lengths[k, going]] = new
-        self.lengths[k, going] += 1
+        continued, new = rows[~ended], tokens[~ended]
+        self.tokens[k, continued, self.lengths[k, continued]] = new
+        self.lengths[k, continued] += 1
 
 
 def step_rows(
@@ -86,26 +86,26 @@ def step_rows(
     suppress_eos: bool,
     encoder: Encoder | None,
 ) -> dict[str, list[dict[str, list[Generation]]]]:
-    """Answer the prompts of ``state`` by every strategy; the arguments are those of ``generate``."""
+    """Answer the prompts of ``state`` with every strategy; the arguments are those of ``generate``."""
     fleet_size = len(state.hidden)
     rows = _make_rows(state, strategies, fleet_size, max_new_tokens, samples, seed, encoder)
     record = _Record(fleet_size, len(rows), max_new_tokens)
-    chooser = _Chooser(state.model, rows, record, eos_id, suppress_eos)
+    chooser = _TokenChooser(state.model, rows, record, eos_id, suppress_eos)
     branch = np.array([row.branch for row in rows])
     chooser.choose(state.hidden, branch, np.arange(len(rows)), step=0)
-    decoder, alive = None, np.arange(len(rows))  # the rows that the decoder has
+    decoder, alive = None, np.arange(len(rows))  # alive: the rows in the decoder's batch
     for step in range(1, max_new_tokens):
-        going = ~record.finished[:, alive].all(0)
-        if not going.any():
+        unfinished = ~record.finished[:, alive].all(0)
+        if not unfinished.any():
             break
-        if decoder is None or going.mean() <= 1 - LEAVE:
-            kept = torch.from_numpy(np.flatnonzero(going)).to(state.hidden.device)
-            alive = alive[going]
+        if decoder is None or unfinished.mean() <= 1 - MIN_FINISHED_SHARE:
+            kept = torch.from_numpy(np.flatnonzero(unfinished)).to(state.hidden.device)
+            alive = alive[unfinished]
             if decoder is None:
                 decoder = state.start(torch.from_numpy(branch[alive]).to(kept.device), steps=max_new_tokens - 1)
             else:
                 decoder.keep(kept)
-        # A finished row that is still here is fed its last token again; nobody looks at what comes of it.
+        # A finished row that is still in the batch gets its last token again; the result is ignored.
         last = np.maximum(record.lengths[:, alive] - 1, 0)[..., None]
         tokens = np.take_along_axis(record.tokens[:, alive], last, -1)[..., 0]  # [K, R]
         hidden = decoder.step(torch.from_numpy(tokens).to(state.hidden.device))
@@ -122,7 +122,7 @@ def _make_rows(
     seed: int,
     encoder: Encoder | None,
 ) -> list[_Row]:
-    """All rows, those of a strategy side by side."""
+    """Return all rows, grouped by strategy."""
     prompts = state.prompts
     rows: list[_Row] = []
     for strategy in strategies:
@@ -138,8 +138,8 @@ def _make_rows(
     return rows
 
 
-class _Chooser:
-    """From states to the next tokens of rows, a bounded number of logits at a time."""
+class _TokenChooser:
+    """The choice of the next tokens of rows from their hidden states, a bounded number of logits at a time."""
 
     def __init__(self, model: GPT2, rows: Sequence[_Row], record: _Record, eos_id: int, suppress_eos: bool) -> None:
         self.model, self.rows, self.record = model, rows, record
@@ -147,49 +147,49 @@ class _Chooser:
         self.chunk = logits_rows(model)
 
     def choose(self, hidden: Tensor, source: Ints, rows: Ints, *, step: int) -> None:
-        """Emit a token in each of ``rows`` ``[R]`` that is not finished.
+        """Choose and record a token for each of ``rows`` ``[R]`` that is not finished.
 
-        ``hidden`` is ``[K, N, D]`` and ``source`` ``[R]`` tells which of its N states is a row's.
+        ``hidden`` is ``[K, N, D]``; ``source`` ``[R]`` is the index of each row's state among its N states.
         """
         for k, states in enumerate(hidden):
             unfinished = ~self.record.finished[k, rows]
             # Rows of one prompt share their first logits.
-            needed, local = np.unique(source[unfinished], return_inverse=True)
-            own = rows[unfinished]
+            needed, index = np.unique(source[unfinished], return_inverse=True)
+            unfinished_rows = rows[unfinished]
             for first in range(0, len(needed), self.chunk):
                 part = needed[first : first + self.chunk]
-                here = (local >= first) & (local < first + self.chunk)
-                chosen = states[torch.from_numpy(part).to(states.device)]
-                self._choose_chunk(k, chosen, local[here] - first, own[here], step)
+                in_chunk = (index >= first) & (index < first + self.chunk)
+                chunk = states[torch.from_numpy(part).to(states.device)]
+                self._choose_chunk(k, chunk, index[in_chunk] - first, unfinished_rows[in_chunk], step)
 
     def _choose_chunk(self, k: int, states: Tensor, source: Ints, rows: Ints, step: int) -> None:
         logits = self.model.logits(states)  # [n, V]
-        totals = log_totals(logits)
-        broken = ~totals.isfinite()
+        normalizers = logsumexp(logits)
+        broken = ~normalizers.isfinite()
         if bool(broken.any()):
-            logits[broken] = torch.nan  # one number that is none spoils them all, so that all strategies stop alike
+            logits[broken] = torch.nan  # also where only some logits are not finite, so that all strategies stop alike
         if self.suppress_eos:
             logits[:, self.eos_id] = -torch.inf
         names = np.array([self.rows[row].strategy.name for row in rows])
         for name in dict.fromkeys(names):
-            mine = np.flatnonzero(names == name)
-            at = torch.from_numpy(source[mine]).to(logits.device)
-            whole = len(mine) == len(logits) and bool((source[mine] == np.arange(len(mine))).all())
-            own = logits if whole else logits[at]
-            tokens = self._pick(k, own, rows[mine], step)
-            emitted = own.gather(-1, tokens[:, None])[:, 0] - totals[at]
-            log_probability = emitted.double().masked_fill(broken[at], torch.nan)
-            self.record.add(k, rows[mine], tokens.cpu().numpy(), log_probability.cpu().numpy(), self.eos_id)
+            members = np.flatnonzero(names == name)
+            index = torch.from_numpy(source[members]).to(logits.device)
+            is_identity = len(members) == len(logits) and bool((source[members] == np.arange(len(members))).all())
+            own = logits if is_identity else logits[index]
+            tokens = self._pick(k, own, rows[members], step)
+            emitted = own.gather(-1, tokens[:, None])[:, 0] - normalizers[index]
+            log_probability = emitted.double().masked_fill(broken[index], torch.nan)
+            self.record.add(k, rows[members], tokens.cpu().numpy(), log_probability.cpu().numpy(), self.eos_id)
 
     def _pick(self, k: int, logits: Tensor, rows: Ints, step: int) -> Tensor:
-        """One token for each of ``rows``, all of one strategy, from their ``logits`` ``[n, V]``."""
-        mine = [self.rows[row] for row in rows]
-        strategy = mine[0].strategy
+        """Return a token ``[n]`` for each of ``rows``, which share a strategy, from their ``logits`` ``[n, V]``."""
+        members = [self.rows[row] for row in rows]
+        strategy = members[0].strategy
         if strategy.span:
-            return likeliest_allowed(logits, [row.paths[k] for row in mine], self.eos_id, self.suppress_eos)
+            return take_likeliest(logits, [row.paths[k] for row in members], self.eos_id, self.suppress_eos)
         if not strategy.sample:
             return logits.argmax(-1)
-        uniforms = torch.tensor([row.uniforms[step] for row in mine if row.uniforms is not None])
+        uniforms = torch.tensor([row.uniforms[step] for row in members if row.uniforms is not None])
         return draw(filter_logits(logits, strategy), uniforms.double().to(logits.device))
 
 

@@ -1,9 +1,9 @@
-"""Beam search on the shared cache.
+"""Beam search on the shared key-value cache.
 
-As ``transformers`` has it by default: a finished hypothesis scores its log-probability divided by its length, EOS
-included (length penalty 1); the search of a question ends when ``beams`` hypotheses have finished and the best one
-under way, divided by its present length, does not beat the worst of them (early stopping off). Candidates that tie
-exactly may come in another order than there, where the order is that of an unstable top-k.
+It follows the defaults of ``transformers``. The score of a finished hypothesis is its log-probability divided by its
+length, EOS included (length penalty 1). The search of a question ends when ``beams`` hypotheses have finished and the
+best running one, at its present length, does not score above the worst of them (early stopping off). Candidates of
+exactly equal score can be ordered differently than in ``transformers``, whose top-k is not stable.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from squadron.decoding.prefill import Prefilled
 from squadron.decoding.result import Generation
 from squadron.errors import ConfigError, option
 from squadron.model.gpt2 import GPT2
-from squadron.model.kernels import log_totals
+from squadron.model.kernels import logsumexp
 
 Candidate = tuple[float, int, int]
-"""Log-probability of a continued hypothesis, the beam it continues, the token it adds."""
+"""The log-probability of a continued hypothesis, the beam that it continues, and the token that it adds."""
 
 
 @dataclass(slots=True)
@@ -32,50 +32,53 @@ class _Search:
     beams: int
     running: list[tuple[float, tuple[int, ...]]]  # log-probability and tokens, best first
     finished: list[tuple[float, Generation]] = field(default_factory=list)  # score, best first
-    over: bool = False
+    done: bool = False
 
     def advance(self, candidates: list[Candidate], *, eos_id: int, last: bool) -> list[tuple[int, int]]:
-        """Take the best ``2 * beams`` candidates, best first; returns (parent, token) of the hypotheses that go on.
+        """Advance by the best ``2 * beams`` candidates, best first; return (parent, token) of the running hypotheses.
 
-        ``last`` tells that there is no further step: all hypotheses end here, with EOS or without.
+        On the ``last`` step all hypotheses end, with or without EOS.
         """
-        going: list[tuple[float, int, int]] = []
+        continued: list[tuple[float, int, int]] = []
         for rank, (log_probability, parent, token) in enumerate(candidates):
             stopped = token == eos_id
             tokens = self.running[parent][1]
             if not (stopped or last):
-                going.append((log_probability, parent, token))
+                continued.append((log_probability, parent, token))
             elif rank < self.beams and log_probability > -math.inf:
                 length = len(tokens) + 1
                 kept = tokens if stopped else (*tokens, token)
                 self.finished.append((log_probability / length, Generation(kept, log_probability, stopped)))
         self.finished = sorted(self.finished, key=lambda item: -item[0])[: self.beams]
-        going = going[: self.beams]
-        grown = [(score, (*self.running[parent][1], token)) for score, parent, token in going]
-        if last or not grown:
-            self.over = True
+        continued = continued[: self.beams]
+        extended = [(score, (*self.running[parent][1], token)) for score, parent, token in continued]
+        if last or not extended:
+            self.done = True
         else:
-            self.running = grown
-            score, tokens = grown[0]
+            self.running = extended
+            score, tokens = extended[0]
             full = len(self.finished) == self.beams
-            self.over = full and score / len(tokens) <= self.finished[-1][0]
-        return [(parent, token) for _, parent, token in going]
+            self.done = full and score / len(tokens) <= self.finished[-1][0]
+        return [(parent, token) for _, parent, token in continued]
 
     def abandon(self) -> None:
-        """The model gave no numbers: keep what there is, and say so."""
+        """End the search after logits that are not finite: keep the best tokens, with a log-probability of NaN."""
         self.finished = [(math.nan, Generation(self.running[0][1], math.nan, False))]
-        self.over = True
+        self.done = True
 
     @property
     def best(self) -> Generation:
-        """The finished hypothesis of the highest score."""
+        """The finished hypothesis with the highest score."""
         return self.finished[0][1]
 
 
 def search_beams(
     state: Prefilled, beams: int, *, max_new_tokens: int, eos_id: int, suppress_eos: bool
 ) -> list[dict[str, list[Generation]]]:
-    """The best hypothesis of every prompt of ``state``, for each adapter; the arguments are those of ``generate``."""
+    """Return the best hypothesis of every prompt of ``state``, per adapter; the arguments are those of ``generate``.
+
+    Raises :class:`ConfigError` if the vocabulary has fewer than ``2 * beams`` tokens.
+    """
     fleet_size, count = state.hidden.shape[:2]
     vocabulary = state.model.config.vocab_size
     if 2 * beams > vocabulary:
@@ -85,13 +88,13 @@ def search_beams(
     device = state.hidden.device
     banned = eos_id if suppress_eos else None
     searches = [[_Search(beams, [(0.0, ())]) for _ in range(count)] for _ in range(fleet_size)]
-    hidden, alive, decoder = state.hidden, list(range(count)), None  # the questions that the decoder has
+    hidden, alive, decoder = state.hidden, list(range(count)), None  # alive: the questions in the batch
     for step in range(max_new_tokens):
         width = 1 if step == 0 else beams
         parents = torch.arange(beams * len(alive)).repeat(fleet_size, 1).view(fleet_size, len(alive), beams)
         tokens = torch.zeros_like(parents)
         for k in range(fleet_size):
-            open_rows = [row for row, question in enumerate(alive) if not searches[k][question].over]
+            open_rows = [row for row, question in enumerate(alive) if not searches[k][question].done]
             own = hidden[k].unflatten(0, (-1, width))[open_rows]  # [open, width, D]
             scores = torch.tensor([[score for score, _ in searches[k][alive[row]].running] for row in open_rows])
             found = _candidates(state.model, own, scores.to(device), 2 * beams, banned)
@@ -100,11 +103,11 @@ def search_beams(
                 if candidates is None:
                     search.abandon()
                     continue
-                going = search.advance(candidates, eos_id=eos_id, last=step + 1 == max_new_tokens)
-                for beam, (parent, token) in enumerate(going):
+                continued = search.advance(candidates, eos_id=eos_id, last=step + 1 == max_new_tokens)
+                for beam, (parent, token) in enumerate(continued):
                     parents[k, row, beam] = row * beams + parent
                     tokens[k, row, beam] = token
-        kept = [row for row, question in enumerate(alive) if not all(own[question].over for own in searches)]
+        kept = [row for row, question in enumerate(alive) if not all(own[question].done for own in searches)]
         if not kept:
             break
         parents, tokens = parents.flatten(1).to(device), tokens.flatten(1).to(device)  # [K, R]
@@ -125,16 +128,17 @@ def search_beams(
 def _candidates(
     model: GPT2, hidden: Tensor, scores: Tensor, count: int, banned: int | None
 ) -> list[list[Candidate] | None]:
-    """The ``count`` best continuations of each search, best first; None where the logits are not numbers.
+    """Return the ``count`` best continuations of each of n searches, best first; None if its logits are not finite.
 
-    ``hidden`` ``[n, width, D]`` are the states of its hypotheses, ``scores`` ``[n, width]`` their log-probabilities.
+    ``hidden`` ``[n, width, D]`` are the states of the hypotheses, ``scores`` ``[n, width]`` float32 their
+    log-probabilities. The token ``banned`` gets a log-probability of -inf.
     """
     found: list[list[Candidate] | None] = []
     width = hidden.shape[1]
     chunk = max(1, logits_rows(model) // width)
     for first in range(0, len(hidden), chunk):
         logits = model.logits(hidden[first : first + chunk])  # [n, width, V]
-        valid = log_totals(logits).isfinite().all(-1)  # [n]
+        valid = logsumexp(logits).isfinite().all(-1)  # [n]
         log_probability = logits.log_softmax(-1)
         if banned is not None:
             log_probability[..., banned] = -math.inf

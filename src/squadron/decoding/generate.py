@@ -2,11 +2,11 @@
 
 ::
 
-    trees of prompts --prefill--> cache and first states --> rows: greedy, stochastic and span search (stepping)
+    trees of prompts --prefill--> cache and first states --> greedy, stochastic and span search (autoregressive)
                                                          --> beam search (beam)
 
-Greedy decoding emits the tokens that ``transformers`` emits one question at a time. Draws are a function of the seed,
-the strategy, the question and the sample: neither the batch nor the order of the questions plays a part.
+Greedy decoding emits the same tokens as ``transformers`` for one question at a time. Random draws depend on the seed,
+the strategy, the question and the sample, not on the batch or the order of the questions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from squadron.data.encoding import EncodedContext, Encoder
 from squadron.decoding.autoregressive import step_rows
 from squadron.decoding.beam import search_beams
-from squadron.decoding.prefill import batches, grow_prompt_trees, prefill
+from squadron.decoding.prefill import batch_trees, build_prompt_trees, prefill
 from squadron.decoding.result import Generation
 from squadron.decoding.strategies import Strategy
 from squadron.errors import ConfigError, option
@@ -28,11 +28,11 @@ from squadron.model.trainable import Trainable
 __all__ = ["Generation", "generate"]
 
 Answers = dict[str, list[dict[str, list[Generation]]]]
-"""Strategy name, adapter, question id: its samples."""
+"""The samples by strategy name, adapter and question id."""
 
 BATCH_TOKENS = 8_192
-"""Tokens in the cache at a time: 0.6 GB at GPT-2's 124M shape in float32, half of it in bfloat16. More is
-no faster on a CPU, whose caches the activations then leave."""
+"""The number of tokens in the key-value cache at a time: 0.6 GB at GPT-2's 124M shape in float32, half of it in
+bfloat16. More is no faster on a CPU, because the activations then exceed its caches."""
 
 
 def generate(
@@ -50,18 +50,18 @@ def generate(
     progress: Callable[[int], None] | None = None,
     encoder: Encoder | None = None,
 ) -> Answers:
-    """Answer every prompt of ``contexts`` by every strategy and with every adapter of ``fleet``.
+    """Answer every prompt of ``contexts`` with every strategy and every adapter of ``fleet``.
 
-    Returns, by strategy name, for each adapter in order (one, without a fleet), by question id, the samples:
-    ``samples`` of them for a strategy that samples, else one. A generation ends with EOS or after ``max_new_tokens``;
-    with ``suppress_eos`` it never ends early, but for span search, which ends where its span cannot go on.
+    Returns the samples by strategy name, adapter (one, without a fleet) and question id: ``samples`` of them for a
+    strategy that samples, else one. A generation ends with EOS or after ``max_new_tokens``. With ``suppress_eos`` it
+    does not end early, except in span search if its span cannot be continued.
 
-    ``batch_tokens`` bounds the memory: prompt tokens and generated tokens held at a time, over all adapters; one
-    prompt with all its rows is the least. ``progress`` is told how many questions are done so far, in all. ``encoder``
-    lets span search begin at words that have no space before them in the context
-    (:mod:`squadron.decoding.span`). A prompt and its ``max_new_tokens`` must fit the model's positions.
+    ``batch_tokens`` limits the memory: the prompt tokens and generated tokens held at a time, over all adapters; a
+    batch has at least one prompt with all its rows. ``progress`` is called with the number of questions answered so
+    far. ``encoder`` lets span search begin at words that have no space before them in the context
+    (:mod:`squadron.decoding.span`). A prompt and its ``max_new_tokens`` must fit the context window.
 
-    Raises :class:`ConfigError` where a count is below 1 or two strategies have one name.
+    Raises :class:`ConfigError` if a count is below 1 or two strategies have the same name.
     """
     for name, value in (("max_new_tokens", max_new_tokens), ("samples", samples)):
         if value < 1:
@@ -82,10 +82,10 @@ def generate(
         max((strategy.beams for strategy in beam_strategies), default=0),
     )
     budget = batch_tokens // fleet_size
-    trees = grow_prompt_trees(contexts, most_prompts=max(1, budget // (2 * rows * max_new_tokens)))
+    trees = build_prompt_trees(contexts, max_prompts=max(1, budget // (2 * rows * max_new_tokens)))
     done = 0
     with torch.inference_mode():
-        for batch in batches(trees, tokens=budget, per_prompt=rows * max_new_tokens):
+        for batch in batch_trees(trees, tokens=budget, per_prompt=rows * max_new_tokens):
             state = prefill(model, fleet, batch)
             if row_strategies:
                 found = step_rows(
@@ -109,7 +109,7 @@ def generate(
                 )
                 _merge(answers, {strategy.name: beams})
             done += len(state.prompts)
-            del state  # one cache at a time: the next batch is prefilled only once this one's is gone
+            del state  # free this batch's cache before the next one is filled
             if progress:
                 progress(done)
     return answers

@@ -1,4 +1,4 @@
-"""What decoding gives back."""
+"""The result of decoding."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 class Generation:
     """One answer as tokens.
 
-    ``tokens`` come without EOS. ``log_probability`` is the sum of ln p over the emitted tokens, EOS included where it
-    was emitted, under the plain softmax: temperature 1, no filter, nothing suppressed. It is NaN where the model gave
-    logits that are not numbers; ``tokens`` are then those before. ``stopped`` tells that EOS was emitted. ``span`` is
-    the answer's place in the context, ``text[start:stop]`` in characters, where the strategy searches one.
+    ``tokens`` are without EOS. ``log_probability`` is the sum of ln p (nats) over the emitted tokens, including EOS if
+    it was emitted, under the plain softmax: temperature 1, no filter, nothing suppressed. It is NaN if the model's
+    logits were not finite; ``tokens`` are then those before. ``stopped`` is True if EOS was emitted. ``span`` is the
+    answer's span of the context, ``text[start:stop]`` in characters, if the strategy is span search.
     """
 
     tokens: tuple[int, ...]

@@ -1,6 +1,6 @@
-"""Decoding strategies: which tokens may be emitted next, and how one is chosen.
+"""Decoding strategies: which tokens may be emitted next, and how one of them is chosen.
 
-This module is the registry: the verbs' flags, their help, the page and the reports derive their lists from it. A
+This module is the registry: command-line flags, their help, the web page and the reports are derived from it. A
 parameter is a field of :class:`Strategy` made by :func:`_parameter`; a name is an entry of :data:`STRATEGIES`.
 Stochastic strategies are combined with ``+``: ``top-k+nucleus`` filters by both. Their filters, in
 :mod:`squadron.decoding.sampling`, apply in the order of the fields, which is that of ``transformers``.
@@ -20,10 +20,11 @@ from squadron.errors import ConfigError, option
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A value that a strategy has and a user may change: an option of ``evaluate``, and a field of :class:`Strategy`.
+    """A parameter of strategies: an option of ``evaluate`` and a field of :class:`Strategy`.
 
-    ``neutral`` is the value of strategies that do not use it; ``kind``, ``above``, ``least`` and ``most`` bound the
-    others, and ``expected`` says so in words. ``filters``: it changes the logits that are drawn from.
+    ``neutral`` is its value in strategies that do not use it. Other values are of type ``kind``, greater than
+    ``above``, at least ``least`` and at most ``most``; ``expected`` says so in words. ``owner`` is the strategy that
+    uses it. If ``filters``, it changes the logits from which tokens are drawn.
     """
 
     name: str
@@ -39,21 +40,21 @@ class Parameter:
 
     @property
     def flag(self) -> str:
-        """The flag of ``evaluate``."""
+        """Its flag of ``evaluate``."""
         return f"--{self.name.replace('_', '-')}"
 
     def check(self, value: float | None) -> None:
         """Raise :class:`ConfigError` if ``value`` is out of bounds."""
         if value is None and self.neutral is None:
             return
-        right = (
+        is_valid = (
             isinstance(value, (int,) if self.kind is int else (int, float))
             and math.isfinite(value)
             and (self.above is None or value > self.above)
             and (self.least is None or value >= self.least)
             and (self.most is None or value <= self.most)
         )
-        if not right:
+        if not is_valid:
             raise ConfigError(f"{option(self.name, value)}: {self.expected}")
 
 
@@ -70,7 +71,7 @@ def _parameter(
     filters: bool = True,
 ) -> Any:
     """Return a field of :class:`Strategy` that is a :class:`Parameter` of the strategy called ``owner``."""
-    about = {
+    metadata = {
         "owner": owner,
         "help": help,
         "kind": kind,
@@ -80,18 +81,18 @@ def _parameter(
         "most": most,
         "filters": filters,
     }
-    return field(default=neutral, metadata=about)
+    return field(default=neutral, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """How the next token is chosen.
+    """The settings of one decoding strategy.
 
-    ``temperature`` divides the logits; ``top_k`` keeps the k likeliest tokens and ties with the last of them;
-    ``top_p`` keeps the likeliest tokens up to and including the one that crosses p; ``min_p`` keeps the tokens at
-    least that times as likely as the likeliest (Nguyen et al., 2024); ``sample`` draws from what is left, else the
-    likeliest is taken. ``beams`` above 1 is beam search. ``span`` holds decoding to the context's own
-    token runs. Raises :class:`ConfigError` on values that cannot be, or that would change nothing.
+    ``temperature`` divides the logits. ``top_k`` keeps the k likeliest tokens and those that tie with the last of them;
+    ``top_p`` keeps the likeliest tokens up to and including the one that crosses p; ``min_p`` keeps the tokens at least
+    ``min_p`` times as likely as the likeliest one (Nguyen et al., 2024). With ``sample``, the token is drawn from those
+    that are kept, otherwise it is the likeliest. ``beams`` above 1 is beam search. ``span`` restricts decoding to spans
+    of the context. Raises :class:`ConfigError` if a value is invalid or has no effect.
     """
 
     name: str
@@ -161,16 +162,16 @@ class Strategy:
                 )
 
     def values(self) -> dict[str, Any]:
-        """Return the parameters that it uses, by name."""
+        """Return the values of the parameters that the strategy uses, by name."""
         own = {name: getattr(self, name) for name in PARAMETERS}
         return {name: value for name, value in own.items() if value != PARAMETERS[name].neutral}
 
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
-        one.name: Parameter(name=one.name, neutral=one.default, **one.metadata)
-        for one in dataclasses.fields(Strategy)
-        if one.metadata
+        own.name: Parameter(name=own.name, neutral=own.default, **own.metadata)
+        for own in dataclasses.fields(Strategy)
+        if own.metadata
     }
 )
 """The parameters of strategies by name, in the order in which their filters apply."""
@@ -186,18 +187,19 @@ _STUDY = (
 _MORE = (Strategy("min-p", min_p=0.1, sample=True),)
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType({strategy.name: strategy for strategy in (*_STUDY, *_MORE)})
-"""The strategies that have a name, with their default values; the study's come first."""
+"""The named strategies with their default values; those of the study come first."""
 
 ALL = tuple(strategy.name for strategy in _STUDY)
-"""The strategies that ``all`` stands for: the study's. Later ones are left out, so that its results stay."""
+"""The strategies that ``all`` stands for: those of the study. Later ones are left out, so that its results do not
+change."""
 
 
 def resolve_strategies(names: Sequence[str], **values: float | None) -> tuple[Strategy, ...]:
     """Return the strategies called ``names``, each once, in this order; ``all`` stands for those of the study.
 
-    ``values`` are parameters by name (None: the default). A value replaces that of the strategies that have one
-    already: ``top_k`` is for ``top-k`` and its combinations, and so on. Raises :class:`ConfigError` on an unknown
-    name, and on a value that no chosen strategy uses.
+    ``values`` are parameters by name (None: the default). A value applies to the strategies that use the parameter:
+    ``top_k`` to ``top-k`` and its combinations, and so on. Raises :class:`ConfigError` if a name is unknown or no
+    chosen strategy uses a value.
     """
     wanted: dict[str, Strategy] = {}
     for name in names:
@@ -223,7 +225,7 @@ def resolve_strategies(names: Sequence[str], **values: float | None) -> tuple[St
 
 
 def strategy_parts(name: str) -> list[str]:
-    """Return the names that a combined strategy's name is made of."""
+    """Return the names of the strategies that the strategy called ``name`` combines."""
     return name.split("+")
 
 
@@ -233,16 +235,16 @@ def is_random(name: str) -> bool:
 
 
 def recorded_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters among ``values`` that records hold: the study's always, the others where they are set.
+    """Return the parameters among ``values`` that records hold: those of the study, and others if they are set.
 
-    So records of strategies that a later version knows are equal to those of an earlier one.
+    So adding a parameter in a later version does not change the records of the others.
     """
     own = {name: values[name] for name in PARAMETERS if name in values}
     return {name: value for name, value in own.items() if value is not None or PARAMETERS[name].owner in ALL}
 
 
 def _combine(name: str) -> Strategy:
-    """Return a named strategy, or several stochastic ones as one, under one name whatever their order."""
+    """Return a named strategy, or several stochastic ones combined; their order does not matter."""
     parts = set(strategy_parts(name))
     unknown = sorted(parts - STRATEGIES.keys())
     if unknown:

@@ -11,7 +11,7 @@ import torch
 
 from squadron.experiments.environment import describe_environment
 from squadron.options.base import Options
-from squadron.training.precision import cpu_rates, precision_name, product_rates, resolve_device, resolve_precision
+from squadron.training.precision import cpu_rates, matmul_rates, precision_name, resolve_device, resolve_precision
 
 EXTRAS = {
     "web": ("gradio",),
@@ -29,7 +29,7 @@ def examine(options: Options) -> dict[str, Any]:
     where a thing is missing)."""
     device = resolve_device(options.device)
     if device.type == "cuda":
-        rates = product_rates([torch.float32, torch.bfloat16, torch.float16], device)
+        rates = matmul_rates([torch.float32, torch.bfloat16, torch.float16], device)
     else:
         rates = cpu_rates()
     return {

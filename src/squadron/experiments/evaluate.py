@@ -21,7 +21,7 @@ from squadron.experiments.predict import answer_questions, first_questions
 from squadron.experiments.scores import Subject, refuse_strangers, score_answers, write_evaluation
 from squadron.files import sha256_file
 from squadron.model.checkpoint import Base, load_base
-from squadron.model.lora import Fleet
+from squadron.model.fleet import Fleet
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
 from squadron.model.trainable import Trainable
 from squadron.options.core import EvaluateOptions

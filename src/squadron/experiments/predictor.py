@@ -14,7 +14,8 @@ from squadron.decoding.strategies import Strategy
 from squadron.errors import ConfigError, DataError, option
 from squadron.experiments.predict import answer_questions
 from squadron.model.checkpoint import Base
-from squadron.model.lora import AdapterWeights, Fleet
+from squadron.model.fleet import Fleet
+from squadron.model.lora import AdapterWeights
 from squadron.model.tokenizer import Tokenizer
 
 _ASKED = "asked"

@@ -11,9 +11,10 @@ from squadron.experiments.load_run import kept_at
 from squadron.model.adapters import save_adapter
 from squadron.model.checkpoint import Base, load_base, save_model
 from squadron.model.config import Precision
+from squadron.model.fleet import Fleet
 from squadron.model.full import FullWeights
 from squadron.model.gpt2 import GPT2
-from squadron.model.lora import Fleet, LoraSpec
+from squadron.model.lora import LoraSpec
 from squadron.model.targets import trainable_parameters
 from squadron.model.tokenizer import Tokenizer
 from squadron.model.trainable import Trainable

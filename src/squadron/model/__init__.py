@@ -1,0 +1,1 @@
+"""The model: GPT-2, its LoRA adapters, checkpoints and tokenizer."""

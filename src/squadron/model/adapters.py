@@ -1,9 +1,9 @@
-"""Adapter files in PEFT's format, in and out, and adapters merged into their base.
+"""Read and write adapters in PEFT's format, and merge an adapter into its base.
 
-PEFT keeps ``adapter_config.json`` beside ``adapter_model.safetensors``, with A ``[r, in]`` and B ``[out, r]`` a layer.
-The slices of ``c_attn`` (``attn.q``, ``attn.k``, ``attn.v``) are written as one ``c_attn`` adapter: its rank is the sum
-of theirs, and its B is zero outside each one's columns. ``alpha`` is written so that ``alpha / rank`` is the scale,
-or for rsLoRA ``alpha / sqrt(rank)``.
+PEFT keeps ``adapter_config.json`` beside ``adapter_model.safetensors``, which holds A ``[r, in]`` and B ``[out, r]`` of
+every layer. The slices of ``c_attn`` (``attn.q``, ``attn.k``, ``attn.v``) are written as one ``c_attn`` adapter: its
+rank is the sum of theirs, and a slice's part of B is zero outside the slice's own outputs. ``alpha`` is written so that
+``alpha / rank``, or ``alpha / sqrt(rank)`` for rsLoRA, is the scale.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from squadron.files import atomic_path, read_json, write_json
 from squadron.model.config import GPT2Config
 from squadron.model.gpt2 import GPT2, Projection
 from squadron.model.lora import AdapterWeights
-from squadron.model.targets import describe_targets
+from squadron.model.targets import describe_target
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -33,8 +33,8 @@ _KEY = re.compile(
     r"base_model\.model\.(?:transformer\.)?(h\.\d+\.(?:attn\.c_attn|attn\.c_proj|mlp\.c_fc|mlp\.c_proj))"
     r"\.lora_([AB])(?:\.default)?\.weight"
 )
-# What an adapter file may switch on that changes the arithmetic; Squadron's adapters have none of it.
-_OFF: Mapping[str, tuple[Any, ...]] = {
+# Settings that change the arithmetic, with the values that switch them off: Squadron's adapters have none of them.
+_SWITCHED_OFF: Mapping[str, tuple[Any, ...]] = {
     "bias": ("none", None),
     "use_dora": (False, None),
     "modules_to_save": (None, []),
@@ -45,18 +45,18 @@ _OFF: Mapping[str, tuple[Any, ...]] = {
 
 
 def save_adapter(folder: Path, adapter: AdapterWeights, *, base: str, dropout: float = 0.0) -> None:
-    """Write an adapter so that ``peft`` opens ``folder``. ``base`` is the name of its base model."""
+    """Write an adapter to ``folder``, which ``peft`` can load. ``base`` is the name of its base model."""
     ranks = {name: a.shape[0] for name, (a, _) in adapter.layers.items()}
     rank = min(ranks.values())
-    odd = {name: value for name, value in ranks.items() if value != rank}
+    other_ranks = {name: value for name, value in ranks.items() if value != rank}
     tensors = {}
     for name, (a, b) in adapter.layers.items():
         tensors[f"base_model.model.transformer.{name}.lora_A.weight"] = a.contiguous()
         tensors[f"base_model.model.transformer.{name}.lora_B.weight"] = b.contiguous()
 
     def alpha(rank: int) -> float | int:
-        """Return what ``peft`` divides by the rank, or by its root, to get the scale."""
-        return _tidy(adapter.scale * (math.sqrt(rank) if adapter.is_stabilized else rank))
+        """Return the alpha that ``peft`` divides by the rank, or by its square root, to get the scale."""
+        return _whole_or_float(adapter.scale * (math.sqrt(rank) if adapter.is_stabilized else rank))
 
     with atomic_path(folder / WEIGHTS, apart=True) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
@@ -69,8 +69,8 @@ def save_adapter(folder: Path, adapter: AdapterWeights, *, base: str, dropout: f
             "r": rank,
             "lora_alpha": alpha(rank),
             "lora_dropout": dropout,
-            "rank_pattern": odd,
-            "alpha_pattern": {name: alpha(value) for name, value in odd.items()},
+            "rank_pattern": other_ranks,
+            "alpha_pattern": {name: alpha(value) for name, value in other_ranks.items()},
             "target_modules": sorted({name.split(".", 2)[2] for name in ranks}),
             "fan_in_fan_out": True,
             "bias": "none",
@@ -84,10 +84,10 @@ def save_adapter(folder: Path, adapter: AdapterWeights, *, base: str, dropout: f
 
 
 def load_adapter(folder: Path, config: GPT2Config) -> AdapterWeights:
-    """Read an adapter that Squadron or ``peft`` wrote, for a base of shape ``config``; float32, on the CPU.
+    """Read an adapter that Squadron or ``peft`` wrote, for a base of shape ``config``, as float32 on the CPU.
 
-    Raises :class:`ModelError`, naming file, key and value, for pickled weights, another kind of adapter, a tensor that
-    does not belong and a shape that does not fit.
+    Raises :class:`ModelError`, which names file, key and value, if the weights are pickled, the adapter is not LoRA, a
+    tensor is unexpected or its shape does not fit the base.
     """
     if (folder / "adapter_model.bin").is_file() and not (folder / WEIGHTS).is_file():
         raise ModelError(
@@ -98,7 +98,7 @@ def load_adapter(folder: Path, config: GPT2Config) -> AdapterWeights:
     if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
         kind = settings.get("peft_type") if isinstance(settings, dict) else settings
         raise ModelError(f"{folder / CONFIG}: peft_type is {kind!r}; Squadron reads LORA adapters")
-    for key, allowed in _OFF.items():
+    for key, allowed in _SWITCHED_OFF.items():
         if settings.get(key, allowed[0]) not in allowed:
             raise ModelError(f"{folder / CONFIG}: {key} is {settings[key]!r}; Squadron's adapters have {allowed[0]!r}")
     pairs = _read_pairs(folder / WEIGHTS, config)
@@ -106,7 +106,7 @@ def load_adapter(folder: Path, config: GPT2Config) -> AdapterWeights:
     scale = next(iter(scales.values()))
     layers = {}
     for name, (a, b) in pairs.items():
-        # An adapter has one scale here; where a file has several, the others go into B.
+        # AdapterWeights has one scale; if the layers of a file differ in theirs, the difference goes into B.
         same = math.isclose(scales[name], scale, rel_tol=1e-9)
         layers[name] = (a, b if same else b * (scales[name] / scale))
     return AdapterWeights(layers, scale, bool(settings.get("use_rslora")))
@@ -114,7 +114,7 @@ def load_adapter(folder: Path, config: GPT2Config) -> AdapterWeights:
 
 @torch.no_grad()
 def merge(model: GPT2, adapter: AdapterWeights) -> GPT2:
-    """A copy of ``model`` with ``W + scale * B A`` in place of W; the sum is made in float32."""
+    """Return a copy of ``model`` with ``W + scale * B A``, computed in float32, in place of each adapted W."""
     merged = copy.deepcopy(model)
     projections: dict[str, Projection] = dict(merged.projections())
     for name, (a, b) in adapter.layers.items():
@@ -125,7 +125,7 @@ def merge(model: GPT2, adapter: AdapterWeights) -> GPT2:
 
 
 def _read_pairs(path: Path, config: GPT2Config) -> dict[str, tuple[Tensor, Tensor]]:
-    """A and B of every layer, by the layer's name, checked against the base's shape."""
+    """Return A and B of every layer by the layer's name, checked against the base's shape."""
     try:
         tensors = load_file(path)
     except FileNotFoundError:
@@ -143,7 +143,7 @@ def _read_pairs(path: Path, config: GPT2Config) -> dict[str, tuple[Tensor, Tenso
         if set(parts) != {"A", "B"}:
             raise ModelError(f"{path}: layer {name} has lora_{next(iter(parts))} alone; A and B are expected")
         a, b = parts["A"], parts["B"]
-        target = describe_targets(config, name.split(".", 2)[2])
+        target = describe_target(config, name.split(".", 2)[2])
         layer, rank = int(name.split(".")[1]), a.shape[0]
         if layer >= config.n_layer or a.shape != (rank, target.n_in) or b.shape != (target.n_out, rank):
             raise ModelError(
@@ -157,9 +157,9 @@ def _read_pairs(path: Path, config: GPT2Config) -> dict[str, tuple[Tensor, Tenso
 
 
 def _scale(path: Path, settings: Mapping[str, Any], name: str, rank: int) -> float:
-    """What ``peft`` multiplies B A by in the layer called ``name``."""
-    alpha = _by_pattern(path, settings, "alpha_pattern", name, settings.get("lora_alpha"))
-    written = _by_pattern(path, settings, "rank_pattern", name, settings.get("r"))
+    """Return the factor by which ``peft`` multiplies B A in the layer called ``name``."""
+    alpha = _pattern_value(path, settings, "alpha_pattern", name, settings.get("lora_alpha"))
+    written = _pattern_value(path, settings, "rank_pattern", name, settings.get("r"))
     if written != rank:
         raise ModelError(f"{path}: rank of layer {name} is {written!r}, its matrices have {rank}")
     if not isinstance(alpha, int | float) or not math.isfinite(alpha):
@@ -167,9 +167,11 @@ def _scale(path: Path, settings: Mapping[str, Any], name: str, rank: int) -> flo
     return float(alpha) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
 
 
-def _by_pattern(path: Path, settings: Mapping[str, Any], key: str, name: str, default: Any) -> Any:
-    """The value that the pattern fitting the end of a layer's full name gives. Only plain names are taken: the file may
-    come from anywhere, and an expression in it could run for ever."""
+def _pattern_value(path: Path, settings: Mapping[str, Any], key: str, name: str, default: Any) -> Any:
+    """Return the value of the pattern that matches the end of a layer's full name, else ``default``.
+
+    Only plain names are accepted as patterns: a regular expression from an untrusted file could run forever.
+    """
     for pattern, value in (settings.get(key) or {}).items():
         if not re.fullmatch(r"[\w.]+", pattern):
             raise ModelError(f"{path}: {key} has the expression {pattern!r}; write plain layer names instead")
@@ -178,6 +180,6 @@ def _by_pattern(path: Path, settings: Mapping[str, Any], key: str, name: str, de
     return default
 
 
-def _tidy(value: float) -> float | int:
-    """A whole number, but for rounding, as an integer: PEFT writes alpha so."""
+def _whole_or_float(value: float) -> float | int:
+    """Return a value that is whole up to rounding as an integer, as PEFT writes alpha."""
     return round(value) if math.isclose(value, round(value), rel_tol=1e-12) else value

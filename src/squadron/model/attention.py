@@ -1,11 +1,11 @@
-"""Attention over context trees that lie packed on one axis.
+"""Attention over context trees that are packed along one axis.
 
-A tree is a context followed by branches. A position sees the context before it and its own branch before it, never a
-sibling. ``shapes`` tells the trees of a batch: for each, the context's length and the branches' lengths; a plain
-sequence is a context without branches.
+A tree is a context followed by branches. A position attends to the earlier positions of the context and of its own
+branch, never to a sibling branch. ``shapes`` describes the trees of a batch: the length of each context and of its
+branches. A plain sequence is a context without branches.
 
-On a CPU the trees are walked one by one, straight on the packed memory: no padding, no gather, no scatter, and a
-backward pass by hand. On other devices they are padded to rows for PyTorch's fused attention.
+On a CPU the trees are processed one by one in the packed memory: without padding, gather or scatter, and with a
+hand-written backward pass. On other devices the trees are padded to equal length for PyTorch's fused attention.
 
 Dimension letters are those of :mod:`squadron.model.gpt2`; L is the length of one tree.
 """
@@ -26,7 +26,7 @@ TreeShape = tuple[int, Sequence[int]]
 
 
 def tree_mask(shape: TreeShape) -> Tensor:
-    """Who sees whom in one tree: ``[L, L]`` bool, True where the row's position sees the column's."""
+    """Return the mask of one tree: ``[L, L]`` bool, True where the row's position attends to the column's."""
     context, branches = shape
     lengths = torch.tensor([context, *branches])
     segment = torch.repeat_interleave(torch.arange(len(lengths)), lengths)  # [L], 0 is the context
@@ -37,7 +37,7 @@ def tree_mask(shape: TreeShape) -> Tensor:
 
 @dataclass(slots=True)
 class _Tree:
-    """One tree of a batch: where its tokens lie, which wanted rows it has, and its masks."""
+    """One tree of a batch: its range on the packed axis, its range among the selected rows, and its masks."""
 
     start: int
     stop: int
@@ -48,7 +48,7 @@ class _Tree:
 
 
 class TreeAttention:
-    """How the tokens of one batch attend; :class:`squadron.model.gpt2.GPT2` calls it once a layer."""
+    """Attention within the trees of one batch; :class:`squadron.model.gpt2.GPT2` calls it once per layer."""
 
     def __init__(
         self,
@@ -59,7 +59,10 @@ class TreeAttention:
         device: torch.device | str,
         rows: Tensor | None = None,
     ) -> None:
-        """``rows`` ``[M]`` int64, ascending, are the packed positions that get queries in the last layer."""
+        """Build the masks in ``dtype`` on ``device``.
+
+        ``rows`` ``[M]`` int64, ascending, are the packed positions that have queries in the last layer; None: all.
+        """
         self.n_head = n_head
         self.trees: list[_Tree] = []
         start = first_row = 0
@@ -75,16 +78,20 @@ class TreeAttention:
             start, first_row = stop, end_row
 
     def __call__(self, layer: int, qkv: Tensor, q: Tensor | None) -> Tensor:  # noqa: ARG002
-        """Attend within each tree: ``[K, T, 3D]`` to ``[K, T, D]``; with ``q`` ``[K, M, D]`` see :class:`Attend`."""
+        """Attend within each tree: ``[K, T, 3D]`` to ``[K, T, D]``.
+
+        With ``q`` ``[K, M, D]``, map keys and values ``[K, T, 2D]`` to ``[K, M, D]``, as
+        :class:`squadron.model.gpt2.Attend` describes.
+        """
         if qkv.device.type == "cpu":
             return cast(Tensor, _PackedAttention.apply(qkv, q, self))  # type: ignore[no-untyped-call]
         return _padded_attention(qkv, q, self)
 
 
 class _PackedAttention(torch.autograd.Function):
-    """Softmax attention, tree by tree and adapter by adapter, on the packed memory itself.
+    """Softmax attention in the packed memory, one tree and one adapter at a time.
 
-    An adapter's numbers come from the same operations on the same shapes whether it flies alone or in a fleet.
+    So an adapter's results come from the same operations on the same shapes whether it runs alone or in a fleet.
     """
 
     @staticmethod
@@ -93,7 +100,7 @@ class _PackedAttention(torch.autograd.Function):
         out = torch.empty_like(queries, memory_format=torch.contiguous_format)
         scale = (queries.shape[-1] // layout.n_head) ** -0.5
         weights = []
-        wanted = any(ctx.needs_input_grad[:2])  # else a layer's weights need never lie side by side
+        needs_grad = any(ctx.needs_input_grad[:2])  # else the weights of one tree at a time are enough
         for k in range(qkv.shape[0]):
             for tree in layout.trees:
                 if q is not None and tree.first_row == tree.end_row:
@@ -104,7 +111,7 @@ class _PackedAttention(torch.autograd.Function):
                 p = torch.softmax(scores, -1)  # [H, rows, L]
                 part = out[k, _rows(tree, q is not None)]
                 part.view(len(part), layout.n_head, -1).transpose(0, 1).copy_(torch.bmm(p, head_v))
-                if wanted:
+                if needs_grad:
                     weights.append(p)
         ctx.layout = layout
         ctx.save_for_backward(qkv, q, *weights)
@@ -133,14 +140,14 @@ class _PackedAttention(torch.autograd.Function):
                 to_v.copy_(torch.bmm(p.transpose(1, 2), head_do))
                 dp = torch.bmm(head_do, head_v.transpose(1, 2))
                 ds = torch._softmax_backward_data(dp, p, -1, p.dtype)
-                # With beta 0 the first argument counts for nothing; the scale costs no pass over [H, rows, L].
+                # With beta 0 the first argument is ignored; alpha scales without a pass over [H, rows, L].
                 to_q.copy_(torch.baddbmm(to_q, ds, head_k, beta=0, alpha=scale))
                 to_k.copy_(torch.baddbmm(to_k, ds.transpose(1, 2), head_q, beta=0, alpha=scale))
         return d_qkv, d_q, None
 
 
 def _split(qkv: Tensor, q: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values, as views."""
+    """Return queries, keys and values as views."""
     if q is not None:
         keys, values = qkv.chunk(2, -1)
         return q, keys, values
@@ -155,7 +162,7 @@ def _rows(tree: _Tree, trimmed: bool) -> slice:
 def _heads(
     queries: Tensor, keys: Tensor, values: Tensor, tree: _Tree, k: int, n_head: int, trimmed: bool
 ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
-    """One tree of one adapter as ``[H, L, d]`` views, with the mask of its queries ``[rows, L]``."""
+    """Return queries, keys and values of one tree and adapter as ``[H, L, d]`` views, and the mask ``[rows, L]``."""
 
     def view(x: Tensor, span: slice) -> Tensor:
         part = x[k, span]
@@ -167,7 +174,7 @@ def _heads(
 
 
 def _padded_attention(qkv: Tensor, q: Tensor | None, layout: TreeAttention) -> Tensor:
-    """The same through PyTorch's fused attention: trees become rows, padded to the longest; for GPUs."""
+    """Compute the same with PyTorch's fused attention, for GPUs: each tree is padded to the longest."""
     queries, keys, values = _split(qkv, q)
     trimmed = q is not None
     fleet, trees = qkv.shape[0], layout.trees
@@ -183,7 +190,7 @@ def _padded_attention(qkv: Tensor, q: Tensor | None, layout: TreeAttention) -> T
     q_index = index([s.start for s in spans], [s.stop for s in spans], most)  # [trees, most]
     k_index = index([t.start for t in trees], [t.stop for t in trees], longest)
     mask = torch.full((len(trees), most, longest), -math.inf, dtype=qkv.dtype, device=device)
-    mask[:, :, 0] = 0  # a padded query sees something, so that its (unused) softmax is finite
+    mask[:, :, 0] = 0  # a padded query attends to one key, so that its unused softmax is finite
     for i, tree in enumerate(trees):
         own = tree.row_mask if trimmed else tree.mask
         mask[i, : own.shape[0], : own.shape[1]] = own

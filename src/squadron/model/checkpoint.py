@@ -1,6 +1,6 @@
-"""GPT-2 checkpoints in the hub's layout, in and out: ``config.json`` beside ``model.safetensors``, single or sharded.
+"""Read and write GPT-2 checkpoints in the hub's layout: ``config.json`` and ``model.safetensors``, single or sharded.
 
-Only safetensors is read: a pickled file can run code when it is opened, so it is refused by name.
+Only safetensors is read. A pickled file can run code when it is opened, so it is refused.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from squadron.randomness import derive_seed
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _HUB_FILES = ("*.safetensors", INDEX, "config.json", "tokenizer.json", "vocab.json", "merges.txt")
-# Causal masks that old checkpoints carry as weights; they hold no learnt number.
+# Causal masks that old checkpoints store as weights; they are not parameters.
 _BUFFERS = (".attn.bias", ".attn.masked_bias")
 _CONV1D = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base model, where it came from and what it is: ``sha256`` covers the bytes of all its weight files."""
+    """A base model and its origin. ``sha256`` covers the bytes of all its weight files."""
 
     model: GPT2
     folder: Path
@@ -41,9 +41,9 @@ class Base:
 
 
 def locate_base(name: str, *, offline: bool = False) -> Path:
-    """The folder of a checkpoint: ``name`` itself where it is one, else the hub's snapshot of that id.
+    """Return the folder of a checkpoint: ``name`` itself if it is a folder, else the hub's snapshot of that id.
 
-    Raises :class:`ModelError` where there is no such folder and the hub cannot give it.
+    Raises :class:`ModelError` if there is no such folder and the hub does not provide it.
     """
     folder = Path(name)
     if folder.is_dir():
@@ -72,8 +72,8 @@ def load_base(
 ) -> Base:
     """Load a GPT-2 from a folder or a hub id, frozen, in ``dtype`` on ``device``.
 
-    Raises :class:`ModelError` for pickled weights, and for tensors that are missing, unexpected or of a wrong shape,
-    each by name.
+    Raises :class:`ModelError` if the weights are pickled, or if tensors are missing, unexpected or of a wrong shape; it
+    names the tensors.
     """
     folder = locate_base(name, offline=offline)
     config = read_config(folder / "config.json")
@@ -82,7 +82,7 @@ def load_base(
     with torch.device("meta"):
         model = GPT2(config)
     model = model.to(dtype).to_empty(device=device)
-    _fill(model, files, folder)
+    _load_weights(model, files, folder)
     model.requires_grad_(False).eval()
     digests = [sha256_file(file) for file in files]
     sha256 = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
@@ -90,7 +90,7 @@ def load_base(
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint folder. Raises :class:`ModelError` where there are none."""
+    """Return the safetensors files of a checkpoint folder. Raises :class:`ModelError` if there are none."""
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
     if (folder / INDEX).is_file():
@@ -113,9 +113,9 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _check_size(config: GPT2Config, files: list[Path], folder: Path) -> None:
-    """Refuse a ``config.json`` of a larger model than the files can hold, before memory is taken for it."""
+    """Refuse a ``config.json`` that describes a larger model than the files can hold, before allocating memory."""
     held = sum(file.stat().st_size for file in files)
-    if config.parameter_count > held:  # a number takes a byte at the least
+    if config.parameter_count > held:  # a parameter takes at least one byte
         raise ModelError(
             f"{folder / 'config.json'}: describes {config.parameter_count:,} numbers, the weights' files hold "
             f"{held:,} bytes; weights and config.json belong to different models"
@@ -123,9 +123,9 @@ def _check_size(config: GPT2Config, files: list[Path], folder: Path) -> None:
 
 
 def _tensors(files: list[Path]) -> Iterator[tuple[str, Path, Tensor]]:
-    """Every tensor of the files under its name without the ``transformer.`` that some writers put before it.
+    """Yield the name, file and tensor of every weight, without the name's prefix ``transformer.`` if it has one.
 
-    Raises :class:`ModelError` where two of a checkpoint have one name so.
+    Raises :class:`ModelError` if two tensors have the same name.
     """
     seen: dict[str, str] = {}
     for file in files:
@@ -146,8 +146,8 @@ def _tensors(files: list[Path]) -> Iterator[tuple[str, Path, Tensor]]:
 
 
 @torch.no_grad()
-def _fill(model: GPT2, files: list[Path], folder: Path) -> None:
-    """Copy every tensor to its place, transposing Conv1D weights; every name must match, both ways."""
+def _load_weights(model: GPT2, files: list[Path], folder: Path) -> None:
+    """Copy every tensor into ``model`` and transpose Conv1D weights. File and model must have the same names."""
     parameters = dict(model.named_parameters())
     seen: set[str] = set()
     unexpected: list[str] = []
@@ -180,7 +180,7 @@ def _fill(model: GPT2, files: list[Path], folder: Path) -> None:
 
 
 def save_model(model: GPT2, folder: Path) -> None:
-    """Write ``config.json`` and ``model.safetensors`` in the hub's layout; ``transformers`` opens the folder."""
+    """Write ``config.json`` and ``model.safetensors`` in the hub's layout, which ``transformers`` can load."""
     tensors = {
         name: (value.detach().T if name.endswith(_CONV1D) else value.detach()).cpu().contiguous()
         for name, value in model.named_parameters()
@@ -191,7 +191,10 @@ def save_model(model: GPT2, folder: Path) -> None:
 
 
 def random_model(config: GPT2Config, *, seed: int) -> GPT2:
-    """A GPT-2 with seeded random weights, drawn as GPT-2's were: N(0, 0.02), residual outputs scaled by depth."""
+    """Return a GPT-2 with seeded random weights, float32 on the CPU, initialized as GPT-2 was.
+
+    Weights are N(0, 0.02); those of residual outputs are divided by the square root of ``2 * n_layer``.
+    """
     with torch.device("meta"):
         model = GPT2(config)
     model = model.to_empty(device="cpu")

@@ -1,4 +1,4 @@
-"""The shape of a GPT-2 model: ``config.json`` as the hub has it, and the four published sizes."""
+"""The shape of a GPT-2 model: ``config.json`` in the hub's format, and the four published sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 @dataclass(frozen=True, slots=True)
 class GPT2Config:
-    """The numbers that make a GPT-2, under the names of the hub's ``config.json``."""
+    """The dimensions of a GPT-2, under the names of the hub's ``config.json``."""
 
     vocab_size: int = 50257
     n_positions: int = 1024
@@ -29,14 +29,14 @@ class GPT2Config:
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers the model has; the output projection is ``wte`` and counts once."""
+        """The number of parameters. The output projection is tied to ``wte`` and counts once."""
         width, inner = self.n_embd, self.n_inner
         attention = 4 * width * width + 4 * width
         mlp = 2 * width * inner + inner + width
         return (self.vocab_size + self.n_positions) * width + self.n_layer * (attention + mlp + 4 * width) + 2 * width
 
     def to_hub(self) -> dict[str, Any]:
-        """``config.json`` for the hub's layout; ``transformers`` opens it."""
+        """Return the content of ``config.json`` in the hub's format, which ``transformers`` reads."""
         return {
             "architectures": ["GPT2LMHeadModel"],
             "model_type": "gpt2",
@@ -68,8 +68,8 @@ SIZES: Mapping[str, GPT2Config] = {
 }
 """The published sizes, by the hub's names: 124M, 355M, 774M and 1,558M parameters."""
 
-# What would change the arithmetic. A checkpoint that has it otherwise is another model than the one built here.
-_EXPECTED: Mapping[str, tuple[Any, ...]] = {
+# Settings that change the arithmetic, with the values that this implementation supports.
+_SUPPORTED: Mapping[str, tuple[Any, ...]] = {
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
     "scale_attn_weights": (True,),
     "scale_attn_by_inverse_layer_idx": (False,),
@@ -77,7 +77,7 @@ _EXPECTED: Mapping[str, tuple[Any, ...]] = {
     "tie_word_embeddings": (True,),
 }
 
-# Far above any GPT-2. Larger numbers come from a damaged or hostile file, and would take memory before they fail.
+# Far above any GPT-2. Larger values come from a damaged or hostile file and would use up memory before they fail.
 _HIGHEST: Mapping[str, int] = {
     "vocab_size": 10_000_000,
     "n_positions": 1_000_000,
@@ -89,13 +89,16 @@ _HIGHEST: Mapping[str, int] = {
 
 
 def read_config(path: Path) -> GPT2Config:
-    """Read and check a ``config.json``. Raises :class:`ModelError` with the key, the value and what is expected."""
+    """Read and check a ``config.json``.
+
+    Raises :class:`ModelError`, which gives the key, its value and what is expected, if a value is not supported.
+    """
     values = read_json(path, what="a GPT-2 config.json", error=ModelError)
     if not isinstance(values, dict):
         raise ModelError(f"{path}: a JSON object is expected, not {type(values).__name__}")
     if values.get("model_type", "gpt2") != "gpt2":
         raise ModelError(f"{path}: model_type is {reprlib.repr(values['model_type'])}; Squadron reads gpt2 checkpoints")
-    for key, allowed in _EXPECTED.items():
+    for key, allowed in _SUPPORTED.items():
         if values.get(key, allowed[0]) not in allowed:
             raise ModelError(f"{path}: {key} is {reprlib.repr(values[key])}; Squadron's GPT-2 has {allowed[0]!r}")
 

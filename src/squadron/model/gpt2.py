@@ -1,14 +1,14 @@
 """GPT-2, for packed context trees and many adapters at once.
 
-Tokens come without padding: all trees of a batch lie end to end on one axis, and only attention knows where one tree
+There is no padding: all trees of a batch are concatenated along one axis, and only attention knows where each tree
 ends (:mod:`squadron.model.attention`). Every adapter of a fleet has its own copy of that axis; a model without
 adapters is a fleet of one.
 
 Dimension letters, here and in the rest of the package::
 
-    K  adapters of the fleet        T  packed tokens           M  rows whose output is wanted
+    K  adapters of the fleet        T  packed tokens           M  rows whose output is computed
     D  width (n_embd)               H  heads                   d  width of a head, D / H
-    V  vocabulary                   R  rank, all parts of a site together
+    V  vocabulary                   R  rank of a site, the sum over its parts
 
 Weights keep GPT-2's own names (``wte``, ``h.0.attn.c_attn`` ...). Source of the architecture: Radford et al., 2019.
 """
@@ -29,13 +29,13 @@ from squadron.model.trainable import Trainable
 
 
 class Attend(Protocol):
-    """How a layer's queries reach keys: over the trees of a batch, or over a cache when decoding."""
+    """The attention of a layer: over the trees of a batch, or over the key-value cache when decoding."""
 
     def __call__(self, layer: int, qkv: Tensor, q: Tensor | None) -> Tensor:
         """Attend in one layer.
 
-        ``qkv`` is ``[K, T, 3D]``: queries, keys and values side by side. Where only some rows have queries, they come
-        as ``q`` ``[K, M, D]`` and ``qkv`` is ``[K, T, 2D]``: keys and values. Returns ``[K, T or M, D]``.
+        ``qkv`` is ``[K, T, 3D]``: queries, keys and values, concatenated. If only some rows have queries, these are
+        ``q`` ``[K, M, D]``, and ``qkv`` is ``[K, T, 2D]``: keys and values. Returns ``[K, T or M, D]``.
         """
         ...
 
@@ -43,8 +43,8 @@ class Attend(Protocol):
 class Projection(nn.Module):
     """GPT-2's ``Conv1D``: an affine map, ``x @ weight.T + bias``. ``weight`` is ``[out, in]``, ``bias`` ``[out]``.
 
-    GPT-2's files hold ``Conv1D`` weights as ``[in, out]``; they are transposed once, where weights load, so that the
-    rest of the code reads like any other PyTorch model.
+    GPT-2's files hold ``Conv1D`` weights as ``[in, out]``; they are transposed once, when weights are loaded, so that
+    the rest of the code reads like any other PyTorch model.
     """
 
     def __init__(self, n_in: int, n_out: int) -> None:
@@ -55,9 +55,9 @@ class Projection(nn.Module):
     def forward(
         self, x: Tensor, site: Site | None = None, *, columns: slice = slice(None), rows: Tensor | None = None
     ) -> Tensor:
-        """Map ``x`` ``[K, T, in]`` to ``[K, T, out]``, through the fleet's adapters where ``site`` has them.
+        """Map ``x`` ``[K, T, in]`` to ``[K, T, out]``, with the fleet's adapters if ``site`` is given.
 
-        ``columns`` picks a part of the output and ``rows`` ``[M]`` of the tokens; the rest is not computed.
+        ``columns`` selects outputs, and ``rows`` ``[M]`` int64 selects tokens; the rest is not computed.
         """
         weight, bias = self.weight[columns], self.bias[columns]
         if site is None:
@@ -66,7 +66,7 @@ class Projection(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention: the projections around whatever ``attend`` does."""
+    """Self-attention: the projections before and after ``attend``."""
 
     def __init__(self, config: GPT2Config) -> None:
         super().__init__()
@@ -75,12 +75,12 @@ class Attention(nn.Module):
         self.c_proj = Projection(config.n_embd, config.n_embd)
 
     def forward(self, x: Tensor, layer: int, attend: Attend, fleet: Trainable | None, rows: Tensor | None) -> Tensor:
-        """``x`` ``[K, T, D]`` to ``[K, T, D]``, or to ``[K, M, D]`` for the M ``rows`` alone."""
+        """Map ``x`` ``[K, T, D]`` to ``[K, T, D]``, or to ``[K, M, D]`` if M ``rows`` are given."""
         site = fleet.site(layer, "attn.c_attn") if fleet else None
         if rows is None:
             mixed = attend(layer, self.c_attn(x, site), None)
         else:
-            # Keys and values of all tokens, queries of the wanted rows.
+            # Keys and values of all tokens, queries of the selected rows alone.
             q = self.c_attn(x, site, columns=slice(0, self.n_embd), rows=rows)
             kv = self.c_attn(x, site, columns=slice(self.n_embd, None))
             mixed = attend(layer, kv, q)
@@ -97,7 +97,7 @@ class MLP(nn.Module):
         self.c_proj = Projection(config.n_inner, config.n_embd)
 
     def forward(self, x: Tensor, layer: int, fleet: Trainable | None) -> Tensor:
-        """``[K, T, D]`` to ``[K, T, D]``."""
+        """Map ``x`` ``[K, T, D]`` to ``[K, T, D]``."""
         site = fleet.site(layer, "mlp.c_fc") if fleet else None
         x = linear_gelu(x, self.c_fc.weight, self.c_fc.bias) if site is None else gelu(self.c_fc(x, site))
         out: Tensor = self.c_proj(x, fleet.site(layer, "mlp.c_proj") if fleet else None)
@@ -105,7 +105,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """One transformer block, normalized before each half."""
+    """One pre-normalization transformer block."""
 
     def __init__(self, config: GPT2Config) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Block(nn.Module):
         self.mlp = MLP(config)
 
     def forward(self, x: Tensor, layer: int, attend: Attend, fleet: Trainable | None, rows: Tensor | None) -> Tensor:
-        """``x`` ``[K, T, D]`` to ``[K, T, D]``, or to ``[K, M, D]`` for the M ``rows`` alone."""
+        """Map ``x`` ``[K, T, D]`` to ``[K, T, D]``, or to ``[K, M, D]`` if M ``rows`` are given."""
         residual = x if rows is None else x[:, rows]
         x = residual + self.attn(self.ln_1(x), layer, attend, fleet, rows)
         out: Tensor = x + self.mlp(self.ln_2(x), layer, fleet)
@@ -123,14 +123,16 @@ class Block(nn.Module):
 
 
 def _embedding(rows: int, width: int) -> nn.Embedding:
-    """An empty table. ``nn.Embedding`` would draw numbers into it; on ``meta`` torch loads its whole compiler to do so,
-    hundreds of modules."""
+    """Return an uninitialized embedding table.
+
+    ``nn.Embedding`` would initialize it at random; on ``meta``, torch imports its whole compiler to do so.
+    """
     table: nn.Embedding = nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False)
     return table
 
 
 class GPT2(nn.Module):
-    """GPT-2 of any size. Made empty; :mod:`squadron.model.checkpoint` fills it."""
+    """GPT-2 of any size, uninitialized; :mod:`squadron.model.checkpoint` loads the weights."""
 
     def __init__(self, config: GPT2Config) -> None:
         super().__init__()
@@ -141,17 +143,17 @@ class GPT2(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.wte.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the weights, and so the activations, are stored in."""
+        """The dtype of weights and activations."""
         return self.wte.weight.dtype
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers the model has; the output projection is ``wte`` and counts once."""
+        """The number of parameters. The output projection is tied to ``wte`` and counts once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def forward(
@@ -163,11 +165,11 @@ class GPT2(nn.Module):
         fleet: Trainable | None = None,
         rows: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states after the final normalization.
+        """Return the hidden states after the final normalization.
 
-        ``tokens`` and ``positions`` are ``[T]`` int64 where all adapters read the same tokens, or ``[K, T]``.
-        ``rows`` ``[M]`` int64 indexes the T axis: where it is given, the last block computes queries and MLP for these
-        rows alone. Returns ``[K, M or T, D]``; K is 1 without a fleet.
+        ``tokens`` and ``positions`` are ``[T]`` int64 if all adapters read the same tokens, else ``[K, T]``.
+        ``rows`` ``[M]`` int64 indexes the T axis: if given, the last block computes queries and MLP for these rows
+        alone. Returns ``[K, M or T, D]`` in the model's dtype; K is 1 without a fleet.
         """
         if tokens.dim() == 1:
             tokens, positions = tokens[None], positions[None]
@@ -179,11 +181,11 @@ class GPT2(nn.Module):
         return out
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Scores of every token of the vocabulary: ``[..., D]`` to ``[..., V]``, in float32."""
+        """Map hidden states ``[..., D]`` to logits ``[..., V]``, float32."""
         return F.linear(hidden, self.wte.weight).float()
 
     def projections(self) -> Iterator[tuple[str, Projection]]:
-        """Every linear layer by its name, such as ``h.0.attn.c_attn``."""
+        """Yield every linear layer with its name, such as ``h.0.attn.c_attn``."""
         for name, module in self.named_modules():
             if isinstance(module, Projection):
                 yield name, module

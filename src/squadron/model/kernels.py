@@ -1,4 +1,4 @@
-"""Kernels that PyTorch has but does not choose by itself, and others called so that they stay in the cache."""
+"""Fused kernels that PyTorch does not choose on its own, and operations in chunks that fit the CPU's cache."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _FUSED = hasattr(torch.ops.mkldnn, "_linear_pointwise")
-_CACHED = 1 << 18
-"""Numbers whose temporaries stay in a CPU core's cache: 1 MiB in float32."""
-_PIECE = 1 << 16
-"""Numbers a core works on at a time where several temporaries of that size are under way."""
+_CACHE_ELEMENTS = 1 << 18
+"""Elements per chunk whose temporaries fit a CPU core's cache: 1 MiB in float32."""
+_CHUNK_ELEMENTS = 1 << 16
+"""Elements per chunk and core for operations with several temporaries of that size."""
 _BETA, _KAPPA = math.sqrt(2 / math.pi), 0.044715
 """GPT-2's GELU is ``x / 2 * (1 + tanh(beta * (x + kappa * x ** 3)))`` (Hendrycks and Gimpel, 2016)."""
 
 
 def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``gelu(x @ weight.T + bias)`` with GPT-2's tanh approximation: ``[..., in]`` to ``[..., out]``.
+    """Return ``gelu(x @ weight.T + bias)`` with GPT-2's tanh approximation: ``[..., in]`` to ``[..., out]``.
 
-    In bf16 on a CPU, where no gradient is wanted, GELU is applied while the product is still in the cache, which takes
-    a third off this half of the MLP; everywhere else it is the plain two steps, in place where no gradient is wanted.
+    In bf16 on a CPU without gradients, a fused kernel applies GELU while the product is still in the cache, which saves
+    a third of the time of this half of the MLP. Otherwise these are two steps, GELU in-place if no gradient is needed.
     """
     if _FUSED and x.device.type == "cpu" and x.dtype == torch.bfloat16 and not torch.is_grad_enabled():
         fused: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, "gelu", [], "tanh")
@@ -31,16 +31,16 @@ def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def gelu(product: Tensor) -> Tensor:
-    """GPT-2's GELU of a matrix ``product`` ``[..., out]``, whose memory it takes: nobody may look at it again.
+    """Return GPT-2's GELU of ``product`` ``[..., out]``. ``product`` is overwritten; do not use it afterwards.
 
-    On a CPU in float32 and float64 it is made of PyTorch's single operations, piece by piece in the cache, because its
-    ``tanh`` alone takes a sixth of the time of the one within its GELU; the slope is made on the way, so that the
-    backward pass is one multiplication. Elsewhere it is PyTorch's own.
+    On a CPU in float32 and float64, GELU is composed of PyTorch's elementary operations, in chunks that fit the cache:
+    ``torch.tanh`` takes a sixth of the time of the tanh within ``F.gelu``. The forward pass also computes the
+    derivative, so that the backward pass is one multiplication. Elsewhere it is PyTorch's GELU.
     """
     if product.device.type == "cpu" and product.dtype in (torch.float32, torch.float64):
         if torch.is_grad_enabled() and product.requires_grad:
             return cast(Tensor, _Gelu.apply(product))  # type: ignore[no-untyped-call]
-        _gelu_(product, product, slope=False)
+        _gelu_(product, product, derivative=False)
         return product
     if torch.is_grad_enabled():
         return F.gelu(product, approximate="tanh")
@@ -51,44 +51,44 @@ def gelu(product: Tensor) -> Tensor:
 class _Gelu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, product: Tensor) -> Tensor:
-        out, slope = torch.empty_like(product), product.detach()
-        _gelu_(slope, out, slope=True)
-        ctx.save_for_backward(slope)
+        out, derivative = torch.empty_like(product), product.detach()
+        _gelu_(derivative, out, derivative=True)
+        ctx.save_for_backward(derivative)
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (slope,) = ctx.saved_tensors
-        result: Tensor = gradients[0] * slope
+        (derivative,) = ctx.saved_tensors
+        result: Tensor = gradients[0] * derivative
         return result
 
 
-def _gelu_(x: Tensor, out: Tensor, *, slope: bool) -> None:
-    """GELU of ``x`` into ``out``, which may be ``x`` itself, or else, with ``slope``, has x hold the derivative."""
+def _gelu_(x: Tensor, out: Tensor, *, derivative: bool) -> None:
+    """Write GELU of ``x`` to ``out``, which may be ``x``. With ``derivative``, ``x`` then holds the derivative."""
     beta = torch.tensor(_BETA, dtype=x.dtype)
-    size = _PIECE * torch.get_num_threads()
-    room = x.new_empty(2, min(size, x.numel()))
+    size = _CHUNK_ELEMENTS * torch.get_num_threads()
+    buffer = x.new_empty(2, min(size, x.numel()))
     for part, result in zip(x.view(-1).split(size), out.view(-1).split(size), strict=True):
-        square, t = room[0, : len(part)], room[1, : len(part)]
+        square, t = buffer[0, : len(part)], buffer[1, : len(part)]
         torch.mul(part, part, out=square)
         torch.add(beta, square, alpha=_BETA * _KAPPA, out=t).mul_(part).tanh_()
         part.mul_(0.5)
         torch.addcmul(part, part, t, out=result)
-        if slope:  # (1 + t) / 2 + x / 2 * (1 - t ** 2) * beta * (1 + 3 * kappa * x ** 2)
+        if derivative:  # (1 + t) / 2 + x / 2 * (1 - t ** 2) * beta * (1 + 3 * kappa * x ** 2)
             inner = torch.add(beta, square, alpha=3 * _BETA * _KAPPA, out=square).mul_(part)
             torch.mul(t, t, out=part)
             torch.addcmul(inner, inner, part, value=-1, out=part)
             part.add_(t, alpha=0.5).add_(0.5)
 
 
-def log_totals(logits: Tensor) -> Tensor:
-    """``logits.logsumexp(-1)``: ``[..., V]`` to ``[...]``, to the bit.
+def logsumexp(logits: Tensor) -> Tensor:
+    """Return ``logits.logsumexp(-1)``, bit for bit: ``[..., V]`` to ``[...]``.
 
-    On a CPU a few rows at a time: PyTorch makes two temporaries of its argument's size, and for all logits at once
-    they would travel to memory and back.
+    On a CPU it takes a few rows at a time: PyTorch makes two temporaries of its argument's size, and those of all
+    logits would not fit the cache.
     """
-    if logits.device.type != "cpu" or logits.numel() <= _CACHED:
+    if logits.device.type != "cpu" or logits.numel() <= _CACHE_ELEMENTS:
         return logits.logsumexp(-1)
     rows = logits.flatten(0, -2)
-    parts = [part.logsumexp(-1) for part in rows.split(max(1, _CACHED // rows.shape[-1]))]
+    parts = [part.logsumexp(-1) for part in rows.split(max(1, _CACHE_ELEMENTS // rows.shape[-1]))]
     return torch.cat(parts).view(logits.shape[:-1])

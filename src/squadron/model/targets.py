@@ -1,4 +1,4 @@
-"""What LoRA may adapt: GPT-2's linear layers, the three slices of ``c_attn``, and presets of them.
+"""The targets of LoRA: GPT-2's linear layers, the three slices of ``c_attn``, and presets of them.
 
 A **target** is what a user names; a **site** is a linear layer of the model. ``attn.q``, ``attn.k`` and ``attn.v`` are
 the slices of ``attn.c_attn`` (GPT-2 has one matrix for all three), so several targets can share one site.
@@ -18,18 +18,18 @@ from squadron.model.config import GPT2Config
 STABILIZED = "alpha/sqrt(r)"
 
 
-def _one_name(scaling: str) -> str:
+def _canonical_name(scaling: str) -> str:
     return STABILIZED if scaling == "rslora" else scaling
 
 
-Scaling = Annotated[Literal["alpha/r", "alpha/sqrt(r)", "rslora"], AfterValidator(_one_name)]
-"""What the product B A is multiplied by: LoRA's own, or rank-stabilized (rsLoRA; Kalajdzievski, 2023). Options take
-``rslora`` for ``alpha/sqrt(r)``, and hold the latter."""
+Scaling = Annotated[Literal["alpha/r", "alpha/sqrt(r)", "rslora"], AfterValidator(_canonical_name)]
+"""The factor of the product B A: LoRA's own, or rank-stabilized (rsLoRA; Kalajdzievski, 2023). Options accept
+``rslora`` and store it as ``alpha/sqrt(r)``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing to adapt: columns ``start:stop`` of the output of ``site``, which maps ``n_in`` to ``n_out``."""
+    """A target: the outputs ``start:stop`` of the linear layer ``site``, which maps ``n_in`` to ``n_out``."""
 
     name: str
     site: str
@@ -39,7 +39,7 @@ class Target:
     stop: int
 
     def parameters(self, rank: int) -> int:
-        """How many numbers an adapter of this rank trains here: A has ``rank * n_in``, B ``columns * rank``."""
+        """Count the parameters of an adapter of this rank: ``rank * n_in`` in A, ``(stop - start) * rank`` in B."""
         return rank * (self.n_in + self.stop - self.start)
 
 
@@ -50,16 +50,16 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
     "query-value+attention": ("attn.c_attn", "attn.q", "attn.v", "attn.c_proj"),
     "all": ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"),
 }
-"""Names for sets of targets. The study's three: ``attention``, ``attention+mlp``, ``query-value+attention``."""
+"""Named sets of targets. The study uses ``attention``, ``attention+mlp`` and ``query-value+attention``."""
 
 TARGETS = ("attn.c_attn", "attn.q", "attn.k", "attn.v", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
-"""Every target, in the order in which an adapter holds them."""
+"""All targets, in the order in which an adapter stores them."""
 
 
 def resolve_targets(names: Sequence[str]) -> tuple[str, ...]:
-    """Targets in their fixed order from names and presets, which may be mixed.
+    """Return the targets that ``names`` and presets among them stand for, each once, in the order of :data:`TARGETS`.
 
-    Raises :class:`ConfigError` for an unknown name (and lists the valid ones), an ambiguous one, or none at all.
+    Raises :class:`ConfigError` if a name is unknown (it lists the valid ones) or ambiguous, or if there are no names.
     """
     chosen: set[str] = set()
     for name in names:
@@ -86,8 +86,8 @@ def resolve_targets(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in TARGETS if name in chosen)
 
 
-def describe_targets(config: GPT2Config, name: str) -> Target:
-    """Where the target called ``name`` lies in a model of this shape."""
+def describe_target(config: GPT2Config, name: str) -> Target:
+    """Return the site, shape and slice of the target called ``name`` in a model of this shape."""
     width, inner = config.n_embd, config.n_inner
     slices = {"attn.c_attn": (0, 3), "attn.q": (0, 1), "attn.k": (1, 2), "attn.v": (2, 3)}
     if name in slices:
@@ -98,14 +98,17 @@ def describe_targets(config: GPT2Config, name: str) -> Target:
 
 
 def check_rank(config: GPT2Config, targets: Sequence[str], rank: int) -> None:
-    """Refuse a rank that no matrix of the targets can have. Raises :class:`ConfigError` with the largest that fits."""
-    described = [describe_targets(config, name) for name in resolve_targets(targets)]
+    """Raise :class:`ConfigError`, which gives the largest valid rank, if ``rank`` exceeds a dimension of a target."""
+    described = [describe_target(config, name) for name in resolve_targets(targets)]
     largest = min(min(target.n_in, target.stop - target.start) for target in described)
     if rank > largest:
         raise ConfigError(f"{option('rank', rank)}: at most {largest} fits this base's width; lower it")
 
 
 def trainable_parameters(config: GPT2Config, targets: Sequence[str], rank: int) -> int:
-    """The formula: over all blocks and targets, ``rank * (inputs + outputs)``. GPT-2, attention, r=4: 221,184."""
-    per_block = sum(describe_targets(config, name).parameters(rank) for name in resolve_targets(targets))
+    """Count an adapter's parameters: ``rank * (inputs + outputs)``, summed over all blocks and targets.
+
+    For GPT-2 (124M), attention and rank 4 these are 221,184.
+    """
+    per_block = sum(describe_target(config, name).parameters(rank) for name in resolve_targets(targets))
     return config.n_layer * per_block

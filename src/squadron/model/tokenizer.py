@@ -12,20 +12,20 @@ from tokenizers import Tokenizer as Backend
 
 from squadron.errors import ModelError
 from squadron.files import read_json, write_json, write_text
-from squadron.model.tokenizer_checks import MOST_BYTES, fault, vocabulary_fault
+from squadron.model.tokenizer_checks import MAX_BYTES, tokenizer_fault, vocabulary_fault
 
 EOS = "<|endoftext|>"
 
 
 class Tokenizer:
-    """Text to token ids and back.
+    """Encode text as token ids and decode it.
 
-    A special token that is typed in a text is ordinary text: data cannot end a sequence. ``eos_id`` is the one
-    special token, added by whoever builds the sequence.
+    A special token spelled out in a text is encoded as ordinary text, so that data cannot end a sequence. ``eos_id``
+    is the only special token; the code that builds a sequence adds it. ``size`` is the number of tokens.
     """
 
     def __init__(self, backend: Backend, source: str) -> None:
-        """``source`` names the files in errors."""
+        """Wrap ``backend``; ``source`` names its files in errors."""
         eos_id = backend.token_to_id(EOS)
         if eos_id is None:
             raise ModelError(f"{source}: the tokenizer has no {EOS} token; a GPT-2 tokenizer is expected")
@@ -36,32 +36,32 @@ class Tokenizer:
         self._source = source
         self.eos_id: int = eos_id
         self.size: int = backend.get_vocab_size(with_added_tokens=True)
-        # Ids need not be without holes: the highest tells whether a model has a row for each.
+        # Ids can have gaps: the highest one decides whether a model has an embedding for each.
         self.highest_id: int = max(backend.get_vocab(with_added_tokens=True).values())
 
     def encode(self, text: str) -> list[int]:
-        """The token ids of ``text``, nothing added."""
-        with _explained(self._source):
+        """Return the token ids of ``text``, without special tokens."""
+        with _translated_errors(self._source):
             return list(self._backend.encode(text, add_special_tokens=False).ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """:meth:`encode` for many texts at once, on all cores."""
-        with _explained(self._source):
+        """Return the token ids of each text, like :meth:`encode`, on all cores."""
+        with _translated_errors(self._source):
             return [list(item.ids) for item in self._backend.encode_batch(list(texts), add_special_tokens=False)]
 
     def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Token ids, and for each the characters of ``text`` that it covers, as ``(start, stop)``."""
-        with _explained(self._source):
+        """Return the token ids of ``text``, and for each the characters that it covers, as ``(start, stop)``."""
+        with _translated_errors(self._source):
             item = self._backend.encode(text, add_special_tokens=False)
         return list(item.ids), list(item.offsets)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ``ids``; EOS, where it occurs, gives nothing."""
-        with _explained(self._source):
+        """Return the text of ``ids``, without EOS."""
+        with _translated_errors(self._source):
             return str(self._backend.decode(list(ids), skip_special_tokens=True))
 
     def save(self, folder: Path) -> None:
-        """Write the tokenizer's files in the hub's layout, so that ``transformers`` opens the folder too."""
+        """Write the tokenizer's files in the hub's layout, which ``transformers`` can load."""
         self._backend.encode_special_tokens = False
         text = self._backend.to_str(pretty=True)
         self._backend.encode_special_tokens = True
@@ -80,8 +80,11 @@ class Tokenizer:
 
 
 @contextlib.contextmanager
-def _explained(source: str) -> Iterator[None]:
-    """Turn what the library raises into one line: it has bare Exception, and its panics are no Exception at all."""
+def _translated_errors(source: str) -> Iterator[None]:
+    """Turn the library's errors into a one-line :class:`ModelError`.
+
+    The library raises bare ``Exception``; its panics derive from ``BaseException`` alone.
+    """
     try:
         yield
     except BaseException as problem:
@@ -92,13 +95,13 @@ def _explained(source: str) -> Iterator[None]:
 
 
 def load_tokenizer(folder: Path, *, vocab_size: int | None = None) -> Tokenizer:
-    """Load the tokenizer of a checkpoint folder, for a model of ``vocab_size`` tokens where that is known.
+    """Load the tokenizer of a checkpoint folder, for a model of ``vocab_size`` tokens if given.
 
-    Raises :class:`ModelError` where its files are missing, broken or of a kind that GPT-2 has not, and where a token
-    has an id that the model has no row for.
+    Raises :class:`ModelError` if its files are missing, damaged or not of a GPT-2 tokenizer, or if a token's id has no
+    row in the model's embedding.
     """
-    whole = folder / "tokenizer.json"
-    tokenizer = _from_whole(whole) if whole.is_file() else _from_pair(folder)
+    path = folder / "tokenizer.json"
+    tokenizer = _load_tokenizer_json(path) if path.is_file() else _load_vocab_and_merges(folder)
     if vocab_size is not None and tokenizer.highest_id >= vocab_size:
         raise ModelError(
             f"{folder}: its tokenizer has {tokenizer.size:,} tokens with ids up to {tokenizer.highest_id:,}, its model "
@@ -107,19 +110,19 @@ def load_tokenizer(folder: Path, *, vocab_size: int | None = None) -> Tokenizer:
     return tokenizer
 
 
-def _from_whole(path: Path) -> Tokenizer:
+def _load_tokenizer_json(path: Path) -> Tokenizer:
     size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise ModelError(f"{path}: {size:,} bytes; at most {MOST_BYTES:,} are taken for a tokenizer")
-    found = fault(read_json(path, what="a tokenizer", error=ModelError))
+    if size > MAX_BYTES:
+        raise ModelError(f"{path}: {size:,} bytes; at most {MAX_BYTES:,} are taken for a tokenizer")
+    found = tokenizer_fault(read_json(path, what="a tokenizer", error=ModelError))
     if found is not None:
         raise ModelError(f"{path}: not a tokenizer that Squadron reads: {found}; copy the base model's own file there")
-    with _explained(str(path)):
+    with _translated_errors(str(path)):
         backend = Backend.from_file(str(path))
     return Tokenizer(backend, str(path))
 
 
-def _from_pair(folder: Path) -> Tokenizer:
+def _load_vocab_and_merges(folder: Path) -> Tokenizer:
     vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
     if not (vocabulary.is_file() and merges.is_file()):
         raise ModelError(
@@ -140,7 +143,7 @@ def _bpe(vocabulary: Path, merges: Path) -> models.BPE:
         raise ModelError(f"{vocabulary}: {found}; copy the base model's own file there")
     try:
         lines = merges.read_text(encoding="utf-8").splitlines()
-        # The first line may tell the format's version; a pair is two tokens with a space between.
+        # The first line can be the format's version; the others are two tokens separated by a space.
         pairs: list[tuple[str, str]] = []
         for line in lines:
             if line and not line.startswith("#version"):

@@ -1,4 +1,4 @@
-"""What can be trained, evaluated and decoded with: adapters on a frozen base, or all of a base's weights."""
+"""The interface of trainable parameters: adapters on a frozen base, or all weights of a base."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 if TYPE_CHECKING:
     from squadron.model.lora import LoraSpec, Site
 
-Rates = list[tuple[slice, float]]
-"""Columns of a row of ``values``, which together are all of them, each with a multiple of the learning rate."""
+ParameterGroups = list[tuple[slice, float]]
+"""Disjoint columns that together cover a row of ``values``, each with a multiple of the learning rate."""
 
 
 class Trainable(Protocol):
-    """K sets of parameters that are trained together on one base, each a row of ``values`` ``[K, P]``, float32.
+    """K sets of parameters that are trained together on one base, each a row of ``values`` ``[K, P]`` float32.
 
-    ``gradients`` ``[K, P]`` are what backward passes add to; ``specs`` describe the adapters, if there are any.
+    Backward passes add to ``gradients`` ``[K, P]`` float32. ``specs`` describe the adapters, if there are any.
     """
 
     values: Tensor
@@ -28,7 +28,7 @@ class Trainable(Protocol):
 
     @property
     def size(self) -> int:
-        """K."""
+        """The number of sets, K."""
 
     def site(self, layer: int, module: str) -> Site | None:
         """Return the adapters at a linear layer; None if there are none."""
@@ -36,14 +36,14 @@ class Trainable(Protocol):
     def trainable_parameters(self, k: int) -> int:
         """Count the parameters of set ``k``."""
 
-    def rates(self, k: int) -> Rates:
-        """Return the columns of row ``k`` by the multiple of the learning rate that they are trained with."""
+    def parameter_groups(self, k: int) -> ParameterGroups:
+        """Return the columns of row ``k``, each group with its multiple of the learning rate."""
 
-    def decayed(self, k: int) -> list[tuple[Tensor, float]]:
-        """Return views of what weight decay shrinks of set ``k``, each with its multiple of the learning rate."""
+    def decayed_parameters(self, k: int) -> list[tuple[Tensor, float]]:
+        """Return views of the parameters of set ``k`` that decay, each with its multiple of the learning rate."""
 
     def start_pass(self, step_seeds: Sequence[int] | None) -> None:
-        """Prepare the next pass: a seed for each adapter's dropout in training, None in evaluation."""
+        """Prepare the next pass; ``step_seeds`` has a dropout seed for each adapter in training, None in evaluation."""
 
     def finish_gradients(self) -> None:
         """Complete the gradients after the last backward pass of a step."""
@@ -52,4 +52,4 @@ class Trainable(Protocol):
         """Return the L2 norm of each set's gradient, ``[K]``."""
 
     def refresh(self) -> None:
-        """Bring the model to where ``values`` are."""
+        """Update the model after a change of ``values``."""

@@ -17,7 +17,7 @@ from squadron.experiments.load_run import OpenRun
 from squadron.experiments.scores import Subject, has_scores
 from squadron.experiments.train import check_facts
 from squadron.files import sha256_file
-from squadron.model.lora import Fleet
+from squadron.model.fleet import Fleet
 from squadron.options.core import EvaluateOptions
 from squadron.options.sweep import SweepOptions
 from squadron.runs.layout import answers_stem

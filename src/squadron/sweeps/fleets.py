@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from squadron.experiments.trainables import adapter_spec
 from squadron.experiments.training_job import shared_options
 from squadron.model.config import GPT2Config
-from squadron.model.targets import describe_targets, trainable_parameters
+from squadron.model.targets import describe_target, trainable_parameters
 from squadron.options.core import TrainOptions
 
 
@@ -45,6 +45,6 @@ def _weight(options: TrainOptions, config: GPT2Config) -> tuple[int, int]:
     assert spec is not None, options
     by_site: dict[str, int] = {}
     for name in spec.targets:
-        site = describe_targets(config, name).site
+        site = describe_target(config, name).site
         by_site[site] = by_site.get(site, 0) + spec.rank
     return max(by_site.values()), trainable_parameters(config, spec.targets, spec.rank)

@@ -18,7 +18,7 @@ from squadron.experiments.scores import Subject, has_scores
 from squadron.experiments.train import MAY_DIFFER, check_facts, mark
 from squadron.experiments.training_job import FleetJob, Member
 from squadron.files import sha256_file
-from squadron.model.lora import Fleet
+from squadron.model.fleet import Fleet
 from squadron.options.core import EvaluateOptions, TrainOptions
 from squadron.runs.folder import RunFolder
 from squadron.runs.sweep_folder import FINAL, SweepFolder

@@ -1,1 +1,1 @@
-"""Training: loss, optimizer, learning rate, precision, and the steps of a fleet with checkpoints."""
+"""Training: loss, optimizer, learning-rate schedules, precision, training steps and checkpoints."""

@@ -1,7 +1,7 @@
-"""A training checkpoint: one safetensors file, so that numbers and step can never belong to different moments.
+"""A training checkpoint: one safetensors file, so that parameters, optimizer state and step always belong together.
 
-Its header has the SHA-256 of the whole file, taken with zeros in that checksum's own place: a file that replaces
-another in one rename brings its checksum with it, and no bit of it can change unseen.
+Its header holds the SHA-256 of the whole file, computed with zeros in place of the checksum. So the checksum is
+replaced together with the file, in one rename, and a change of any bit is detected.
 """
 
 from __future__ import annotations
@@ -21,27 +21,29 @@ from squadron.files import atomic_path
 CHECKPOINT = "checkpoint.safetensors"
 _SCHEMA = "2"
 _UNSET = "0" * 64
-# Within the state, which is a string of its own, these quotes are escaped: the mark stands in the header once.
-_MARK = b'"sha256":"'
-_PIECE = 1 << 20
+# The state is a JSON string, in which quotes are escaped: the key occurs only once in the header.
+_CHECKSUM_KEY = b'"sha256":"'
+_CHUNK_BYTES = 1 << 20
 
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Write numbers and state, whole or not at all, with their checksum."""
+    """Write tensors, JSON state and their checksum to ``path``. The file appears whole or not at all."""
     metadata = {"schema": _SCHEMA, "sha256": _UNSET, "state": json.dumps(state)}
     with atomic_path(path, apart=True) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata=metadata)
-        place = _checksum_place(temporary)
-        assert place is not None, temporary
-        digest = _digest(temporary, place)
+        offset = _checksum_offset(temporary)
+        assert offset is not None, temporary
+        digest = _digest(temporary, offset)
         with temporary.open("rb+") as stream:
-            stream.seek(place)
+            stream.seek(offset)
             stream.write(digest.encode("ascii"))
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read them back. Raises :class:`RunError` where the file is not a checkpoint of this version, or any bit of it is
-    not as it was written."""
+    """Return the tensors, on the CPU, and the state of a checkpoint.
+
+    Raises :class:`RunError` if the file is not a checkpoint of this version, or if any bit of it has changed.
+    """
     try:
         _verify(path)
         with safe_open(path, framework="pt") as stream:
@@ -56,14 +58,14 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _verify(path: Path) -> None:
-    """Raise :class:`RunError` where a file is not the one that its checksum was made of."""
-    place = _checksum_place(path)
-    if place is None:
+    """Raise :class:`RunError` if a file does not match its checksum."""
+    offset = _checksum_offset(path)
+    if offset is None:
         raise RunError(f"{path}: damaged, or not a checkpoint of this version; remove it to start again")
     with path.open("rb") as stream:
-        stream.seek(place)
+        stream.seek(offset)
         written = stream.read(len(_UNSET))
-    found = _digest(path, place)
+    found = _digest(path, offset)
     if written != found.encode("ascii"):
         raise RunError(
             f"{path}: damaged: the SHA-256 in it is {written[:12].decode('ascii', 'backslashreplace')}..., that of its "
@@ -71,23 +73,23 @@ def _verify(path: Path) -> None:
         )
 
 
-def _checksum_place(path: Path) -> int | None:
-    """Where in a file its checksum begins, in bytes; None where its header has none."""
+def _checksum_offset(path: Path) -> int | None:
+    """Return the offset of a file's checksum, in bytes; None if its header has none."""
     with path.open("rb") as stream:
         size = int.from_bytes(stream.read(8), "little")
         if size > path.stat().st_size - 8:
             return None
-        place = stream.read(size).find(_MARK)
-    return None if place < 0 else 8 + place + len(_MARK)
+        offset = stream.read(size).find(_CHECKSUM_KEY)
+    return None if offset < 0 else 8 + offset + len(_CHECKSUM_KEY)
 
 
-def _digest(path: Path, place: int) -> str:
-    """The SHA-256 of a file with zeros in the place of its checksum, as 64 hexadecimal digits."""
+def _digest(path: Path, offset: int) -> str:
+    """Return the SHA-256 of a file with zeros in place of its checksum, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        digest.update(stream.read(place))
+        digest.update(stream.read(offset))
         digest.update(_UNSET.encode("ascii"))
-        stream.seek(place + len(_UNSET))
-        while piece := stream.read(_PIECE):
-            digest.update(piece)
+        stream.seek(offset + len(_UNSET))
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
     return digest.hexdigest()

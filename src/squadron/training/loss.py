@@ -1,4 +1,4 @@
-"""Cross-entropy of the next token at the rows that have a target, without ever holding all their logits.
+"""Cross-entropy of the next token at the rows that have a target, without holding the logits of all rows at once.
 
 Dimension letters are those of :mod:`squadron.model.gpt2`.
 """
@@ -10,21 +10,21 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from squadron.model.kernels import log_totals
+from squadron.model.kernels import logsumexp
 
-_LOGITS_AT_ONCE = 1 << 24
-"""Numbers: 64 MiB in float32, some 330 rows of GPT-2's vocabulary."""
+_CHUNK_LOGITS = 1 << 24
+"""Logits per chunk: 64 MiB in float32, some 330 rows of GPT-2's vocabulary."""
 
 
 def summed_losses(hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """The negative log-probability (nats) of all targets, weighted and summed: ``[K]``, float32 (float64 where
-    ``hidden`` is).
+    """Return each adapter's weighted sum of the targets' negative log-probabilities (nats): ``[K]``, float32.
 
-    ``hidden`` is ``[K, M, D]`` and ``wte`` ``[V, D]``; ``labels`` ``[M]`` int64 and ``weights`` ``[M]`` float32 are
-    the same for all adapters. Gradients for ``hidden``, and for ``wte`` where it is trained, are made in the forward
-    pass, chunk by chunk, while the logits are at hand: what comes from above is then one factor an adapter.
+    It is float64 if ``hidden`` is. ``hidden`` is ``[K, M, D]`` and ``wte`` ``[V, D]``; ``labels`` ``[M]`` int64 and
+    ``weights`` ``[M]`` float32 are the same for all adapters. The forward pass computes the gradients of ``hidden``,
+    and of ``wte`` if it is trained, chunk by chunk while the logits are in memory. So the backward pass only
+    multiplies them by one factor per adapter, the gradient of its loss.
     """
-    if not torch.is_grad_enabled():  # which the function itself is not told
+    if not torch.is_grad_enabled():  # within an autograd.Function gradients are always disabled
         hidden, wte = hidden.detach(), wte.detach()
     return cast(Tensor, _SummedLosses.apply(hidden, wte, labels, weights))  # type: ignore[no-untyped-call]
 
@@ -34,37 +34,37 @@ class _SummedLosses(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         precise = torch.promote_types(hidden.dtype, torch.float32)
         losses = torch.empty(hidden.shape[:2], dtype=precise, device=hidden.device)
-        for_hidden, for_wte = ctx.needs_input_grad[:2]
-        slopes = torch.empty_like(hidden) if for_hidden else None
-        # One factor could not scale the sum over several adapters; who trains the base trains one set of it.
-        assert not for_wte or len(hidden) == 1, hidden.shape
-        wte_slopes = torch.zeros(wte.shape, dtype=precise, device=wte.device) if for_wte else None  # [V, D]
+        hidden_needs_grad, wte_needs_grad = ctx.needs_input_grad[:2]
+        d_hidden = torch.empty_like(hidden) if hidden_needs_grad else None
+        # One factor cannot scale a sum over several adapters; full fine-tuning trains one set of weights.
+        assert not wte_needs_grad or len(hidden) == 1, hidden.shape
+        d_wte = torch.zeros(wte.shape, dtype=precise, device=wte.device) if wte_needs_grad else None  # [V, D]
         weights = weights.to(precise)
-        step = max(1, _LOGITS_AT_ONCE // wte.shape[0])
-        # Adapter by adapter, so that one's numbers do not depend on how many others there are.
+        step = max(1, _CHUNK_LOGITS // wte.shape[0])
+        # One adapter at a time, so that its results do not depend on the size of the fleet.
         for k in range(hidden.shape[0]):
             for start in range(0, hidden.shape[1], step):
                 rows = slice(start, start + step)
                 target = labels[rows, None]
                 logits = torch.nn.functional.linear(hidden[k, rows], wte).to(precise)  # [rows, V]
-                total = log_totals(logits)[:, None]
-                losses[k, rows] = (total - logits.gather(1, target))[:, 0]
-                if slopes is not None or wte_slopes is not None:
-                    probabilities = logits.sub_(total).exp_()
+                normalizer = logsumexp(logits)[:, None]
+                losses[k, rows] = (normalizer - logits.gather(1, target))[:, 0]
+                if d_hidden is not None or d_wte is not None:
+                    probabilities = logits.sub_(normalizer).exp_()
                     probabilities.scatter_add_(1, target, torch.full_like(target, -1, dtype=precise))
-                    upward = probabilities.mul_(weights[rows, None]).to(wte.dtype)
-                    if slopes is not None:
-                        slopes[k, rows] = upward @ wte
-                    if wte_slopes is not None:
-                        wte_slopes += upward.T @ hidden[k, rows]
-        ctx.save_for_backward(slopes, wte_slopes)
+                    d_logits = probabilities.mul_(weights[rows, None]).to(wte.dtype)
+                    if d_hidden is not None:
+                        d_hidden[k, rows] = d_logits @ wte
+                    if d_wte is not None:
+                        d_wte += d_logits.T @ hidden[k, rows]
+        ctx.save_for_backward(d_hidden, d_wte)
         ctx.dtype = hidden.dtype
         return (losses * weights).sum(1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (factors,) = gradients  # [K]
-        slopes, wte_slopes = ctx.saved_tensors
-        d_hidden = None if slopes is None else factors.to(ctx.dtype)[:, None, None] * slopes
-        d_wte = None if wte_slopes is None else (factors[0] * wte_slopes).to(ctx.dtype)
+        d_hidden, d_wte = ctx.saved_tensors
+        d_hidden = None if d_hidden is None else factors.to(ctx.dtype)[:, None, None] * d_hidden
+        d_wte = None if d_wte is None else (factors[0] * d_wte).to(ctx.dtype)
         return d_hidden, d_wte, None, None

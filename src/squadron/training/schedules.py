@@ -1,4 +1,4 @@
-"""How the learning rate moves over the steps: constant as in the study, linear or cosine with warm-up."""
+"""Learning-rate schedules: constant as in the study, linear or cosine, all with warm-up."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ Schedule = Literal["constant", "linear", "cosine"]
 
 
 def learning_rate_factor(schedule: Schedule, step: int, *, total: int, warmup: int = 0) -> float:
-    """What the learning rate is multiplied by at ``step`` (from 0) of ``total``, after ``warmup`` steps of rise.
+    """Return the factor of the learning rate at ``step`` (from 0) of ``total``, with ``warmup`` steps of warm-up.
 
-    ``linear`` and ``cosine`` fall to 0 at ``total``. These are the schedules of ``transformers``.
+    ``linear`` and ``cosine`` fall to 0 at ``total``. The schedules are those of ``transformers``.
     """
     if step < warmup:
         return step / warmup

@@ -1,7 +1,7 @@
-"""The steps of a fleet: forward, backward, update; one non-finite adapter is set aside and never touches another.
+"""The training steps of a fleet: forward, backward, update. An adapter that diverges is stopped; the others go on.
 
-A step is a pure function of the fleet's state and the step's number: batches and dropout draw from generators made for
-that step. So a checkpoint is the numbers and the step, and a run that resumes equals one that never stopped.
+A step is a pure function of the training state and the step's number: batches and dropout are drawn from generators
+seeded for that step. So a checkpoint needs no generator state, and a resumed run equals one without interruption.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ from squadron.training.schedules import learning_rate_factor
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What one step did: for each adapter the loss (nats a target), the gradient's length before clipping, and the
-    learning rate; then how many questions and tokens an adapter saw."""
+    """The result of one step.
+
+    ``losses`` (nats per target), ``gradient_norms`` (L2, before clipping) and ``learning_rates`` have one entry per
+    adapter; ``questions`` and ``tokens`` count what each adapter was trained on.
+    """
 
     step: int
     losses: tuple[float, ...]
@@ -41,7 +44,7 @@ class StepResult:
 
 
 def micro_batch_losses(model: GPT2, fleet: Trainable | None, batch: MicroBatch) -> Tensor:
-    """The summed loss (nats) of every adapter on one micro-batch, ``[K]``; ready for the backward pass."""
+    """Return the summed loss (nats) of every adapter on one micro-batch, ``[K]`` float32, with its autograd graph."""
     device = model.device
     rows = torch.from_numpy(batch.rows)
     attend = TreeAttention(batch.shapes, model.config.n_head, dtype=model.dtype, device=device, rows=rows)
@@ -53,7 +56,7 @@ def micro_batch_losses(model: GPT2, fleet: Trainable | None, batch: MicroBatch) 
 
 @torch.inference_mode()
 def mean_losses(model: GPT2, fleet: Trainable | None, micro_batches: Sequence[MicroBatch]) -> list[float]:
-    """The mean loss (nats a target) of every adapter over ``micro_batches``, without dropout."""
+    """Return the mean loss (nats per target) of every adapter over ``micro_batches``, without dropout."""
     if fleet is not None:
         fleet.start_pass(None)
     total = torch.stack([micro_batch_losses(model, fleet, batch) for batch in micro_batches]).double().sum(0)
@@ -61,7 +64,7 @@ def mean_losses(model: GPT2, fleet: Trainable | None, micro_batches: Sequence[Mi
 
 
 class FleetTrainer:
-    """A fleet in training, step by step. ``stopped`` says of adapters that were set aside why, and when."""
+    """The training of a fleet, step by step. ``stopped`` maps each adapter that was stopped to why and when."""
 
     def __init__(
         self,
@@ -86,23 +89,25 @@ class FleetTrainer:
         self.scaler = LossScaler(size, enabled=model.dtype == torch.float16)
         self.step_number = 0
         self.stopped: dict[int, str] = {}
-        # A loss tells only a step later that an update went wrong, so the numbers before it are kept.
+        # Only the next step's loss shows that an update went wrong, so the parameters before it are kept.
         self._before_update = fleet.values.detach().clone()
 
     def step(self) -> StepResult:
-        """Train every adapter that is not set aside on the next batch."""
+        """Train every adapter that is not stopped on the next batch."""
         step, fleet = self.step_number, self.fleet
         micro_batches = self.batches.step(step)
-        losses = self._gradients(micro_batches, step)
+        losses = self._accumulate_gradients(micro_batches, step)
         norms = fleet.gradient_norms()
         rates = tuple(
             rate * learning_rate_factor(schedule, step, total=self.total_steps, warmup=self.warmup_steps)
             for rate, schedule in zip(self.learning_rates, self.rate_schedules, strict=True)
         )
-        active = [self._judge(k, loss, norm) for k, (loss, norm) in enumerate(zip(losses, norms.tolist(), strict=True))]
+        active = [
+            self._takes_step(k, loss, norm) for k, (loss, norm) in enumerate(zip(losses, norms.tolist(), strict=True))
+        ]
         clip_gradients(fleet, norms, self.clipping)
-        for k, on in enumerate(active):
-            if on:
+        for k, is_active in enumerate(active):
+            if is_active:
                 self._before_update[k] = fleet.values[k]
         self.optimizer.step(rates, active)
         fleet.refresh()
@@ -116,8 +121,8 @@ class FleetTrainer:
             tokens=sum(len(batch.tokens) for batch in micro_batches),
         )
 
-    def _gradients(self, micro_batches: Sequence[MicroBatch], step: int) -> list[float]:
-        """Fill the fleet's gradients with those of the mean loss over all targets of the step; return that mean."""
+    def _accumulate_gradients(self, micro_batches: Sequence[MicroBatch], step: int) -> list[float]:
+        """Set the fleet's gradients to those of the mean loss over all targets of the step; return that loss."""
         fleet = self.fleet
         targets = sum(batch.targets for batch in micro_batches)
         scales = torch.tensor(self.scaler.scales, device=fleet.device)
@@ -133,8 +138,8 @@ class FleetTrainer:
             fleet.gradients.div_(scales[:, None])
         return [float(value) for value in total.tolist()]
 
-    def _judge(self, k: int, loss: float, norm: float) -> bool:
-        """Whether adapter ``k`` takes this step; one that cannot go on is set aside with its last good numbers."""
+    def _takes_step(self, k: int, loss: float, norm: float) -> bool:
+        """Return True if adapter ``k`` takes this step. Stop it, with its last good parameters, if it diverged."""
         if k in self.stopped:
             return False
         if not math.isfinite(loss):
@@ -146,7 +151,7 @@ class FleetTrainer:
         return math.isfinite(norm) and k not in self.stopped
 
     def verify(self) -> None:
-        """Set aside adapters that the latest update broke, which only the loss of a next step would have told."""
+        """Stop adapters that diverged in the latest update, which otherwise only the next step would detect."""
         if self.step_number == 0:
             return
         losses = mean_losses(self.model, self.fleet, self.batches.step(self.step_number - 1))
@@ -158,7 +163,7 @@ class FleetTrainer:
         self.fleet.refresh()
 
     def tensors(self) -> dict[str, Tensor]:
-        """All numbers that the next step depends on, ``[K, P]`` each; views, not copies."""
+        """Return the tensors that the next step depends on, ``[K, P]`` float32 each; views, not copies."""
         return {
             "values": self.fleet.values.detach(),
             "mean": self.optimizer.mean,
@@ -167,7 +172,7 @@ class FleetTrainer:
         }
 
     def state(self) -> dict[str, Any]:
-        """All else that the next step depends on; plain JSON."""
+        """Return everything else that the next step depends on, as JSON values."""
         return {
             "step": self.step_number,
             "optimizer_steps": list(self.optimizer.steps),
@@ -177,7 +182,7 @@ class FleetTrainer:
         }
 
     def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        """Go back to where :meth:`tensors` and :meth:`state` were taken."""
+        """Restore the training state from the results of :meth:`tensors` and :meth:`state`."""
         with torch.no_grad():
             for name, own in self.tensors().items():
                 assert own.shape == tensors[name].shape, (name, own.shape, tensors[name].shape)

@@ -1,4 +1,4 @@
-"""Some adapters of a fleet in training, as a smaller fleet that goes on where the larger one was."""
+"""Continue the training of some adapters of a fleet as a smaller fleet."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import torch
 
-from squadron.model.lora import Fleet
+from squadron.model.fleet import Fleet
 from squadron.training.steps import FleetTrainer
 
 
 @torch.no_grad()
 def subset(trainer: FleetTrainer, keep: Sequence[int]) -> FleetTrainer:
-    """A trainer of the adapters ``keep``, in that order: same numbers, moments, steps and loss scales.
+    """Return a trainer of the adapters ``keep``, in that order, with their parameters, optimizer state and loss scales.
 
-    A fleet of smaller ranks has less padding, so rows differ in length; the numbers that an adapter owns come in the
-    same order in both.
+    A fleet of smaller ranks has less padding, so its rows can be shorter; an adapter's own parameters have the same
+    order in both fleets.
     """
     before = trainer.fleet
     assert isinstance(before, Fleet), type(before)
@@ -31,13 +31,13 @@ def subset(trainer: FleetTrainer, keep: Sequence[int]) -> FleetTrainer:
         rate_schedules=[trainer.rate_schedules[k] for k in keep],
         warmup_steps=trainer.warmup_steps,
     )
-    numbers = trainer.tensors()
-    for name, own in smaller.tensors().items():
-        for place, k in enumerate(keep):
-            own[place][fleet.owned[place]] = numbers[name][k][before.owned[k]]
+    source = trainer.tensors()
+    for name, tensor in smaller.tensors().items():
+        for row, k in enumerate(keep):
+            tensor[row][fleet.owned[row]] = source[name][k][before.owned[k]]
     smaller.step_number = trainer.step_number
     smaller.optimizer.steps = [trainer.optimizer.steps[k] for k in keep]
-    smaller.stopped = {place: trainer.stopped[k] for place, k in enumerate(keep) if k in trainer.stopped}
+    smaller.stopped = {row: trainer.stopped[k] for row, k in enumerate(keep) if k in trainer.stopped}
     smaller.scaler.scales = [trainer.scaler.scales[k] for k in keep]
     smaller.scaler.good_steps = [trainer.scaler.good_steps[k] for k in keep]
     return smaller

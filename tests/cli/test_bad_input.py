@@ -117,7 +117,7 @@ def test_splits_larger_than_the_data(squadron: Any, small_squad: Path, tmp_path:
     ("arguments", "words"),
     [
         (("--rank", 0), "--rank 0: input should be greater than or equal to 1"),
-        (("--rank", 100_000), "--rank 100000: at most 32 fits this base's width; lower it"),
+        (("--rank", 100_000), "--rank 100000: at most 96 fits this base's width; lower it"),
         (("--seed", "9" * 20), "--seed 9{20}: input should be less than or equal to 9223372036854775807"),
         *(
             ((flag, "9" * 20), f"{flag} 9{{20}}: input should be less than or equal to 1000000000")
@@ -193,8 +193,8 @@ def test_a_rank_that_does_not_fit_ends_a_sweep_before_it_begins(
 ) -> None:
     config, out = tmp_path / "sweep.yaml", tmp_path / "out"
     arguments = ("sweep", config, "--base", byte_base_dir, "--dataset", small_squad, "--out", out)
-    config.write_text("grid: {rank: [4, 33]}\n")
-    complaint(squadron(*arguments), "--rank 33: at most 32 fits this base's width")
+    config.write_text("grid: {rank: [4, 97]}\n")
+    complaint(squadron(*arguments), "--rank 97: at most 96 fits this base's width")
     config.write_text(f"grid: {{rank: [4, {10**20}]}}\n")
     listed = squadron(*arguments)
     assert listed.code == 2

@@ -98,9 +98,12 @@ def describe_target(config: GPT2Config, name: str) -> Target:
 
 
 def check_rank(config: GPT2Config, targets: Sequence[str], rank: int) -> None:
-    """Raise :class:`ConfigError`, which gives the largest valid rank, if ``rank`` exceeds a dimension of a target."""
+    """Raise :class:`ConfigError`, which gives the largest valid rank, if ``rank`` exceeds every side of the targets.
+
+    Above a matrix's smaller side a rank adds nothing, but ``peft`` allows it; above the larger side it is a mistake.
+    """
     described = [describe_target(config, name) for name in resolve_targets(targets)]
-    largest = min(min(target.n_in, target.stop - target.start) for target in described)
+    largest = max(max(target.n_in, target.stop - target.start) for target in described)
     if rank > largest:
         raise ConfigError(f"{option('rank', rank)}: at most {largest} fits this base's width; lower it")
 

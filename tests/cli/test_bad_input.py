@@ -198,7 +198,7 @@ def test_a_rank_that_does_not_fit_ends_a_sweep_before_it_begins(
     config.write_text(f"grid: {{rank: [4, {10**20}]}}\n")
     listed = squadron(*arguments)
     assert listed.code == 2
-    assert f"grid.rank {10**20}: input should be less than or equal to 1000000000" in listed.err
+    assert f"grid.rank[1] {10**20}: input should be less than or equal to 1000000000" in listed.err
     assert not out.exists()
 
 

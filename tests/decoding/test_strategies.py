@@ -70,7 +70,7 @@ def test_a_value_applies_to_the_strategies_that_use_it() -> None:
         (["min-p"], {"min_p": 0.0}, "min_p=0.0: a share above 0"),
         (["all"], {"min_p": 0.2}, "min_p=0.2: no chosen strategy uses it; add decoding='min-p'"),
         (["beam+min-p"], {}, "beam does not combine; combine top-k, nucleus, temperature and min-p"),
-        (["beam"], {"beams": 0}, "beams=0: an integer of 1 or more"),
+        (["beam"], {"beams": 0}, "beams=0: an integer from 1 to 1,000"),
     ],
 )
 def test_invalid_names_and_values_are_refused(names: list[str], options: dict[str, Any], words: str) -> None:

@@ -110,6 +110,7 @@ class Strategy:
         help="Number of tokens that top-k keeps.",
         kind=int,
         least=1,
+        most=1_000_000_000,
         expected="an integer of 1 or more is expected",
     )
     top_p: float | None = _parameter(
@@ -137,7 +138,8 @@ class Strategy:
         help="Number of hypotheses of beam search.",
         kind=int,
         least=1,
-        expected="an integer of 1 or more is expected",
+        most=1000,  # all of them are in memory
+        expected="an integer from 1 to 1,000 is expected",
         filters=False,
     )
     span: bool = False

@@ -249,7 +249,7 @@ def test_logits_that_are_no_numbers_are_counted_and_told(options: dict[str, Any]
 
     scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), precision="fp32"), reporter=Listener())
     assert scores["decodings"]["greedy"]["nan_answers"] == scores["questions"] == 9
-    assert notes == ["greedy: 9 answers ended at a logit that is no number"]
+    assert notes == ["greedy: 9 answers ended at a logit that is not a number"]
     assert scores["f1"] == 0
 
 

@@ -92,7 +92,7 @@ def test_a_promoted_copy_is_the_run(trained: tuple[Path, dict[str, Any]], tmp_pa
     export(ExportOptions(run=str(copy), out=str(tmp_path / "merged"), format="merged"))
     found, expected = (load_file(place / "model.safetensors") for place in (tmp_path / "merged", run / "model"))
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    with pytest.raises(RunError, match=r"inside': lies within the run that is to be copied; choose another folder"):
+    with pytest.raises(RunError, match=r"inside': is within the run that is to be copied; choose another folder"):
         promote(RunsPromoteOptions(folder=str(copy), out=str(copy / "inside")))
     assert not (copy / "inside").exists()
 
@@ -156,7 +156,7 @@ def test_a_rate_that_nobody_chose_is_told(
 
     options = {"base": str(byte_base_dir), "data": str(small_data), "out": str(tmp_path / "run"), "max_steps": 1}
     train(TrainOptions(**options, **given, method="full"), reporter=Listener())
-    assert notes == ([] if given else ["--lr 0.001 is what adapters want; for --method full, 1e-5 to 1e-4 are usual"])
+    assert notes == ([] if given else ["--lr 0.001 is usual for adapters; for --method full, 1e-5 to 1e-4 is usual"])
 
 
 @pytest.mark.parametrize(

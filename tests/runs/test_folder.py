@@ -69,7 +69,7 @@ def test_a_folder_that_is_there_is_taken_up_or_replaced_as_the_user_says(tmp_pat
     first.update(status="done", loss=1.5)
     first.write_metrics([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.5}])
     first.release()
-    with pytest.raises(RunError, match="a run is there already; add --resume to go on with it, or --replace"):
+    with pytest.raises(RunError, match="a run is there already; add --resume to continue it, or --replace"):
         create(tmp_path / "run")
     taken = create(tmp_path / "run", {**CONFIG, "out": "elsewhere"}, resume=True)
     assert (taken.is_new, taken.replaces) == (False, False)
@@ -105,7 +105,7 @@ def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
     for how in ("resume", "replace"):
-        with pytest.raises(RunError, match=r"not empty, and no run folder \(run\.json is missing\)"):
+        with pytest.raises(RunError, match=r"not empty, and not a run folder \(run\.json is missing\)"):
             create(tmp_path / "thesis", **{how: True})
     assert names(tmp_path / "thesis") == {"chapter.txt"}
     with pytest.raises(RunError, match="no such run folder"):

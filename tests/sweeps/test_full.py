@@ -87,7 +87,7 @@ def test_a_preview_counts_what_the_best_run_of_each_method_and_the_base_are_aske
     byte_base_dir: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = {"validation": 1.0, "test": 100.0}
-    monkeypatch.setattr(dry_run, "answering_seconds", lambda _material, split, *_: seconds[split.name])
+    monkeypatch.setattr(dry_run, "answering_seconds", lambda _inputs, split, *_: seconds[split.name])
     monkeypatch.setattr(dry_run, "training_seconds", lambda *_: 0.0)
     for config, best in ((CONFIG, 300.0), (CONFIG.partition("best:")[0], 0.0)):  # an adapter, a full run, the base
         planned = preview(options(tmp_path, byte_base_dir, small_data, config))

@@ -8,7 +8,7 @@ import pytest
 
 from squadron.errors import ConfigError
 from squadron.runs.sweep_folder import SweepFolder
-from squadron.sweeps.halving import decide, rungs, standing, verdict
+from squadron.sweeps.halving import decide, drop_reason, rung_epochs, standing
 
 
 @pytest.mark.parametrize(
@@ -18,15 +18,15 @@ from squadron.sweeps.halving import decide, rungs, standing, verdict
 def test_the_epochs_after_which_runs_are_dropped(
     epochs: int, runs: int, factor: int, expected: tuple[int, ...]
 ) -> None:
-    assert rungs([epochs] * runs, runs, factor) == expected
+    assert rung_epochs([epochs] * runs, runs, factor) == expected
 
 
 def test_what_cannot_be_halved_is_told() -> None:
     with pytest.raises(ConfigError, match=r"the runs have \[2, 5\] epochs"):
-        rungs([5, 2], 2, 2)
+        rung_epochs([5, 2], 2, 2)
     for epochs, runs in ((1, 75), (5, 2)):
         with pytest.raises(ConfigError, match="nothing to drop"):
-            rungs([epochs] * runs, runs, 3)
+            rung_epochs([epochs] * runs, runs, 3)
 
 
 def test_a_standing_is_that_of_the_very_step() -> None:
@@ -47,17 +47,17 @@ def test_the_best_go_on_and_what_was_decided_stands(tmp_path: Path) -> None:
         "e": (20.0, 8.0, -1.0),
     }
     decide(folder, 2, standings, 2)
-    kept = {run for run, own in standings.items() if verdict(folder, 2, run, own) is None}
+    kept = {run for run, own in standings.items() if drop_reason(folder, 2, run, own) is None}
     assert kept == {"b", "c", "d"}
-    reason = verdict(folder, 2, "e", standings["e"])
+    reason = drop_reason(folder, 2, "e", standings["e"])
     assert reason is not None
     assert "after epoch 2 by --halving: F1 20.0, EM 8.0" in reason
     assert "the best 3 of 5 had F1 20.0 or more" in reason
     # A run that comes later is measured against the worst that was kept, and changes nothing.
     decide(folder, 2, {**standings, "f": (99.0, 99.0, 0.0)}, 2)
-    assert verdict(folder, 2, "f", (99.0, 99.0, 0.0)) is None
-    assert verdict(folder, 2, "g", (1.0, 1.0, 0.0)) is not None
-    assert verdict(folder, 2, "d", standings["d"]) is None
+    assert drop_reason(folder, 2, "f", (99.0, 99.0, 0.0)) is None
+    assert drop_reason(folder, 2, "g", (1.0, 1.0, 0.0)) is not None
+    assert drop_reason(folder, 2, "d", standings["d"]) is None
 
 
 def test_a_run_that_comes_late_must_be_better_than_the_worst_that_was_kept(tmp_path: Path) -> None:
@@ -65,17 +65,17 @@ def test_a_run_that_comes_late_must_be_better_than_the_worst_that_was_kept(tmp_p
     folder = SweepFolder(tmp_path, {})
     decide(folder, 1, {"a": (30.0, 9.0, -2.0), "b": (20.0, 9.0, -2.0), "c": (10.0, 9.0, -2.0)}, 2)
     worst = (20.0, 9.0, -2.0)
-    assert verdict(folder, 1, "b", worst) is None
-    assert verdict(folder, 1, "late", worst) is not None
+    assert drop_reason(folder, 1, "b", worst) is None
+    assert drop_reason(folder, 1, "late", worst) is not None
     for better in ((20.1, 0.0, -9.0), (20.0, 9.1, -9.0), (20.0, 9.0, -1.9)):
-        assert verdict(folder, 1, "late", better) is None, better
+        assert drop_reason(folder, 1, "late", better) is None, better
     for worse in ((19.9, 99.0, 0.0), (20.0, 8.9, 0.0), (20.0, 9.0, -2.1)):
-        assert verdict(folder, 1, "late", worse) is not None, worse
+        assert drop_reason(folder, 1, "late", worse) is not None, worse
 
 
 def test_a_loss_that_is_no_number_is_the_worst_of_its_like(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path, {})
     broken = (20.0, 9.0, float("-inf"))
     decide(folder, 1, {"a": (30.0, 9.0, -2.0), "b": broken, "c": (10.0, 9.0, -2.0)}, 2)
-    assert verdict(folder, 1, "late", broken) is not None
-    assert verdict(folder, 1, "late", (20.0, 9.0, -99.0)) is None
+    assert drop_reason(folder, 1, "late", broken) is not None
+    assert drop_reason(folder, 1, "late", (20.0, 9.0, -99.0)) is None

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from squadron.errors import DeviceError
 from squadron.options.sweep import SweepOptions
 from squadron.sweeps import ray_engine
-from squadron.sweeps.ray_worker import Message, Order, Shipment, fly_order
+from squadron.sweeps.ray_worker import FleetTask, Message, SweepPayload, run_task
 from squadron.sweeps.sweep import sweep
 from squadron.tracking.events import Listener, RunEnded, RunScored, Stepped
 from squadron.tracking.progress import Reporter
@@ -54,10 +54,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     ray.shutdown()
 
 
-def telling(shipment: Shipment, order: Order) -> Iterator[Message]:
-    """``fly_order`` by a worker that says who it is."""
-    yield "note", f"pid {os.getpid()} {order.fleet}"
-    yield from fly_order(shipment, order)
+def telling(payload: SweepPayload, task: FleetTask) -> Iterator[Message]:
+    """``run_task`` by a worker that says who it is."""
+    yield "note", f"pid {os.getpid()} {task.fleet}"
+    yield from run_task(payload, task)
 
 
 @pytest.mark.timeout(200)
@@ -94,10 +94,10 @@ def test_a_worker_that_dies_costs_nothing_and_doubles_nothing(
             ended[f"{event.run} scored"] += 1
 
     local = sweep(options("local"))
-    monkeypatch.setattr(ray_engine, "fly_order", telling)
+    monkeypatch.setattr(ray_engine, "run_task", telling)
     result = sweep(options("ray", engine="ray", cpus_per_fleet=1), reporter=Notes(), listeners=[Killer()])
     assert killed
-    assert sum("fleet 02: its worker died" in note for note in notes) == 1
+    assert sum("fleet 02: its worker was lost" in note for note in notes) == 1
     assert {note.split()[2] for note in notes if note.startswith("pid ")} == {"01", "02"}
     assert sum(note.startswith("pid ") for note in notes) == 3
     names = [run["name"] for run in result["runs"]]

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from filelock import FileLock
 
-from squadron.sweeps.ray_engine import RayEngine, _Flight
+from squadron.sweeps.ray_engine import RayEngine, _RunningTask
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import Event, RunEnded, RunScored, Stepped
 
@@ -52,15 +52,15 @@ class Told:
         self.job = cast(
             SweepJob,
             SimpleNamespace(
-                stream=SimpleNamespace(tell=self.events.append),
+                stream=SimpleNamespace(send=self.events.append),
                 reporter=SimpleNamespace(note=self.notes.append),
                 folder=SimpleNamespace(write_part=lambda _, files: self.files.append(files)),
             ),
         )
-        flight = _Flight("01", cast(FileLock, None), 1, next(self._attempts), [])
-        while self.engine._advance(self.job, flight, None, self.failed):
+        task = _RunningTask("01", cast(FileLock, None), 1, next(self._attempts), [])
+        while self.engine._advance(self.job, task, None, self.failed):
             pass
-        self.held = flight.held
+        self.held = task.held
 
 
 def event(one: Event) -> tuple[str, Event]:
@@ -82,7 +82,7 @@ def test_a_worker_that_dies_after_a_run_ended_tells_that_end_once_all_the_same()
     )
     assert told.events == [STEPPED, ENDED, SCORED]
     assert told.files == [{"a": b"2"}]
-    assert told.notes == ["fleet 01: its worker died (_RayError); it is sent out again"]
+    assert told.notes == ["fleet 01: its worker was lost (_RayError); it is started again"]
     assert told.failed == {}
 
 
@@ -95,7 +95,7 @@ def test_a_fleet_that_kills_its_workers_is_given_up_after_four() -> None:
     told = Told([DIED], [DIED], [DIED], [event(ENDED), ("files", {})])
     assert (told.failed, told.events) == ({}, [ENDED])
     told = Told([DIED], [DIED], [DIED], [event(ENDED), DIED])
-    assert told.failed == {"01": "its worker died 4 times (_RayError)"}
+    assert told.failed == {"01": "its worker was lost 4 times (_RayError)"}
     assert told.events == []
     assert len(told.notes) == 4
 
@@ -106,4 +106,4 @@ def test_a_fleet_that_kills_its_workers_is_given_up_after_four() -> None:
 def test_a_fleet_that_fails_by_itself_is_not_sent_out_again(last: Any, why: str) -> None:
     told = Told([("note", "one half"), last])
     assert told.failed == {"01": why}
-    assert told.notes == ["one half", f"fleet 01 failed, the others go on: {why}"]
+    assert told.notes == ["one half", f"fleet 01 failed, the others continue: {why}"]

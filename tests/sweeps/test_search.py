@@ -91,7 +91,7 @@ def test_a_study_of_a_small_space_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("search: 3", "search 3: no mapping"),
+        ("search: 3", "search 3: not a mapping"),
         ("search: {method: grid, trials: 3, space: {rank: [4]}}", "search.method 'grid': input should be"),
         ("search: {method: random, space: {rank: [4]}}", "search.trials: missing; give how many runs"),
         ("search: {method: random, trials: 99999, space: {rank: [4]}}", "search.trials 99999: input should be less"),
@@ -114,7 +114,7 @@ def test_a_study_of_a_small_space_ends(tmp_path: Path) -> None:
             "search: {method: random, trails: 3, trials: 3, space: {rank: [4]}}",
             "search.trails 3: unknown key, perhaps trials",
         ),
-        ("search: {method: random, trials: 3, space: {rank: [4]}}\nseeds: 3", "seeds (0, 1, 2): stands beside search"),
+        ("search: {method: random, trials: 3, space: {rank: [4]}}\nseeds: 3", "seeds (0, 1, 2): cannot be combined"),
         ("search: {method: random, trials: 3, space: {rank: [4]}}\nevaluate: {split: test}", "evaluate.split 'test'"),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_sweep_makes_the_runs_of_a_study_and_finds_them_again(
     assert len(runs) == 4
     assert all(run["status"] == "done" for run in record["runs"])
     assert [run["name"] for run in sweep(options, resume=True)["runs"]] == list(runs)
-    with pytest.raises(ConfigError, match="halving=2: a study learns from whole runs"):
+    with pytest.raises(ConfigError, match="halving=2: an Optuna study needs complete runs"):
         sweep(SweepOptions(**given, out=str(tmp_path / "other"), halving=2))
     with pytest.raises(ConfigError, match="join=True: an Optuna study"):
         sweep(options, join=True)

@@ -142,10 +142,10 @@ def test_out_of_memory_halves_the_fleet_and_goes_on(
 def test_a_run_that_does_not_fit_alone_fails_alone(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     make = training_job.make_trainer
 
-    def small_memory(material: Any, runs: Any, *rest: Any) -> Any:
+    def small_memory(inputs: Any, runs: Any, *rest: Any) -> Any:
         if any(run.rank == 5 and run.lr == 0.05 for run in runs):
             raise MemoryError("no room")
-        return make(material, runs, *rest)
+        return make(inputs, runs, *rest)
 
     monkeypatch.setattr(training_job, "make_trainer", small_memory)
     result = sweep(options())
@@ -211,17 +211,17 @@ def test_an_interrupt_ends_the_step_and_the_same_command_goes_on(options: Option
 def test_one_process_leads_and_others_may_join(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flying: set[str] = set()
-    fly, both = worker.SweepJob.fly, threading.Barrier(2)
+    working: set[str] = set()
+    run_fleet, both = worker.SweepJob.run_fleet, threading.Barrier(2)
 
     def noted(self: Any, fleet: str, rung: int | None) -> None:
         name = threading.current_thread().name
-        if name not in flying:
-            flying.add(name)
+        if name not in working:
+            working.add(name)
             both.wait(60)  # each has a fleet in hand before either goes on
-        fly(self, fleet, rung)
+        run_fleet(self, fleet, rung)
 
-    monkeypatch.setattr(worker.SweepJob, "fly", noted)
+    monkeypatch.setattr(worker.SweepJob, "run_fleet", noted)
     results: dict[str, Any] = {}
     ended: list[tuple[str, str]] = []
 
@@ -229,23 +229,23 @@ def test_one_process_leads_and_others_may_join(
         def run_ended(self, event: RunEnded) -> None:
             ended.append((event.run, threading.current_thread().name))
 
-    def lead() -> None:
-        results["leader"] = sweep(options(fleet_size=2), listeners=[Ends()])
+    def coordinate() -> None:
+        results["coordinator"] = sweep(options(fleet_size=2), listeners=[Ends()])
 
-    leader = threading.Thread(target=lead, name="leader")
-    leader.start()
+    coordinator_thread = threading.Thread(target=coordinate, name="coordinator")
+    coordinator_thread.start()
     while not (tmp_path / "sweep" / "sweep.json").is_file():
-        leader.join(0.01)
-        assert leader.is_alive()
+        coordinator_thread.join(0.01)
+        assert coordinator_thread.is_alive()
     with pytest.raises(RunError, match="in use by another process; add join=True to help it"):
         sweep(options(fleet_size=2), resume=True)
     with pytest.raises(RunError, match=r"^join .*: fleet_size is 2 there and 3 here"):
         sweep(options(fleet_size=3), join=True)
     results["helper"] = sweep(options(fleet_size=2), join=True, listeners=[Ends()])
-    leader.join()
+    coordinator_thread.join()
     assert len({name for _, name in ended}) == 2
-    assert sorted(run for run, _ in ended) == sorted(statuses(results["leader"]))
-    assert set(statuses(results["leader"]).values()) == {"done"}
+    assert sorted(run for run, _ in ended) == sorted(statuses(results["coordinator"]))
+    assert set(statuses(results["coordinator"]).values()) == {"done"}
     assert json.loads((tmp_path / "sweep" / "sweep.json").read_text())["status"] == "done"
 
 
@@ -323,8 +323,8 @@ def test_one_of_those_that_joined_leads_where_the_leader_was_killed_before_it_pl
     for helper in helpers:
         helper.join()
     assert sorted(result["status"] for result in results.values()) == ["done", "joined"]
-    assert [note for note in notes if "leader is gone" in note] == [
-        f"{tmp_path / 'sweep'}: its leader is gone and had planned nothing; this process leads now"
+    assert [note for note in notes if "coordinator is gone" in note] == [
+        f"{tmp_path / 'sweep'}: its coordinator is gone and had planned nothing; this process coordinates now"
     ]
     record = json.loads(place.read_text())
     assert (record["status"], len(record["fleets"])) == ("done", 2)

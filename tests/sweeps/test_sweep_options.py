@@ -127,7 +127,7 @@ def test_offline_and_device_reach_the_base(
         told.update(how)
         raise EnoughError
 
-    monkeypatch.setattr(sweeping, "open_material", spy)
+    monkeypatch.setattr(sweeping, "open_inputs", spy)
     where = {"config": str(tmp_path / "config.yaml"), "base": str(byte_base_dir), "dataset": str(small_data)}
     with pytest.raises(EnoughError):
         sweep(SweepOptions(**where, out=str(tmp_path / "sweep"), offline=offline, device="cpu", precision="fp32"))

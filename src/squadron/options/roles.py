@@ -1,4 +1,4 @@
-"""What the options of ``train`` are beside their values: metadata on each field, from which every list is derived."""
+"""The roles of ``train``'s options: metadata on each field, from which all lists of options are derived."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 LAST = 1000
-"""The place of what stands last in a run's name."""
+"""The place of the last part of a run's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
     """The role of an option; ``Annotated[int, Role(...)]`` gives one to a field.
 
-    ``axis``: runs of a sweep may differ in it, and this stands before its value in a run's name. ``place``: where its
-    part stands there. ``axis_name``: what configurations call it, if not by the field's name. ``adapter``: it is an
-    option of adapters, without meaning where all weights are trained, and :class:`squadron.model.lora.LoraSpec` has it
-    under the name of its axis. ``own``: each run of a fleet may have another value. ``later``: records hold it only
-    where it is not the default, since it came after the first records, which mean the default.
+    ``axis``: runs of a sweep may differ in it, and this is the prefix of its value in run names. ``place``: the order
+    of its part there. ``axis_name``: its name in configurations, if not the field's. ``adapter``: it is an option of
+    adapters, which does not apply if all weights are trained; :class:`squadron.model.lora.LoraSpec` has it under the
+    name of its axis. ``own``: the runs of a fleet may differ in it. ``later``: it was added after the first records,
+    which imply its default, so records hold it only if it differs from that.
     """
 
     axis: str | None = None

@@ -1,4 +1,4 @@
-"""How large fleets are: the arithmetic on made-up figures, and a real trial on the small base."""
+"""The size of fleets: the arithmetic on made-up figures, and a real trial on the small base."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from squadron.sweeps.memory import Trial, run_trial, training_seconds
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
-def test_the_size_fills_a_part_of_what_is_free() -> None:
+def test_the_size_fills_a_share_of_the_free_memory() -> None:
     trial = Trial(fixed_bytes=100, bytes_per_run=50, free_bytes=1000, seconds_per_token=1.0)
-    assert trial.fleet_size(CPU) == 12  # 70 % of 1,000, less 100, by 50
+    assert trial.fleet_size(CPU) == 12  # (70 % of 1,000 - 100) / 50
     assert trial.fleet_bytes(12) == 700
     assert Trial(100, 1, 10_000, 1.0).fleet_size(CPU) == 16
     assert Trial(100, 1, 10_000, 1.0).fleet_size(GPU) == 128
-    assert Trial(100, 50, 120, 1.0).fleet_size(CPU) == 1  # it may still fit, and is halved no further
+    assert Trial(100, 50, 120, 1.0).fleet_size(CPU) == 1  # one run may still fit, and cannot be split
     assert Trial(None, None, 1000, 1.0).fleet_size(CPU) == 8
 
 
@@ -31,7 +31,7 @@ def run_options(**own: Any) -> TrainOptions:
     return TrainOptions(**{"base": "b", "data": "d", "out": "o", **own})
 
 
-def test_time_goes_by_the_numbers_that_a_run_trains(inputs: Inputs) -> None:
+def test_time_depends_on_the_trainable_parameters(inputs: Inputs) -> None:
     by_token, by_parameter = Trial(None, None, None, 1.0), Trial(None, None, None, 0.0, 1.0)
     for own in ({"rank": 3}, {"rank": 5, "target_modules": ("all",)}, {"method": "full"}):
         run = run_options(**own)
@@ -40,7 +40,7 @@ def test_time_goes_by_the_numbers_that_a_run_trains(inputs: Inputs) -> None:
         assert training_seconds(inputs, {"one": run}, by_parameter) == pytest.approx(trained * tokens), own
 
 
-def test_time_goes_by_the_steps_that_are_made(inputs: Inputs) -> None:
+def test_time_depends_on_the_number_of_steps(inputs: Inputs) -> None:
     trial = Trial(None, None, None, 1.0)
     whole = training_seconds(inputs, {"whole": run_options(epochs=4)}, trial)  # 4 epochs of 3 steps
     for steps, share in ((3, 1 / 4), (6, 1 / 2), (12, 1), (99, 1)):
@@ -49,14 +49,14 @@ def test_time_goes_by_the_steps_that_are_made(inputs: Inputs) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the memory of a process")
-def test_a_trial_measures_what_a_run_takes(inputs: Inputs) -> None:
+def test_a_trial_measures_the_cost_of_a_run(inputs: Inputs) -> None:
     runs = {f"r{rank}": run_options(target_modules=("all",), rank=rank) for rank in (1, 2048)}
     trial = run_trial(inputs, runs)
     assert trial.bytes_per_run is not None
     numbers = make_trainer(inputs, [runs["r2048"]]).fleet.values.numel()
-    # Values, gradients, two moments and the numbers before the update are five float32 each.
+    # Parameters, gradients, two moments and the parameters before the update: five float32 each.
     assert 15 * numbers < trial.bytes_per_run < 80 * numbers
-    again = run_trial(inputs, runs).bytes_per_run  # though memory lies ready from the first trial
+    again = run_trial(inputs, runs).bytes_per_run  # although the first trial left memory to reuse
     assert again is not None
     assert again == pytest.approx(trial.bytes_per_run, rel=0.3)
     assert trial.free_bytes is not None

@@ -83,7 +83,7 @@ def test_an_existing_folder_is_resumed_or_replaced_as_the_user_asks(tmp_path: Pa
     assert replaced.replaces
     assert "metrics.jsonl" in names(replaced.path)  # nothing is removed before all inputs are ready
     replaced.begin()
-    assert names(replaced.path) == {".lock"}
+    assert names(replaced.path) == {".lock", "run.json"}
     replaced.update(status="running")
     assert json.loads((replaced.path / "run.json").read_text())["config"]["rank"] == 8
     replaced.release()

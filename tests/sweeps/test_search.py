@@ -148,5 +148,5 @@ def test_a_sweep_makes_the_runs_of_a_study_and_finds_them_again(
     assert [run["name"] for run in sweep(options, resume=True)["runs"]] == list(runs)
     with pytest.raises(ConfigError, match="halving=2: an Optuna study needs complete runs"):
         sweep(SweepOptions(**given, out=str(tmp_path / "other"), halving=2))
-    with pytest.raises(ConfigError, match="join=True: an Optuna study"):
+    with pytest.raises(ConfigError, match="join=True: only the coordinator can propose the runs of an Optuna study"):
         sweep(options, join=True)

@@ -372,7 +372,9 @@ def test_questions_are_prepared_within_the_folder(
     assert [path.name for path in here.glob(".*.part")] == []
     assert [path.name for path in here.parent.iterdir()] == ["here"]  # that may be on another disk, or not writable
     (here / "data").rename(here / "elsewhere")  # as if the coordinator was killed before it moved them there
-    with pytest.raises(RunError, match=r"^join \.: its questions are not there; .* resume=True in place of join=True"):
+    with pytest.raises(
+        RunError, match=r"^join \.: its questions are not there yet; .* resume=True instead of join=True"
+    ):
         sweep(more, join=True)
 
 

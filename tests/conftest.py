@@ -15,7 +15,7 @@ from tokenizers import decoders, models, pre_tokenizers
 
 from helpers import TINY, shake
 from squadron.data.prepared import load_split
-from squadron.experiments.inputs import Material, open_material
+from squadron.experiments.inputs import Inputs, open_inputs
 from squadron.experiments.prepare import prepare
 from squadron.model.checkpoint import random_model, save_model
 from squadron.model.config import SIZES, GPT2Config
@@ -142,8 +142,8 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def material(byte_base_dir: Path, small_data: Path) -> Material:
+def inputs(byte_base_dir: Path, small_data: Path) -> Inputs:
     """The inputs of a small training run, opened once per module."""
     training = load_split(small_data, "train")
     where = {"dtype": torch.float32, "device": torch.device("cpu"), "offline": True}
-    return open_material(str(byte_base_dir), str(small_data), training=training, **where)  # type: ignore[arg-type]
+    return open_inputs(str(byte_base_dir), str(small_data), training=training, **where)  # type: ignore[arg-type]

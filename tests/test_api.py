@@ -216,8 +216,8 @@ BOTH: Mapping[str, tuple[str, dict[str, Any], list[str], str, str]] = {
         "prune_runs",
         {"folder": "f"},
         ["runs", "prune", "f"],
-        "runs prune: say what goes: --keep N, --checkpoints or --last",
-        "runs prune: say what goes: keep N, checkpoints=True or last=True",
+        "runs prune: choose what to remove: --keep N, --checkpoints or --last",
+        "runs prune: choose what to remove: keep N, checkpoints=True or last=True",
     ),
     "track": (
         "train",

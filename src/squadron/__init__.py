@@ -1,6 +1,6 @@
 """Squadron: fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study.
 
-The public API, loaded when it is first used, so that ``import squadron`` costs nothing::
+The public API is loaded on first use, so that ``import squadron`` is fast::
 
     import squadron
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from squadron.scoring.metrics import f1 as f1
     from squadron.training.steps import FleetTrainer as FleetTrainer
 
-_HOMES = {
+_MODULES = {
     "analyze": "squadron.api",
     "ask": "squadron.api",
     "compare_runs": "squadron.api",
@@ -92,7 +92,7 @@ _HOMES = {
     "score_predictions": "squadron.scoring.evaluation",
     "SquadronError": "squadron.errors",
 }
-_OTHER_NAMES = {"score_predictions": "score"}
+_RENAMED = {"score_predictions": "score"}
 
 __all__ = [
     "GPT2",
@@ -135,11 +135,11 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # a type checker that saw this would take any name
+if not TYPE_CHECKING:  # otherwise type checkers would accept any name
 
     def __getattr__(name: str) -> Any:
-        if name in _HOMES:
-            return getattr(importlib.import_module(_HOMES[name]), _OTHER_NAMES.get(name, name))
+        if name in _MODULES:
+            return getattr(importlib.import_module(_MODULES[name]), _RENAMED.get(name, name))
         raise AttributeError(f"module 'squadron' has no attribute {name!r}")
 
 

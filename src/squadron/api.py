@@ -1,7 +1,7 @@
 """The verbs as functions: options as keywords, with the names, types, defaults and checks of the command line.
 
-Each raises a :class:`squadron.errors.SquadronError` for what a user can cause, in one line with the next step. What was
-finished by then stays, for ``resume`` or for the same call again.
+Each raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause, in one line with the next
+step. Finished work is kept, to be continued with ``resume`` or by the same call.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def train(
 ) -> dict[str, Any]:
     """Train an adapter, or all weights, into a run folder; return the run's summary.
 
-    ``reporter`` is told the progress, ``listeners`` every event of the run (:mod:`squadron.tracking.events`).
+    ``reporter`` receives the progress, ``listeners`` every event of the run (:mod:`squadron.tracking.events`).
     """
     from squadron.experiments.train import train as run
 
@@ -75,7 +75,7 @@ def sweep(
 ) -> dict[str, Any]:
     """Train, score and rank the runs of a configuration; return the leaderboard, or with ``dry_run`` the plan.
 
-    ``reporter`` is told the progress, ``listeners`` every event of every run (:mod:`squadron.tracking.events`).
+    ``reporter`` receives the progress, ``listeners`` every event of every run (:mod:`squadron.tracking.events`).
     """
     request = checked(SweepRequest, options)
     if request.dry_run:
@@ -101,9 +101,9 @@ def reproduce(
     listeners: Sequence[Listener] = (),
     **options: Unpack[typed.ReproduceKeywords],
 ) -> dict[str, Any]:
-    """Run the whole study, from questions to reports; return scores and where the reports are.
+    """Run the whole study, from questions to reports; return scores and the paths of the reports.
 
-    The same call again continues a study that was stopped.
+    The same call again resumes a study that was stopped.
     """
     from squadron.sweeps.reproduce import reproduce as run
 
@@ -114,7 +114,7 @@ def reproduce(
 
 @takes(DemoOptions)
 def demo(*, reporter: Reporter | None = None, **options: Unpack[typed.DemoKeywords]) -> dict[str, Any]:
-    """Run the study in miniature on the embedded base and questions; return scores and where the reports are."""
+    """Run the study in miniature on the embedded base and questions; return scores and the paths of the reports."""
     from squadron.sweeps.reproduce import demo as run
 
     return run(checked(DemoOptions, options), reporter=reporter)
@@ -138,7 +138,7 @@ def score(**options: Unpack[typed.ScoreKeywords]) -> dict[str, Any]:
 
 @takes(ExportOptions)
 def export(**options: Unpack[typed.ExportKeywords]) -> dict[str, Any]:
-    """Write what a run trained, for ``peft`` or for ``transformers``; return where and what."""
+    """Export what a run trained, for ``peft`` or for ``transformers``; return the path and the format."""
     from squadron.experiments.export import export as run
 
     return run(checked(ExportOptions, options))
@@ -146,7 +146,7 @@ def export(**options: Unpack[typed.ExportKeywords]) -> dict[str, Any]:
 
 @takes(AnalyzeOptions)
 def analyze(**options: Unpack[typed.AnalyzeKeywords]) -> dict[str, Any]:
-    """Write a study's findings as tables and charts; return the findings and where they are."""
+    """Write a study's findings as tables and charts; return the findings and the paths."""
     from squadron.reporting.analyze import write_analysis
 
     asked = checked(AnalyzeOptions, options)
@@ -173,7 +173,7 @@ def init_base(**options: Unpack[typed.InitBaseKeywords]) -> dict[str, Any]:
 
 @takes(Options)
 def doctor(**options: Unpack[typed.DoctorKeywords]) -> dict[str, Any]:
-    """Return what this machine can do: device, precision, memory, matrix-product rates, extras."""
+    """Return the abilities of this machine: device, precision, memory, matrix-product rates, extras."""
     from squadron.experiments.doctor import examine
 
     return examine(checked(Options, options))
@@ -189,7 +189,7 @@ def list_runs(**options: Unpack[typed.ListRunsKeywords]) -> dict[str, Any]:
 
 @takes(of_runs.RunsShowOptions)
 def show_run(**options: Unpack[typed.ShowRunKeywords]) -> dict[str, Any]:
-    """Return all that a run's record and scores say."""
+    """Return the record and the scores of a run."""
     from squadron.runs.listing import show_run as run
 
     return run(checked(of_runs.RunsShowOptions, options))
@@ -197,7 +197,7 @@ def show_run(**options: Unpack[typed.ShowRunKeywords]) -> dict[str, Any]:
 
 @takes(of_runs.RunsCompareOptions)
 def compare_runs(**options: Unpack[typed.CompareRunsKeywords]) -> dict[str, Any]:
-    """Test whether one run answers better than another, question by question; return both scores and the test."""
+    """Test whether one run is better than another, question by question; return both scores and the test."""
     from squadron.runs.compare import compare_runs as run
 
     return run(checked(of_runs.RunsCompareOptions, options))
@@ -205,7 +205,7 @@ def compare_runs(**options: Unpack[typed.CompareRunsKeywords]) -> dict[str, Any]
 
 @takes(of_runs.RunsPruneOptions)
 def prune_runs(**options: Unpack[typed.PruneRunsKeywords]) -> dict[str, Any]:
-    """Remove weights and checkpoints that are not needed (with ``yes``, else nothing); return their paths and sizes."""
+    """Remove weights and checkpoints that are not needed, or without ``yes`` list them; return paths and sizes."""
     from squadron.runs.maintenance import prune as run
 
     return run(checked(of_runs.RunsPruneOptions, options))

@@ -1,7 +1,7 @@
-"""Validated JSON files: the base of every type that a file Squadron wrote is read into.
+"""Validated JSON files: the base class of the types into which Squadron's files are read.
 
-Whatever a file holds, a reader gets a value of its type or one error: one line with the file, the key, the wrong value
-and the next step. Types are not converted, and keys that a type does not name are kept as they are.
+Whatever a file holds, reading it gives a value of its type or raises one error: one line with the file, the key, the
+wrong value and the next step. Types are not converted, and unknown keys are kept as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from squadron.errors import RunError, SquadronError
 from squadron.files import read_json
 
 _DEEPEST = 50
-"""Levels of a record; one that Squadron writes has fewer than ten."""
+"""Most levels of a record; Squadron's own have fewer than ten."""
 _LARGEST = 2**63
 _LONGEST_SHOWN = 60
 
@@ -51,19 +51,19 @@ class FileRecord(RecordPart):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the file at ``path``. Raises :attr:`error`, one line, for whatever is wrong with it."""
+        """Read the file at ``path``. Raises :attr:`error` with one line if it is not valid."""
         return cls.of(path, read_json(path, what=cls.what, error=cls.error))
 
     @classmethod
     def of(cls, path: Path, content: Any) -> Self:
-        """Validate the ``content`` of the file at ``path``. Raises :attr:`error` as :meth:`read`."""
+        """Validate the ``content`` of the file at ``path``. Raises :attr:`error` as :meth:`read` does."""
         record = validated(cls, path, content, next_step=cls.next_step, error=cls.error)
         record._content = content
         return record
 
 
 class VersionedFile(FileRecord):
-    """The content of a file that names its layout's version."""
+    """The content of a file with a schema version."""
 
     schema_version: Literal[1] = Field(alias="schema")
 
@@ -79,7 +79,7 @@ def validated(
 ) -> Model:
     """Return ``content`` as a ``model``; ``within`` is its key in the file at ``path``.
 
-    Raises ``error``, one line, for the first thing that is wrong.
+    Raises ``error`` with one line for the first problem.
     """
     where = f"{path}: {within}: " if within else f"{path}: "
     if not isinstance(content, dict):
@@ -94,7 +94,7 @@ def validated(
 
 
 def shown(value: Any) -> str:
-    """Return a value for an error message: on one line, and at most 60 characters."""
+    """Return a value for an error message: one line of at most 60 characters."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
     text = ascii(value) if isinstance(value, str) else json.dumps(value)
@@ -102,7 +102,7 @@ def shown(value: Any) -> str:
 
 
 def _first_problem(problem: ValidationError) -> str:
-    """Describe the first thing that is wrong: the key, the value, and what it should be."""
+    """Describe the first problem: the key, the value, and what it should be."""
     first = problem.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
@@ -123,18 +123,18 @@ def _first_problem(problem: ValidationError) -> str:
 
 
 def _unusable(value: Any, key: str, depth: int = 0) -> str | None:
-    """Describe the first value that no reader can use, wherever it stands; None if there is none.
+    """Describe the first value, at any depth, that no reader can use; return None if there is none.
 
-    These are numbers that JSON or 64 bits do not have, halves of characters, and objects nested too deeply.
+    Such values are numbers that are not finite or exceed 64 bits, lone surrogates, and objects nested too deeply.
     """
     if depth > _DEEPEST:
         return f"{key[:_LONGEST_SHOWN]}...: nested more than {_DEEPEST} levels deep"
     if isinstance(value, float) and not math.isfinite(value):
         return f"{key}: {value} is not a finite number"
     if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
-        return f"{key}: a number of {value.bit_length():,} bits is not one of 64"
+        return f"{key}: a number of {value.bit_length():,} bits does not fit into 64"
     if isinstance(value, str) and not _is_text(value):
-        return f"{key}: {shown(value)} is not text (it holds half a character)"
+        return f"{key}: {shown(value)} is not text (it contains half a character)"
     pairs: list[tuple[Any, Any]] = []
     if isinstance(value, Mapping):
         pairs = list(value.items())
@@ -143,7 +143,7 @@ def _unusable(value: Any, key: str, depth: int = 0) -> str | None:
     for name, own in pairs:
         inner = f"{key}.{name}" if key else str(name)
         if isinstance(name, str) and not _is_text(name):
-            return f"{shown(name)} is not a key of text (it holds half a character)"
+            return f"{shown(name)} is not a text key (it contains half a character)"
         problem = _unusable(own, inner, depth + 1)
         if problem is not None:
             return problem

@@ -1,6 +1,6 @@
-"""The languages that reports are written in: how each is read, and how it writes figures.
+"""The languages of reports: their direction, figures and fonts.
 
-The words are in ``reporting/locales``: ``CODE.toml``, and ``charts.CODE.toml`` for what charts say.
+Their texts are in ``reporting/locales``: ``CODE.toml``, and ``charts.CODE.toml`` for charts.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ Language = Literal["en", "fa"]
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How a language is written. ``persian_figures``: with Persian digits, signs and calendar; else the Western ones.
+    """The writing of a language. ``persian_figures``: Persian digits, signs and calendar instead of Western ones.
 
-    ``vazirmatn``: pages bring the font Vazirmatn along, since systems lack one with the language's letters.
+    ``vazirmatn``: pages include the font Vazirmatn, since many systems have no font with the language's letters.
     """
 
     direction: Literal["ltr", "rtl"] = "ltr"
@@ -28,7 +28,7 @@ WRITING: Mapping[str, Writing] = {
     "en": Writing(),
     "fa": Writing("rtl", persian_figures=True, vazirmatn=True),
 }
-"""Every language of :data:`Language`."""
+"""The writing of every :data:`Language`."""
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 assert set(WRITING) == set(LANGUAGES)

@@ -257,7 +257,7 @@ def test_an_existing_run_folder_is_refused_resumed_or_replaced_as_asked(train: A
     run = tmp_path / "run"
     assert train().code == 0
     before = folder_state(run)
-    complaint(train(), "a run is there already; add --resume to go on with it, or --replace")
+    complaint(train(), "a run is there already; add --resume to continue it, or --replace")
     complaint(train("--resume", "--lr", 0.5), r"lr was 0\.001 and is now 0\.5")
     assert folder_state(run) == before
     assert train("--resume", "--max-steps", 3).code == 0
@@ -265,7 +265,7 @@ def test_an_existing_run_folder_is_refused_resumed_or_replaced_as_asked(train: A
     assert train("--replace", "--lr", 0.5).code == 0
     assert json.loads((run / "run.json").read_text())["steps"] == 2
     (run / "run.json").unlink()
-    complaint(train("--replace"), "not empty, and no run folder")
+    complaint(train("--replace"), "not empty, and not a run folder")
 
 
 @pytest.mark.parametrize("bad", [("--base", "nowhere/at/all"), ("--max-length", 4096), ("--target-modules", "x")])
@@ -287,7 +287,7 @@ def test_a_run_resumes_only_with_the_same_base_and_questions(
     assert train(*mine).code == 0
     assert squadron("prepare", "--dataset", small_squad, "--out", data, *sizes, "--seed", 1, "--replace").code == 0
     complaint(train(*mine, "--resume", "--max-steps", 3), "--data: the sha256 of train was .* put it back, or use")
-    complaint(squadron("evaluate", tmp_path / "run"), "was prepared anew since it was trained")
+    complaint(squadron("evaluate", tmp_path / "run"), "was prepared again after this run was trained")
     assert squadron("prepare", "--dataset", small_squad, "--out", data, *sizes, "--replace").code == 0
     weights = base / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")

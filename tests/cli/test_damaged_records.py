@@ -161,7 +161,12 @@ def set_value(home: Path, name: str, path: tuple[Any, ...], value: Any) -> None:
         (FILES[0], ("status",), "good", "run.json: status: \"'good'\" is not"),
         (FILES[0], ("status",), ..., "run.json: status: missing; put the file back, or remove the run's folder"),
         (FILES[0], ("config", "base"), 5, "run.json: config.base: 5 is not a valid string; put the file back"),
-        (FILES[0], ("seconds",), 10**400, "run.json: seconds: a number of 1,329 bits is not one of 64; put the file"),
+        (
+            FILES[0],
+            ("seconds",),
+            10**400,
+            "run.json: seconds: a number of 1,329 bits does not fit into 64; put the file",
+        ),
         (FILES[1], ("splits", "validation", "decodings"), None, "splits.validation.decodings: null is not an object;"),
         (
             FILES[1],

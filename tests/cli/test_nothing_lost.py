@@ -236,10 +236,10 @@ def test_a_training_that_fails_removes_only_what_it_made(refused: Any, command: 
     assert not (tmp_path / "run").exists()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".lock").write_text("mine")
-    refused("not empty, and no run folder", *command)
+    refused("not empty, and not a run folder", *command)
     (tmp_path / "run" / ".lock").write_text("")
     (tmp_path / "run" / ".x.part").write_text("mine")
-    refused("not empty, and no run folder", *command)
+    refused("not empty, and not a run folder", *command)
 
 
 @pytest.mark.parametrize("form", ["peft", "merged"])

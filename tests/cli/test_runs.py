@@ -162,7 +162,7 @@ def files(folder: Path) -> set[str]:
 
 def test_prune_removes_the_requested_files_and_only_with_yes(squadron: Squadron, sweep: Path) -> None:
     before = files(sweep)
-    assert "say what goes" in squadron("runs", "prune", sweep).err
+    assert "choose what to remove" in squadron("runs", "prune", sweep).err
     shown = squadron("runs", "prune", sweep, "--checkpoints", "--json").record
     assert (shown["removed"], len(shown["paths"]), shown["bytes"]) == (False, 3, 1500)
     assert files(sweep) == before
@@ -234,7 +234,7 @@ def test_prune_skips_runs_that_are_in_use_or_links(squadron: Squadron, sweep: Pa
     assert sorted(record["skipped"]) == ["link", "r4"]
     assert record["pruned"] == ["r16"]
     with FileLock(sweep / ".lock"):
-        assert "its sweep is under way" in squadron("runs", "prune", sweep, "--keep", 1, "--yes").err
+        assert "its sweep is running" in squadron("runs", "prune", sweep, "--keep", 1, "--yes").err
     with_weights = [path.name for path in (sweep / "runs").iterdir() if (path / "adapter").is_dir()]
     assert sorted(with_weights) == ["link", "r32", "r4", "r8"]
     assert files(elsewhere) == before
@@ -255,7 +255,7 @@ def test_promote_copies_the_best_run(squadron: Squadron, sweep: Path, tmp_path: 
     assert listed["promoted"]["run"].endswith("r8")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    assert "no run folder" in squadron("runs", "promote", sweep, "--out", tmp_path / "mine", "--replace").err
+    assert "not a run folder" in squadron("runs", "promote", sweep, "--out", tmp_path / "mine", "--replace").err
     assert "that is to be copied" in squadron("runs", "promote", out, "--out", out, "--replace").err
     assert files(out)
     assert not list(tmp_path.glob(".*"))

@@ -69,7 +69,7 @@ def test_the_verb_from_preview_to_leaderboard(
         (["--resume", "--replace"], "--resume and --replace: choose one"),
         (["--dry-run", "--join"], "--dry-run and --join: choose one"),
         (["--join"], "no such sweep folder"),
-        (["--gpus-per-fleet", 1], "--gpus-per-fleet 1.0: for --engine ray alone"),
+        (["--gpus-per-fleet", 1], "--gpus-per-fleet 1.0: applies only to --engine ray"),
         (["--halving", 2], "eval_questions is 0"),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_failed_run_is_reported_by_name_and_exit_code(
 ) -> None:
     from squadron.experiments import training_job
 
-    def broken(_material: Any, runs: Any, *_rest: Any) -> Any:
+    def broken(_inputs: Any, runs: Any, *_rest: Any) -> Any:
         raise RuntimeError(f"no fleet of {len(runs)}")
 
     monkeypatch.setattr(training_job, "make_trainer", broken)

@@ -40,7 +40,7 @@ def test_the_study_on_real_questions(
     for name in prepared["splits"]:
         split = load_data(data / f"{name}.json")
         assert {paragraph.context for paragraph in split.paragraphs} <= contexts
-        contexts -= {paragraph.context for paragraph in split.paragraphs}  # so no split has another's
+        contexts -= {paragraph.context for paragraph in split.paragraphs}  # so no split shares a context with another
 
     trained = squadron(
         capsys,

@@ -1,4 +1,4 @@
-"""The whole study by one command, small: every part of it happens, is told, and is taken up where it was stopped."""
+"""The whole study by one command, small: every part of it is done and reported, and a stopped study is resumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from squadron.tracking.events import Listener, Stepped
 
 
 class Counting(Listener):
-    """Counts the steps it hears of; stops the study as a person would, once it has heard ``last``."""
+    """Count steps; interrupt the study, as a person would, after step ``last``."""
 
     def __init__(self, last: int | None = None) -> None:
         self.steps, self._last = 0, last
@@ -29,7 +29,7 @@ class Counting(Listener):
             raise KeyboardInterrupt
 
 
-def test_the_study_happens_and_is_told(tmp_path: Path) -> None:
+def test_the_study_is_done_and_reported(tmp_path: Path) -> None:
     """On the shipped base, which learns."""
     out = tmp_path / "study"
     sizes = {"train_size": 64, "val_size": 8, "test_size": 12, "epochs": 2}
@@ -39,7 +39,7 @@ def test_the_study_happens_and_is_told(tmp_path: Path) -> None:
     assert list(record["baseline"]) == list(record["tuned"]) == ["greedy", "span", "top-k", "nucleus", "temperature"]
     greedy = record["tuned"]["greedy"]
     assert {name: part["questions"] for name, part in greedy["parts"].items()} == {"known": 6, "new": 6}
-    # Sixteen steps are enough for an adapter to learn where an answer ends, now and then: the base goes on and on.
+    # Sixteen steps are enough for an adapter to learn to stop after some answers; the base never stops.
     assert record["baseline"]["greedy"]["eos_rate"] < greedy["eos_rate"]
     reports = {(report["lang"], report["format"]): Path(report["path"]) for report in record["reports"]}
     assert set(reports) == {("en", "html"), ("en", "pdf"), ("fa", "html"), ("fa", "pdf")}
@@ -52,13 +52,13 @@ def test_the_study_happens_and_is_told(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small(byte_base_dir: Path, small_squad: Path, tmp_path: Path) -> dict[str, Any]:
-    """Options of a study of moments, without reports."""
+    """Options of a very short study without reports."""
     sizes = {"train_size": 8, "val_size": 4, "test_size": 3, "epochs": 2}
     given = {"base": str(byte_base_dir), "dataset": str(small_squad), "out": str(tmp_path / "study")}
     return {**given, **sizes, "precision": "fp32", "formats": ()}
 
 
-def test_the_same_command_goes_on_with_what_was_stopped(small: dict[str, Any], tmp_path: Path) -> None:
+def test_the_same_command_resumes_a_stopped_study(small: dict[str, Any], tmp_path: Path) -> None:
     whole = reproduce(ReproduceOptions(**{**small, "out": str(tmp_path / "whole")}))
     with pytest.raises(InterruptedRunError, match="run the same command again, without replace"):
         reproduce(ReproduceOptions(**small), listeners=[Counting(last=5)])
@@ -79,7 +79,7 @@ def test_the_same_command_goes_on_with_what_was_stopped(small: dict[str, Any], t
     assert nothing.steps == 4
 
 
-def test_what_is_no_study_stays(small: dict[str, Any], tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_study_is_kept(small: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "thesis.txt").write_text("years of work")
     for replace in (False, True):

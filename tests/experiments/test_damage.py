@@ -1,4 +1,4 @@
-"""One flipped bit in what was trained: told by file, and nothing goes on from it."""
+"""One flipped bit in trained weights: the error names the file, and no verb uses them."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def options(base: Path, data: Path, out: Path) -> dict[str, Any]:
 
 
 def flip(path: Path, seed: int) -> None:
-    """Turn one bit of the last half, which is numbers alone."""
+    """Flip one bit in the second half of the file, which has only weights."""
     data = bytearray(path.read_bytes())
     bit = random.Random(seed).randrange(4 * len(data), 8 * len(data))
     data[bit // 8] ^= 1 << bit % 8
     path.write_bytes(data)
 
 
-def test_a_run_does_not_go_on_from_a_damaged_checkpoint(run: Path, tmp_path: Path) -> None:
+def test_a_run_does_not_resume_from_a_damaged_checkpoint(run: Path, tmp_path: Path) -> None:
     config = json.loads((run / "run.json").read_text())["config"]
     out = shutil.copytree(run, tmp_path / "run")
     more = TrainOptions(**{**config, "out": str(out), "max_steps": None})
@@ -56,7 +56,7 @@ def test_a_run_does_not_go_on_from_a_damaged_checkpoint(run: Path, tmp_path: Pat
     ):
         train(more, resume=True)
     assert (out / "adapter" / WEIGHTS).read_bytes() == (run / "adapter" / WEIGHTS).read_bytes()
-    shutil.copy(run / "checkpoint.safetensors", out)  # as it was told
+    shutil.copy(run / "checkpoint.safetensors", out)  # as the error says
     assert train(more, resume=True)["status"] == "done"
 
 
@@ -78,7 +78,7 @@ def test_a_damaged_adapter_is_refused(run: Path, tmp_path: Path, which: str) -> 
     for call in calls:
         with pytest.raises(RunError, match=rf"{which}/{WEIGHTS}: damaged or replaced since the run ended"):
             call()
-    # A record of before weights had checksums says nothing of them.
+    # Records from before weights had checksums are not verified.
     record = json.loads((out / "run.json").read_text())
     del record["weights_sha256"]
     (out / "run.json").write_text(json.dumps(record))
@@ -86,7 +86,7 @@ def test_a_damaged_adapter_is_refused(run: Path, tmp_path: Path, which: str) -> 
         call()
 
 
-def test_a_run_that_goes_on_forgets_the_checksums_of_its_older_weights(
+def test_a_resumed_run_drops_the_checksums_of_its_older_weights(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = shutil.copytree(run, tmp_path / "run")
@@ -108,7 +108,7 @@ def test_a_run_that_goes_on_forgets_the_checksums_of_its_older_weights(
     assert after == {which: sha256_file(out / which / WEIGHTS) for which in ("adapter", "last")}
 
 
-def test_a_fleet_with_a_damaged_checkpoint_fails_by_name_and_the_others_go_on(
+def test_a_fleet_with_a_damaged_checkpoint_fails_by_name_and_the_others_continue(
     byte_base_dir: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "config.yaml"

@@ -1,4 +1,4 @@
-"""Evaluation through the verb: each option reaches what it governs, and what is told is what was asked and answered."""
+"""Evaluation through the verb: every option takes effect, and the record has what was asked and answered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from squadron.options.core import EvaluateOptions, TrainOptions
 from squadron.tracking.progress import Reporter
 
 SHORT = 80
-"""Tokens: less than any prompt of the small data has, which is one token a character."""
+"""Tokens: fewer than any prompt of the small data has, at one token per character."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def options(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> dict[str, 
 
 @pytest.fixture(scope="module")
 def run(byte_base_dir: Path, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of few tokens a question, barely trained."""
+    """A run with short sequences, barely trained."""
     out = tmp_path_factory.mktemp("evaluated") / "run"
     more: dict[str, Any] = {"precision": "fp32", "eval_questions": 0, "max_steps": 1, "max_length": SHORT}
     train(TrainOptions(base=str(byte_base_dir), data=str(small_data), out=str(out), **more))
@@ -46,7 +46,7 @@ def run(byte_base_dir: Path, small_data: Path, tmp_path_factory: pytest.TempPath
 
 
 def lengths(data: Path, split: str) -> list[int]:
-    """The prompts' lengths, by hand: this base has a token a character."""
+    """Compute the lengths of the prompts by hand, at one token per character."""
     dataset = load_split(data, split).dataset
     return [len(f"Context: {one.context} Question: {two.text} Answer:") for one, two in dataset.questions()]
 
@@ -67,7 +67,7 @@ def test_a_run_is_evaluated_at_the_length_that_it_was_trained_at(run: Path, smal
 
 
 def one_question(path: Path, length: int) -> Path:
-    """A SQuAD file whose one prompt has ``length`` characters."""
+    """Write a SQuAD file whose only prompt has ``length`` characters."""
     rest = len("Context:  Question: Who? Answer:")
     context = "Ann " + "x" * (length - rest - 4)
     asked = {"id": "q", "question": "Who?", "answers": [{"text": "Ann", "answer_start": 0}]}
@@ -87,7 +87,7 @@ def one_question(path: Path, length: int) -> Path:
         (503, {"max_length": 512, "max_new_tokens": 10}, 1),
     ],
 )
-def test_a_base_alone_sees_256_tokens_unless_told_and_what_just_fits_is_whole(
+def test_a_base_alone_sees_256_tokens_by_default_and_a_prompt_that_just_fits_is_not_cut(
     length: int, options: dict[str, Any], dropped: int, byte_base_dir: Path, tmp_path: Path
 ) -> None:
     data = str(one_question(tmp_path / "data.json", length))
@@ -96,7 +96,7 @@ def test_a_base_alone_sees_256_tokens_unless_told_and_what_just_fits_is_whole(
     assert (cut["truncated"], cut["tokens_dropped"], cut["too_long"]) == (dropped, dropped, [])
 
 
-def test_intervals_know_that_questions_come_in_paragraphs(run: Path, tmp_path: Path) -> None:
+def test_intervals_resample_whole_paragraphs(run: Path, tmp_path: Path) -> None:
     """9 questions of 3 paragraphs."""
     out = tmp_path / "out"
     options = {"run": str(run), "out": str(out), "precision": "fp32", "max_new_tokens": 2}
@@ -113,7 +113,7 @@ Asked = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def asked(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """``asked(limit=2)`` evaluates the run and returns with what the questions were asked."""
+    """Return a function that evaluates the run and returns the arguments of ``answer_questions``."""
     told: dict[str, Any] = {}
     answer = evaluation.answer_questions
 
@@ -179,7 +179,7 @@ def test_every_other_option_reaches_the_answers(asked: Asked, small_data: Path, 
     assert (settings["settings"]["max_length"], settings["settings"]["limit"]) == (70, 2)
 
 
-def test_other_questions_may_be_asked_and_the_answers_lie_with_the_run_unless_told(
+def test_other_questions_can_be_asked_and_answers_are_written_to_the_run_by_default(
     asked: Asked, run: Path, small_squad: Path
 ) -> None:
     told = asked(data=str(small_squad), out=None, limit=4)
@@ -190,7 +190,7 @@ def test_other_questions_may_be_asked_and_the_answers_lie_with_the_run_unless_to
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_offline_reaches_whatever_may_be_fetched(
+def test_offline_reaches_every_download(
     offline: bool, run: Path, byte_base_dir: Path, small_squad: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[str, bool]] = []
@@ -233,7 +233,7 @@ def test_evaluate_notices_another_base_and_a_run_without_adapter(
         evaluate(EvaluateOptions(base=str(tiny_base_dir)))
 
 
-def test_logits_that_are_no_numbers_are_counted_and_told(options: dict[str, Any], tmp_path: Path) -> None:
+def test_logits_that_are_not_numbers_are_counted_and_reported(options: dict[str, Any], tmp_path: Path) -> None:
     train(TrainOptions(**options, max_steps=1))
     weights = tmp_path / "run" / "adapter" / "adapter_model.safetensors"
     tensors = load_file(weights)
@@ -249,11 +249,11 @@ def test_logits_that_are_no_numbers_are_counted_and_told(options: dict[str, Any]
 
     scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), precision="fp32"), reporter=Listener())
     assert scores["decodings"]["greedy"]["nan_answers"] == scores["questions"] == 9
-    assert notes == ["greedy: 9 answers ended at a logit that is no number"]
+    assert notes == ["greedy: 9 answers ended at a logit that is not a number"]
     assert scores["f1"] == 0
 
 
-def test_no_question_that_fits_is_no_crash(options: dict[str, Any], tmp_path: Path) -> None:
+def test_a_split_without_a_question_that_fits_does_not_crash(options: dict[str, Any], tmp_path: Path) -> None:
     train(TrainOptions(**options, max_steps=1))
     scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=3))
     assert scores["f1"] == 0

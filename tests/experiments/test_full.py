@@ -1,4 +1,4 @@
-"""A run with ``--method full``: a checkpoint in its folder that everything which works on runs works on."""
+"""A run with ``--method full``: its folder has a checkpoint, and every verb for runs works on it."""
 
 from __future__ import annotations
 
@@ -92,15 +92,15 @@ def test_a_promoted_copy_is_the_run(trained: tuple[Path, dict[str, Any]], tmp_pa
     export(ExportOptions(run=str(copy), out=str(tmp_path / "merged"), format="merged"))
     found, expected = (load_file(place / "model.safetensors") for place in (tmp_path / "merged", run / "model"))
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    with pytest.raises(RunError, match=r"inside': lies within the run that is to be copied; choose another folder"):
+    with pytest.raises(RunError, match=r"inside': is within the run that is to be copied; choose another folder"):
         promote(RunsPromoteOptions(folder=str(copy), out=str(copy / "inside")))
     assert not (copy / "inside").exists()
 
 
-def test_a_run_without_a_model_yet_is_told_from_a_base(
+def test_a_run_without_a_model_yet_is_not_taken_for_a_base(
     trained: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``run/model`` looks like the name of a base on the hub, which must not be asked for it."""
+    """``run/model`` looks like a hub id, which must not be requested from the hub."""
     monkeypatch.chdir(tmp_path)
     Path("run").mkdir()
     Path("run/run.json").write_bytes((trained[0] / "run.json").read_bytes())
@@ -109,9 +109,7 @@ def test_a_run_without_a_model_yet_is_told_from_a_base(
         ask(AskOptions(question="When?", context="context.txt", run="run"))
 
 
-def test_export_writes_the_checkpoint_and_has_no_adapter_to_give(
-    trained: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
+def test_export_writes_the_checkpoint_and_refuses_peft(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     run, _ = trained
     best, last = (load_file(run / name / "model.safetensors") for name in ("model", "last"))
     assert not torch.equal(best["wte.weight"], last["wte.weight"])
@@ -145,7 +143,7 @@ def test_stopped_and_resumed_ends_with_the_same_bytes(byte_base_dir: Path, small
 
 
 @pytest.mark.parametrize("given", [{}, {"lr": 1e-3}])
-def test_a_rate_that_nobody_chose_is_told(
+def test_a_default_learning_rate_is_noted(
     byte_base_dir: Path, small_data: Path, tmp_path: Path, given: dict[str, float]
 ) -> None:
     notes: list[str] = []
@@ -156,7 +154,7 @@ def test_a_rate_that_nobody_chose_is_told(
 
     options = {"base": str(byte_base_dir), "data": str(small_data), "out": str(tmp_path / "run"), "max_steps": 1}
     train(TrainOptions(**options, **given, method="full"), reporter=Listener())
-    assert notes == ([] if given else ["--lr 0.001 is what adapters want; for --method full, 1e-5 to 1e-4 are usual"])
+    assert notes == ([] if given else ["--lr 0.001 is usual for adapters; for --method full, 1e-5 to 1e-4 is usual"])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``prepare``: each option reaches what is loaded and how it is drawn."""
+"""``prepare``: every option reaches the source or the draw."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_option_reaches_the_source_or_the_draw(
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_a_bad_row_is_set_aside_unless_it_may_not(small_squad: Path, tmp_path: Path, strict: bool) -> None:
+def test_a_bad_row_is_set_aside_unless_strict(small_squad: Path, tmp_path: Path, strict: bool) -> None:
     content = json.loads(small_squad.read_text())
     content["data"][0]["paragraphs"][0]["qas"][1]["answers"][0]["text"] = "nowhere"
     (tmp_path / "bad.json").write_text(json.dumps(content))

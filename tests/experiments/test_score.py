@@ -1,4 +1,4 @@
-"""``score``: the seed moves what is drawn, and nothing else."""
+"""``score``: the seed changes the resampling, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from squadron.options.core import ScoreOptions
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """40 paragraphs of two questions: two files of predictions, of which the second is right more often."""
+    """Write 40 paragraphs of two questions, and two files of predictions; the second is right more often."""
     folder = tmp_path_factory.mktemp("score")
     paragraphs, worse, better = [], {}, {}
     for place in range(40):
@@ -33,7 +33,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return found
 
 
-def test_the_seed_moves_the_intervals_and_the_test_and_no_score(files: dict[str, str]) -> None:
+def test_the_seed_changes_the_intervals_and_the_test_but_no_score(files: dict[str, str]) -> None:
     def scored(seed: int) -> dict[str, Any]:
         options = {"predictions": files["better"], "data": files["data"], "against": files["worse"]}
         return score(ScoreOptions(**options, seed=seed))
@@ -51,7 +51,7 @@ def test_the_seed_moves_the_intervals_and_the_test_and_no_score(files: dict[str,
         assert first[name] == other[name], name
 
 
-def test_a_difference_is_the_first_file_less_the_other(files: dict[str, str]) -> None:
+def test_a_difference_is_the_first_file_minus_the_other(files: dict[str, str]) -> None:
     better, worse = (score(ScoreOptions(predictions=files[name], data=files["data"])) for name in ("better", "worse"))
     assert (better["exact_match"], worse["exact_match"]) == (100 * (26 + 34) / 80, 100 * (20 + 24) / 80)
     options = ScoreOptions(predictions=files["better"], data=files["data"], against=files["worse"])

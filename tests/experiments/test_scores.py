@@ -1,4 +1,4 @@
-"""Scores as files: what is counted, and what may stand beside each other."""
+"""Scores as files: what is counted, and which scores may share a file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def made(version: SquadVersion = "1.1") -> Dataset:
 
 
 def answers(texts: dict[str, list[str]], surely: dict[str, float] | None = None) -> Answers:
-    """Answers with these texts, a list of samples a question, and log-probabilities."""
+    """Return answers with these texts, a list of samples per question, and log-probabilities."""
     generations = {
         name: [Generation((1,) * len(text), (surely or {}).get(name, -1.0), stopped=bool(text)) for text in samples]
         for name, samples in texts.items()
@@ -67,7 +67,7 @@ def test_the_scores_by_hand() -> None:
     assert "f1_samples" not in found
 
 
-def test_of_several_samples_the_first_is_scored_and_all_are_told() -> None:
+def test_the_first_of_several_samples_is_scored_and_all_are_summarized() -> None:
     texts = {"0.0": ["Ann", "Zoe"], "0.1": ["Zoe", "Zoe"], "1.0": ["Cid", "Cid"], "1.1": ["Dee", "Zoe"]}
     found = score_answers(answers(texts), made())
     assert (found["exact_match"], found["f1"]) == (75.0, 75.0)
@@ -75,16 +75,16 @@ def test_of_several_samples_the_first_is_scored_and_all_are_told() -> None:
         assert found[f"{name}_samples"] == {"mean": 50.0, "deviation": pytest.approx(statistics.stdev([75.0, 25.0]))}
 
 
-def test_answers_that_ended_at_no_number_are_counted_one_by_one() -> None:
+def test_answers_that_ended_at_nan_logits_are_counted() -> None:
     texts = {"0.0": ["Ann", "Zoe"], "0.1": ["Bob", "Bob"], "1.0": ["Cid", "Cid"], "1.1": []}
     found = score_answers(answers(texts, {"0.0": math.nan}), made())
     assert found["nan_answers"] == 2
 
 
-def test_doubt_is_the_unlikelihood_of_the_first_answer() -> None:
-    """Answered by ever less sure answers: two that are right, then the one that should have said nothing."""
+def test_the_no_answer_score_is_the_negative_log_probability_of_the_first_answer() -> None:
+    """Answers of decreasing probability: two that are right, then one to a question without an answer."""
     texts = {"0.0": ["Ann"], "0.1": ["Bob"], "1.0": ["Zoe"], "1.1": ["met"]}
-    for last in (-3.0, math.nan, -math.inf):  # one that broke is in most doubt of all
+    for last in (-3.0, math.nan, -math.inf):  # an answer without a finite probability has the highest score
         found = score_answers(answers(texts, {"0.0": -1.0, "0.1": -2.0, "1.0": -2.5, "1.1": last}), made("2.0"))
         assert (found["exact_match"], found["has_answer"]["questions"], found["no_answer"]["questions"]) == (50.0, 3, 1)
         assert (found["best_f1"], found["best_f1_thresh"]) == (75.0, 2.0), last
@@ -99,7 +99,9 @@ def record(f1: float) -> dict[str, Any]:
     return {"exact_match": f1 / 2, "f1": f1, "questions": 9}
 
 
-def test_the_file_adds_up_by_split_and_strategy_and_has_the_latest_on_top(small_data: Path, tmp_path: Path) -> None:
+def test_the_file_collects_scores_by_split_and_strategy_with_the_latest_as_headline(
+    small_data: Path, tmp_path: Path
+) -> None:
     def write(split: str, settings: dict[str, Any], **decodings: float) -> dict[str, Any]:
         own = {name: record(f1) for name, f1 in decodings.items()}
         write_evaluation(tmp_path, subject(small_data, split), made(), {}, own, settings)
@@ -124,7 +126,7 @@ def test_the_file_adds_up_by_split_and_strategy_and_has_the_latest_on_top(small_
     )
 
 
-def test_scores_stand_only_for_the_very_subject(small_data: Path, tmp_path: Path) -> None:
+def test_scores_count_only_for_the_same_subject(small_data: Path, tmp_path: Path) -> None:
     own = subject(small_data)
     assert not has_scores(tmp_path, own, ["greedy"])
     write_evaluation(tmp_path, own, made(), {}, {"greedy": record(1.0), "span": record(2.0)}, {})
@@ -143,7 +145,7 @@ def test_scores_stand_only_for_the_very_subject(small_data: Path, tmp_path: Path
         assert not has_scores(tmp_path, replace(own, **change), ["greedy"]), change
 
 
-def test_scores_of_another_adapter_are_not_kept_beside(options: dict[str, Any], tmp_path: Path) -> None:
+def test_scores_of_another_adapter_are_dropped(options: dict[str, Any], tmp_path: Path) -> None:
     def decodings() -> list[str]:
         return list(json.loads((tmp_path / "run" / "scores.json").read_text())["splits"]["validation"]["decodings"])
 

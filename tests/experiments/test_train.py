@@ -1,4 +1,4 @@
-"""A run's own promises: the best adapter is kept, a bad loss is told, what could not start leaves nothing."""
+"""Training one run: the best adapter is kept, a bad loss is reported, a failed start leaves nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def options(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> dict[str, 
 
 @pytest.fixture
 def trainers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[FleetTrainer, list[list[int]]]]:
-    """The trainer of each step, with the tokens that it trained on."""
+    """Record the trainer of each step, with the tokens that it trained on."""
     told: list[tuple[FleetTrainer, list[list[int]]]] = []
     step = FleetTrainer.step
 
@@ -94,7 +94,7 @@ def test_training_learns_and_evaluation_shows_it(options: dict[str, Any], tmp_pa
     first = next(line["loss"] for line in lines(run) if "loss" in line)
     assert summary["loss"] < 0.6 * first
     assert summary["validation_questions"] == 9
-    # What is told while training is what evaluate says of the last adapter, by the same route.
+    # The scores during training equal those that evaluate gives the last adapter.
     (run / "adapter").rename(run / "best")
     (run / "last").rename(run / "adapter")
     record = json.loads((run / "run.json").read_text())
@@ -106,7 +106,7 @@ def test_training_learns_and_evaluation_shows_it(options: dict[str, Any], tmp_pa
     assert evaluate(EvaluateOptions(run=str(run), precision="fp32", split="train"))["f1"] > 80
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_adapter(
+def test_a_nan_loss_stops_the_run_and_keeps_the_last_good_adapter(
     options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from squadron.training import optimizer
@@ -124,12 +124,12 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_adapter(
         for tensor in load_file(tmp_path / "run" / name / "adapter_model.safetensors").values():
             assert torch.isfinite(tensor).all()
     assert [line["loss"] for line in lines(tmp_path / "run") if "loss" in line][-1] is None
-    # Nothing goes on from there by itself, and asking again says the same.
+    # Resuming does not continue it, and reports the same again.
     again = train(TrainOptions(**options, epochs=4), resume=True)
     assert (again["status"], again["steps"]) == ("diverged", summary["steps"])
 
 
-def test_what_could_not_start_leaves_nothing_behind(options: dict[str, Any], tmp_path: Path) -> None:
+def test_a_failed_start_leaves_nothing_behind(options: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="positions"):
         train(TrainOptions(**options, max_length=1000))
     assert not (tmp_path / "run").exists()
@@ -138,7 +138,7 @@ def test_what_could_not_start_leaves_nothing_behind(options: dict[str, Any], tmp
 def test_a_plain_file_trains_without_validation(options: dict[str, Any], small_squad: Path, tmp_path: Path) -> None:
     summary = train(TrainOptions(**{**options, "data": str(small_squad)}, max_steps=3))
     assert "validation_loss" not in summary
-    assert summary["best_step"] is None  # three steps are no epoch here
+    assert summary["best_step"] is None  # three steps are less than an epoch here
     first = load_file(tmp_path / "run" / "adapter" / "adapter_model.safetensors")
     last = load_file(tmp_path / "run" / "last" / "adapter_model.safetensors")
     assert all(torch.equal(first[name], last[name]) for name in first)
@@ -148,8 +148,8 @@ def test_a_plain_file_trains_without_validation(options: dict[str, Any], small_s
         evaluate(EvaluateOptions(run=str(tmp_path / "run")))
 
 
-def test_stopped_early_and_gone_on_is_a_run_that_was_never_stopped(options: dict[str, Any], tmp_path: Path) -> None:
-    """Also where the early stop is in the middle of an epoch."""
+def test_a_stopped_and_resumed_run_equals_one_that_was_never_stopped(options: dict[str, Any], tmp_path: Path) -> None:
+    """Also if the early stop is in the middle of an epoch."""
     whole = {**options, "out": str(tmp_path / "whole"), "lr": 0.2}
     train(TrainOptions(**whole, epochs=3))
     for steps in (1, 4, 6, 8):
@@ -161,7 +161,7 @@ def test_stopped_early_and_gone_on_is_a_run_that_was_never_stopped(options: dict
 
 
 @pytest.mark.parametrize("with_validation", [True, False])
-def test_a_last_update_that_breaks_the_adapter_is_noticed(
+def test_a_last_update_that_breaks_the_adapter_is_detected(
     options: dict[str, Any],
     small_squad: Path,
     tmp_path: Path,
@@ -185,10 +185,10 @@ def test_a_last_update_that_breaks_the_adapter_is_noticed(
             assert torch.isfinite(tensor).all()
 
 
-def test_a_run_that_goes_on_by_auto_keeps_its_precision(
+def test_a_resumed_run_with_auto_keeps_its_precision(
     options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The machine, or what it measures, may be another one by then; the run is the same."""
+    """The machine or its measurements may differ by then; the number format must not."""
     del options["precision"]
 
     def measured(bf16: float) -> None:
@@ -231,14 +231,14 @@ def test_every_value_reaches_the_trainer(options: dict[str, Any], trainers: Trai
     schedule = trainer.batches
     assert (schedule.batch_size, schedule.questions_per_step) == (3, 6)
     assert (schedule.order, schedule.loss, schedule.seed) == ("paragraph", "full", 4)
-    # 20 questions, 6 a step: 4 steps an epoch. The rate rises over 2 steps and falls over the other 6 of both epochs.
+    # 20 questions, 6 per step: 4 steps per epoch. The rate rises over 2 of the 8 steps and falls over the other 6.
     assert (trainer.warmup_steps, trainer.total_steps) == (2, 8)
     rates = [line["learning_rate"] for line in lines(tmp_path / "run") if "loss" in line]
     assert rates == pytest.approx([0.3 * learning_rate_factor("linear", step, total=8, warmup=2) for step in range(3)])
     assert rates[0] < rates[1]
 
 
-def test_no_limit_of_gradients_is_none(options: dict[str, Any], trainers: Trainers) -> None:
+def test_no_gradient_clipping_reaches_the_trainer_as_none(options: dict[str, Any], trainers: Trainers) -> None:
     train(TrainOptions(**options, gradient_clipping=0.0, max_steps=1))
     assert trainers[0][0].clipping == (None,)
 
@@ -281,7 +281,7 @@ def test_loss_and_length_reach_training_and_validation(
     loss: Any,
     length: int,
 ) -> None:
-    """Targets by hand: a token a character, a space before the answer and EOS after it."""
+    """Targets by hand: one token per character, a space before the answer and EOS after it."""
     made: dict[int, list[MicroBatch]] = {}
     step = BatchSampler.step
 
@@ -291,7 +291,7 @@ def test_loss_and_length_reach_training_and_validation(
         return found
 
     monkeypatch.setattr(BatchSampler, "step", spy)
-    monkeypatch.setattr(FleetTrainer, "verify", lambda _: None)  # which looks at the latest step again
+    monkeypatch.setattr(FleetTrainer, "verify", lambda _: None)  # it would run the latest step again
     train(TrainOptions(**options, loss=loss, max_length=length, epochs=1))
     assert sorted(made) == [4, 16]  # training, and validation in larger batches
     for split, packs in (("train", made[4]), ("validation", made[16])):
@@ -335,10 +335,10 @@ def test_an_epoch_is_scored_on_the_first_questions_at_the_runs_own_length(
     assert min(prompts) > 80
 
 
-def test_checkpoints_come_as_often_as_asked(
+def test_checkpoints_are_as_frequent_as_requested(
     options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the end of each epoch and of the run in any case: two epochs of three steps."""
+    """There is one at the end of each epoch and of the run in any case: two epochs of three steps."""
     saved: list[int] = []
     save = training_job.save_checkpoint
 

@@ -1,4 +1,4 @@
-"""Law 4 from data to answers: a run of a fleet answers as the same run alone; and what fleets are planned."""
+"""Law 4 from data to answers: a run in a fleet answers as the same run alone. Also the plans of fleets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squadron.experiments.inputs import Material
+from squadron.experiments.inputs import Inputs
 from squadron.experiments.predict import answer_questions
 from squadron.experiments.trainables import run_parameters
 from squadron.experiments.training_job import make_trainer
@@ -31,16 +31,16 @@ def run_options(**own: Any) -> TrainOptions:
 
 
 @pytest.mark.parametrize("order", ["question", "paragraph"])
-def test_a_fleet_gives_what_its_runs_give_alone(order: str, material: Material) -> None:
-    assert material.validation is not None
-    asked = material.validation.dataset
+def test_a_fleet_gives_what_its_runs_give_alone(order: str, inputs: Inputs) -> None:
+    assert inputs.validation is not None
+    asked = inputs.validation.dataset
 
     def trained(*runs: dict[str, Any]) -> tuple[torch.Tensor, list[dict[str, str]]]:
-        trainer = make_trainer(material, [run_options(order=order, **run) for run in runs])
+        trainer = make_trainer(inputs, [run_options(order=order, **run) for run in runs])
         results = [trainer.step() for _ in range(trainer.total_steps)]
         assert sum(result.questions for result in results) == 3 * 20
-        fleet, model = trainer.fleet, material.base.model
-        answers = answer_questions(model, material.tokenizer, asked, fleet=fleet, max_prompt=256, max_new_tokens=6)[
+        fleet, model = trainer.fleet, inputs.base.model
+        answers = answer_questions(model, inputs.tokenizer, asked, fleet=fleet, max_prompt=256, max_new_tokens=6)[
             "greedy"
         ]
         return torch.tensor(results[-1].losses), [one.predictions() for one in answers]
@@ -53,8 +53,8 @@ def test_a_fleet_gives_what_its_runs_give_alone(order: str, material: Material) 
         assert answers[k] == own
 
 
-def test_some_runs_of_a_fleet_go_on_as_a_smaller_one(material: Material) -> None:
-    whole = make_trainer(material, [run_options(**run) for run in RUNS])
+def test_some_runs_of_a_fleet_continue_as_a_smaller_fleet(inputs: Inputs) -> None:
+    whole = make_trainer(inputs, [run_options(**run) for run in RUNS])
     for _ in range(3):
         whole.step()
     some = subset(whole, [2, 0])
@@ -74,10 +74,10 @@ def test_some_runs_of_a_fleet_go_on_as_a_smaller_one(material: Material) -> None
 
 
 @pytest.mark.parametrize("own", [*RUNS, {"method": "full"}])
-def test_what_a_run_trains_is_told_before_it_is_made(own: dict[str, Any], material: Material) -> None:
+def test_trainable_parameters_are_counted_before_training(own: dict[str, Any], inputs: Inputs) -> None:
     run = run_options(**own)
-    counted = make_trainer(material, [run]).fleet.trainable_parameters(0)
-    assert run_parameters(run, material.base.model) == counted
+    counted = make_trainer(inputs, [run]).fleet.trainable_parameters(0)
+    assert run_parameters(run, inputs.base.model) == counted
 
 
 @given(
@@ -86,7 +86,7 @@ def test_what_a_run_trains_is_told_before_it_is_made(own: dict[str, Any], materi
     size=st.integers(1, 20),
     at_least=st.integers(1, 8),
 )
-def test_every_run_flies_once_among_its_like(ranks: list[int], seeds: int, size: int, at_least: int) -> None:
+def test_every_run_is_in_one_fleet_of_similar_runs(ranks: list[int], seeds: int, size: int, at_least: int) -> None:
     runs = {
         f"{number}": run_options(rank=rank, seed=number % seeds, lr=1e-3 / (1 + number))
         for number, rank in enumerate(ranks)
@@ -98,12 +98,12 @@ def test_every_run_flies_once_among_its_like(ranks: list[int], seeds: int, size:
     assert all(len({runs[name].seed for name in fleet}) == 1 for fleet in fleets)
     for seed in range(seeds):
         own = [[runs[name].rank for name in fleet] for fleet in fleets if runs[fleet[0]].seed == seed]
-        # In the order of ranks, so that no fleet spans what another lies within; and of nearly one size.
+        # In the order of ranks, so that the fleets' ranges of ranks do not overlap; and of nearly equal size.
         assert [rank for fleet in own for rank in fleet] == sorted(rank for fleet in own for rank in fleet)
         assert max(map(len, own), default=0) - min(map(len, own), default=0) <= 1
 
 
-def test_the_study_flies_in_fleets_of_like_rank() -> None:
+def test_the_study_is_planned_in_fleets_of_similar_rank() -> None:
     modules = ("attention", "attention+mlp", "query-value+attention")
     runs = {
         f"{rank} {rate} {targets}": run_options(rank=rank, lr=rate, target_modules=(targets,))

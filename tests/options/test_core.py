@@ -1,4 +1,4 @@
-"""Each option changes something; the ones that must not change a number are named with what they do instead."""
+"""Every option changes something; those that must not change a result are listed with what they do instead."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ TRAIN = {
     "eval_questions": 3,
 }
 WITH_THE_WEIGHTS = {"loss", "max_length", "precision"}
-"""Options that change what validation says of the very same weights, too."""
+"""Options that also change the validation of the same weights."""
 VALIDATION_ALONE = {"eval_questions"}
-"""Options that change what validation says, and neither a step nor a weight."""
+"""Options that change the validation, but neither steps nor weights."""
 TRAIN_ELSEWHERE = {"base", "data", "out", "device", "offline", "checkpoint_seconds"}
-"""Where things are, what may be asked, and how often a checkpoint is written: tested with the verbs and resuming."""
+"""Options for paths, devices and the frequency of checkpoints: tested with the verbs and with resuming."""
 
 EVALUATE = {
     "precision": "bf16",
@@ -67,7 +67,7 @@ EVALUATE_STOCHASTIC = {
 }
 EVALUATE_SEARCH = {"beams": ("beam", 2)}
 EVALUATE_ELSEWHERE = {"run", "base", "data", "split", "out", "device", "offline"}
-"""Where things are: tested with the verb."""
+"""Options for paths and devices: tested with the verb."""
 
 PREPARE = {"seed": 1, "train_size": 9, "val_size": 4, "test_size": 2, "split_by": "article"}
 PREPARE_ELSEWHERE = {"dataset", "out", "strict", "replace", "hub_split", "offline", "device", "precision"}
@@ -106,7 +106,7 @@ def test_every_option_is_accounted_for() -> None:
 def test_an_option_of_train_changes_the_run(
     name: str, plain: tuple[Path, Any], byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
-    """Of what is trained, the weights; of what validates, the metrics: not one or the other."""
+    """Options of training must change the weights, options of validation the metrics."""
     default = TrainOptions.model_fields[name].default
     assert TRAIN[name] != default
     found = trained(tmp_path / "run", byte_base_dir, small_data, **{name: TRAIN[name]})
@@ -115,10 +115,10 @@ def test_an_option_of_train_changes_the_run(
 
 
 @pytest.mark.parametrize("name", sorted(WITH_THE_WEIGHTS))
-def test_an_option_of_validation_changes_what_it_says_of_the_same_weights(
+def test_an_option_of_validation_changes_the_metrics_of_the_same_weights(
     name: str, byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
-    """At the smallest of rates nothing moves, so that training alone cannot make the difference."""
+    """The learning rate is so small that no weight changes, so that training cannot make the difference."""
     still = {"lr": 1e-30, "weight_decay": 0.0, "epochs": 1}
     before = trained(tmp_path / "before", byte_base_dir, small_data, **still)
     after = trained(tmp_path / "after", byte_base_dir, small_data, **still, **{name: TRAIN[name]})
@@ -130,12 +130,12 @@ def test_an_option_of_validation_changes_what_it_says_of_the_same_weights(
 def test_the_same_options_give_the_same_run(
     plain: tuple[Path, Any], byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
-    """Law 9, and that the tests above can fail: how often a checkpoint is written changes nothing."""
+    """Law 9; also, the tests above can fail: the frequency of checkpoints changes nothing."""
     assert trained(tmp_path / "run", byte_base_dir, small_data, checkpoint_seconds=0.0) == plain[1]
 
 
 def answered(run: Path, out: Path, **options: Any) -> str:
-    """The answers, with how sure the model was of each."""
+    """Return the answers with their log-probabilities."""
     settings = {"run": str(run), "out": str(out), "precision": "fp32", "max_new_tokens": 6, **options}
     record = evaluate(checked(EvaluateOptions, settings))
     files = sorted((out / "predictions").glob("*.details.json"))
@@ -159,7 +159,7 @@ def test_an_option_of_a_strategy_changes_the_answers(name: str, plain: tuple[Pat
     assert answered(plain[0], tmp_path / "after", decoding=(strategy,), **{name: value}) != before
 
 
-def test_samples_that_nobody_draws_are_refused(plain: tuple[Path, Any], tmp_path: Path) -> None:
+def test_samples_without_a_sampling_strategy_are_refused(plain: tuple[Path, Any], tmp_path: Path) -> None:
     options = {"run": str(plain[0]), "out": str(tmp_path / "out"), "decoding": ("greedy", "span"), "samples": 3}
     with pytest.raises(ConfigError, match="samples=3: no chosen strategy samples; add decoding='top-k' or nucleus"):
         evaluate(EvaluateOptions(**options))
@@ -176,7 +176,7 @@ def test_an_option_of_prepare_changes_the_splits(name: str, small_squad: Path, t
     assert found[0] != found[1]
 
 
-def test_all_problems_are_told_at_once_each_with_its_option_and_value() -> None:
+def test_all_problems_are_reported_at_once_with_option_and_value() -> None:
     with pytest.raises(ConfigError) as caught:
         checked(TrainOptions, {"rank": 0, "lr": float("inf"), "dropout": 1.5, "lorra": 3, "data": "d", "out": "o"})
     text = str(caught.value)
@@ -189,15 +189,15 @@ def test_all_problems_are_told_at_once_each_with_its_option_and_value() -> None:
         assert words in typed
 
 
-def test_the_help_in_an_error_names_options_as_its_reader_does() -> None:
+def test_the_help_in_an_error_names_options_for_its_reader() -> None:
     with pytest.raises(ConfigError) as caught:
         checked(SweepOptions, {"base": "b", "config": "c\0", "out": "o"})
     assert "config='c\\x00': holds the character U+0000" in str(caught.value)
-    assert "dataset: missing; give questions: a folder that `prepare` made; or pocket, squad" in str(caught.value)
-    assert "a file, prepared in out; config=" in str(caught.value)
+    assert "dataset: missing; give data set: a folder that `prepare` made, or pocket, squad" in str(caught.value)
+    assert "a file to prepare in out; config=" in str(caught.value)
     typed = caught.value.for_command_line()
     assert "CONFIG c\\x00: holds the character U+0000" in typed
-    assert "a file, prepared in --out; CONFIG" in typed
+    assert "a file to prepare in --out; CONFIG" in typed
 
 
 def test_a_long_value_is_cut_in_an_error() -> None:
@@ -209,5 +209,5 @@ def test_a_long_value_is_cut_in_an_error() -> None:
 
 def test_metrics_have_no_value_that_json_lacks(plain: tuple[Path, Any]) -> None:
     lines = (plain[0] / "metrics.jsonl").read_text().splitlines()
-    assert len(lines) == 8  # 20 questions, 8 a step: 3 steps and a validation, twice
+    assert len(lines) == 8  # 20 questions, 8 per step: 3 steps and a validation, twice
     assert all(isinstance(json.loads(line)["step"], int) for line in lines)

@@ -1,4 +1,4 @@
-"""Run folders: made, taken up, replaced and refused as the user says; what a killed write left is swept."""
+"""Run folders: created, resumed, replaced and refused as the user asks; leftovers of killed writes are removed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def names(path: Path) -> set[str]:
 
 
 def kill_a_write(path: Path) -> set[str]:
-    """A process that is killed while it writes a file and a folder; returns what it left."""
+    """Kill a process while it writes a file and a folder; return the leftovers."""
     before = names(path)
     killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -44,7 +44,7 @@ def kill_a_write(path: Path) -> set[str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_what_a_killed_write_left_is_swept_by_whoever_takes_the_folder_next(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_write_are_removed_by_the_next_process(tmp_path: Path) -> None:
     first = create(tmp_path / "run")
     first.update(status="done")
     first.release()
@@ -54,7 +54,7 @@ def test_what_a_killed_write_left_is_swept_by_whoever_takes_the_folder_next(tmp_
     again = create(tmp_path / "run", resume=True)
     assert names(first.path) == {"run.json", ".lock"}
     again.release()
-    # In a folder that has nothing else, it is nobody's run.
+    # A folder with nothing else counts as empty.
     (tmp_path / "empty").mkdir()
     assert len(kill_a_write(tmp_path / "empty")) == 2
     fresh = create(tmp_path / "empty")
@@ -63,13 +63,13 @@ def test_what_a_killed_write_left_is_swept_by_whoever_takes_the_folder_next(tmp_
     fresh.release()
 
 
-def test_a_folder_that_is_there_is_taken_up_or_replaced_as_the_user_says(tmp_path: Path) -> None:
+def test_an_existing_folder_is_resumed_or_replaced_as_the_user_asks(tmp_path: Path) -> None:
     first = create(tmp_path / "run")
     assert (first.is_new, first.replaces) == (True, False)
     first.update(status="done", loss=1.5)
     first.write_metrics([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.5}])
     first.release()
-    with pytest.raises(RunError, match="a run is there already; add --resume to go on with it, or --replace"):
+    with pytest.raises(RunError, match="a run is there already; add resume=True to continue it, or replace=True"):
         create(tmp_path / "run")
     taken = create(tmp_path / "run", {**CONFIG, "out": "elsewhere"}, resume=True)
     assert (taken.is_new, taken.replaces) == (False, False)
@@ -77,13 +77,13 @@ def test_a_folder_that_is_there_is_taken_up_or_replaced_as_the_user_says(tmp_pat
     assert taken.record["config"]["out"] == "elsewhere"
     assert taken.read_metrics() == [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.5}]
     taken.release()
-    with pytest.raises(RunError, match="rank was 4 and is now 8; resume with the same options, or use --replace"):
+    with pytest.raises(RunError, match="rank was 4 and is now 8; resume with the same options, or use replace=True"):
         create(tmp_path / "run", {**CONFIG, "rank": 8}, resume=True)
     replaced = create(tmp_path / "run", {**CONFIG, "rank": 8}, replace=True)
     assert replaced.replaces
-    assert "metrics.jsonl" in names(replaced.path)  # nothing goes before all that is needed is at hand
+    assert "metrics.jsonl" in names(replaced.path)  # nothing is removed before all inputs are ready
     replaced.begin()
-    assert names(replaced.path) == {".lock"}
+    assert names(replaced.path) == {".lock", "run.json"}
     replaced.update(status="running")
     assert json.loads((replaced.path / "run.json").read_text())["config"]["rank"] == 8
     replaced.release()
@@ -98,32 +98,35 @@ def test_a_folder_has_one_process_at_a_time(tmp_path: Path) -> None:
     create(tmp_path / "run", resume=True).release()
 
 
-def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match="file: a file; give a folder"):
+    with pytest.raises(RunError, match="file': a file; give a folder"):
         create(tmp_path / "file")
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
     for how in ("resume", "replace"):
-        with pytest.raises(RunError, match=r"not empty, and no run folder \(run\.json is missing\)"):
+        with pytest.raises(RunError, match=r"not empty, and not a run folder \(run\.json is missing\)"):
             create(tmp_path / "thesis", **{how: True})
     assert names(tmp_path / "thesis") == {"chapter.txt"}
     with pytest.raises(RunError, match="no such run folder"):
         RunFolder.open(tmp_path / "none")
 
 
-@pytest.mark.parametrize("change", [{"schema": 2}, {"kind": "sweep"}])
-def test_a_record_of_another_kind_or_schema_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"schema": 2}, "schema: 2 is not 1"), ({"kind": "sweep"}, "kind: 'sweep' is not 'train'")],
+)
+def test_a_record_of_another_kind_or_schema_is_refused(change: dict[str, Any], words: str, tmp_path: Path) -> None:
     folder = create(tmp_path / "run")
     folder.update(status="done")
     folder.release()
     assert RunFolder.open(tmp_path / "run").record["status"] == "done"
     folder.update(**change)
-    with pytest.raises(RunError, match=r"run\.json: not the record of a train run of schema 1"):
+    with pytest.raises(RunError, match=rf"run\.json: {words}"):
         RunFolder.open(tmp_path / "run")
 
 
-def test_a_folder_in_which_nothing_was_made_goes_again(tmp_path: Path) -> None:
+def test_a_folder_without_results_is_removed_again(tmp_path: Path) -> None:
     folder = create(tmp_path / "run")
     folder.discard()
     assert not (tmp_path / "run").exists()

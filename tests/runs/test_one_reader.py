@@ -1,4 +1,4 @@
-"""Every kind of file is parsed in one place, so that all verbs read it alike and refuse it alike."""
+"""Every kind of file is parsed in one place, so that all verbs read and refuse it in the same way."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PARSERS = {
     "bench/processes.py": "what a benchmark's process prints",
     "bench/squadron_side.py": "the adapter's configuration of the other side",
 }
-"""The modules that parse JSON, and what. Every kind of file has one of them."""
+"""The modules that parse JSON, each with its kinds of file. Every kind has one of them."""
 RECOGNIZERS = {"marks.py", "data/prepared.py"}
-"""The modules that ask whether a JSON file is Squadron's, damaged or not."""
+"""The modules that check if a JSON file is Squadron's, damaged or not."""
 
 
 def modules() -> list[Path]:
@@ -36,7 +36,7 @@ def modules() -> list[Path]:
 
 
 def called(path: Path) -> set[str]:
-    """The names of all functions and methods that a module calls; ``json.loads`` with its module."""
+    """Return the names of all functions and methods that a module calls; ``json.loads`` with its module."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):

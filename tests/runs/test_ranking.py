@@ -28,7 +28,7 @@ ORDER = (
     "done-unscored",
     "stopped-late",
     "stopped-early",
-    "interrupted",  # its scores do not count: it has not ended
+    "interrupted",  # its scores do not count, since it has not ended
     "running",
     "waiting",
     "broke",
@@ -37,7 +37,7 @@ ORDER = (
     "torn",
     "torn-scores",
 )
-"""Runs of every state as they should be ranked; the sweep has them in another order."""
+"""Runs of every status in their expected order; the sweep lists them in another order."""
 FAILURE = "the disk is full"
 
 
@@ -54,7 +54,7 @@ def make_run(sweep: Path, name: str, status: str, scores: tuple[float, float] | 
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
-    """A sweep with runs of every state, and its leaderboard and record as the coordinator writes them."""
+    """Make a sweep with runs of every status, with leaderboard and record as the coordinator writes them."""
     home = tmp_path / "sweep"
     make_run(home, "best", "done", (60.0, 10.0), validation_loss=9.0)
     make_run(home, "tie-more-exact", "done", (50.0, 41.0), validation_loss=9.0)
@@ -87,7 +87,7 @@ def sweep(tmp_path: Path) -> Path:
     return home
 
 
-def test_every_reader_ranks_runs_alike(sweep: Path) -> None:
+def test_every_reader_ranks_runs_in_the_same_order(sweep: Path) -> None:
     board = json.loads((sweep / "leaderboard.json").read_text())["runs"]
     listed = list_runs(RunsListOptions(folder=str(sweep)))["runs"]
     orders = {
@@ -113,6 +113,6 @@ def test_the_order_does_not_depend_on_the_leaderboards_file(sweep: Path) -> None
 
 
 @pytest.mark.parametrize(("by", "best"), [("f1", "a"), ("exact_match", "b")])
-def test_runs_are_ranked_by_what_was_asked_for(by: By, best: str) -> None:
+def test_runs_are_ranked_by_the_requested_metric(by: By, best: str) -> None:
     keys = {"a": rank_key("a", "done", 50.0, 10.0, by=by), "b": rank_key("b", "done", 40.0, 20.0, by=by)}
     assert min(keys, key=lambda name: keys[name]) == best

@@ -1,4 +1,4 @@
-"""Folders to studies: whole, partial, broken, single; what is missing is said, and one bad run costs nothing else."""
+"""Reading studies: complete, partial, broken and single; missing parts are listed, and a bad run affects no other."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_curves_are_epochs_of_steps(paper: Study) -> None:
     assert curve.last_steps()[3] == curve.steps[-1] == curve.validations[-1].step
 
 
-def test_a_partial_sweep_says_what_it_lacks(hostile_folder: Path) -> None:
+def test_missing_parts_of_a_partial_sweep_are_listed(hostile_folder: Path) -> None:
     study = read_study(hostile_folder)
     found = lacks(study)
     assert (found["failed"], found["diverged"], found["unfinished"]) == (1, 1, 2)
@@ -75,7 +75,7 @@ def test_a_partial_sweep_says_what_it_lacks(hostile_folder: Path) -> None:
     assert study.runs[-1].status != "done"
 
 
-def test_one_broken_run_costs_nothing_else(small: Path) -> None:
+def test_one_broken_run_does_not_affect_the_others(small: Path) -> None:
     names = [run.name for run in read_study(small).scored]
     (small / "runs" / names[0] / "run.json").write_text("{")
     (small / "runs" / names[1] / "metrics.jsonl").write_text('{"step": 1}\nnonsense\n{"step": 2}\n')
@@ -87,7 +87,7 @@ def test_one_broken_run_costs_nothing_else(small: Path) -> None:
     assert "metrics.jsonl: line 2" in broken[names[1]]
 
 
-def test_a_line_that_a_kill_cut_short_is_left_out(small: Path) -> None:
+def test_a_truncated_last_line_is_dropped(small: Path) -> None:
     run = read_study(small).scored[0]
     path = run.path / "metrics.jsonl"
     path.write_text(path.read_text() + '{"step": 999, "lo')
@@ -103,7 +103,7 @@ def test_changed_questions_are_not_the_runs_questions(small: Path) -> None:
     assert "data" in lacks(study)
 
 
-def test_a_name_that_leads_elsewhere_is_none(small: Path) -> None:
+def test_a_run_name_that_is_a_path_is_refused(small: Path) -> None:
     record = json.loads((small / "sweep.json").read_text())
     shutil.copytree(small / "runs" / record["runs"][0]["name"], small / "outside")
     for name in ("../outside", "..", "", "a/b", 7):
@@ -116,10 +116,10 @@ def test_a_single_run_is_a_study(run_folder: Path) -> None:
     study = read_study(run_folder)
     assert (study.kind, study.status, len(study.scored), study.axes) == ("run", "done", 1, {})
     assert set(lacks(study)) == {"baseline", "full_fine_tuning", "seeds"}
-    assert study.data.path is not None  # where its own record says
+    assert study.data.path is not None  # from its own record
 
 
-def test_runs_without_a_sweep_tell_what_they_differ_in(small: Path) -> None:
+def test_runs_without_a_sweep_are_described_by_their_differences(small: Path) -> None:
     (small / "sweep.json").unlink()
     (small / "leaderboard.json").unlink()
     study = read_study(small)
@@ -128,19 +128,19 @@ def test_runs_without_a_sweep_tell_what_they_differ_in(small: Path) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def test_the_sweep_knows_that_it_stopped_a_run(small: Path) -> None:
+def test_the_record_of_a_sweep_has_the_runs_that_it_stopped(small: Path) -> None:
     record = json.loads((small / "sweep.json").read_text())
     record["runs"][0] |= {"status": "stopped", "reason": "dropped in rung 1"}
     change(small / "sweep.json", runs=record["runs"])
     study = read_study(small)
     (stopped,) = (run for run in study.runs if run.status == "stopped")
     assert stopped.reason == "dropped in rung 1"
-    assert stopped.scores  # what it had
+    assert stopped.scores  # from before it was stopped
     assert len(study.scored) == 3
 
 
 @pytest.mark.parametrize("content", ["nothing", "file", "empty"])
-def test_no_study_is_one_line(tmp_path: Path, content: str) -> None:
+def test_a_folder_that_is_not_a_study_is_one_line(tmp_path: Path, content: str) -> None:
     folder = tmp_path / "folder"
     if content == "file":
         folder.write_text("x")
@@ -159,7 +159,7 @@ def test_reading_and_analyzing_load_no_torch() -> None:
 
 
 def test_what_train_and_evaluate_write_is_read(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> None:
-    """The made-up folders are made up; these are real."""
+    """Unlike the made-up folders, these are real."""
     from squadron.experiments.evaluate import evaluate
     from squadron.experiments.train import train
     from squadron.options.core import EvaluateOptions, TrainOptions
@@ -184,6 +184,6 @@ def test_what_train_and_evaluate_write_is_read(byte_base_dir: Path, small_data: 
     effect = found.effect("rank")
     assert effect is not None
     assert effect.contrasts[0].questions == 9
-    assert effect.verdict == "no_difference"  # nine questions show nothing
+    assert effect.verdict == "no_difference"  # nine questions are too few
     assert found.decodings is not None
     assert [model.role for model in found.models[0].models] == ["baseline", "best"]

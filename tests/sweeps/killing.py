@@ -1,4 +1,4 @@
-"""Kills a sweep again and again, as a program of its own: ``python killing.py BASE DATA OUT SEED KILLS``.
+"""Kill a sweep again and again, as a program of its own: ``python killing.py BASE DATA OUT SEED KILLS``.
 
 It forks from a process that has imported all and computed nothing, so that each try costs little. A try counts the
 steps, batches of answers and renamings it makes and, at the one that was drawn, kills itself with SIGKILL: before the
@@ -33,7 +33,7 @@ best: {split: test, decoding: [greedy, top-k], max_new_tokens: 6}
 
 
 class Clock:
-    """Counts what happens; kills at ``last``, before it or after it."""
+    """Count events; kill the process before or after event ``last``."""
 
     def __init__(self, last: int | None, *, before: bool) -> None:
         self.count, self.last, self.before = 0, last, before
@@ -53,7 +53,7 @@ class Clock:
 
 
 def attempt(base: str, data: str, out: Path, last: int | None, *, before: bool) -> int | None:
-    """One try in a process of its own; how much it counted, or None where it was killed."""
+    """Run one attempt in its own process; return its number of events, or None if it was killed."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -85,7 +85,7 @@ def attempt(base: str, data: str, out: Path, last: int | None, *, before: bool) 
 
 
 def main(base: str, data: str, out: str, seed: int, kills: int) -> None:
-    """One sweep in peace, then sweeps that are killed ``kills`` times in all, each to its end."""
+    """Run one undisturbed sweep, then sweeps to their end that are killed ``kills`` times in all."""
     folder = Path(out)
     folder.mkdir()
     (folder / "whole.yaml").write_text(CONFIG)

@@ -38,9 +38,7 @@ def options(tmp_path: Path, base: Path, data: Path, config: str) -> SweepOptions
     )
 
 
-def test_full_runs_fly_alone_and_end_as_they_would_outside(
-    byte_base_dir: Path, small_data: Path, tmp_path: Path
-) -> None:
+def test_full_runs_run_alone_and_end_as_outside_a_sweep(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> None:
     chosen = options(tmp_path, byte_base_dir, small_data, CONFIG)
     planned = preview(chosen)
     assert sorted(map(sorted, (fleet["runs"] for fleet in planned["fleets"]))) == [
@@ -80,21 +78,23 @@ def test_full_runs_fly_alone_and_end_as_they_would_outside(
     one, two = (
         load_file(tmp_path / "sweep" / "runs" / name / "model" / "model.safetensors") for name in ("all", "all-fast")
     )
-    assert any(not torch.equal(one[key], two[key]) for key in one)  # each began from the base, and went its own way
+    assert any(
+        not torch.equal(one[key], two[key]) for key in one
+    )  # each began from the base, and was trained on its own
 
 
-def test_a_preview_counts_what_the_best_run_of_each_method_and_the_base_are_asked(
+def test_a_preview_counts_the_final_evaluation_of_the_best_runs_and_the_base(
     byte_base_dir: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = {"validation": 1.0, "test": 100.0}
-    monkeypatch.setattr(dry_run, "answering_seconds", lambda _material, split, *_: seconds[split.name])
+    monkeypatch.setattr(dry_run, "answering_seconds", lambda _inputs, split, *_: seconds[split.name])
     monkeypatch.setattr(dry_run, "training_seconds", lambda *_: 0.0)
     for config, best in ((CONFIG, 300.0), (CONFIG.partition("best:")[0], 0.0)):  # an adapter, a full run, the base
         planned = preview(options(tmp_path, byte_base_dir, small_data, config))
         assert (planned["answering_seconds"], planned["best_seconds"], planned["seconds"]) == (5, best, 5 + best)
 
 
-def test_the_best_may_be_a_full_run(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> None:
+def test_the_best_run_can_be_a_full_run(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> None:
     config = CONFIG.replace("  - {rank: 2, lr: 1.0e-2, name: small}\n", "").replace(
         "  - {rank: 4, lr: 1.0e-2, name: larger}\n", ""
     )
@@ -103,7 +103,7 @@ def test_the_best_may_be_a_full_run(byte_base_dir: Path, small_data: Path, tmp_p
     assert set(scores["splits"]["test"]["decodings"]) == {"greedy", "span"}
 
 
-def test_an_adapters_axis_beside_full_is_told_before_anything_starts(
+def test_an_adapter_axis_of_full_runs_is_reported_before_anything_starts(
     byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
     config = "grid: {method: [lora, full], rank: [2, 4]}"

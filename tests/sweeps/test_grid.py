@@ -1,4 +1,4 @@
-"""Configurations of sweeps: what runs they mean, what their names are, and that all that is wrong is told at once."""
+"""Configurations of sweeps: their runs, the names of these, and the report of all problems at once."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def problems(tmp_path: Path, text: str) -> list[str]:
     return lines
 
 
-def test_a_grid_is_every_combination_and_names_tell_what_changes(tmp_path: Path) -> None:
+def test_a_grid_is_every_combination_and_names_show_the_changes(tmp_path: Path) -> None:
     text = "base: {epochs: 1, train_size: 200, val_size: 50}\ngrid: {rank: [4, 8], lr: [1e-4, 1.0e-3], targets: [all]}"
     found = plan(tmp_path, text)
     assert [run.name for run in found.runs] == ["r4-lr1e-4-all", "r4-lr1e-3-all", "r8-lr1e-4-all", "r8-lr1e-3-all"]
     assert found.runs[1].changes == {"rank": 4, "lr": 1e-3, "targets": "all"}
     assert found.runs[1].options == {"epochs": 1, "rank": 4, "lr": 1e-3, "target_modules": ("all",)}
     assert found.config.data_options == {"train_size": 200, "val_size": 50}
-    for run in found.runs:  # they are what train takes
+    for run in found.runs:  # they are options of train
         checked(TrainOptions, {"base": "b", "data": "d", "out": "o", **run.options})
 
 
@@ -72,7 +72,7 @@ def test_seeds_make_replicates(tmp_path: Path) -> None:
     assert names(tmp_path, "grid: {rank: [4]}", seeds=2) == ["r4-s0", "r4-s1"]
 
 
-def test_overrides_are_written_over_the_file(tmp_path: Path) -> None:
+def test_overrides_replace_values_of_the_file(tmp_path: Path) -> None:
     text = "base: {epochs: 5, rank: 4}\ngrid: {lr: [0.1]}"
     found = plan(tmp_path, text, epochs=2, train_size=30, decoding=("span",), split="test")
     assert found.runs[0].options == {"epochs": 2, "rank": 4, "lr": 0.1}
@@ -80,7 +80,7 @@ def test_overrides_are_written_over_the_file(tmp_path: Path) -> None:
     assert (found.config.evaluate.split, found.config.evaluate.decoding) == ("test", ("span",))
 
 
-def test_full_fine_tuning_stands_beside_adapters_without_their_options(tmp_path: Path) -> None:
+def test_full_fine_tuning_ignores_the_adapter_options_of_the_base(tmp_path: Path) -> None:
     text = "base: {rank: 8, alpha: 16, epochs: 2}\ngrid: {lr: [0.1]}\nruns: [{method: full, lr: 5e-5}]"
     found = plan(tmp_path, text)
     assert [run.name for run in found.runs] == ["lr1e-1", "lr5e-5-full"]
@@ -101,12 +101,12 @@ def test_full_fine_tuning_stands_beside_adapters_without_their_options(tmp_path:
         ("base: {lr: '1e-4'}\nseeds: 1", "base.lr '1e-4': input should be a valid number"),
         ("base: {rank: 010}\nseeds: 1", "base.rank '010': input should be a valid integer"),
         ("base: {lr: .nan}\nseeds: 1", "base.lr nan: input should be a finite number"),
-        ("base: 3\nseeds: 1", "base 3: no mapping"),
+        ("base: 3\nseeds: 1", "base 3: not a mapping"),
         (
             "grid: {rank: []}\nseeds: 1",
             "grid.rank []: too short; give 1 or more, or leave it out; an example is grid: {rank",
         ),
-        ("grid: {rank: 4}\nseeds: 1", "grid.rank 4: no list"),
+        ("grid: {rank: 4}\nseeds: 1", "grid.rank 4: not a list"),
         ("grid: {rank: [4, 4]}", "grid.rank [4, 4]: 4 is there more than once"),
         ("grid: {rank: [4, 0]}", "grid.rank[1] 0: input should be greater than or equal to 1"),
         ("grid: {targets: [c_proj]}\nseeds: 1", "grid.targets[0] 'c_proj': ambiguous, GPT-2 has two"),
@@ -123,7 +123,7 @@ def test_full_fine_tuning_stands_beside_adapters_without_their_options(tmp_path:
         ("seeds: 2\nexclude: [{rank: 5}]", "exclude[0] {'rank': 5}: matches no run: there is no grid"),
         ("grid: {rank: [4]}\nexclude: [{rank: 4}]", "exclude [{'rank': 4}]: leaves no run"),
         ("runs: [{rank: 4, name: ../../etc}]", "runs[0].name '../../etc': not a name for a folder"),
-        ("runs: [{rank: 4, name: aux}]", "runs[0].name 'aux': a name that Windows keeps"),
+        ("runs: [{rank: 4, name: aux}]", "runs[0].name 'aux': a name that Windows reserves"),
         ("runs: [{rank: 4, name: [a]}]", "runs[0].name ['a']: not a name for a folder"),
         ("runs: [{rank: 5, name: A}, {rank: 6, name: a}]", "runs 'a': has the same name as another run, A"),
         ("grid: {targets: [all, attention+mlp]}", "runs 'attention+mlp': trains the same adapter as all"),
@@ -138,12 +138,12 @@ def test_full_fine_tuning_stands_beside_adapters_without_their_options(tmp_path:
         ("base: {device: cpu}\nseeds: 1", "base.device 'cpu': not set here; give it with device"),
         ("base: {offline: true}\nseeds: 1", "base.offline True: not set here; give it with offline"),
         ("best: {spilt: test}\nseeds: 1", "best.spilt 'test': unknown key, perhaps split; known are split, decoding"),
-        ("grid: 3\nseeds: 1", "grid 3: no mapping; an example is grid: {rank"),
-        ("runs: [4]", "runs[0] 4: no mapping; an example is runs: [{rank"),
+        ("grid: 3\nseeds: 1", "grid 3: not a mapping; an example is grid: {rank"),
+        ("runs: [4]", "runs[0] 4: not a mapping; an example is runs: [{rank"),
         ("runs: [{}]", "runs[0] {}: too short; give 1 or more"),
         ("runs: [rank: {a: 1}]", "runs[0].rank {'a': 1}: input should be a valid integer"),
-        ("[1]", "the file [1]: no mapping"),
-        ("", "the file None: no mapping"),
+        ("[1]", "the file [1]: not a mapping"),
+        ("", "the file None: not a mapping"),
     ],
 )
 def test_a_problem_names_key_value_and_what_to_do(tmp_path: Path, text: str, told: str) -> None:
@@ -152,7 +152,7 @@ def test_a_problem_names_key_value_and_what_to_do(tmp_path: Path, text: str, tol
     assert found[0].startswith(told), found
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     text = """
         bsae: 1
         base: {epoch: 1, dropout: 2}
@@ -174,13 +174,13 @@ def problems_shown(tmp_path: Path, text: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
-def test_a_million_combinations_are_counted_not_written_out(tmp_path: Path) -> None:
+def test_many_combinations_are_counted_without_making_them(tmp_path: Path) -> None:
     hundred = list(range(1, 101))
     text = f"grid: {{rank: {hundred}, alpha: {hundred}, warmup_steps: {hundred}}}"
     began = time.process_time()
     assert problems(tmp_path, text)[0].startswith("grid '1,000,000 runs': more than 10,000")
     assert problems(tmp_path, text + "\nseeds: 10000")[0].startswith("grid '10,000,000,000 runs'")
-    assert time.process_time() - began < 2  # writing ten thousand million out would take hours
+    assert time.process_time() - began < 2  # making ten thousand million would take hours
     assert len(plan(tmp_path, f"grid: {{rank: {hundred}, alpha: {hundred}}}").runs) == 10_000
 
 
@@ -215,8 +215,8 @@ def _plain(value: Any) -> Any:
     return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
 
-def test_values_of_one_axis_never_look_alike() -> None:
-    """The names of single changes over all axes that are words: they share one namespace."""
+def test_single_changes_have_different_names() -> None:
+    """Axes whose values are words share one namespace in run names."""
     words = [
         {axis: value}
         for axis, values in {
@@ -279,7 +279,7 @@ def test_values_are_those_of_yaml_1_2_unless_readers_differ(tmp_path: Path, text
     assert (found, type(found)) == (value, type(value))
 
 
-def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file; give a YAML file"):
         read_sweep(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
@@ -312,5 +312,5 @@ def test_the_configurations_are_part_of_an_installation(tmp_path: Path, monkeypa
     (tmp_path / "quick").mkdir()  # such as a sweep's own --out
     assert len(read_sweep("quick").runs) == 4
     (tmp_path / "quick").rmdir()
-    (tmp_path / "quick").write_text("seeds: 3")  # a file of the user's goes first
+    (tmp_path / "quick").write_text("seeds: 3")  # a file of the user's takes precedence
     assert len(read_sweep("quick").runs) == 3

@@ -1,4 +1,4 @@
-"""Successive halving: which epochs, who goes on, and that a decision stands."""
+"""Successive halving: the epochs, the runs that continue, and decisions that do not change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from squadron.errors import ConfigError
 from squadron.runs.sweep_folder import SweepFolder
-from squadron.sweeps.halving import decide, rungs, standing, verdict
+from squadron.sweeps.halving import decide, drop_reason, rung_epochs, standing
 
 
 @pytest.mark.parametrize(
@@ -18,18 +18,18 @@ from squadron.sweeps.halving import decide, rungs, standing, verdict
 def test_the_epochs_after_which_runs_are_dropped(
     epochs: int, runs: int, factor: int, expected: tuple[int, ...]
 ) -> None:
-    assert rungs([epochs] * runs, runs, factor) == expected
+    assert rung_epochs([epochs] * runs, runs, factor) == expected
 
 
-def test_what_cannot_be_halved_is_told() -> None:
+def test_impossible_halving_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"the runs have \[2, 5\] epochs"):
-        rungs([5, 2], 2, 2)
+        rung_epochs([5, 2], 2, 2)
     for epochs, runs in ((1, 75), (5, 2)):
         with pytest.raises(ConfigError, match="nothing to drop"):
-            rungs([epochs] * runs, runs, 3)
+            rung_epochs([epochs] * runs, runs, 3)
 
 
-def test_a_standing_is_that_of_the_very_step() -> None:
+def test_a_standing_is_that_of_the_exact_step() -> None:
     line = {"step": 6, "validation_loss": 2.5, "validation_f1": 40.0, "validation_exact_match": 30.0}
     metrics = [{"step": 6, "loss": 1.0}, line, {"step": 12, "loss": 0.5}]
     assert standing(metrics, 6) == (40.0, 30.0, -2.5)
@@ -37,7 +37,7 @@ def test_a_standing_is_that_of_the_very_step() -> None:
     assert standing([{**line, "validation_loss": None}], 6) == (40.0, 30.0, float("-inf"))
 
 
-def test_the_best_go_on_and_what_was_decided_stands(tmp_path: Path) -> None:
+def test_the_best_continue_and_a_decision_is_final(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path, {})
     standings = {
         "a": (10.0, 5.0, -1.0),
@@ -47,35 +47,35 @@ def test_the_best_go_on_and_what_was_decided_stands(tmp_path: Path) -> None:
         "e": (20.0, 8.0, -1.0),
     }
     decide(folder, 2, standings, 2)
-    kept = {run for run, own in standings.items() if verdict(folder, 2, run, own) is None}
+    kept = {run for run, own in standings.items() if drop_reason(folder, 2, run, own) is None}
     assert kept == {"b", "c", "d"}
-    reason = verdict(folder, 2, "e", standings["e"])
+    reason = drop_reason(folder, 2, "e", standings["e"])
     assert reason is not None
     assert "after epoch 2 by --halving: F1 20.0, EM 8.0" in reason
     assert "the best 3 of 5 had F1 20.0 or more" in reason
-    # A run that comes later is measured against the worst that was kept, and changes nothing.
+    # A later run is compared with the worst that was kept, and does not change the decision.
     decide(folder, 2, {**standings, "f": (99.0, 99.0, 0.0)}, 2)
-    assert verdict(folder, 2, "f", (99.0, 99.0, 0.0)) is None
-    assert verdict(folder, 2, "g", (1.0, 1.0, 0.0)) is not None
-    assert verdict(folder, 2, "d", standings["d"]) is None
+    assert drop_reason(folder, 2, "f", (99.0, 99.0, 0.0)) is None
+    assert drop_reason(folder, 2, "g", (1.0, 1.0, 0.0)) is not None
+    assert drop_reason(folder, 2, "d", standings["d"]) is None
 
 
-def test_a_run_that_comes_late_must_be_better_than_the_worst_that_was_kept(tmp_path: Path) -> None:
-    """One that is exactly as good had its chance taken by a run that was in time."""
+def test_a_late_run_must_be_better_than_the_worst_that_was_kept(tmp_path: Path) -> None:
+    """An equally good late run is dropped, since the other was in time."""
     folder = SweepFolder(tmp_path, {})
     decide(folder, 1, {"a": (30.0, 9.0, -2.0), "b": (20.0, 9.0, -2.0), "c": (10.0, 9.0, -2.0)}, 2)
     worst = (20.0, 9.0, -2.0)
-    assert verdict(folder, 1, "b", worst) is None
-    assert verdict(folder, 1, "late", worst) is not None
+    assert drop_reason(folder, 1, "b", worst) is None
+    assert drop_reason(folder, 1, "late", worst) is not None
     for better in ((20.1, 0.0, -9.0), (20.0, 9.1, -9.0), (20.0, 9.0, -1.9)):
-        assert verdict(folder, 1, "late", better) is None, better
+        assert drop_reason(folder, 1, "late", better) is None, better
     for worse in ((19.9, 99.0, 0.0), (20.0, 8.9, 0.0), (20.0, 9.0, -2.1)):
-        assert verdict(folder, 1, "late", worse) is not None, worse
+        assert drop_reason(folder, 1, "late", worse) is not None, worse
 
 
-def test_a_loss_that_is_no_number_is_the_worst_of_its_like(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_a_number_ranks_last_among_equal_scores(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path, {})
     broken = (20.0, 9.0, float("-inf"))
     decide(folder, 1, {"a": (30.0, 9.0, -2.0), "b": broken, "c": (10.0, 9.0, -2.0)}, 2)
-    assert verdict(folder, 1, "late", broken) is not None
-    assert verdict(folder, 1, "late", (20.0, 9.0, -99.0)) is None
+    assert drop_reason(folder, 1, "late", broken) is not None
+    assert drop_reason(folder, 1, "late", (20.0, 9.0, -99.0)) is None

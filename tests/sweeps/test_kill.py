@@ -15,7 +15,7 @@ KILLS = 20
 EXACT = ("*.safetensors", "adapter_config.json", "metrics.jsonl", "scores.json")
 
 
-@pytest.mark.timeout(600)  # two dozen short sweeps, which a busy machine makes long
+@pytest.mark.timeout(600)  # two dozen short sweeps, slow on a busy machine
 @pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")
 def test_a_sweep_killed_at_twenty_moments_ends_as_one_that_was_not(
     byte_base_dir: Path, small_squad: Path, tmp_path: Path
@@ -34,7 +34,7 @@ def test_a_sweep_killed_at_twenty_moments_ends_as_one_that_was_not(
     assert len(set(told["moments"])) > KILLS // 2
     whole = Path(told["whole"])
     names = exact_files(whole)
-    # 4 runs with adapter and last; of those that were kept, of the base and of the best, predictions and details.
+    # Adapter and last of 4 runs; predictions and details of the runs that were kept, of the base and of the best.
     assert sum(name.endswith(".safetensors") for name in names) == 8
     assert sum("predictions/" in name for name in names) > 10
     assert {entry["status"] for entry in board(whole)} == {"done", "stopped"}
@@ -47,13 +47,13 @@ def test_a_sweep_killed_at_twenty_moments_ends_as_one_that_was_not(
 
 
 def exact_files(folder: Path) -> list[str]:
-    """All files whose bytes must be the same."""
+    """Return all files whose bytes must be the same."""
     found = {path for pattern in EXACT for path in folder.rglob(pattern)}
     found |= {path for path in folder.rglob("*.json") if path.parent.name in ("predictions", "failures", "data")}
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def board(folder: Path) -> list[dict[str, Any]]:
-    """The leaderboard without what a clock or the system's memory says."""
+    """Return the leaderboard without times and memory."""
     runs = json.loads((folder / "leaderboard.json").read_text())["runs"]
     return [{key: run[key] for key in run.keys() - {"seconds", "peak_memory_bytes"}} for run in runs]

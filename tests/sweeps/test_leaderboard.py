@@ -1,4 +1,4 @@
-"""The leaderboard: order, flat table, settings; from a folder of a thousand runs too."""
+"""The leaderboard: order, flat table, settings; also for a folder of a thousand runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ranked(folder: Path, names: list[str], **failed: str) -> list[dict[str, Any]
     return rank_runs(SweepFolder(folder, {}), changes, split="validation", decoding="greedy", failed=failed)
 
 
-def test_the_best_comes_first_and_what_failed_last(tmp_path: Path) -> None:
+def test_the_best_run_comes_first_and_failed_runs_last(tmp_path: Path) -> None:
     made_run(tmp_path, "low", f1=20.0)
     made_run(tmp_path, "high", f1=40.0)
     made_run(tmp_path, "tie", f1=40.0, validation_loss=0.9)
@@ -71,7 +71,7 @@ def test_no_cell_is_a_formula(text: str) -> None:
     assert guard_cell([text, "b"]) == f"'{text} b"
 
 
-def test_plain_cells_stay() -> None:
+def test_plain_cells_are_unchanged() -> None:
     assert [guard_cell(value) for value in ("r4-lr1e-3", -1.5, None, 3)] == ["r4-lr1e-3", -1.5, None, 3]
 
 

@@ -1,4 +1,4 @@
-"""A sweep on a real local Ray cluster: a worker is killed in the middle of a fleet, and every result comes once."""
+"""A sweep on a real local Ray cluster: a worker is killed within a fleet, and every result is reported once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from squadron.errors import DeviceError
 from squadron.options.sweep import SweepOptions
 from squadron.sweeps import ray_engine
-from squadron.sweeps.ray_worker import Message, Order, Shipment, fly_order
+from squadron.sweeps.ray_worker import FleetTask, Message, SweepPayload, run_task
 from squadron.sweeps.sweep import sweep
 from squadron.tracking.events import Listener, RunEnded, RunScored, Stepped
 from squadron.tracking.progress import Reporter
@@ -28,7 +28,7 @@ grid: {rank: [2, 5], lr: [2.0e-3, 1.0e-2]}
 evaluate: {max_new_tokens: 5}
 """
 pytestmark = [
-    # Ray's own, about sockets and files that it leaves to the collector.
+    # Ray's own warnings, about sockets and files that it leaves to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -47,22 +47,22 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     # The workers cannot import this file.
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as the workers have: sums round by how they are shared out
+    torch.set_num_threads(1)  # as in the workers: rounding of sums depends on the number of threads
     yield ray
     torch.set_num_threads(threads)
     ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
     ray.shutdown()
 
 
-def telling(shipment: Shipment, order: Order) -> Iterator[Message]:
-    """``fly_order`` by a worker that says who it is."""
-    yield "note", f"pid {os.getpid()} {order.fleet}"
-    yield from fly_order(shipment, order)
+def with_process_id(payload: SweepPayload, task: FleetTask) -> Iterator[Message]:
+    """Run ``run_task`` and first send the worker's process id."""
+    yield "note", f"pid {os.getpid()} {task.fleet}"
+    yield from run_task(payload, task)
 
 
 @pytest.mark.timeout(200)
 @pytest.mark.usefixtures("cluster")
-def test_a_worker_that_dies_costs_nothing_and_doubles_nothing(
+def test_a_killed_worker_loses_and_repeats_no_result(
     byte_base_dir: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
@@ -94,16 +94,16 @@ def test_a_worker_that_dies_costs_nothing_and_doubles_nothing(
             ended[f"{event.run} scored"] += 1
 
     local = sweep(options("local"))
-    monkeypatch.setattr(ray_engine, "fly_order", telling)
+    monkeypatch.setattr(ray_engine, "run_task", with_process_id)
     result = sweep(options("ray", engine="ray", cpus_per_fleet=1), reporter=Notes(), listeners=[Killer()])
     assert killed
-    assert sum("fleet 02: its worker died" in note for note in notes) == 1
+    assert sum("fleet 02: its worker was lost" in note for note in notes) == 1
     assert {note.split()[2] for note in notes if note.startswith("pid ")} == {"01", "02"}
     assert sum(note.startswith("pid ") for note in notes) == 3
     names = [run["name"] for run in result["runs"]]
     assert len(names) == 4
     assert ended == Counter({f"{name} {what}": 1 for name in names for what in ("done", "scored")})
-    # It went on from its last checkpoint, not from the start.
+    # It resumed from its last checkpoint, not from the start.
     again = [step for (run, step), count in steps.items() if count > 1]
     assert 1 not in again
     for run, other in zip(result["runs"], local["runs"], strict=True):

@@ -1,4 +1,4 @@
-"""What the engine does with the messages of workers that die, whenever that is; no cluster is needed to tell."""
+"""The engine's handling of messages from workers that are killed at any time, without a cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from filelock import FileLock
 
-from squadron.sweeps.ray_engine import RayEngine, _Flight
+from squadron.sweeps.ray_engine import RayEngine, _RunningTask
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import Event, RunEnded, RunScored, Stepped
 
@@ -23,7 +23,7 @@ class _RayTaskError(_RayError):
 
 
 def get(message: Any) -> Any:
-    """As ``ray.get``: what a worker sent, or what became of it."""
+    """Return what a worker sent, or raise its error, as ``ray.get`` does."""
     if isinstance(message, Exception):
         raise message
     return message
@@ -32,11 +32,11 @@ def get(message: Any) -> Any:
 ENDED = RunEnded("r4", "done", {"loss": 1.0})
 SCORED = RunScored("r4", "validation", "greedy", {"f1": 50.0})
 STEPPED = Stepped("r4", 1, {"loss": 2.0})
-DIED = _RayError()
+LOST = _RayError()
 
 
-class Told:
-    """An engine with a job that only remembers; ``attempts`` are the messages of one worker after the other."""
+class Recorded:
+    """An engine with a job that records its calls; ``attempts`` has the messages of each worker in turn."""
 
     def __init__(self, *attempts: list[Any]) -> None:
         self.events: list[Event] = []
@@ -52,58 +52,58 @@ class Told:
         self.job = cast(
             SweepJob,
             SimpleNamespace(
-                stream=SimpleNamespace(tell=self.events.append),
+                stream=SimpleNamespace(send=self.events.append),
                 reporter=SimpleNamespace(note=self.notes.append),
                 folder=SimpleNamespace(write_part=lambda _, files: self.files.append(files)),
             ),
         )
-        flight = _Flight("01", cast(FileLock, None), 1, next(self._attempts), [])
-        while self.engine._advance(self.job, flight, None, self.failed):
+        task = _RunningTask("01", cast(FileLock, None), 1, next(self._attempts), [])
+        while self.engine._advance(self.job, task, None, self.failed):
             pass
-        self.held = flight.held
+        self.held = task.held
 
 
 def event(one: Event) -> tuple[str, Event]:
     return "event", one
 
 
-def test_a_run_s_end_is_told_once_its_files_are_there() -> None:
-    told = Told([event(STEPPED), event(ENDED), event(SCORED)])
-    assert (told.events, told.held) == ([STEPPED], [ENDED, SCORED])
-    told = Told([event(STEPPED), event(ENDED), event(SCORED), ("files", {"a": b"1"})])
-    assert (told.events, told.held, told.files) == ([STEPPED, ENDED, SCORED], [], [{"a": b"1"}])
+def test_the_end_of_a_run_is_reported_once_its_files_are_received() -> None:
+    recorded = Recorded([event(STEPPED), event(ENDED), event(SCORED)])
+    assert (recorded.events, recorded.held) == ([STEPPED], [ENDED, SCORED])
+    recorded = Recorded([event(STEPPED), event(ENDED), event(SCORED), ("files", {"a": b"1"})])
+    assert (recorded.events, recorded.held, recorded.files) == ([STEPPED, ENDED, SCORED], [], [{"a": b"1"}])
 
 
-def test_a_worker_that_dies_after_a_run_ended_tells_that_end_once_all_the_same() -> None:
-    """The files had not come, so the next worker trains the end again, and tells it again."""
-    told = Told(
-        [event(STEPPED), event(ENDED), event(SCORED), DIED],
+def test_an_end_before_a_worker_is_lost_is_reported_once() -> None:
+    """Its files were not received, so the next worker trains the end again, and sends the event again."""
+    recorded = Recorded(
+        [event(STEPPED), event(ENDED), event(SCORED), LOST],
         [event(ENDED), event(SCORED), ("files", {"a": b"2"})],
     )
-    assert told.events == [STEPPED, ENDED, SCORED]
-    assert told.files == [{"a": b"2"}]
-    assert told.notes == ["fleet 01: its worker died (_RayError); it is sent out again"]
-    assert told.failed == {}
+    assert recorded.events == [STEPPED, ENDED, SCORED]
+    assert recorded.files == [{"a": b"2"}]
+    assert recorded.notes == ["fleet 01: its worker was lost (_RayError); it is started again"]
+    assert recorded.failed == {}
 
 
-def test_a_worker_that_dies_after_its_files_came_loses_nothing() -> None:
-    told = Told([event(ENDED), ("files", {"a": b"1"}), DIED], [event(SCORED), ("files", {"a": b"2"})])
-    assert told.events == [ENDED, SCORED]
+def test_a_worker_that_is_lost_after_its_files_were_received_loses_no_result() -> None:
+    recorded = Recorded([event(ENDED), ("files", {"a": b"1"}), LOST], [event(SCORED), ("files", {"a": b"2"})])
+    assert recorded.events == [ENDED, SCORED]
 
 
-def test_a_fleet_that_kills_its_workers_is_given_up_after_four() -> None:
-    told = Told([DIED], [DIED], [DIED], [event(ENDED), ("files", {})])
-    assert (told.failed, told.events) == ({}, [ENDED])
-    told = Told([DIED], [DIED], [DIED], [event(ENDED), DIED])
-    assert told.failed == {"01": "its worker died 4 times (_RayError)"}
-    assert told.events == []
-    assert len(told.notes) == 4
+def test_a_fleet_whose_workers_are_lost_fails_after_four_attempts() -> None:
+    recorded = Recorded([LOST], [LOST], [LOST], [event(ENDED), ("files", {})])
+    assert (recorded.failed, recorded.events) == ({}, [ENDED])
+    recorded = Recorded([LOST], [LOST], [LOST], [event(ENDED), LOST])
+    assert recorded.failed == {"01": "its worker was lost 4 times (_RayError)"}
+    assert recorded.events == []
+    assert len(recorded.notes) == 4
 
 
 @pytest.mark.parametrize(
     ("last", "why"), [(("failed", "no such modules"), "no such modules"), (_RayTaskError(), "the worker's own words")]
 )
-def test_a_fleet_that_fails_by_itself_is_not_sent_out_again(last: Any, why: str) -> None:
-    told = Told([("note", "one half"), last])
-    assert told.failed == {"01": why}
-    assert told.notes == ["one half", f"fleet 01 failed, the others go on: {why}"]
+def test_a_fleet_that_fails_is_not_started_again(last: Any, why: str) -> None:
+    recorded = Recorded([("note", "one half"), last])
+    assert recorded.failed == {"01": why}
+    assert recorded.notes == ["one half", f"fleet 01 failed, the others continue: {why}"]

@@ -36,7 +36,7 @@ def test_a_random_search_depends_on_its_seed_alone_and_stays_within_the_space(tm
     assert names(plan(tmp_path, text, seed=1).runs) != names(found.runs)
     rates = [run.options["lr"] for run in found.runs]
     assert all(1e-5 <= rate <= 1 for rate in rates)
-    assert 60 < sum(rate < 10**-2.5 for rate in rates) < 140  # even by its logarithm
+    assert 60 < sum(rate < 10**-2.5 for rate in rates) < 140  # uniform in its logarithm
     ranks = {run.options["rank"] for run in found.runs}
     assert ranks <= set(range(1, 65))
     assert len(ranks) > 50
@@ -46,7 +46,7 @@ def test_a_random_search_depends_on_its_seed_alone_and_stays_within_the_space(tm
     assert next_runs(found.config, {}) == ()
 
 
-def test_a_small_space_is_drawn_once_and_no_more(tmp_path: Path) -> None:
+def test_every_run_of_a_small_space_is_drawn_once(tmp_path: Path) -> None:
     found = plan(tmp_path, "search: {method: random, trials: 50, space: {rank: [4, 8], alpha: [1, 2]}}")
     assert sorted(names(found.runs)) == ["r4-a1", "r4-a2", "r8-a1", "r8-a2"]
     ends = plan(tmp_path, "search: {method: random, trials: 99, space: {rank: {low: 1, high: 3}}}")
@@ -54,7 +54,7 @@ def test_a_small_space_is_drawn_once_and_no_more(tmp_path: Path) -> None:
 
 
 def study(found: SweepPlan, score: Callable[[Mapping[str, Any]], float | None]) -> list[tuple[str, ...]]:
-    """All batches of a search, each scored before the next."""
+    """Return all batches of a search, each scored before the next."""
     batches, scores = [tuple(names(found.runs))], {run.name: score(run.options) for run in found.runs}
     while batch := next_runs(found.config, scores):
         batches.append(tuple(names(batch)))
@@ -63,14 +63,14 @@ def study(found: SweepPlan, score: Callable[[Mapping[str, Any]], float | None]) 
 
 
 def near_three(options: Mapping[str, Any]) -> float | None:
-    """Best at a rate of 1e-3; a run of rank 64 gives no score."""
+    """Return a score that is best at a rate of 1e-3; a run of rank 64 has none."""
     return None if options["rank"] == 64 else -abs(math.log10(options["lr"]) + 3)
 
 
 def test_a_study_learns_and_proposes_the_same_again(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     found = plan(tmp_path, f"search: {{method: optuna, trials: 40, batch: 8, {SPACE}}}")
-    assert (len(found.runs), found.total) == (8, 40)  # progress is told against all of them
+    assert (len(found.runs), found.total) == (8, 40)  # progress counts all of them
     batches = study(found, near_three)
     assert [len(batch) for batch in batches[:2]] == [8, 8]
     assert sum(map(len, batches)) <= 40
@@ -91,7 +91,7 @@ def test_a_study_of_a_small_space_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("search: 3", "search 3: no mapping"),
+        ("search: 3", "search 3: not a mapping"),
         ("search: {method: grid, trials: 3, space: {rank: [4]}}", "search.method 'grid': input should be"),
         ("search: {method: random, space: {rank: [4]}}", "search.trials: missing; give how many runs"),
         ("search: {method: random, trials: 99999, space: {rank: [4]}}", "search.trials 99999: input should be less"),
@@ -114,17 +114,17 @@ def test_a_study_of_a_small_space_ends(tmp_path: Path) -> None:
             "search: {method: random, trails: 3, trials: 3, space: {rank: [4]}}",
             "search.trails 3: unknown key, perhaps trials",
         ),
-        ("search: {method: random, trials: 3, space: {rank: [4]}}\nseeds: 3", "seeds (0, 1, 2): stands beside search"),
+        ("search: {method: random, trials: 3, space: {rank: [4]}}\nseeds: 3", "seeds (0, 1, 2): cannot be combined"),
         ("search: {method: random, trials: 3, space: {rank: [4]}}\nevaluate: {split: test}", "evaluate.split 'test'"),
     ],
 )
-def test_a_problem_of_a_search_is_told(tmp_path: Path, text: str, told: str) -> None:
+def test_a_problem_of_a_search_is_reported(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(ConfigError) as caught:
         plan(tmp_path, text)
     assert any(line.startswith(told) for line in str(caught.value).splitlines()[1:]), caught.value
 
 
-def test_without_optuna_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_optuna_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ConfigError, match=r"search.method optuna: not installed; pip install 'squadron\[search\]'"):
         plan(tmp_path, "search: {method: optuna, trials: 3, space: {rank: [4]}}")
@@ -146,7 +146,7 @@ def test_a_sweep_makes_the_runs_of_a_study_and_finds_them_again(
     assert len(runs) == 4
     assert all(run["status"] == "done" for run in record["runs"])
     assert [run["name"] for run in sweep(options, resume=True)["runs"]] == list(runs)
-    with pytest.raises(ConfigError, match="halving=2: a study learns from whole runs"):
+    with pytest.raises(ConfigError, match="halving=2: an Optuna study needs complete runs"):
         sweep(SweepOptions(**given, out=str(tmp_path / "other"), halving=2))
-    with pytest.raises(ConfigError, match="join=True: an Optuna study"):
+    with pytest.raises(ConfigError, match="join=True: only the coordinator can propose the runs of an Optuna study"):
         sweep(options, join=True)

@@ -1,4 +1,4 @@
-"""A sweep's own promises: runs as if each were alone, failures that stay where they are, one process a fleet."""
+"""Sweeps: runs equal single runs, failures do not affect others, and each fleet is run by one process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Options = Callable[..., SweepOptions]
 
 @pytest.fixture
 def options(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> Options:
-    """``options(config text, out="name", **more)``."""
+    """Return ``make(config text, out="name", **more)``, which makes the options of a sweep."""
 
     def make(config: str = GRID, out: str = "sweep", **more: Any) -> SweepOptions:
         path = tmp_path / "config.yaml"
@@ -66,7 +66,7 @@ def adapter(run: Path | str, name: str = "adapter") -> dict[str, torch.Tensor]:
 
 
 def apart(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> float:
-    """The largest relative distance of two adapters' matrices; rounding, blown up by AdamW, is some 0.001."""
+    """Return the largest relative distance of two adapters' matrices; rounding, amplified by AdamW, is 0.001."""
     assert a.keys() == b.keys()
     return max(float((tensor - b[name]).norm() / tensor.norm()) for name, tensor in a.items())
 
@@ -75,7 +75,7 @@ def statuses(result: Mapping[str, Any]) -> dict[str, str]:
     return {run["name"]: run["status"] for run in result["runs"]}
 
 
-def test_every_run_is_what_train_and_evaluate_make_of_it_alone(options: Options, tmp_path: Path) -> None:
+def test_every_run_equals_the_same_run_by_train_and_evaluate(options: Options, tmp_path: Path) -> None:
     result = sweep(options(GRID.replace("lr:", "seed: [0, 3], lr:")))
     assert len(result["runs"]) == 16
     assert set(statuses(result).values()) == {"done"}
@@ -112,7 +112,7 @@ def test_a_fleet_of_one_is_a_single_run_to_the_bit(options: Options, tmp_path: P
         assert (folder / name).read_bytes() == (alone / name).read_bytes(), name
 
 
-def test_out_of_memory_halves_the_fleet_and_goes_on(
+def test_out_of_memory_halves_the_fleet_and_continues(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = SMALL.replace("eval_questions: 0", "eval_questions: 0, checkpoint_seconds: 0")
@@ -130,7 +130,7 @@ def test_out_of_memory_halves_the_fleet_and_goes_on(
     result = sweep(options(config))
     assert set(statuses(result).values()) == {"done"}
     assert {size for size, _ in sizes} == {4, 2, 1}
-    assert (1, 0) not in sizes  # the halves of a fleet that had begun go on where it was
+    assert (1, 0) not in sizes  # the halves of a fleet that had begun continue from its checkpoint
     assert (1, 2) in sizes
     for run in whole["runs"]:
         a, b = (adapter(tmp_path / one / "runs" / run["name"], "last") for one in ("whole", "sweep"))
@@ -142,10 +142,10 @@ def test_out_of_memory_halves_the_fleet_and_goes_on(
 def test_a_run_that_does_not_fit_alone_fails_alone(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     make = training_job.make_trainer
 
-    def small_memory(material: Any, runs: Any, *rest: Any) -> Any:
+    def small_memory(inputs: Any, runs: Any, *rest: Any) -> Any:
         if any(run.rank == 5 and run.lr == 0.05 for run in runs):
             raise MemoryError("no room")
-        return make(material, runs, *rest)
+        return make(inputs, runs, *rest)
 
     monkeypatch.setattr(training_job, "make_trainer", small_memory)
     result = sweep(options())
@@ -154,7 +154,7 @@ def test_a_run_that_does_not_fit_alone_fails_alone(options: Options, monkeypatch
     assert [run["status"] for run in result["runs"]] == ["done"] * 6 + ["failed"] * 2
 
 
-def test_a_bad_run_and_a_full_disk_leave_the_others_going(
+def test_a_bad_run_and_a_full_disk_do_not_affect_the_others(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from squadron.training import optimizer
@@ -184,12 +184,12 @@ def test_a_bad_run_and_a_full_disk_leave_the_others_going(
         if by_name[run["name"]]["status"] == "done":
             a, b = (adapter(tmp_path / one / "runs" / run["name"]) for one in ("whole", "sweep"))
             assert all(torch.equal(a[name], b[name]) for name in a)
-    # The same command does what is left; what diverged, diverges again.
+    # The same command does the rest; the run that diverged stays so.
     again = sweep(options(), resume=True)
     assert [run["status"] for run in again["runs"]] == ["done"] * 7 + ["diverged"]
 
 
-def test_an_interrupt_ends_the_step_and_the_same_command_goes_on(options: Options, tmp_path: Path) -> None:
+def test_an_interrupt_finishes_the_step_and_the_same_command_resumes(options: Options, tmp_path: Path) -> None:
     class Impatient(Listener):
         def stepped(self, event: Stepped) -> None:
             if event.step == 4 and event.run == "r5-lr1e-2-query-value+attention":
@@ -208,20 +208,20 @@ def test_an_interrupt_ends_the_step_and_the_same_command_goes_on(options: Option
         assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_one_process_leads_and_others_may_join(
+def test_one_process_coordinates_and_others_can_join(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flying: set[str] = set()
-    fly, both = worker.SweepJob.fly, threading.Barrier(2)
+    working: set[str] = set()
+    run_fleet, both = worker.SweepJob.run_fleet, threading.Barrier(2)
 
     def noted(self: Any, fleet: str, rung: int | None) -> None:
         name = threading.current_thread().name
-        if name not in flying:
-            flying.add(name)
-            both.wait(60)  # each has a fleet in hand before either goes on
-        fly(self, fleet, rung)
+        if name not in working:
+            working.add(name)
+            both.wait(60)  # each has a fleet before either continues
+        run_fleet(self, fleet, rung)
 
-    monkeypatch.setattr(worker.SweepJob, "fly", noted)
+    monkeypatch.setattr(worker.SweepJob, "run_fleet", noted)
     results: dict[str, Any] = {}
     ended: list[tuple[str, str]] = []
 
@@ -229,27 +229,27 @@ def test_one_process_leads_and_others_may_join(
         def run_ended(self, event: RunEnded) -> None:
             ended.append((event.run, threading.current_thread().name))
 
-    def lead() -> None:
-        results["leader"] = sweep(options(fleet_size=2), listeners=[Ends()])
+    def coordinate() -> None:
+        results["coordinator"] = sweep(options(fleet_size=2), listeners=[Ends()])
 
-    leader = threading.Thread(target=lead, name="leader")
-    leader.start()
+    coordinator_thread = threading.Thread(target=coordinate, name="coordinator")
+    coordinator_thread.start()
     while not (tmp_path / "sweep" / "sweep.json").is_file():
-        leader.join(0.01)
-        assert leader.is_alive()
+        coordinator_thread.join(0.01)
+        assert coordinator_thread.is_alive()
     with pytest.raises(RunError, match="in use by another process; add join=True to help it"):
         sweep(options(fleet_size=2), resume=True)
     with pytest.raises(RunError, match=r"^join .*: fleet_size is 2 there and 3 here"):
         sweep(options(fleet_size=3), join=True)
     results["helper"] = sweep(options(fleet_size=2), join=True, listeners=[Ends()])
-    leader.join()
+    coordinator_thread.join()
     assert len({name for _, name in ended}) == 2
-    assert sorted(run for run, _ in ended) == sorted(statuses(results["leader"]))
-    assert set(statuses(results["leader"]).values()) == {"done"}
+    assert sorted(run for run, _ in ended) == sorted(statuses(results["coordinator"]))
+    assert set(statuses(results["coordinator"]).values()) == {"done"}
     assert json.loads((tmp_path / "sweep" / "sweep.json").read_text())["status"] == "done"
 
 
-def test_joining_leaves_the_record_to_the_leader_and_waits_no_longer_than_asked(
+def test_joining_does_not_write_the_record_and_can_be_interrupted_while_waiting(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2]}\n"
@@ -258,12 +258,12 @@ def test_joining_leaves_the_record_to_the_leader_and_waits_no_longer_than_asked(
     done = place.read_bytes()
     assert sweep(options(small), join=True)["status"] == "joined"
     assert place.read_bytes() == done
-    # A leader that has yet to plan: whoever joined waits, until a person has enough.
+    # If the coordinator has not planned yet, a joined process waits until a person interrupts it.
     place.write_text(json.dumps({**json.loads(done), "status": "running", "fleets": []}))
     asked: list[float] = []
 
     def pause(seconds: float) -> None:
-        assert not asked, "went on waiting"
+        assert not asked, "continued to wait"
         asked.append(seconds)
         signal.raise_signal(signal.SIGINT)
 
@@ -276,14 +276,14 @@ def test_joining_leaves_the_record_to_the_leader_and_waits_no_longer_than_asked(
     assert asked
 
 
-def test_one_of_those_that_joined_leads_where_the_leader_was_killed_before_it_planned(
+def test_one_joined_process_takes_over_if_the_coordinator_was_killed_before_it_planned(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\nevaluate: {max_new_tokens: 5}\n"
     chosen = options(small, fleet_size=1)
 
     class Killed(BaseException):
-        """No handler of the sweep's runs, as none does when a process is killed."""
+        """Not caught by any handler of the sweep, like the kill of a process."""
 
     def killed(*_: Any, **__: Any) -> None:
         raise Killed
@@ -301,7 +301,7 @@ def test_one_of_those_that_joined_leads_where_the_leader_was_killed_before_it_pl
     def together(self: RunFolder) -> bool:
         if isinstance(self, SweepFolder) and not both.broken:
             with contextlib.suppress(threading.BrokenBarrierError):
-                both.wait(60)  # both see at the same time that nobody leads
+                both.wait(60)  # both find at the same time that there is no coordinator
             both.abort()
         return take(self)
 
@@ -323,15 +323,15 @@ def test_one_of_those_that_joined_leads_where_the_leader_was_killed_before_it_pl
     for helper in helpers:
         helper.join()
     assert sorted(result["status"] for result in results.values()) == ["done", "joined"]
-    assert [note for note in notes if "leader is gone" in note] == [
-        f"{tmp_path / 'sweep'}: its leader is gone and had planned nothing; this process leads now"
+    assert [note for note in notes if "coordinator is gone" in note] == [
+        f"{tmp_path / 'sweep'}: its coordinator is gone and had planned nothing; this process coordinates now"
     ]
     record = json.loads(place.read_text())
     assert (record["status"], len(record["fleets"])) == ("done", 2)
     assert sorted(ended) == sorted(run["name"] for run in record["runs"])
 
 
-def test_a_person_who_stops_the_one_that_took_over_is_told_to_resume(
+def test_an_interrupted_process_that_took_over_says_to_resume(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2]}\n"
@@ -348,7 +348,7 @@ def test_a_person_who_stops_the_one_that_took_over_is_told_to_resume(
     assert json.loads(place.read_text())["status"] == "interrupted"
 
 
-def test_questions_are_prepared_within_the_folder_wherever_that_is(
+def test_questions_are_prepared_within_the_folder(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = tmp_path / "room" / "here"
@@ -363,20 +363,22 @@ def test_questions_are_prepared_within_the_folder_wherever_that_is(
     more = pocket.model_copy(update={"train_size": 6})
     with pytest.raises(RunError, match=r"data_options was .* and is now"):
         sweep(more, resume=True)
-    # What a killed process left is made anew; the old questions go only once the new ones are there.
+    # What a killed process left is made again; the old questions are removed only once the new ones are ready.
     left = here / ".data.squadron-0a1b2c3d.part"
     left.mkdir()
     (left / "train.json").write_text("{")
     sweep(more, replace=True)
     assert json.loads((here / "data" / "data.json").read_text())["settings"]["train_size"] == 6
     assert [path.name for path in here.glob(".*.part")] == []
-    assert [path.name for path in here.parent.iterdir()] == ["here"]  # that may be another disk, or not ours
-    (here / "data").rename(here / "elsewhere")  # as where the leader was killed before it moved them there
-    with pytest.raises(RunError, match=r"^join \.: its questions are not there; .* resume=True in place of join=True"):
+    assert [path.name for path in here.parent.iterdir()] == ["here"]  # that may be on another disk, or not writable
+    (here / "data").rename(here / "elsewhere")  # as if the coordinator was killed before it moved them there
+    with pytest.raises(
+        RunError, match=r"^join \.: its questions are not there yet; .* resume=True instead of join=True"
+    ):
         sweep(more, join=True)
 
 
-def test_halving_drops_the_worst_after_few_epochs(options: Options, tmp_path: Path) -> None:
+def test_halving_drops_the_worst_after_a_few_epochs(options: Options, tmp_path: Path) -> None:
     config = SMALL.replace("epochs: 2, eval_questions: 0", "epochs: 4, eval_questions: 9")
     result = sweep(options(config, halving=3))
     status = statuses(result)
@@ -389,14 +391,14 @@ def test_halving_drops_the_worst_after_few_epochs(options: Options, tmp_path: Pa
     steps = {name: max(json.loads(line)["step"] for line in own) for name, own in lines.items()}
     assert {steps[name] for name, own in status.items() if own == "done"} == {12}
     assert {steps[name] for name, own in status.items() if own == "stopped"} == {6}
-    # What went on is what it would have been without halving.
+    # A run that continued equals the same run without halving.
     sweep(options(config, "whole"))
     for name in decision["kept"]:
         a, b = (adapter(tmp_path / one / "runs" / name, "last") for one in ("sweep", "whole"))
         assert apart(a, b) < 0.01
 
 
-def test_seeds_are_replicates_with_mean_and_spread(options: Options) -> None:
+def test_seeds_are_replicates_with_mean_and_deviation(options: Options) -> None:
     config = "base: {epochs: 3, eval_questions: 0}\ngrid: {rank: [2], lr: [1.0e-5, 5.0e-2]}\n"
     result = sweep(options(config, seeds=3))
     assert len(result["runs"]) == 6
@@ -428,7 +430,7 @@ def test_the_best_run_and_the_base_are_scored_as_the_configuration_says(options:
     assert result["best"] == result["runs"][0]["name"]
 
 
-def test_a_resumed_sweep_leaves_pruned_runs_alone(options: Options, tmp_path: Path) -> None:
+def test_a_resumed_sweep_skips_pruned_runs(options: Options, tmp_path: Path) -> None:
     config = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3, 5]}\nevaluate: {max_new_tokens: 5}\n"
     before = sweep(options(config))
     best, *losers = [run["name"] for run in before["runs"]]
@@ -448,7 +450,7 @@ def test_a_resumed_sweep_leaves_pruned_runs_alone(options: Options, tmp_path: Pa
     assert read_study(tmp_path / "sweep").missing == lacked
     with pytest.raises(RunError, match="its weights were pruned; to train a pruned run again, remove its folder"):
         evaluate(EvaluateOptions(run=str(tmp_path / "sweep" / "runs" / losers[0])))
-    # A pruned run may be trained again, as a part of the sweep or alone.
+    # A pruned run can be trained again, in the sweep or alone.
     shutil.rmtree(tmp_path / "sweep" / "runs" / losers[0])
     again = sweep(options(config), resume=True, listeners=[Starts()])
     assert started == [losers[0]]
@@ -463,7 +465,7 @@ def test_the_best_of_a_resumed_sweep_is_one_that_has_its_weights(options: Option
     config = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\nevaluate: {max_new_tokens: 5}\n"
     first, second = [run["name"] for run in sweep(options(config))["runs"]]
     record = tmp_path / "sweep" / "runs" / first / "run.json"
-    record.write_text(json.dumps({**json.loads(record.read_text()), "pruned": True}))  # as where another metric chose
+    record.write_text(json.dumps({**json.loads(record.read_text()), "pruned": True}))  # as if another metric had chosen
     shutil.rmtree(record.parent / "adapter")
     config += "best: {split: test, max_new_tokens: 4}\n"
     place = tmp_path / "sweep" / "sweep.json"
@@ -475,7 +477,7 @@ def test_the_best_of_a_resumed_sweep_is_one_that_has_its_weights(options: Option
     assert after["best"] == second
 
 
-def test_events_come_in_order_and_each_end_once(options: Options) -> None:
+def test_events_are_in_order_and_each_run_ends_once(options: Options) -> None:
     heard: list[tuple[str, str]] = []
 
     class Recorder(Listener):
@@ -507,11 +509,11 @@ def test_events_come_in_order_and_each_end_once(options: Options) -> None:
     ] == notes
 
 
-def test_runs_may_come_in_batches(options: Options, tmp_path: Path) -> None:
+def test_a_source_can_give_runs_in_batches(options: Options, tmp_path: Path) -> None:
     seen: list[list[str]] = []
 
     class OneByOne:
-        """Asks for the next rank once it knows the last one's score."""
+        """Propose the next rank once the last one has its score."""
 
         def ask(self, results: Any) -> tuple[PlannedRun, ...]:
             seen.append([run["name"] for run in results])
@@ -531,7 +533,7 @@ def test_runs_may_come_in_batches(options: Options, tmp_path: Path) -> None:
     assert SweepFolder.open(tmp_path / "sweep").record["fleets"] == ["01", "02"]
 
 
-def test_all_problems_are_told_before_anything_starts(options: Options, small_squad: Path, tmp_path: Path) -> None:
+def test_all_problems_are_reported_before_anything_starts(options: Options, small_squad: Path, tmp_path: Path) -> None:
     bad = options("grid: {rank: [], lr: [1.0e-3, 2]}\nspeed: 3\n", halving=3, ray_address="auto")
     with pytest.raises(ConfigError) as told:
         sweep(bad.model_copy(update={"base": str(tmp_path / "nothing")}))
@@ -552,7 +554,7 @@ def test_all_problems_are_told_before_anything_starts(options: Options, small_sq
     assert not (tmp_path / "sweep").exists()
 
 
-def test_a_replacement_that_was_killed_is_the_new_sweep_and_goes_on(
+def test_a_killed_replacement_is_the_new_sweep_and_can_be_resumed(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\n"
@@ -560,7 +562,7 @@ def test_a_replacement_that_was_killed_is_the_new_sweep_and_goes_on(
     home, other = tmp_path / "sweep", options(small.replace("3", "4"))
 
     class Killed(BaseException):
-        """No handler runs, as none does when a process is killed."""
+        """Not caught by any handler, like the kill of a process."""
 
     def half(folder: Path, *_: object, **__: object) -> None:
         shutil.rmtree(folder / "fleets")
@@ -578,7 +580,7 @@ def test_a_replacement_that_was_killed_is_the_new_sweep_and_goes_on(
     assert "replacing" not in json.loads((home / "sweep.json").read_text())
 
 
-def test_a_folder_is_resumed_replaced_or_refused_and_never_guessed(options: Options, tmp_path: Path) -> None:
+def test_a_folder_is_resumed_or_replaced_only_on_request(options: Options, tmp_path: Path) -> None:
     small = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\n"
     sweep(options(small))
     with pytest.raises(RunError, match="a sweep is there already"):

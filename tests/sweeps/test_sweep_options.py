@@ -1,4 +1,4 @@
-"""Each option of a sweep reaches what it governs: its questions, its runs, its fleets and its evaluations."""
+"""Every option of a sweep takes effect: on its questions, its runs, its fleets or its evaluations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ best: {split: test, decoding: [nucleus], max_new_tokens: 2, limit: 2}
 
 
 class EnoughError(Exception):
-    """What was to be seen is seen."""
+    """Stops the sweep once the arguments are recorded."""
 
 
 def read(path: Path) -> Any:
@@ -34,7 +34,7 @@ def read(path: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def swept(byte_base_dir: Path, small_squad: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    """A sweep whose command line says otherwise than its configuration wherever it can."""
+    """A sweep whose command line overrides its configuration wherever possible."""
     folder = tmp_path_factory.mktemp("options")
     (folder / "config.yaml").write_text(CONFIG)
     where = {"config": str(folder / "config.yaml"), "base": str(byte_base_dir), "dataset": str(small_squad)}
@@ -44,7 +44,7 @@ def swept(byte_base_dir: Path, small_squad: Path, tmp_path_factory: pytest.TempP
 
 
 def runs(folder: Path) -> dict[tuple[int, int], Path]:
-    """The run folders by length and seed."""
+    """Return the run folders by length and seed."""
     found = {}
     for path in (folder / "runs").iterdir():
         config = read(path / "run.json")["config"]
@@ -110,7 +110,7 @@ def test_base_and_best_are_scored_as_the_configuration_says(swept: tuple[Path, A
     tested = read(best / "scores.json")["splits"]["test"]["decodings"]["nucleus"]
     assert (tested["questions"], tested["settings"]["max_new_tokens"]) == (2, 2)
     assert tested["truncation"]["truncated"] == (2 if length == 80 else 0)
-    # The base is asked at the length of the first run.
+    # The base is evaluated at the length of the first run.
     assert baseline["validation"]["decodings"]["greedy"]["truncation"]["truncated"] == 3
     others = [path for path in runs(folder).values() if path != best]
     assert all("test" not in read(path / "scores.json")["splits"] for path in others)
@@ -121,33 +121,33 @@ def test_offline_and_device_reach_the_base(
     byte_base_dir: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offline: bool
 ) -> None:
     (tmp_path / "config.yaml").write_text("base: {epochs: 1}\ngrid: {rank: [2]}\n")
-    told: dict[str, Any] = {}
+    given: dict[str, Any] = {}
 
     def spy(*_: Any, **how: Any) -> Any:
-        told.update(how)
+        given.update(how)
         raise EnoughError
 
-    monkeypatch.setattr(sweeping, "open_material", spy)
+    monkeypatch.setattr(sweeping, "open_inputs", spy)
     where = {"config": str(tmp_path / "config.yaml"), "base": str(byte_base_dir), "dataset": str(small_data)}
     with pytest.raises(EnoughError):
         sweep(SweepOptions(**where, out=str(tmp_path / "sweep"), offline=offline, device="cpu", precision="fp32"))
-    assert (told["offline"], told["device"].type) == (offline, "cpu")
+    assert (given["offline"], given["device"].type) == (offline, "cpu")
 
 
-def test_the_size_of_a_fleet_is_the_one_that_was_asked_for(
+def test_the_fleet_size_option_sets_the_size_of_fleets(
     byte_base_dir: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.yaml").write_text(
         "base: {epochs: 1}\ngrid: {rank: [2]}\nevaluate: {max_new_tokens: 1, limit: 1}\n"
     )
-    told: dict[str, Any] = {}
+    given: dict[str, Any] = {}
 
     def spy(*_: Any, **how: Any) -> Any:
-        told.update(how)
+        given.update(how)
         raise EnoughError
 
     monkeypatch.setattr(coordinator, "plan_fleets", spy)
     where = {"config": str(tmp_path / "config.yaml"), "base": str(byte_base_dir), "dataset": str(small_data)}
     with pytest.raises(EnoughError):
         sweep(SweepOptions(**where, out=str(tmp_path / "sweep"), fleet_size=3, precision="fp32"))
-    assert (told["size"], told["at_least"]) == (3, 1)
+    assert (given["size"], given["at_least"]) == (3, 1)

@@ -176,7 +176,7 @@ def test_errors_are_one_line_in_the_page(page: Any) -> None:
     page.get_by_label("Context", exact=True).fill("")
     assert ask(page).strip() == "the context: empty; give the text to answer from"
     page.get_by_label("Context", exact=True).fill("x" * 100_001)
-    assert ask(page).strip() == "the context: 100,001 characters; at most 100,000 are taken"
+    assert ask(page).strip() == "the context: 100,001 characters; at most 100,000 are accepted"
     page.get_by_label("Context", exact=True).fill("A town.")
     page.get_by_label("Question", exact=True).fill(" ")
     assert ask(page).strip() == "the question is empty; write one"

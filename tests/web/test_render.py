@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from squadron.runs.board import Board, Listed, Winner
+from squadron.runs.board import Board, ListedRun, Winner
 from squadron.web import render
 
 HOSTILE = [
@@ -58,7 +58,7 @@ def record(text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_answers_and_boards_show_data_as_text(text: str) -> None:
-    row = Listed(text, Path(text), {"status": text, "changes": {text: text}, "reason": text, "f1": text})
+    row = ListedRun(text, Path(text), {"status": text, "changes": {text: text}, "reason": text, "f1": text})
     board = Board((row,), text, text, None, (text,))
     for page in (render.answers(record(text)), render.leaderboard(board), render.run_facts(row, text)):
         seen = Seen(page)
@@ -72,7 +72,7 @@ def test_answers_and_boards_show_data_as_text(text: str) -> None:
 def test_the_path_of_a_run_may_break_after_its_slashes() -> None:
     name = "studies/spring & summer/runs/r4-lr1e-3"
     shown = "<bdi>studies/<wbr>spring &amp; summer/<wbr>runs/<wbr>r4-lr1e-3</bdi>"
-    row, found = Listed(name, Path(name), {}), record("text")
+    row, found = ListedRun(name, Path(name), {}), record("text")
     found["models"][0]["label"] = name
     for page in (render.answers(found), render.leaderboard(Board((row,))), render.run_facts(row, "")):
         assert shown in page
@@ -105,7 +105,7 @@ def test_missing_marks_and_truncation_are_shown() -> None:
 
 def test_missing_or_invalid_figures_are_dashes() -> None:
     broken = {"f1": "x", "f1_interval": [1], "exact_match": float("nan"), "seconds": 10**400, "changes": [1]}
-    rows = (Listed("a", Path("a"), broken), Listed("b", Path("b"), {"f1": 51.25, "f1_interval": [33.0, 70.5]}))
+    rows = (ListedRun("a", Path("a"), broken), ListedRun("b", Path("b"), {"f1": 51.25, "f1_interval": [33.0, 70.5]}))
     page = Seen(render.leaderboard(Board(rows))).text
     assert page.count("–") >= 9
     assert "51.2 33.0 – 70.5" in " ".join(page.split())
@@ -114,7 +114,7 @@ def test_missing_or_invalid_figures_are_dashes() -> None:
 
 
 def test_a_board_shows_whether_its_best_run_is_significantly_better() -> None:
-    row = Listed("a", Path("a"), {})
+    row = ListedRun("a", Path("a"), {})
     chance = Seen(render.leaderboard(Board((row,), winner=Winner(False, 0.4)))).text
     assert "does not tell the best setting from the second (p = 0.4): its place may be chance" in chance
     proven = Seen(render.leaderboard(Board((row,), winner=Winner(True, 0.0123)))).text

@@ -1,1 +1,1 @@
-"""Run folders and what fills them: prepare, train, evaluate."""
+"""The workflows of a single run: prepare, train, evaluate, ask, export."""

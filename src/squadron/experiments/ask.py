@@ -1,4 +1,4 @@
-"""One question: every strategy beside the other, with one adapter, several, or the base alone."""
+"""Answer one question by every strategy, with one adapter, with several, or with the base alone."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from squadron.training.precision import resolve_device, resolve_precision
 
 
 def ask(options: AskOptions) -> dict[str, Any]:
-    """Answer one question; return the answers with their place in the context and their probability.
+    """Answer one question; return the answers with their places in the context and their probabilities.
 
-    Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
+    Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause.
     """
     runs = [*([options.run] if options.run else []), *options.compare]
     if not runs and not options.base:
@@ -31,7 +31,7 @@ def ask(options: AskOptions) -> dict[str, Any]:
         raise ConfigError("ask: the question is empty; write one")
     if len(options.question) > LONGEST_QUESTION:
         raise ConfigError(
-            f"ask: the question has {len(options.question):,} characters; at most {LONGEST_QUESTION:,} are taken"
+            f"ask: the question has {len(options.question):,} characters; at most {LONGEST_QUESTION:,} are accepted"
         )
     device = resolve_device(options.device)
     dtype = resolve_precision(options.precision, device)
@@ -61,7 +61,7 @@ def ask(options: AskOptions) -> dict[str, Any]:
 
 
 def _context(source: str) -> str:
-    """The text of the context, from a file or standard input."""
+    """Return the text of the context, from a file or standard input."""
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
         text = data.decode("utf-8")

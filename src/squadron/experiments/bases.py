@@ -1,4 +1,4 @@
-"""Seeded random checkpoints in the hub's layout: GPT-2's shapes for tests, benchmarks and tries without a network."""
+"""Seeded random checkpoints in the hub's layout, with GPT-2's shapes, for tests, benchmarks and offline use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from squadron.options.core import BaseInitOptions
 
 
 def init_base(options: BaseInitOptions) -> dict[str, Any]:
-    """Make a checkpoint folder with seeded random weights. Raises a SquadronError for what a user can cause."""
+    """Make a checkpoint folder with seeded random weights.
+
+    Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause.
+    """
     if options.size not in SIZES:
         raise ConfigError(f"{option('size', options.size)}: unknown; sizes are {', '.join(SIZES)}")
     out = Path(options.out)

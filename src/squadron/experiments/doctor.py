@@ -1,4 +1,4 @@
-"""What this machine can do, measured."""
+"""Measure what this machine can do."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ EXTRAS = {
     "trackers": ("tensorboard", "mlflow-skinny", "wandb"),
     "bench": ("transformers", "peft", "trl"),
 }
-"""What each extra of the package brings that a verb asks for by name."""
+"""The distributions that each extra of the package installs and that a verb needs."""
 
 
 def examine(options: Options) -> dict[str, Any]:
-    """Device, memory, the precision that ``--precision`` gives, and the matrix-product rates (floating-point operations
-    a second) by which ``auto`` chooses on a CPU; versions of what the extras bring, and where Chromium is (None
-    where a thing is missing)."""
+    """Return the device, its memory, and the precision that ``--precision`` selects.
+
+    Also returned are the matrix-product rates (floating-point operations per second), by which ``auto`` chooses on a
+    CPU, the versions of the extras' packages, and the path of Chromium; a version or path is None if it is missing.
+    """
     device = resolve_device(options.device)
     if device.type == "cuda":
         rates = matmul_rates([torch.float32, torch.bfloat16, torch.float16], device)
@@ -43,7 +45,7 @@ def examine(options: Options) -> dict[str, Any]:
 
 
 def _version(distribution: str) -> str | None:
-    """The version of what is installed, or None."""
+    """Return the version of a distribution, or None if it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -51,7 +53,7 @@ def _version(distribution: str) -> str | None:
 
 
 def memory_bytes(device: torch.device) -> int:
-    """How much memory the device has; 0 where the system does not tell."""
+    """Return the total memory of the device in bytes; 0 if the system does not report it."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, commit, device, and how much memory it took."""
+"""The environment of a run: versions, commit, device, and peak memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PACKAGES = ("squadron", "torch", "numpy", "tokenizers", "safetensors")
 
 @functools.lru_cache(maxsize=1)
 def source_commit() -> str | None:
-    """The commit of Squadron's own source, where it runs from a checkout."""
+    """Return the commit of Squadron's source, or None if it does not run from a checkout."""
     folder = Path(__file__).resolve().parent
     try:
         answer = subprocess.run(
@@ -29,7 +29,7 @@ def source_commit() -> str | None:
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
-    """Versions and device, as JSON for a run's record."""
+    """Return versions and device, as JSON for a run's record."""
     return {
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}},
         "commit": source_commit(),
@@ -40,11 +40,14 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """The most memory this process has held so far: the device's on a GPU, else the process's resident set."""
+    """Return the peak memory of this process in bytes: allocated on the GPU, or the resident set on a CPU.
+
+    It is 0 if the system does not report it.
+    """
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     if sys.platform == "win32":
-        return 0  # nothing in the standard library tells it
+        return 0  # the standard library cannot measure it
     import resource
 
     usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,4 @@
-"""Scores of runs, or of a base alone, on a split: predictions, their details and scores as files."""
+"""Evaluate runs, or a base alone, on a split, and write predictions, their details and scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from squadron.experiments.environment import peak_memory_bytes
 from squadron.experiments.load_run import open_run
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predict import answer_questions, first_questions
-from squadron.experiments.scores import Subject, refuse_strangers, score_answers, write_evaluation
+from squadron.experiments.scores import Subject, refuse_foreign_results, score_answers, write_evaluation
 from squadron.files import sha256_file
 from squadron.model.checkpoint import Base, load_base
 from squadron.model.fleet import Fleet
@@ -32,12 +32,12 @@ from squadron.training.precision import precision_name, resolve_device, resolve_
 
 _NOT_SETTINGS = {"run", "base", "data", "split", "decoding", "out", "offline"}
 _BASE_MAX_LENGTH = 256
-"""Tokens: the study's longest prompt, where no run says otherwise."""
+"""Longest prompt of a base without a run, in tokens: the study's."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """What is evaluated, on what, and where the answers go."""
+    """The model to evaluate, its questions, and the folder for the answers."""
 
     subject: Subject
     base: Base
@@ -49,18 +49,18 @@ class _Opened:
 def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
     """Answer every question of the split by every strategy, score the answers and write both.
 
-    Returns the scores of the first strategy at the top level and of each under ``decodings``. Raises a
-    :class:`squadron.errors.SquadronError` for what a user can cause.
+    Returns the scores of the first strategy at the top level and those of every strategy under ``decodings``. Raises a
+    :class:`squadron.errors.SquadronError` for any problem that a user can cause.
     """
     reporter = reporter or Reporter()
-    _strategies(options)  # says what is unknown before anything is loaded
+    _strategies(options)  # reports unknown strategies before anything is loaded
     device = resolve_device(options.device)
     dtype = resolve_precision(options.precision, device)
     opened = _open(options, device, dtype)
     subject, base = opened.subject, opened.base
-    dataset = asked(subject.split, options)
+    dataset = selected_questions(subject.split, options)
     if opened.out is not None:
-        refuse_strangers(opened.out, subject.split.name, strategy_names(options))
+        refuse_foreign_results(opened.out, subject.split.name, strategy_names(options))
     reporter.start("answering", len(dataset), "question")
     began = time.perf_counter()
     try:
@@ -81,7 +81,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
         reporter.note(f"bad rows set aside and not asked: {len(set_aside):,}; the first: {set_aside[0]}")
     for name, record in decodings.items():
         if record["nan_answers"]:
-            reporter.note(f"{name}: {record['nan_answers']:,} answers ended at a logit that is no number")
+            reporter.note(f"{name}: {record['nan_answers']:,} answers ended at a logit that is not a number")
     first = next(iter(decodings.values()))
     return {
         "run": options.run,
@@ -109,11 +109,12 @@ def evaluate_fleet(
     max_length: int,
     progress: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Answer the same questions with every adapter of a fleet (or with the base alone) in one pass, score and write.
+    """Answer the same questions with every adapter of a fleet, or with the base alone, in one pass; score and write.
 
-    ``subjects`` and ``outs`` (None: write nothing) are one an adapter. Returns for each its scores by strategy.
+    ``subjects`` and ``outs`` have one entry per adapter; nothing is written for an entry of None in ``outs``. Returns
+    the scores by strategy of each adapter.
     """
-    dataset = asked(subjects[0].split, options)
+    dataset = selected_questions(subjects[0].split, options)
     positions = base.model.config.n_positions
     if options.max_new_tokens >= positions:
         raise ConfigError(f"{option('max_new_tokens', options.max_new_tokens)}: this base has {positions} positions")
@@ -145,13 +146,13 @@ def evaluate_fleet(
     return every
 
 
-def asked(split: Split, options: EvaluateOptions) -> Dataset:
-    """The questions of a split that are asked."""
+def selected_questions(split: Split, options: EvaluateOptions) -> Dataset:
+    """Return the questions of a split that are to be answered: the first ``limit`` of them, or all."""
     return split.dataset if options.limit is None else first_questions(split.dataset, options.limit)
 
 
 def strategy_names(options: EvaluateOptions) -> list[str]:
-    """The strategies that are asked for, by name; ``all`` is written out."""
+    """Return the names of the requested strategies, with ``all`` expanded."""
     return [strategy.name for strategy in _strategies(options)]
 
 
@@ -166,7 +167,7 @@ def _strategies(options: EvaluateOptions) -> tuple[Strategy, ...]:
 
 
 def _open(options: EvaluateOptions, device: torch.device, dtype: torch.dtype) -> _Opened:
-    """Load the base, the adapter where there is a run, and the questions."""
+    """Load the base, the questions and, if there is a run, its adapter."""
     if (options.run is None) == (options.base is None):
         raise ConfigError(f"evaluate: give either a run folder, or {option('base')} for a base without adapter")
     out = None if options.out is None else Path(options.out)
@@ -187,13 +188,13 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: torch.dtype) ->
     split = _split_of_run(options, run.folder)
     fleet = Fleet.from_weights(run.base.model.config, [run.adapter], device=device)
     max_length = options.max_length or int(config["max_length"])
-    began_as = run.folder.record["base"]["sha256"]  # after full fine-tuning, run.base is another one
-    subject = Subject(config["base"], began_as, sha256_file(run.weights), split, options.limit)
+    original_base = run.folder.record["base"]["sha256"]  # after full fine-tuning, run.base is the trained model
+    subject = Subject(config["base"], original_base, sha256_file(run.weights), split, options.limit)
     return _Opened(subject, run.base, fleet, max_length, out or run.folder.path)
 
 
 def _require_own_folder(out: Path, run: str | None) -> None:
-    """Refuse to put scores among those of another run, or into a folder that is something else."""
+    """Refuse to write scores into the folder of another run, of a sweep, or of prepared questions."""
     if out.exists() and not out.is_dir():
         raise RunError(f"{option('out', out)}: a file; give a folder")
     own = run is not None and out.is_dir() and out.samefile(run)
@@ -203,7 +204,7 @@ def _require_own_folder(out: Path, run: str | None) -> None:
 
 
 def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:
-    """The questions to evaluate a run on: those asked for, else a split of the data that it was trained on."""
+    """Return the questions to evaluate a run on: those of ``--data``, else a split of the data it was trained on."""
     if options.data is not None:
         return load_split(options.data, options.split, offline=options.offline)
     data = folder.record["config"]["data"]
@@ -213,7 +214,7 @@ def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:
         )
     if load_split(data, "train").sha256 != folder.record["data"]["train"]["sha256"]:
         raise RunError(
-            f"{folder.path}: {data} was prepared anew since it was trained, and may hold its training questions "
-            f"in other splits; name questions with {option('data')}"
+            f"{folder.path}: {data} was prepared again after this run was trained, and other splits may now hold "
+            f"its training questions; name questions with {option('data')}"
         )
     return load_split(data, options.split)

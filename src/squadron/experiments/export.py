@@ -1,4 +1,4 @@
-"""What a run trained, for other programs: an adapter as PEFT's files, or a checkpoint that ``transformers`` opens."""
+"""Export what a run trained: an adapter as PEFT's files, or a checkpoint that ``transformers`` opens."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from squadron.options.core import ExportOptions
 
 
 def export(options: ExportOptions) -> dict[str, Any]:
-    """Write the adapter of a run to a folder of its own; return where and what."""
+    """Write the adapter or model of a run to a folder of its own; return the path, format and base."""
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{option('out', out)}: exists and is not an empty folder; choose another")
-    run = open_run(Path(options.run), which=options.which, offline=options.offline)  # checks adapter and base
+    run = open_run(Path(options.run), which=options.which, offline=options.offline)  # verifies adapter and base
     if options.format == "peft" and is_full(run.folder):
         raise RunError(
             f"{option('format', 'peft')}: {run.folder.path} has no adapter ({option('method', 'full')}); "

@@ -1,4 +1,4 @@
-"""What the runs of a sweep have in common: the base, its tokenizer, and the questions as tokens."""
+"""The inputs that the runs of a sweep share: the base, its tokenizer, and the encoded questions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Encoded = tuple[list[Example], Truncation]
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """Base, tokenizer and splits; ``name`` is what the user calls the base, ``data`` what the questions."""
+class Inputs:
+    """Base, tokenizer and splits; ``name`` and ``data`` are the base and the data as the user names them."""
 
     name: str
     data: str
@@ -34,11 +34,11 @@ class Material:
 
     @property
     def device(self) -> torch.device:
-        """Where the base is."""
+        """The device of the base."""
         return self.base.model.device
 
     def examples(self, max_length: int) -> Encoded:
-        """The training questions as tokens. Raises a :class:`SquadronError` where none fits the length or the base."""
+        """Return the encoded training questions. Raises a :class:`SquadronError` if none fits."""
         positions = self.base.model.config.n_positions
         if max_length > positions:
             raise ConfigError(f"{option('max_length', max_length)}: this base has {positions} positions")
@@ -48,7 +48,7 @@ class Material:
         return examples, truncation
 
     def held_out(self, max_length: int) -> list[Example]:
-        """The validation questions as tokens; none where there are none."""
+        """Return the encoded validation questions; an empty list if there is no validation split."""
         return [] if self.validation is None else self._encode(self.validation, max_length)[0]
 
     def _encode(self, split: Split, max_length: int) -> Encoded:
@@ -58,7 +58,7 @@ class Material:
         return self._encoded[key]
 
     def facts(self) -> dict[str, Any]:
-        """What a run's record says of them."""
+        """Return the description of these inputs for a run's record."""
         return {
             "base": {
                 "name": self.name,
@@ -70,7 +70,7 @@ class Material:
         }
 
 
-def open_material(
+def open_inputs(
     name: str,
     data: str,
     *,
@@ -79,26 +79,26 @@ def open_material(
     dtype: torch.dtype,
     device: torch.device,
     location: str | None = None,
-) -> Material:
-    """Load the base ``name`` (a copy of it at ``location``), and the validation questions that lie beside
-    ``training`` in ``data``.
+) -> Inputs:
+    """Load the base ``name`` and the validation questions beside ``training`` in ``data``.
 
-    Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
+    ``location`` is a copy of the base to load instead. Raises a :class:`squadron.errors.SquadronError` for any problem
+    that a user can cause.
     """
     base = load_base(location or base_location(name), offline=offline, dtype=dtype, device=device)
     tokenizer = load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size)
-    return Material(name, data, base, tokenizer, training, validation_split(data))
+    return Inputs(name, data, base, tokenizer, training, validation_split(data))
 
 
 def validation_split(data: str) -> Split | None:
-    """The validation questions; none where the data is a plain file or was prepared without any."""
+    """Return the validation split; None if the data is a plain file or was prepared without one."""
     if not Path(data).is_dir() or prepared_sizes(Path(data))["validation"] == 0:
         return None
     return load_split(data, "validation")
 
 
 def describe_split(split: Split | None) -> Mapping[str, Any] | None:
-    """A split, for a record."""
+    """Return the description of a split for a record."""
     if split is None:
         return None
     return {

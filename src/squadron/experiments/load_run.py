@@ -1,6 +1,6 @@
-"""A run that is there to be used: its folder, the very base that it was trained on, and its adapter.
+"""Open a trained run: its folder, the base that it was trained on, and its adapter.
 
-A run with ``--method full`` has a checkpoint in place of an adapter: that is its base, and its adapter changes nothing.
+A run with ``--method full`` has a checkpoint instead of an adapter: it is opened as a base with an empty adapter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from squadron.runs.reader import TrainedRunFile
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A run's folder, base and adapter; ``weights`` is the file of what was trained."""
+    """A run's folder, base and adapter; ``weights`` is the file of the trained weights."""
 
     folder: RunFolder
     base: Base
@@ -32,22 +32,22 @@ class OpenRun:
 
 
 def is_full(folder: RunFolder) -> bool:
-    """Whether all weights were trained in a run, rather than an adapter."""
+    """Return True if a run trained all weights instead of an adapter."""
     return bool(folder.record["config"].get("method") == "full")
 
 
-def kept_at(folder: RunFolder, which: str = "adapter") -> Path:
-    """Where a run keeps its best adapter or model (``adapter``), or its ``last``."""
+def weights_folder(folder: RunFolder, which: str = "adapter") -> Path:
+    """Return the folder of a run's best adapter or model (``adapter``), or of its ``last``."""
     return folder.path / ("model" if which == "adapter" and is_full(folder) else which)
 
 
-def kept_weights(folder: RunFolder, which: str = "adapter") -> Path:
-    """The file of the numbers that a run keeps."""
-    return kept_at(folder, which) / (MODEL_WEIGHTS if is_full(folder) else WEIGHTS)
+def weights_path(folder: RunFolder, which: str = "adapter") -> Path:
+    """Return the file of a run's best or last weights."""
+    return weights_folder(folder, which) / (MODEL_WEIGHTS if is_full(folder) else WEIGHTS)
 
 
-def _usable(path: Path) -> RunFolder:
-    """A run's folder, with all in its record that is needed to use what it trained."""
+def _open_trained(path: Path) -> RunFolder:
+    """Open a run's folder; check that its weights were not pruned and that its record suffices to load them."""
     folder = RunFolder.open(path)
     require_weights(path, folder.record)
     TrainedRunFile.of(path / RECORD, folder.record)
@@ -55,16 +55,16 @@ def _usable(path: Path) -> RunFolder:
 
 
 def run_base(path: Path) -> str:
-    """The base that a run's adapter belongs on: the one it was trained on; of a full run, its own checkpoint.
+    """Return the base that a run's adapter needs: the one it was trained on, or, for a full run, its own checkpoint.
 
-    Raises :class:`RunError` where a full run has none yet: nobody may take its path for the name of a base.
+    Raises :class:`RunError` if a full run has no checkpoint yet.
     """
-    folder = _usable(path)
+    folder = _open_trained(path)
     return str(_require_kept(folder)) if is_full(folder) else str(folder.record["config"]["base"])
 
 
 def _require_kept(folder: RunFolder, which: str = "adapter") -> Path:
-    kept = kept_at(folder, which)
+    kept = weights_folder(folder, which)
     if not kept.is_dir():
         status = folder.record["status"]
         raise RunError(f"{folder.path}: has no {kept.name} yet (status: {status}); train it to its end")
@@ -80,19 +80,19 @@ def open_run(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> OpenRun:
-    """Open a run's best adapter (or its ``last``) on its base, which is loaded unless it is given.
+    """Open a run's best adapter (or its ``last``) with its base, which is loaded unless it is given.
 
-    Raises :class:`RunError` where the run has no adapter yet, or none any more, where its weights are not those that
-    it ended with, and where the base is not the one it was trained on.
+    Raises :class:`RunError` if the run has no adapter yet or was pruned, if its weights have changed since the run
+    ended, or if the base is not the one it was trained on.
     """
-    folder = _usable(path)
+    folder = _open_trained(path)
     kept = _require_kept(folder, which)
-    verify_weights(path, folder.record, kept_weights(folder, which), which)
+    verify_weights(path, folder.record, weights_path(folder, which), which)
     if is_full(folder):
         if base is None:
             base = load_base(str(kept), dtype=dtype, device=device)
         assert base.folder == kept, (base.folder, kept)
-        return OpenRun(folder, base, AdapterWeights({}, 1.0), kept_weights(folder, which))
+        return OpenRun(folder, base, AdapterWeights({}, 1.0), weights_path(folder, which))
     name = folder.record["config"]["base"]
     if base is None:
         base = load_base(base_location(name), offline=offline, dtype=dtype, device=device)
@@ -102,4 +102,4 @@ def open_run(
             f"{folder.path}: was trained on another {name} (sha256 was {trained_on[:12]}..., is "
             f"{base.sha256[:12]}...); put the base back"
         )
-    return OpenRun(folder, base, load_adapter(kept, base.model.config), kept_weights(folder, which))
+    return OpenRun(folder, base, load_adapter(kept, base.model.config), weights_path(folder, which))

@@ -1,4 +1,4 @@
-"""What the playground does, without its page: models that may be asked, examples, and answers side by side."""
+"""The playground without its page: the models to choose from, example paragraphs, and answers side by side."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from squadron.scoring.metrics import answer_scores
 from squadron.training.precision import resolve_device, resolve_precision
 
 LONGEST_QUESTION = 2_000
-"""Characters of a question; the longest of SQuAD has a few hundred."""
+"""Most characters in a question; the longest in SQuAD has a few hundred."""
 MOST_MODELS = 6
-"""Models that answer one question beside each other: as many as a page can tell apart."""
+"""Most models that answer one question side by side, limited so that the page stays readable."""
 _EXAMPLES = 8
-"""Example paragraphs that are offered."""
+"""Number of example paragraphs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model that may be asked: a base alone, or the adapter of a run on it. ``label`` is for people."""
+    """A model to choose: a base alone, or with the adapter of a run. ``label`` is the name to display."""
 
     label: str
     base: str
@@ -45,15 +45,15 @@ class Choice:
 
     @property
     def key(self) -> str:
-        """What tells it from every other: two folders may have runs of one name."""
+        """A unique identifier; labels may repeat, since runs in two folders may have the same name."""
         return f"base:{self.base}" if self.run is None else f"run:{self.run}"
 
 
 class Playground:
-    """Bases and adapters, loaded when they are first asked and kept. One question is answered at a time."""
+    """Bases and adapters to ask; bases are loaded on first use and cached. One question is answered at a time."""
 
     def __init__(self, options: PlaygroundOptions) -> None:
-        """Find out what there is. Raises a :class:`SquadronError` where a folder that was named is not usable."""
+        """Check the named folders. Raises a :class:`SquadronError` if one of them is not usable."""
         self.options = options
         self._device = resolve_device(options.device)
         self._dtype = resolve_precision(options.precision, self._device)
@@ -62,47 +62,52 @@ class Playground:
         self._bases: dict[str, Base] = {}
         self._busy = threading.Lock()
         for run in self._runs:
-            RunFolder.open(run)  # says at once which folder is none
+            RunFolder.open(run)  # fails early if a folder is not a run
         self.board()
         first = self.choices()[0]
-        self._base(first.base)  # and which base is not there
+        self._base(first.base)  # fails early if a base is missing
         self.examples = self._find_examples()
 
     def board(self) -> Board:
-        """The runs as their folders are now; a sweep may be going on."""
+        """Read the current state of the runs; their sweep may still be running."""
         return read_board(self._sweep, self._runs)
 
     def choices(self) -> tuple[Choice, ...]:
-        """The models that may be asked: bases first, then adapters in the leaderboard's order."""
+        """Return the models to choose from: bases first, then adapters in the leaderboard's order."""
         adapters = []
         bases = [self.options.base] if self.options.base else []
         for row in self.board().rows:
             try:
                 if row.can_answer:
                     adapters.append(Choice(row.name, run_base(row.path), row.path))
-                    bases.append(str(RunFolder.open(row.path).record["config"]["base"]))  # what training began with
+                    bases.append(
+                        str(RunFolder.open(row.path).record["config"]["base"])
+                    )  # the untouched base, also of a full run
             except SquadronError:
-                continue  # a run that cannot be opened cannot be asked; the board lists it all the same
+                continue  # a run that cannot be opened is only listed on the board
         bases = list(dict.fromkeys(bases)) or [POCKET]
         return (*(Choice(f"{name} (untouched)", name, None) for name in bases), *adapters)
 
     def ask(self, context: str, question: str, models: Sequence[str], decoding: Sequence[str]) -> dict[str, Any]:
-        """Answer with the models of these keys by these strategies.
+        """Answer the question with the models of these keys, by these strategies.
 
-        Returns ``context``, ``question``, ``golds`` (where it is an example's) and ``models``: a label and the records
-        of :meth:`squadron.experiments.predictor.Answerer.answer` for each, each record with ``exact_match`` and ``f1``
-        (0 to 1) where there are golds. Raises a :class:`SquadronError` for what a user can cause.
+        Returns ``context``, ``question``, ``golds`` (empty unless the question is an example's) and ``models``: for
+        each, its label and the records of :meth:`squadron.experiments.predictor.Answerer.answer`. With golds, each
+        record also has ``exact_match`` and ``f1`` (0 to 1). Raises a :class:`SquadronError` for any problem that a user
+        can cause.
         """
         context, question = checked_context(context, source="the context"), question.strip()
         if not question:
             raise ConfigError("the question is empty; write one")
         if len(question) > LONGEST_QUESTION:
-            raise ConfigError(f"the question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are taken")
+            raise ConfigError(
+                f"the question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are accepted"
+            )
         chosen = [choice for choice in self.choices() if choice.key in models]
         if not chosen:
             raise ConfigError("no model is chosen; choose one or more")
         if len(chosen) > MOST_MODELS:
-            raise ConfigError(f"{len(chosen)} models are chosen; at most {MOST_MODELS} answer beside each other")
+            raise ConfigError(f"{len(chosen)} models are chosen; at most {MOST_MODELS} can answer side by side")
         if not decoding:
             raise ConfigError("no decoding strategy is chosen; choose one or more")
         strategies = resolve_strategies(tuple(decoding))
@@ -126,7 +131,7 @@ class Playground:
         return {"context": context, "question": question, "golds": golds, "models": by_model}
 
     def _answerers(self, chosen: Sequence[Choice]) -> list[Answerer]:
-        """Each base alone where it is chosen, and its chosen adapters as one fleet."""
+        """Return an answerer for each chosen base alone, and one per base for its chosen adapters as a fleet."""
         found = []
         for name in dict.fromkeys(choice.base for choice in chosen):
             base = self._base(name)
@@ -147,7 +152,7 @@ class Playground:
         return self._bases[name]
 
     def _golds(self, context: str, question: str) -> list[str]:
-        """The answers that count as right, where this is an example's question about its own paragraph."""
+        """Return the gold answers if this is an example's question about its own paragraph, else an empty list."""
         for paragraph in self.examples:
             if paragraph.context.strip() == context:
                 for asked in paragraph.questions:
@@ -156,27 +161,27 @@ class Playground:
         return []
 
     def _find_examples(self) -> tuple[Paragraph, ...]:
-        """Paragraphs to try: of the sweep's data, else of a run's, else of the pocket world."""
+        """Return example paragraphs from the sweep's data, else from a run's data, else from the pocket world."""
         candidates: list[Path | None] = []
         if self._sweep is not None:
-            candidates += [self._sweep / "data", _named(SweepFile, self._sweep / SWEEP, "dataset")]
-        candidates += [_named(RunFile, run / RECORD, "data") for run in self._runs]
+            candidates += [self._sweep / "data", _configured_folder(SweepFile, self._sweep / SWEEP, "dataset")]
+        candidates += [_configured_folder(RunFile, run / RECORD, "data") for run in self._runs]
         for folder in filter(None, candidates):
             for split in ("test", "validation"):
                 try:
                     found = load_split(folder, split).dataset
                 except (SquadronError, OSError):
-                    continue  # moved, changed or without such a split: examples are a help, no promise
-                return _askable(found)
-        return _askable(make_dataset("test", 6 * _EXAMPLES, seed=self.options.seed))
+                    continue  # moved, changed or without such a split: examples are optional
+                return _with_questions(found)
+        return _with_questions(make_dataset("test", 6 * _EXAMPLES, seed=self.options.seed))
 
 
-def _askable(dataset: Dataset) -> tuple[Paragraph, ...]:
-    """The first paragraphs that have something to ask."""
+def _with_questions(dataset: Dataset) -> tuple[Paragraph, ...]:
+    """Return the first paragraphs that have questions."""
     return tuple(paragraph for paragraph in dataset.paragraphs if paragraph.questions)[:_EXAMPLES]
 
 
-def _named(kind: type[RunFile | SweepFile], record: Path, key: str) -> Path | None:
+def _configured_folder(kind: type[RunFile | SweepFile], record: Path, key: str) -> Path | None:
     """Return the folder that a record's configuration names; None if it names none or cannot be read."""
     try:
         found = kind.read(record).content.get("config", {}).get(key)

@@ -1,4 +1,4 @@
-"""The embedded base and question set, where a base or a data set is named: ``pocket``."""
+"""The embedded base, which users call ``pocket``, and the command that builds it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from squadron.tracking.progress import Reporter
 
 
 def base_location(name: str) -> str:
-    """Where a base lies: ``pocket`` is the shipped one, any other name means what it says."""
+    """Return the location of a base: the path of the embedded one for ``pocket``, any other name unchanged."""
     return str(pocket_base()) if name == NAME else name
 
 
 def build_pocket(options: PocketBuildOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
-    """Make tokenizer, base and model card; return the recipe with sizes and hashes."""
+    """Build tokenizer, base and model card; return the recipe with sizes and hashes."""
     reporter = reporter or Reporter()
     recipe = Recipe(
         seed=options.seed,

@@ -1,4 +1,4 @@
-"""Answers of a model to the questions of a data set, as text."""
+"""Answer the questions of a data set with a model, as text."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from squadron.scoring.answers import AnswerRecord
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What one adapter answered by one strategy: question id to its samples, in the data's order. A question that was
-    too long to ask has none. ``cut`` has, of the questions whose context was cut, the part that was seen."""
+    """Answers of one adapter by one strategy: question ids with their samples, in the order of the data.
+
+    A question that was too long for the model has no samples. ``cut`` maps each question whose context was truncated to
+    the part of the context that the model saw.
+    """
 
     generations: dict[str, list[Generation]]
     texts: dict[str, list[str]]
@@ -27,15 +30,15 @@ class Answers:
 
     @property
     def samples(self) -> int:
-        """How many answers each question has; 1 for a deterministic strategy."""
+        """The number of answers per question; 1 for a deterministic strategy."""
         return max([1, *(len(texts) for texts in self.texts.values())])
 
     def predictions(self, sample: int = 0) -> dict[str, str]:
-        """Official predictions, ``{question id: answer}``, of one sample; ``""`` where there is no answer."""
+        """Return one sample as official predictions, ``{question id: answer}``; ``""`` for no answer."""
         return {name: texts[sample] if texts else "" for name, texts in self.texts.items()}
 
     def records(self, dataset: Dataset) -> list[AnswerRecord]:
-        """The first sample of each question of ``dataset`` with all that an analysis of it needs."""
+        """Return the first sample of each question of ``dataset`` with everything that its analysis needs."""
         found = []
         for paragraph, question in dataset.questions():
             made = self.generations[question.id]
@@ -71,10 +74,10 @@ def answer_questions(
     suppress_eos: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, list[Answers]]:
-    """Ask every question of ``dataset``: strategy to one :class:`Answers` an adapter.
+    """Answer every question of ``dataset``; return, by strategy, one :class:`Answers` per adapter.
 
-    Prompts are at most ``max_prompt`` tokens long. The text of an answer is what was generated, without EOS and without
-    the space before and after it. ``progress`` is told how many questions are done so far, in all.
+    Prompts are at most ``max_prompt`` tokens long. The text of an answer is the generated text without EOS and without
+    surrounding whitespace. ``progress`` is called with the number of questions answered so far.
     """
     contexts, truncation = encode_evaluation(dataset, tokenizer, max_prompt=max_prompt)
     if fleet is not None:
@@ -93,7 +96,7 @@ def answer_questions(
         encoder=tokenizer,
     )
     asked = {question.id: paragraph.context for paragraph, question in dataset.questions()}
-    cut = _seen_of_cut(contexts) | dict.fromkeys(truncation.too_long, "")
+    cut = _visible_contexts(contexts) | dict.fromkeys(truncation.too_long, "")
     found: dict[str, list[Answers]] = {}
     for name, adapters in generated.items():
         found[name] = []
@@ -107,8 +110,8 @@ def answer_questions(
     return found
 
 
-def _seen_of_cut(contexts: Sequence[EncodedContext]) -> dict[str, str]:
-    """Of the questions whose context was cut, the characters of it that were seen."""
+def _visible_contexts(contexts: Sequence[EncodedContext]) -> dict[str, str]:
+    """Map each question whose context was truncated to the part of the context that the model saw."""
     found = {}
     for context in contexts:
         for prompt in context.prompts:
@@ -118,12 +121,12 @@ def _seen_of_cut(contexts: Sequence[EncodedContext]) -> dict[str, str]:
 
 
 def _text(generation: Generation, context: str, tokenizer: Tokenizer) -> str:
-    """A span is what stands in the context; anything else, what its tokens spell."""
+    """Return the text of an answer: the context between the ends of a span, else the decoded tokens."""
     if generation.span is not None:
         return context[slice(*generation.span)]
     return tokenizer.decode(generation.tokens).strip()
 
 
 def first_questions(dataset: Dataset, count: int) -> Dataset:
-    """The first ``count`` questions of a data set."""
+    """Return a data set with the first ``count`` questions."""
     return Dataset(regroup(list(dataset.questions())[:count]), dataset.version, dataset.source)

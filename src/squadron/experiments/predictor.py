@@ -1,4 +1,4 @@
-"""A base in memory with adapters on it, ready to answer: what ``ask`` and the playground share."""
+"""A loaded base with adapters that answers single questions, for ``ask`` and the playground."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ASKED = "asked"
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """One base: ``names[k]`` is what adapter ``k`` is called. Without adapters, ``names`` has the base's own name."""
+    """A base and its adapters; ``names[k]`` is the name of adapter ``k``, or of the base if there are no adapters."""
 
     base: Base
     tokenizer: Tokenizer
@@ -33,12 +33,12 @@ class Answerer:
     def answer(
         self, context: str, question: str, *, strategies: Sequence[Strategy], max_new_tokens: int, seed: int
     ) -> list[dict[str, Any]]:
-        """Answer one question by every strategy and adapter, all in one pass over the context.
+        """Answer one question by every strategy and adapter, in one pass over the context.
 
         Each record has ``model``, ``decoding``, ``answer``, ``place`` (start and stop in the context, in characters;
-        None where the answer does not stand in it), ``probability`` (None where it is no number), ``stopped`` and
-        ``seen``: of a context too long for the model, how many characters it saw. Raises :class:`ConfigError` and
-        :class:`DataError` where the model has no room for the question.
+        None if the answer is not in it), ``probability`` (None if it is not a number), ``stopped`` and ``seen`` (the
+        number of characters of the context that the model saw). Raises :class:`ConfigError` or :class:`DataError` if
+        the question does not fit the context window.
         """
         config = self.base.model.config
         if max_new_tokens >= config.n_positions:
@@ -80,16 +80,16 @@ class Answerer:
 
 
 def checked_context(text: str, *, source: str) -> str:
-    """A context without the space around it. Raises :class:`DataError` where there is none, or too much."""
+    """Return a context without surrounding whitespace. Raises :class:`DataError` if it is empty or too long."""
     text = text.strip()
     if not text:
         raise DataError(f"{source}: empty; give the text to answer from")
     if len(text) > LONGEST_CONTEXT:
-        raise DataError(f"{source}: {len(text):,} characters; at most {LONGEST_CONTEXT:,} are taken")
+        raise DataError(f"{source}: {len(text):,} characters; at most {LONGEST_CONTEXT:,} are accepted")
     return text
 
 
 def _place(generation: Generation, text: str, context: str) -> list[int] | None:
-    """Where an answer stands in its context: where span search found it, else the first place of its words."""
+    """Return the place of an answer in its context: its span if it has one, else the first occurrence of its text."""
     start = generation.span[0] if generation.span else context.find(text) if text else -1
     return [start, start + len(text)] if start >= 0 else None

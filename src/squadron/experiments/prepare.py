@@ -1,4 +1,4 @@
-"""From a data source to a folder of splits."""
+"""Prepare a folder of splits from a data source."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from squadron.pocket.world import make_splits
 from squadron.temporaries import sweep_leftovers
 
 
-def _drawn(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
-    """The data set and its splits; the pocket world makes each of its splits by itself."""
+def _draw_splits(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
+    """Return the data set and its splits; the pocket world generates its own splits."""
     if options.dataset == POCKET:
         if options.split_by != "paragraph":
             raise DataError(
@@ -42,10 +42,10 @@ def _drawn(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
 
 
 def prepare(options: PrepareOptions) -> dict[str, Any]:
-    """Make the folder of splits; return what it holds.
+    """Make the folder of splits; return its contents.
 
-    The folder appears whole or not at all. Raises :class:`DataError` for data that cannot be used, splits larger than
-    the data, and a folder that exists already.
+    The folder appears whole or not at all. Raises :class:`DataError` for unusable data, for splits larger than the
+    data, and for a folder that is not empty, unless ``replace`` is set.
     """
     out = Path(options.out)
     if out.exists() and not out.is_dir():
@@ -56,12 +56,12 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
             raise DataError(f"{option('out', out)}: not empty; add {option('replace', True)}, or choose another folder")
         refuse_inputs_inside(out, {option("dataset", options.dataset): options.dataset})
         refuse_foreign(out, LAYOUT, error=DataError)
-    source, splits = _drawn(options)
+    source, splits = _draw_splits(options)
     settings = options.model_dump(mode="json", exclude={"out", "replace", "offline", "strict", "device", "precision"})
     with atomic_folder(out, replace=options.replace) as fresh:
         write_prepared(fresh, splits, source, settings)
         if out.is_dir():
-            refuse_foreign(out, LAYOUT, error=DataError)  # something may have come since
+            refuse_foreign(out, LAYOUT, error=DataError)  # files may have been added meanwhile
     return {
         "data": str(out),
         "source": source.source,

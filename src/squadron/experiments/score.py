@@ -1,4 +1,4 @@
-"""Scores of anybody's predictions."""
+"""Score a file of predictions, whoever made them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from squadron.scoring.results import Scores
 
 
 def score(options: ScoreOptions) -> dict[str, Any]:
-    """Score a file of predictions, and test it against another where one is given.
+    """Score a file of predictions, and compare it with another one by a paired test if one is given.
 
-    ``set_aside`` names the bad rows of the data, whose questions do not count; the official script would count them.
-    ``rewritten`` names the golds that count in their context's Unicode form and line ends, not in the file's: the
-    official script would hold predictions against the file's.
-    Raises :class:`squadron.errors.DataError` for a file that is not what it should be.
+    ``set_aside`` lists the bad rows of the data, whose questions do not count; the official script would count them.
+    ``rewritten`` lists the golds that are compared in their context's Unicode form and line ends, not in the file's;
+    the official script would compare with the file's. Raises :class:`squadron.errors.DataError` for an invalid file.
     """
     data = load_data(options.data, offline=options.offline)
     golds, clusters = data.golds(), data.clusters()

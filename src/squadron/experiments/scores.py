@@ -1,4 +1,4 @@
-"""Scores as files: predictions, how sure the model was, kinds of mistake, and ``scores.json``."""
+"""The files of an evaluation: predictions, their log-probabilities, the failure analysis, and ``scores.json``."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from squadron.scoring.failures import write_failures
 from squadron.scoring.metrics import MORE_METRICS
 from squadron.scoring.predictions import write_predictions
 
-_PART = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
+_PART_KEYS = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose answers, to what: a base and its adapter by checksum, a split of which ``limit`` questions are asked."""
+    """What was evaluated: a base and an adapter by checksum, on the first ``limit`` questions of a split."""
 
     name: str
     base_sha256: str
@@ -38,7 +38,7 @@ class Subject:
     limit: int | None
 
     def about(self) -> dict[str, Any]:
-        """What scores must agree in to stand beside each other in one file."""
+        """Return the facts in which scores must agree to be comparable within one file."""
         return {
             "sha256": self.split.sha256,
             "limit": self.limit,
@@ -55,14 +55,14 @@ def write_evaluation(
     decodings: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> None:
-    """Write answers and scores, by strategy, into a folder; ``scores.json`` comes last and says that all is there."""
+    """Write answers and scores, by strategy, into a folder; ``scores.json`` comes last, when all else is written."""
     for name, own in answers.items():
         _write_answers(out, name, subject, dataset, own)
     _write_scores(out, subject, decodings, settings)
 
 
-def refuse_strangers(out: Path, split: str, strategies: Sequence[str]) -> None:
-    """Raise :class:`RunError` where an evaluation would overwrite a file in ``out`` that no evaluation wrote."""
+def refuse_foreign_results(out: Path, split: str, strategies: Sequence[str]) -> None:
+    """Raise :class:`RunError` if an evaluation would overwrite a file in ``out`` that no evaluation wrote."""
     checks: dict[str, Check] = {SCORES: is_scores}
     for stem in (answers_stem(name, split) for name in strategies):
         checks |= {f"predictions/{stem}.details.json": is_predictions, f"predictions/{stem}.json": is_predictions}
@@ -72,7 +72,7 @@ def refuse_strangers(out: Path, split: str, strategies: Sequence[str]) -> None:
 
 
 def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:
-    """Whether the folder has scores of this very subject by all these strategies."""
+    """Return True if the folder has scores of this subject by all these strategies."""
     if not (out / SCORES).is_file():
         return False
     found = ScoresFile.read(out / SCORES).content["splits"].get(subject.split.name, {})
@@ -81,16 +81,16 @@ def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:
 
 
 def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
-    """Scores of one strategy; with several samples, those of the first, and mean and spread over all."""
+    """Return the scores of one strategy: of the first sample, with mean and deviation over several samples."""
     golds, clusters = dataset.golds(), dataset.clusters()
-    doubts = _doubts(answers) if dataset.version == "2.0" else None
+    no_answer_scores = _no_answer_scores(answers) if dataset.version == "2.0" else None
     every = [
         score(
             answers.predictions(sample),
             golds,
             version=dataset.version,
             clusters=clusters,
-            no_answer_scores=doubts if sample == 0 else None,
+            no_answer_scores=no_answer_scores if sample == 0 else None,
         )
         for sample in range(answers.samples)
     ]
@@ -112,7 +112,7 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
         record["parts"] = {}
         for name, ids in parts.items():
             own = score(answers.predictions(), {one: golds[one] for one in ids}, clusters=clusters)
-            record["parts"][name] = {key: value for key, value in own.to_json().items() if key in _PART}
+            record["parts"][name] = {key: value for key, value in own.to_json().items() if key in _PART_KEYS}
     if len(every) > 1:
         for name in ("exact_match", "f1"):
             values = [getattr(one, name) for one in every]
@@ -120,18 +120,20 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
     return record
 
 
-def _doubts(answers: Answers) -> dict[str, float]:
-    """How much each first answer is in doubt, for v2.0's best thresholds: its negative log-probability."""
-    doubts = {}
+def _no_answer_scores(answers: Answers) -> dict[str, float]:
+    """Return the negative log-probability of each first answer, for SQuAD 2.0's best no-answer thresholds."""
+    scores = {}
     for name, made in answers.generations.items():
         value = -made[0].log_probability if made else math.inf
-        doubts[name] = value if math.isfinite(value) else sys.float_info.max
-    return doubts
+        scores[name] = value if math.isfinite(value) else sys.float_info.max
+    return scores
 
 
 def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset, answers: Answers) -> None:
-    """Predictions in the official format, beside them how sure the model was and whether it stopped, and what kinds of
-    mistake it made."""
+    """Write predictions in the official format, their details, and the failure analysis.
+
+    The details have log-probabilities, spans, and whether generation stopped at EOS.
+    """
     stem = answers_stem(decoding, subject.split.name)
     details = {
         name: [
@@ -139,7 +141,7 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
                 "text": text,
                 "tokens": len(one.tokens),
                 "stopped": one.stopped,
-                # JSON has no NaN, which an adapter with broken numbers gives.
+                # JSON has no NaN, which an adapter with non-finite weights gives.
                 "log_probability": one.log_probability if math.isfinite(one.log_probability) else None,
                 **({"span": list(one.span)} if one.span is not None else {}),
             }
@@ -147,7 +149,7 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
         ]
         for name, generations in answers.generations.items()
     }
-    # Details first: predictions that have none beside them are taken for somebody else's.
+    # Details first: predictions without details are not recognized as Squadron's.
     write_json(out / "predictions" / f"{stem}.details.json", details)
     write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
     about = {"model": subject.name, "split": subject.split.name, "decoding": decoding}
@@ -155,9 +157,9 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
 
 
 def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Add these scores to the folder's, by split and strategy, and put the first of them on top.
+    """Add these scores to the folder's by split and strategy; the first strategy's become the headline.
 
-    Scores of another base or adapter, or of other questions under the same split's name, are dropped.
+    Existing scores of another base, adapter or set of questions under the same split name are dropped.
     """
     path = out / SCORES
     about = subject.about()

@@ -1,4 +1,4 @@
-"""One training run: data and base in, a run folder out."""
+"""Train one run, from data and a base to a run folder."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from squadron.data.prepared import load_split
 from squadron.errors import InterruptedRunError, RunError, command_line_text, option
-from squadron.experiments.inputs import open_material
+from squadron.experiments.inputs import open_inputs
 from squadron.experiments.pocket import base_location
-from squadron.experiments.trainables import adapter_spec, asked_precision
+from squadron.experiments.trainables import adapter_spec, requested_precision
 from squadron.experiments.training_job import FleetJob, Member
 from squadron.options.core import TrainOptions
 from squadron.ownership import refuse_inputs_inside
@@ -22,7 +22,7 @@ from squadron.training.checkpoint import CHECKPOINT
 from squadron.training.precision import resolve_device, resolve_precision
 
 MAY_DIFFER = {"out", "device", "max_steps", "checkpoint_seconds", "offline"}
-"""Options that a resumed run may change: where it runs, and for how long."""
+"""Options that a resumed run may change."""
 
 
 def train(
@@ -33,18 +33,18 @@ def train(
     reporter: Reporter | None = None,
     listeners: Sequence[Listener] = (),
 ) -> dict[str, Any]:
-    """Train one adapter, or the whole base, and return the summary of its run: a fleet of one.
+    """Train one adapter, or all weights of the base, as a fleet of one; return the summary of the run.
 
-    The run folder has ``adapter/`` (of the epoch with the lowest validation loss, or the last where there is no
-    validation data; ``model/`` where the whole base is trained), ``last/``, ``metrics.jsonl`` and ``run.json``.
-    Raises a :class:`squadron.errors.SquadronError` for what a user can cause; whatever was finished stays and is taken
-    up by ``resume``.
+    The run folder has ``adapter/`` (``model/`` if all weights are trained), ``last/``, ``metrics.jsonl`` and
+    ``run.json``. ``adapter/`` is of the epoch with the lowest validation loss, or of the last epoch without validation
+    data. Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause; finished work is kept,
+    and ``resume`` continues from it.
     """
     reporter = reporter or Reporter()
     stream = Stream(listeners, note=reporter.note)
-    spec = adapter_spec(options)  # says what cannot be before anything is made
+    spec = adapter_spec(options)  # reports invalid options before anything is written
     if spec is None and "lr" not in options.model_fields_set:
-        reporter.note(f"--lr {options.lr:g} is what adapters want; for --method full, 1e-5 to 1e-4 are usual")
+        reporter.note(f"--lr {options.lr:g} is usual for adapters; for --method full, 1e-5 to 1e-4 is usual")
     device = resolve_device(options.device)
     resolve_precision(options.precision, device)
     training = load_split(options.data, "train", offline=options.offline)
@@ -63,12 +63,12 @@ def train(
     )
     job: FleetJob | None = None
     try:
-        dtype = resolve_precision(asked_precision(options, folder), device)
-        material = open_material(
+        dtype = resolve_precision(requested_precision(options, folder), device)
+        inputs = open_inputs(
             options.base, options.data, training=training, offline=options.offline, dtype=dtype, device=device
         )
-        job = FleetJob(material, [Member(options, folder)], folder.path / CHECKPOINT, reporter=reporter, stream=stream)
-        check_facts(folder, material.facts())
+        job = FleetJob(inputs, [Member(options, folder)], folder.path / CHECKPOINT, reporter=reporter, stream=stream)
+        check_facts(folder, inputs.facts())
         folder.begin()
         if job.checkpoint.is_file():
             job.restore(job.checkpoint, {folder.path.name: options})
@@ -83,7 +83,7 @@ def train(
         raise
     except Exception as problem:
         if folder.is_new and (job is None or job.trainer.step_number == 0):
-            folder.discard()  # nothing was trained, so the same command can be given again, put right
+            folder.discard()  # nothing was trained, so the corrected command can be given again
         elif not folder.replaces:
             mark(folder, "failed", command_line_text(problem), stream)
         raise
@@ -93,7 +93,10 @@ def train(
 
 
 def check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:
-    """Refuse to go on with another base, other questions or another number format than the run began with."""
+    """Refuse to resume a run with another base, other questions or another number format.
+
+    Raises :class:`RunError` that names what differs.
+    """
     before = folder.record
     if folder.is_new or folder.replaces or "precision" not in before:
         return
@@ -111,7 +114,7 @@ def check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:
 
 
 def mark(folder: RunFolder, status: str, reason: str, stream: Stream) -> None:
-    """Say in the record how a run ended; where even that cannot be written, the error under way matters more."""
+    """Record how a run ended; a failure to write is only noted, since the error being handled matters more."""
     try:
         folder.update(status=status, reason=reason)
     except Exception as problem:

@@ -1,4 +1,4 @@
-"""What a run trains, by ``--method``: an adapter on a frozen base, or all of the base's weights."""
+"""The trainable parts of a run, by ``--method``: an adapter on a frozen base, or all weights of the base."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from squadron.experiments.load_run import kept_at
+from squadron.experiments.load_run import weights_folder
 from squadron.model.adapters import save_adapter
 from squadron.model.checkpoint import Base, load_base, save_model
 from squadron.model.config import Precision
@@ -24,7 +24,7 @@ from squadron.runs.folder import RunFolder
 
 
 def adapter_spec(options: TrainOptions) -> LoraSpec | None:
-    """The adapter to train; None where all weights are trained."""
+    """Return the adapter to train; None if all weights are trained."""
     if options.method == "full":
         return None
     own: dict[str, Any] = {axis: getattr(options, field) for axis, field in ADAPTER_AXES.items()}
@@ -32,7 +32,7 @@ def adapter_spec(options: TrainOptions) -> LoraSpec | None:
 
 
 def run_parameters(options: TrainOptions, model: GPT2) -> int:
-    """How many numbers a run trains on this base."""
+    """Return the number of parameters that a run trains on this base."""
     spec = adapter_spec(options)
     if spec is None:
         return model.parameter_count
@@ -40,25 +40,25 @@ def run_parameters(options: TrainOptions, model: GPT2) -> int:
 
 
 def make_fleet(runs: Sequence[TrainOptions], base: Base) -> tuple[GPT2, Trainable]:
-    """What the trainer runs and what it moves: ``base`` and a fleet of adapters, or a copy of it with all its weights.
+    """Return the model and its trainable part: ``base`` with a fleet of adapters, or a copy of it with all weights.
 
-    Weights that are trained begin as their file has them, not as the precision of ``base`` rounds them; the copy
-    computes in that precision all the same.
+    The copy's weights start as they are in the checkpoint file, in fp32, not rounded to the precision of ``base``; the
+    copy still computes in that precision.
     """
     specs = [spec for run in runs if (spec := adapter_spec(run)) is not None]
     if specs:
         assert len(specs) == len(runs), runs
         return base.model, Fleet(base.model.config, specs, device=base.model.device)
-    assert len(runs) == 1, "a base whose weights are trained flies alone"
+    assert len(runs) == 1, "a run that trains all weights runs alone"
     own = load_base(str(base.folder), dtype=torch.float32, device=base.model.device).model
     return own, FullWeights(own, base.model.dtype)
 
 
-def keep(
+def save_trained(
     fleet: Trainable, k: int, folder: RunFolder, which: str, *, options: TrainOptions, tokenizer: Tokenizer
 ) -> None:
-    """Write what run ``k`` trains, as it is now, into its folder: as its best (``adapter``) or its ``last``."""
-    place = kept_at(folder, which)
+    """Write the current weights of run ``k`` to its folder, as its best (``adapter``) or its ``last``."""
+    place = weights_folder(folder, which)
     if isinstance(fleet, FullWeights):
         tokenizer.save(place)
         save_model(fleet.precise_model(), place)
@@ -67,7 +67,7 @@ def keep(
         save_adapter(place, fleet.weights(k), base=options.base, dropout=options.dropout)
 
 
-def asked_precision(options: TrainOptions, folder: RunFolder) -> Precision:
-    """The number format that was asked for; a run that goes on by ``auto`` keeps the one that it began with."""
+def requested_precision(options: TrainOptions, folder: RunFolder) -> Precision:
+    """Return the requested number format; with ``auto``, a resumed run keeps the format that it began with."""
     begun: Precision | None = folder.record.get("precision")
     return begun if begun and options.precision == "auto" else options.precision

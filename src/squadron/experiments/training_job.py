@@ -1,7 +1,7 @@
-"""Runs that train together, as one fleet on one base: the training loop, whether there is one run or many.
+"""Train one run or many together, as one fleet on one base.
 
-Each run keeps its own folder, metrics and best adapter; the fleet has one checkpoint, so that numbers, moments and
-steps of all its runs belong to one moment.
+Each run keeps its own folder, metrics and best adapter. The fleet has one checkpoint, so that the parameters, optimizer
+state and step counts of all its runs are of the same step.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from squadron.data.encoding import Example
 from squadron.data.trees import MicroBatch
 from squadron.errors import InterruptedRunError, option
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
-from squadron.experiments.inputs import Material
-from squadron.experiments.load_run import kept_weights
+from squadron.experiments.inputs import Inputs
+from squadron.experiments.load_run import weights_path
 from squadron.experiments.predict import answer_questions, first_questions
-from squadron.experiments.trainables import keep, make_fleet
+from squadron.experiments.trainables import make_fleet, save_trained
 from squadron.files import sha256_file
 from squadron.options.core import ROLES, TrainOptions
 from squadron.runs.folder import RunFolder
@@ -33,13 +33,13 @@ from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.steps import FleetTrainer, StepResult, mean_losses
 from squadron.training.subset import subset
 
-OWN = {name for name, role in ROLES.items() if role.own}
-"""Options that each run of a fleet has for itself; in all others they are alike."""
+OWN_OPTIONS = {name for name, role in ROLES.items() if role.own}
+"""Options in which the runs of a fleet may differ; all others are the same."""
 
 
 @dataclass(slots=True)
 class Member:
-    """One run of a fleet: its options, its folder, and what is known of it so far."""
+    """One run of a fleet: its options, its folder, and its results so far."""
 
     options: TrainOptions
     folder: RunFolder
@@ -49,19 +49,19 @@ class Member:
 
     @property
     def name(self) -> str:
-        """What the run is called."""
+        """The name of the run: that of its folder."""
         return self.folder.path.name
 
 
 def shared_options(options: TrainOptions) -> dict[str, Any]:
-    """The options in which all runs of a fleet are alike."""
-    return options.model_dump(mode="json", exclude=OWN)
+    """Return the options that are the same for all runs of a fleet."""
+    return options.model_dump(mode="json", exclude=OWN_OPTIONS)
 
 
-def make_batches(material: Material, run: TrainOptions, examples: Sequence[Example] | None = None) -> BatchSampler:
-    """The batches that a run trains on: of all examples, unless some are given."""
+def make_batches(inputs: Inputs, run: TrainOptions, examples: Sequence[Example] | None = None) -> BatchSampler:
+    """Return the batches that a run trains on, from all examples unless some are given."""
     return BatchSampler(
-        material.examples(run.max_length)[0] if examples is None else examples,
+        inputs.examples(run.max_length)[0] if examples is None else examples,
         batch_size=run.batch_size,
         accumulation=run.gradient_accumulation,
         order=run.order,
@@ -71,19 +71,22 @@ def make_batches(material: Material, run: TrainOptions, examples: Sequence[Examp
 
 
 def last_step(run: TrainOptions, batches: BatchSampler) -> int:
-    """The step after which a run's training ends: that of its last epoch, or an earlier one that was asked for."""
+    """Return the step after which a run's training ends: of its last epoch, or ``max_steps`` if that is earlier."""
     total = run.epochs * batches.steps_per_epoch
     return min(total, run.max_steps or total)
 
 
 def make_trainer(
-    material: Material, runs: Sequence[TrainOptions], examples: Sequence[Example] | None = None
+    inputs: Inputs, runs: Sequence[TrainOptions], examples: Sequence[Example] | None = None
 ) -> FleetTrainer:
-    """An untrained fleet of these runs, which are alike but for :data:`OWN`; on all examples unless some are given."""
+    """Return an untrained fleet of these runs, which differ in :data:`OWN_OPTIONS` alone.
+
+    It trains on all examples unless some are given.
+    """
     first = runs[0]
     assert all(shared_options(run) == shared_options(first) for run in runs), [run.out for run in runs]
-    batches = make_batches(material, first, examples)
-    model, fleet = make_fleet(runs, material.base)
+    batches = make_batches(inputs, first, examples)
+    model, fleet = make_fleet(runs, inputs.base)
     return FleetTrainer(
         model,
         fleet,
@@ -98,11 +101,11 @@ def make_trainer(
 
 
 class FleetJob:
-    """A fleet of runs, from where its checkpoint stands to its end."""
+    """The training of a fleet of runs, from the start or a checkpoint to the end."""
 
     def __init__(
         self,
-        material: Material,
+        inputs: Inputs,
         members: Sequence[Member],
         checkpoint: Path,
         *,
@@ -112,15 +115,15 @@ class FleetJob:
     ) -> None:
         """Make the trainer; ``saved`` is called after every checkpoint.
 
-        Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
+        Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause.
         """
-        self.material, self.checkpoint = material, checkpoint
+        self.inputs, self.checkpoint = inputs, checkpoint
         self.members = list(members)
-        self.options = members[0].options  # for what all of them share
+        self.options = members[0].options  # for the options that all of them share
         self.reporter, self.stream, self._saved = reporter, stream, saved
-        self.trainer = make_trainer(material, [member.options for member in members])
-        self.validation_batches = _validation_batches(material.held_out(self.options.max_length), self.options)
-        self.seconds = 0.0  # a run's share of what the fleet took
+        self.trainer = make_trainer(inputs, [member.options for member in members])
+        self.validation_batches = _validation_batches(inputs.held_out(self.options.max_length), self.options)
+        self.seconds = 0.0  # a run's share of the fleet's training time
         self.examples = self.tokens = 0
 
     @property
@@ -130,18 +133,18 @@ class FleetJob:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps in an epoch."""
+        """The number of optimizer steps in an epoch."""
         return self.trainer.batches.steps_per_epoch
 
     def restore(self, path: Path, known: Mapping[str, TrainOptions]) -> None:
-        """Go on from a checkpoint, which this fleet wrote, or one that had more runs: ``known`` has their options."""
+        """Restore a checkpoint of this fleet, or of a larger one; ``known`` has the options of all its runs."""
         tensors, state = load_checkpoint(path)
         names: list[str] = [one["name"] for one in state["members"]]
         places = list(range(len(names)))
         if len(names) == len(self.members):
             self.trainer.restore(tensors, state["trainer"])
         else:
-            whole = make_trainer(self.material, [known[name] for name in names])
+            whole = make_trainer(self.inputs, [known[name] for name in names])
             whole.restore(tensors, state["trainer"])
             places = [names.index(member.name) for member in self.members]
             self.trainer = subset(whole, places)
@@ -149,22 +152,22 @@ class FleetJob:
             kept = state["members"][place]
             member.best_loss = math.inf if kept["best_loss"] is None else kept["best_loss"]
             member.best_step = kept["best_step"]
-            # Metrics are written before the checkpoint; what is later than it will come again.
+            # Metrics are written before the checkpoint; later lines will be produced again.
             member.metrics = [line for line in member.folder.read_metrics() if line["step"] <= self.trainer.step_number]
         self.seconds, self.examples, self.tokens = state["seconds"], state["examples"], state["tokens"]
 
     def begin(self) -> None:
-        """Write every run's record, and tell that the runs begin."""
-        environment = describe_environment(self.material.device)
-        truncation = self.material.examples(self.options.max_length)[1].to_json()
+        """Write every run's record, and send the event that it starts."""
+        environment = describe_environment(self.inputs.device)
+        truncation = self.inputs.examples(self.options.max_length)[1].to_json()
         for k, member in enumerate(self.members):
             trainable = self.trainer.fleet.trainable_parameters(k)
-            for stale in ("pruned", "weights_sha256"):  # of weights that are gone, or are about to change
+            for stale in ("pruned", "weights_sha256"):  # they describe weights that are gone or about to change
                 member.folder.record.pop(stale, None)
             member.folder.update(
                 status="running",
                 seed=self.options.seed,
-                **self.material.facts(),
+                **self.inputs.facts(),
                 truncation=truncation,
                 trainable_parameters=trainable,
                 environment=environment,
@@ -175,9 +178,9 @@ class FleetJob:
             )
 
     def run(self, interruption: Interruption, *, until: int | None = None) -> None:
-        """The training loop, up to step ``until`` or the last.
+        """Run the training loop up to step ``until`` or the last.
 
-        Raises :class:`InterruptedRunError` after the step under way, with everything written, once a person asks.
+        After an interruption, finish the current step, save everything and raise :class:`InterruptedRunError`.
         """
         trainer, last = self.trainer, min(until or self.last_step, self.last_step)
         self.reporter.start("training", self.last_step, "step")
@@ -213,7 +216,7 @@ class FleetJob:
             self.reporter.finish()
 
     def save(self) -> None:
-        """Write metrics and checkpoint; a kill between the two leaves the older checkpoint, which is as good."""
+        """Write metrics and checkpoint; if killed between the two, training resumes from the older checkpoint."""
         for member in self.members:
             member.folder.write_metrics(member.metrics)
         state = {
@@ -234,7 +237,7 @@ class FleetJob:
         self._saved()
 
     def drop(self, reasons: Mapping[str, str]) -> None:
-        """End the runs named in ``reasons`` here, and go on with the others as a smaller fleet."""
+        """End the runs named in ``reasons`` now, and continue with the others as a smaller fleet."""
         for k, member in enumerate(self.members):
             if member.name in reasons:
                 self._end(k, "stopped", reasons[member.name])
@@ -245,7 +248,7 @@ class FleetJob:
             self.save()
 
     def finish(self) -> list[dict[str, Any]]:
-        """Write every run's record for good and return the summaries."""
+        """Write every run's final record and return the summaries."""
         self.trainer.verify()
         self.save()
         return [
@@ -254,7 +257,7 @@ class FleetJob:
         ]
 
     def _note_step(self, result: StepResult, active: Sequence[int]) -> None:
-        """Remember the figures of a step and show them."""
+        """Add a step to the metrics and report it."""
         for k in active:
             line = {
                 "step": result.step + 1,
@@ -271,7 +274,7 @@ class FleetJob:
         self.reporter.reach(result.step + 1, loss=result.losses[active[0]], **{"examples/s": rate})
 
     def _end_epoch(self) -> None:
-        """Validate all runs in one pass, and keep each one's adapter if it is the best so far."""
+        """Validate all runs in one pass, and save each adapter that is the best so far."""
         step, active = self.trainer.step_number, [k for k in range(len(self.members)) if k not in self.trainer.stopped]
         losses: list[float] = []
         scores: list[dict[str, Any]] = [{} for _ in self.members]
@@ -288,22 +291,22 @@ class FleetJob:
             if not losses or losses[k] < member.best_loss:
                 member.best_loss = losses[k] if losses else math.inf
                 member.best_step = step
-                self._keep(k, "adapter")
+                self._save_weights(k, "adapter")
         if losses and len(self.members) == 1:
             shown = {name: value for name, value in self.members[0].metrics[-1].items() if value is not None}
             shown.pop("step")
             self.reporter.note(f"step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
 
     def _validation_scores(self) -> list[dict[str, Any]]:
-        """EM and F1 of every run's greedy answers to the fixed slice of the validation questions."""
-        options, validation = self.options, self.material.validation
+        """Return EM and F1 of every run's greedy answers to the first ``eval_questions`` validation questions."""
+        options, validation = self.options, self.inputs.validation
         if validation is None or options.eval_questions == 0:
             return [{} for _ in self.members]
         slice_ = first_questions(validation.dataset, options.eval_questions)
         model = self.trainer.model
         answers = answer_questions(
             model,
-            self.material.tokenizer,
+            self.inputs.tokenizer,
             slice_,
             fleet=self.trainer.fleet,
             max_prompt=min(options.max_length, model.config.n_positions - 32),
@@ -321,25 +324,25 @@ class FleetJob:
             for scores in every
         ]
 
-    def _keep(self, k: int, which: str) -> None:
-        """Write what a run trains, as it is now, into its folder."""
+    def _save_weights(self, k: int, which: str) -> None:
+        """Write the current weights of a run to its folder."""
         member = self.members[k]
-        keep(
+        save_trained(
             self.trainer.fleet,
             k,
             member.folder,
             which,
             options=member.options,
-            tokenizer=self.material.tokenizer,
+            tokenizer=self.inputs.tokenizer,
         )
 
     def _end(self, k: int, status: str, reason: str | None) -> dict[str, Any]:
-        """Write one run's record for good and return its summary."""
+        """Write one run's final record and return its summary."""
         member = self.members[k]
-        self._keep(k, "last")
-        # A run that ends within its first epoch has no best adapter yet; this one counts as none when it goes on.
+        self._save_weights(k, "last")
+        # A run that ends within its first epoch has no best adapter yet; with best_step 0, a resumed run replaces it.
         if member.best_step == 0:
-            self._keep(k, "adapter")
+            self._save_weights(k, "adapter")
         steps = [line for line in member.metrics if "loss" in line]
         validations = [line for line in member.metrics if "validation_loss" in line]
         trainable = self.trainer.fleet.trainable_parameters(k)
@@ -348,15 +351,15 @@ class FleetJob:
             "steps": steps[-1]["step"] if steps else self.trainer.step_number,
             "best_step": member.best_step or None,
             "trainable_parameters": trainable,
-            "trainable_share": trainable / self.material.base.model.parameter_count,
+            "trainable_share": trainable / self.inputs.base.model.parameter_count,
             "loss": steps[-1]["loss"] if steps else None,
             **{key: value for key, value in (validations[-1] if validations else {}).items() if key != "step"},
             "examples_per_second": self.examples / self.seconds if self.seconds else None,
             "tokens_per_second": self.tokens / self.seconds if self.seconds else None,
             "seconds": self.seconds,
             "fleet_size": len(self.members),
-            "peak_memory_bytes": peak_memory_bytes(self.material.device),
-            "weights_sha256": {which: sha256_file(kept_weights(member.folder, which)) for which in ("adapter", "last")},
+            "peak_memory_bytes": peak_memory_bytes(self.inputs.device),
+            "weights_sha256": {which: sha256_file(weights_path(member.folder, which)) for which in ("adapter", "last")},
         }
         member.folder.record.pop("reason", None)
         if reason is not None:
@@ -375,5 +378,5 @@ def _validation_batches(examples: list[Example], options: TrainOptions) -> list[
 
 
 def _finite(value: float) -> float | None:
-    """A number that JSON has, or None."""
+    """Return a finite number unchanged, else None, since JSON has no NaN or infinity."""
     return value if math.isfinite(value) else None

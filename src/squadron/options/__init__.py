@@ -1,1 +1,1 @@
-"""Every option once: type, default, unit, help."""
+"""All options: each defined once with type, default, unit and help text."""

@@ -12,13 +12,13 @@ _AXES: list[tuple[str, str, Role]] = sorted(
     key=lambda one: one[2].place,
 )
 AXES: Mapping[str, str] = {axis: field for axis, field, _ in _AXES}
-"""Every axis and the option of ``train`` that it sets, in the order in which a run's name has them."""
+"""Every axis with the option of ``train`` that it sets, in their order in run names."""
 
 NAME_PARTS: Mapping[str, str] = {axis: role.axis or "" for axis, _, role in _AXES}
-"""The prefix of an axis's value in a run's name."""
+"""The prefix of each axis's value in run names."""
 
 ADAPTER_AXES: Mapping[str, str] = {axis: field for axis, field, role in _AXES if role.adapter}
-"""The axes that do not apply when all weights are trained."""
+"""The axes of adapters, which do not apply if all weights are trained."""
 
 RENAMED: Mapping[str, str] = {axis: field for axis, field in AXES.items() if axis != field}
-"""The axes whose name differs from the option that they set."""
+"""The axes whose name differs from that of the option that they set."""

@@ -1,4 +1,4 @@
-"""What all options have in common: their types and bounds, the options of every verb, and how they are checked."""
+"""The common types and bounds of options, the options of every verb, and their validation."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from squadron.options.roles import LAST, Role
 
 PLACE = BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)
 Place = Annotated[str, PLACE]
-"""A file, a folder, or a name that may stand for one: text or a path."""
+"""A file, a folder, or a name that may stand for one, as text or as a path."""
 MOST = 1_000_000_000
-"""The upper limit of every count; a larger one is probably a typing error."""
+"""The highest count that is accepted; a larger one is taken for a typing error."""
 Positive = Annotated[int, Field(ge=1, le=MOST)]
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Length = Annotated[int, Field(ge=16, le=MOST)]
@@ -45,7 +45,7 @@ class Options(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _text_is_text(cls, value: Any) -> Any:
-        """Refuse text that no file, record or message can hold."""
+        """Refuse text that files, records and messages cannot hold."""
         for text in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(text, str):
                 if any("\ud800" <= letter <= "\udfff" for letter in text):
@@ -65,7 +65,7 @@ class Options(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _one_for_several(cls, given: Any) -> Any:
-        """Accept one text as a list of one, if several may be given."""
+        """Convert a single text to a list of one if the option accepts several."""
         if not isinstance(given, dict):
             return given
         several = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
@@ -75,7 +75,7 @@ class Options(BaseModel):
 
 
 def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """Return options made from plain values. Raises :class:`ConfigError` with all problems, each with its value."""
+    """Return validated options. Raises :class:`ConfigError` with all problems at once, each with option and value."""
     try:
         return model(**values)
     except ValidationError as problem:
@@ -94,7 +94,7 @@ def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
 
 
 def is_argument(model: type[Options], key: str) -> bool:
-    """Return True if commands take this option by its place, without a flag."""
+    """Return True if this option is a positional argument of commands."""
     field = model.model_fields.get(key)
     return field is not None and isinstance(field.json_schema_extra, dict) and "argument" in field.json_schema_extra
 
@@ -105,7 +105,7 @@ def flag_name(field: str) -> str:
 
 
 def _bounded(value: Any) -> Any:
-    """Return a wrong value for an error: itself, or the beginning of a long one's text."""
+    """Return an invalid value for an error message, shortened if its text is long."""
     text = str(value)
     return value if len(text) <= 200 else f"{text[:197]}..."
 

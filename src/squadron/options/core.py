@@ -1,4 +1,4 @@
-"""The options of the verbs that make files: types, defaults, limits, units and help texts, each defined once."""
+"""The options of all verbs but ``sweep``, ``reproduce``, ``runs``, ``bench`` and the reports."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class TrainOptions(Options):
         return self
 
     def settings(self) -> dict[str, Any]:
-        """Return the options for this run's record as JSON; full fine-tuning has none of an adapter's."""
+        """Return the options to record for this run, as JSON, without those of adapters for full fine-tuning."""
         left_out = {name for name in LATER_OPTIONS if getattr(self, name) == type(self).model_fields[name].default}
         if self.method == "full":
             left_out |= set(ADAPTER_OPTIONS)
@@ -137,13 +137,13 @@ class TrainOptions(Options):
 
 ROLES = roles(TrainOptions)
 ADAPTER_OPTIONS = tuple(name for name, role in ROLES.items() if role.adapter)
-"""Options of an adapter, which do not apply when all weights are trained."""
+"""Options of adapters, which do not apply if all weights are trained."""
 LATER_OPTIONS = tuple(name for name, role in ROLES.items() if role.later)
-"""Options that are recorded only if they are not the default."""
+"""Options that records hold only if they differ from the default."""
 
 
 def _strategy_option(name: str) -> Any:
-    """Return the field of a strategy's parameter: its bounds and help, and the default of the strategy that has it."""
+    """Return the field of a strategy's parameter, with its bounds, help, and the strategy's default in the help."""
     own = PARAMETERS[name]
     default = STRATEGIES[own.owner].values()[name]
     return Field(None, gt=own.above, ge=own.least, le=own.most, description=f"{own.help} Default: {default}.")

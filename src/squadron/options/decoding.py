@@ -1,4 +1,4 @@
-"""What reports and pages may know of decoding strategies by their names, without the engine that runs them."""
+"""The facts about decoding strategies that reports and pages use, without the decoding engine."""
 
 from __future__ import annotations
 

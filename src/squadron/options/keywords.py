@@ -49,7 +49,7 @@ REQUESTS: Mapping[str, type[Options]] = {
     "PruneRunsKeywords": runs.RunsPruneOptions,
     "PromoteRunKeywords": runs.RunsPromoteOptions,
 }
-"""The options of each function of :mod:`squadron.api`, by the name of its keywords' type."""
+"""The options of each function in :mod:`squadron.api`, by the name of the type of its keywords."""
 
 _BASES: Mapping[str, type[Options]] = {"CommonKeywords": Options, "StudyKeywords": SweepSettings}
 _HEAD = '''"""The keywords of the functions in :mod:`squadron.api`, with their types.

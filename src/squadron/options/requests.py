@@ -1,4 +1,4 @@
-"""What a verb is asked for: its options, and how to begin (resume, replace, join), which no record keeps."""
+"""Requests: the options of a verb, and how to start (resume, replace, join), which records do not keep."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ def require_one(request: Options, *names: str) -> None:
 
 
 def narrowed(request: Options, kind: type[Kept]) -> Kept:
-    """Return the part of a request that ``kind`` has; what was not given stays not given."""
+    """Return the options of ``kind`` from a request; options that were not given remain unset."""
     given: dict[str, Any] = {name: getattr(request, name) for name in request.model_fields_set}
     return kind(**{name: value for name, value in given.items() if name in kind.model_fields})

@@ -1,4 +1,4 @@
-"""Metadata on the options of ``train``, from which every list of options is derived."""
+"""The roles of ``train``'s options: metadata on each field, from which all lists of options are derived."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LAST = 1000
 class Role:
     """The role of an option; ``Annotated[int, Role(...)]`` gives one to a field.
 
-    ``axis``: the option is an axis of sweeps, with this prefix in a run's name. ``place``: the order of its part in
-    that name. ``axis_name``: its name in configurations, if not the field's. ``adapter``: it is an option of adapters,
-    which does not apply when all weights are trained; :class:`squadron.model.lora.LoraSpec` has it under the name of
-    its axis. ``own``: the runs of a fleet may differ in it. ``later``: it was added after the first records, so it is
-    recorded only if it is not the default, and records without it mean the default.
+    ``axis``: runs of a sweep may differ in it, and this is the prefix of its value in run names. ``place``: the order
+    of its part there. ``axis_name``: its name in configurations, if not the field's. ``adapter``: it is an option of
+    adapters, which does not apply if all weights are trained; :class:`squadron.model.lora.LoraSpec` has it under the
+    name of its axis. ``own``: the runs of a fleet may differ in it. ``later``: it was added after the first records,
+    which imply its default, so records hold it only if it differs from that.
     """
 
     axis: str | None = None

@@ -1,4 +1,4 @@
-"""Options of the verbs that look after run folders: ``runs list``, ``show``, ``compare``, ``prune`` and ``promote``."""
+"""Options of the verbs that manage run folders: ``runs list``, ``show``, ``compare``, ``prune`` and ``promote``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of ``sweep`` and ``reproduce``: each one's type, default, limits, unit, and the text of its help, once."""
+"""Options of ``sweep`` and ``reproduce``."""
 
 from __future__ import annotations
 

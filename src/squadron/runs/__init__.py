@@ -1,1 +1,1 @@
-"""What lies on the disk: the layout of run and sweep folders, their records, and the reader of them."""
+"""Run and sweep folders on the disk: their layout, their records, and the reader of these."""

@@ -1,7 +1,7 @@
-"""What run and sweep folders tell a person who looks around in them. Reads small files alone; no model is loaded.
+"""Read the leaderboard and the training curves of run and sweep folders for display, without loading a model.
 
-A folder may be half-made, of a sweep that is still running, or broken: what cannot be read of one run costs that run
-its figures, and nothing else.
+A folder may be incomplete, damaged, or of a sweep that is still running: if the files of one run cannot be read, only
+its own figures are missing.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from squadron.runs.reader import (
 )
 
 _POINTS = 200
-"""Points of a training curve that are shown; a longer one is averaged in bins."""
+"""Most points of a training curve; a longer one is averaged in bins."""
 _SUMMARY = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
 _COST = ("trainable_parameters", "seconds", "peak_memory_bytes", "validation_loss", "loss")
 _STUDIED = ("rank", "lr", "target_modules", "alpha", "epochs", "order", *LATER_OPTIONS)
-"""Options that tell one run from another, where no sweep says which ones do."""
+"""Options to show of a run if no sweep says in which options its runs differ."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """One run of a leaderboard: its folder, and what is known of it (any figure may be missing)."""
+class ListedRun:
+    """One run of a leaderboard: its folder and its figures, any of which may be missing."""
 
     name: str
     path: Path
@@ -45,13 +45,13 @@ class Listed:
 
     @property
     def can_answer(self) -> bool:
-        """Whether there is an adapter to ask, or a model whose weights were all trained."""
+        """True if the run has an adapter or a fully trained model to ask."""
         return (self.path / "adapter").is_dir() or (self.path / "model").is_dir()
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """How a run went: ``(step, value)`` by the name of what was measured, and what could not be read."""
+    """The curves of a run as ``(step, value)`` pairs, and the first problem in reading them."""
 
     loss: tuple[tuple[float, float], ...] = ()
     validation_loss: tuple[tuple[float, float], ...] = ()
@@ -61,7 +61,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """Paired test of the best setting of a sweep against the second: ``significant`` if it is better."""
+    """The paired test of a sweep's best setting against the second: ``significant`` if the best one is better."""
 
     significant: bool
     p_value: float
@@ -69,9 +69,9 @@ class Winner:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The runs of a sweep, best first, with what their scores were measured on."""
+    """The runs of a sweep, best first, with the split and the decoding strategy of their scores."""
 
-    rows: tuple[Listed, ...] = ()
+    rows: tuple[ListedRun, ...] = ()
     split: str = ""
     decoding: str = ""
     winner: Winner | None = None
@@ -79,11 +79,11 @@ class Board:
 
 
 def read_board(sweep: Path | None, runs: Sequence[Path]) -> Board:
-    """The leaderboard of a sweep folder, then single runs; each run once.
+    """Return the runs of a sweep's leaderboard, then single runs, each run once.
 
-    Raises :class:`RunError` where ``sweep`` has no leaderboard that can be read.
+    Raises :class:`RunError` if ``sweep`` has no leaderboard that can be read.
     """
-    rows: dict[Path, Listed] = {}
+    rows: dict[Path, ListedRun] = {}
     split = decoding = ""
     winner: Winner | None = None
     problems: list[str] = []
@@ -97,18 +97,18 @@ def read_board(sweep: Path | None, runs: Sequence[Path]) -> Board:
         listed.sort(key=lambda pair: _place(pair[0]))
         for row, figures in listed:
             home = sweep / "runs" / row.name
-            rows[home.resolve()] = Listed(row.name, home, figures)
+            rows[home.resolve()] = ListedRun(row.name, home, figures)
     for path in runs:
         if path.resolve() not in rows:
             try:
-                rows[path.resolve()] = Listed(str(path), path, _own_figures(path))
+                rows[path.resolve()] = ListedRun(str(path), path, _run_figures(path))
             except SquadronError as problem:
                 problems.append(command_line_text(problem))
     return Board(tuple(rows.values()), split, decoding, winner, tuple(dict.fromkeys(problems)))
 
 
 def read_curves(run: Path) -> Curves:
-    """The curves of a run from its ``metrics.jsonl``; lines that are none are passed over, the first of them told."""
+    """Return the curves of a run from its ``metrics.jsonl``, without damaged lines; the first is the ``problem``."""
     if not (run / METRICS).is_file():
         return Curves(problem="it has no metrics yet")
     try:
@@ -121,8 +121,8 @@ def read_curves(run: Path) -> Curves:
             if (value := line.get(name)) is not None:
                 points.append((line["step"], value))
     loss = _thinned(found["loss"])
-    told = next(iter(metrics.problems), "")
-    return Curves(loss, tuple(found["validation_loss"]), tuple(found["validation_f1"]), told)
+    first = next(iter(metrics.problems), "")
+    return Curves(loss, tuple(found["validation_loss"]), tuple(found["validation_f1"]), first)
 
 
 def _leaderboard(sweep: Path) -> tuple[Path, LeaderboardFile | SweepFile]:
@@ -131,7 +131,7 @@ def _leaderboard(sweep: Path) -> tuple[Path, LeaderboardFile | SweepFile]:
             f"{option('sweep', sweep)}: no such folder; make one with: "
             f"squadron sweep CONFIG.yaml --out {shlex.quote(sweep.name)}"
         )
-    # A sweep that has just begun has no leaderboard yet, and lists its runs all the same.
+    # A sweep that has just begun has no leaderboard yet, but its record lists the runs.
     if (sweep / SWEEP).is_file() and not (sweep / LEADERBOARD).is_file():
         return sweep / SWEEP, SweepFile.read(sweep / SWEEP)
     return sweep / LEADERBOARD, LeaderboardFile.read(sweep / LEADERBOARD)
@@ -141,15 +141,15 @@ def _place(row: LeaderboardRow) -> tuple[Any, ...]:
     return rank_key(row.name, row.status, row.f1, row.exact_match, row.validation_loss)
 
 
-def _own_figures(path: Path) -> dict[str, Any]:
-    """What a run outside a sweep says of itself, in a leaderboard's words."""
+def _run_figures(path: Path) -> dict[str, Any]:
+    """Return the figures of a run outside a sweep, under the keys of a leaderboard."""
     record = RunFile.read(path / RECORD).content
     figures = {key: record.get(key) for key in (*_COST, "status", "reason")}
     changes = {key: record["config"][key] for key in _STUDIED if key in record["config"]}
     figures["changes"] = changes
     if (path / SCORES).is_file():
         scores = ScoresFile.read(path / SCORES)
-        # What was evaluated last may be another split than its neighbours': validation compares like with like.
+        # The split that was evaluated last may differ between runs: prefer validation, so that scores are comparable.
         split = "validation" if "validation" in scores.splits else scores.split or ""
         own = scores.splits.get(split)
         decoding = "greedy" if own is not None and "greedy" in own.decodings else scores.decoding or ""
@@ -162,7 +162,7 @@ def _own_figures(path: Path) -> dict[str, Any]:
 
 
 def _thinned(points: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """At most so many points: each the mean of its bin, at the bin's last step."""
+    """Return at most ``_POINTS`` points: the mean of each bin, at the bin's last step."""
     width = math.ceil(len(points) / _POINTS) or 1
     bins = [points[start : start + width] for start in range(0, len(points), width)]
     return tuple((own[-1][0], sum(value for _, value in own) / len(own)) for own in bins)

@@ -1,4 +1,4 @@
-"""Whether one run is better than another, from the predictions that both made of the same questions."""
+"""Test whether one run is better than another, from their predictions on the same questions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from squadron.scoring.results import Scores
 
 
 def compare_runs(options: RunsCompareOptions) -> dict[str, Any]:
-    """Test the second run against the first, question by question; differences are second less first, in points.
+    """Test the second run against the first, question by question; differences are second minus first, in points.
 
-    Raises :class:`RunError` where a run was not evaluated so, or the two answered different questions.
+    Raises :class:`RunError` if a run has no such scores, or the two answered different questions.
     """
     paths = Path(options.first), Path(options.second)
     answered = [_answered(path, options) for path in paths]
@@ -45,7 +45,7 @@ def compare_runs(options: RunsCompareOptions) -> dict[str, Any]:
 
 
 def _answered(path: Path, options: RunsCompareOptions) -> dict[str, Any]:
-    """Which questions a run answered: the checksum of their file and how many were asked."""
+    """Return which questions a run answered: the checksum of their file and the limit on their number."""
     splits = ScoresFile.read(path / SCORES).splits
     split = splits.get(options.split)
     if split is None or options.decoding not in split.decodings:

@@ -1,4 +1,4 @@
-"""What a run folder and a sweep folder hold, in one place: nothing else in them is Squadron's to remove.
+"""The files of run and sweep folders: Squadron removes nothing else from them.
 
 ::
 
@@ -20,7 +20,7 @@ from squadron.runs.layout import LOCK, RECORD, SCHEMA, SWEEP
 
 
 def _of_analysis(depth: int) -> Check:
-    """The check of a file that an analysis lists, which lies ``depth`` folders up."""
+    """Return the check of a file that the analysis ``depth`` folders up lists."""
 
     def check(path: Path) -> bool:
         home = path.parents[depth]
@@ -30,7 +30,7 @@ def _of_analysis(depth: int) -> Check:
 
 
 def _plain_name(path: Path) -> bool:
-    """The check of MLflow's parameters and metrics, each a file called as it is."""
+    """Return True for MLflow's parameters and metrics, which are files without a suffix."""
     return "." not in path.name
 
 
@@ -47,13 +47,13 @@ WEIGHTS = Layout(
         any_file,
     )
 )
-"""``adapter/``, ``last/`` and ``model/``."""
+"""The files of ``adapter/``, ``last/`` and ``model/``."""
 EVALUATION: dict[str, Check | Layout] = {
     "scores.json": is_scores,
     "predictions": Layout({"*.json": is_predictions}),
     "failures": Layout({"*.json": is_failures}),
 }
-"""What an evaluation writes."""
+"""The files of an evaluation."""
 REPORT = Layout(
     {
         "report.*.html": is_report,
@@ -100,7 +100,7 @@ TRACKERS: dict[str, Check | Layout] = {
         links=("debug*.log", "latest-run"),
     ),
 }
-"""What the libraries of the trackers write, each into a folder of its own."""
+"""The files that the trackers' libraries write, each into its own folder."""
 RUN = Layout(
     {
         RECORD: has_keys("config", "status", schema=SCHEMA, kind="train"),
@@ -116,7 +116,7 @@ RUN = Layout(
 
 
 def sweep_layout(runs: Collection[str]) -> Layout:
-    """What a sweep folder holds whose runs have these names: a run that somebody else put beside them is not its."""
+    """Return the layout of a sweep folder whose runs have these names; other folders in ``runs/`` are foreign."""
     fleet = has_keys("runs"), has_keys("split"), has_keys("kept", "epoch")
     return Layout(
         {
@@ -141,5 +141,5 @@ def sweep_layout(runs: Collection[str]) -> Layout:
 
 
 def _literal(name: str) -> str:
-    """The pattern of one name, whatever is in it."""
+    """Return a pattern that matches exactly this name."""
     return "".join(f"[{character}]" if character in "*?[" else character for character in name)

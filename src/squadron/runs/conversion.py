@@ -1,4 +1,4 @@
-"""The validated files of a run as parts of a study: scores, curves, failures."""
+"""Convert the validated files of a run to the parts of a study: scores, curves, failures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STATISTICS = (
 
 
 def scores_by_split(scores: ScoresFile) -> dict[str, dict[str, Score]]:
-    """Return the scores by split and decoding strategy, without those that have no intervals."""
+    """Return the scores by split and decoding strategy; scores without intervals are left out."""
     found: dict[str, dict[str, Score]] = {}
     for split, described in scores.splits.items():
         for decoding, own in described.decodings.items():

@@ -1,4 +1,4 @@
-"""A run folder: what was asked, what came of it, and the files in between. Typed, versioned, used by one process."""
+"""The folder of a run: its record (typed and versioned), results and files. One process uses it at a time."""
 
 from __future__ import annotations
 
@@ -23,31 +23,36 @@ from squadron.runs.reader import RunFile, read_metrics
 TRAIN_AGAIN = (
     f"to train a pruned run again, remove its folder and give the command that made it, with {option('resume', True)}"
 )
-"""What to do about a run whose record says ``pruned``: its weights are gone, all else is there."""
+"""The next step for a pruned run, whose weights are gone while all other files are there."""
 
 _REPLACING = "replacing"
-"""In the record of a new run (or sweep) while the files of the one that it replaces go: the names of that one's runs.
-Whatever command takes such a folder up finishes that first."""
+"""Key in the record of a new run or sweep while the files of the one that it replaces are being removed.
+
+Its value is the names of the old one's runs. Any command that takes over such a folder finishes the removal first.
+"""
 
 
 def require_weights(path: Path, record: Mapping[str, Any]) -> None:
-    """Raise :class:`RunError` where the run at ``path``, with this record, was pruned or is half replaced."""
+    """Raise :class:`RunError` if the run at ``path``, with this record, was pruned or is half replaced."""
     refuse_half_replaced(path, record)
     if record.get("pruned"):
         raise RunError(f"{path}: its weights were pruned; {TRAIN_AGAIN}")
 
 
 def refuse_half_replaced(path: Path, record: Mapping[str, Any]) -> None:
-    """Raise :class:`RunError` where files of what was at ``path`` before may still be there."""
+    """Raise :class:`RunError` if files of a replaced run may still be at ``path``."""
     if _REPLACING in record:
         raise RunError(f"{path}: is being replaced; wait for it, or give the command that replaces it again")
 
 
 def verify_weights(path: Path, record: Mapping[str, Any], weights: Path, which: str = "adapter") -> None:
-    """Raise :class:`RunError` where the file ``weights`` of the run at ``path`` is not the one that its record names as
-    ``which``; the record of a run which has not ended, or ended before records named them, says nothing."""
+    """Raise :class:`RunError` if the file ``weights`` of the run at ``path`` has changed since the run ended.
+
+    Its record has the checksum under ``which``. Without one, as in runs that have not ended and in old records, nothing
+    is verified.
+    """
     written = (record.get("weights_sha256") or {}).get(which)
-    if written is None or not weights.is_file():  # what is missing is told by who opens it
+    if written is None or not weights.is_file():  # whoever opens a missing file reports it
         return
     found = sha256_file(weights)
     if found != written:
@@ -58,7 +63,7 @@ def verify_weights(path: Path, record: Mapping[str, Any], weights: Path, which: 
 
 
 class RunFolder:
-    """The folder of one run. ``record`` is what ``run.json`` holds."""
+    """The folder of one run. ``record`` is the content of ``run.json``."""
 
     record_name: ClassVar[str] = RECORD
     record_type: ClassVar[type[VersionedFile]] = RunFile
@@ -78,11 +83,11 @@ class RunFolder:
     def create(
         cls, path: Path, config: Mapping[str, Any], *, kind: str, resume: bool, replace: bool, may_differ: set[str]
     ) -> Self:
-        """Make a run folder, or take up one that exists, as the user says: never guessed.
+        """Make a run folder, or resume or replace an existing one, only as the user asks.
 
-        ``may_differ`` are options that a resumed run may change. Raises :class:`RunError` where the folder exists and
-        neither ``resume`` nor ``replace`` is asked for, is another kind of folder, was made with other options, or is
-        in use by another process.
+        ``may_differ`` are options that a resumed run may change. Raises :class:`RunError` if the folder exists and
+        neither ``resume`` nor ``replace`` is set, if it is another kind of folder, if it was made with other options,
+        or if another process uses it.
         """
         if path.exists() and not path.is_dir():
             raise RunError(f"{option('out', path)}: a file; give a folder")
@@ -95,7 +100,7 @@ class RunFolder:
             return fresh
         if not (path / cls.record_name).is_file():
             raise RunError(
-                f"{option('out', path)}: not empty, and no {cls.noun} folder ({cls.record_name} is missing); "
+                f"{option('out', path)}: not empty, and not a {cls.noun} folder ({cls.record_name} is missing); "
                 f"choose another"
             )
         if replace:
@@ -104,11 +109,11 @@ class RunFolder:
         if not resume:
             raise RunError(
                 f"{option('out', path)}: a {cls.noun} is there already; "
-                f"add {option('resume', True)} to go on with it, or {option('replace', True)}"
+                f"add {option('resume', True)} to continue it, or {option('replace', True)}"
             )
         folder = cls.open(path)
         before = folder.record["config"]
-        # What only one of them has comes of something else that differs, which says more.
+        # Report keys of both configurations first: a key of only one follows from another difference, which says more.
         keys = (before.keys() | config.keys()) - may_differ
         for key in sorted(keys, key=lambda key: (not (key in before and key in config), key)):
             if before.get(key) != config.get(key):
@@ -125,7 +130,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Read a run folder that exists. Raises :class:`RunError` where it is none."""
+        """Open an existing run folder. Raises :class:`RunError` if it is not one."""
         if not path.is_dir():
             raise RunError(
                 f"{path}: no such {cls.noun} folder; make one with: "
@@ -135,7 +140,7 @@ class RunFolder:
 
     @classmethod
     def open_to_replace(cls, path: Path) -> Self:
-        """Read a run folder that is to be replaced. Raises :class:`RunError` if its record is not Squadron's."""
+        """Open a run folder that is to be replaced. Raises :class:`RunError` if its record is not Squadron's."""
         try:
             return cls.open(path)
         except RunError as problem:
@@ -146,15 +151,15 @@ class RunFolder:
 
     @property
     def layout(self) -> Layout:
-        """What the folder may hold that is Squadron's."""
+        """The layout of Squadron's files in the folder."""
         return RUN
 
     def _run_names(self) -> list[str]:
-        """The names of the runs that lie within the folder."""
+        """Return the names of the runs within the folder."""
         return []
 
     def _replace(self, before: Self) -> None:
-        """Take the folder over from what is in it, all of which must be Squadron's."""
+        """Take over the folder from the run in it, all of whose files must be Squadron's."""
         self._before = before
         refuse_foreign(self.path, before.layout, subject=f"{option('replace')} {self.path}")
         self._take()
@@ -167,7 +172,7 @@ class RunFolder:
                 raise RunError(f"{option('out', self.path)}: in use by another process; {self.when_busy}")
 
     def try_take(self) -> bool:
-        """Lock the folder, which exists, for this process; False where another one has it."""
+        """Lock the existing folder for this process; return False if another process holds the lock."""
         lock = folder_lock(self.path)
         try:
             lock.acquire(timeout=0)
@@ -178,25 +183,28 @@ class RunFolder:
         return True
 
     def release(self) -> None:
-        """Let other processes use the folder."""
+        """Release the lock, so that other processes can use the folder."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
     @property
     def replaces(self) -> bool:
-        """Whether another run is there yet, which goes once this one begins."""
+        """True while the folder still has another run, which is removed once this one begins."""
         return self._before is not None
 
     def begin(self, *, keep: Sequence[str] = ()) -> None:
-        """Everything that a run needs is at hand: only now does what is replaced go, but for the entries to ``keep``.
+        """Remove the run that is replaced, except the entries in ``keep``; call this once all inputs are ready.
 
-        The new record comes first and says what goes on: whatever stops this leaves the old run or the new one.
+        The new record is written first and marks the removal: if this is stopped at any point, either the old run or
+        the new one is left.
         """
         if self._before is None:
             return
         layout = self._before.layout
-        refuse_foreign(self.path, layout, subject=f"{option('replace')} {self.path}")  # something may have come since
+        refuse_foreign(
+            self.path, layout, subject=f"{option('replace')} {self.path}"
+        )  # files may have been added meanwhile
         with explain_os_errors(self.path):
             self.update(**{_REPLACING: self._before._run_names()})
             remove_owned(self.path, layout, keep=(self.record_name, LOCK, *keep))
@@ -205,7 +213,7 @@ class RunFolder:
         self._before = None
 
     def discard(self) -> None:
-        """Remove what was made in a folder in which nothing worth keeping came about, and the folder if it was made."""
+        """Remove Squadron's files from a folder without results, and the folder itself if this process made it."""
         with contextlib.suppress(OSError):
             remove_owned(self.path, self.layout)
             if self._made:
@@ -213,23 +221,23 @@ class RunFolder:
         self.release()
 
     def update(self, **values: Any) -> None:
-        """Change the record and write it."""
+        """Update the record and write it."""
         self.record.update(values)
         write_json(self.path / self.record_name, self.record)
 
     def write_metrics(self, lines: list[dict[str, Any]]) -> None:
-        """Write all metrics so far, a JSON object a line."""
+        """Write all metrics so far, one JSON object per line."""
         text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
         write_text(self.path / METRICS, text)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The metrics that were written; none where there are none. Raises :class:`RunError` for a damaged line."""
+        """Return the metrics from the file; an empty list without one. Raises :class:`RunError` for a damaged line."""
         return list(read_metrics(self.path / METRICS).whole())
 
 
 def folder_lock(folder: Path) -> FileLock:
-    """The lock of a run's or sweep's folder. Raises :class:`RunError` where a user's file has its name."""
+    """Return the lock of a run's or sweep's folder. Raises :class:`RunError` if a file of the user has its name."""
     path = folder / LOCK
     if os.path.lexists(path) and (path.is_symlink() or not path.is_file() or not is_empty(path)):
-        raise RunError(f"{path}: is not the lock that Squadron makes; rename it, or choose another folder")
+        raise RunError(f"{path}: is not a lock file of Squadron's; rename it, or choose another folder")
     return FileLock(path)

@@ -1,4 +1,4 @@
-"""How the files of run and sweep folders are named."""
+"""The names of the files in run and sweep folders."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ HEADLINE = ("exact_match", "f1", "questions")
 
 
 def answers_stem(decoding: str, split: str) -> str:
-    """Return ``greedy`` for the validation split, ``greedy.test`` for another."""
+    """Return the stem of the files with a strategy's answers: ``greedy`` on validation, ``greedy.test`` on test."""
     return decoding if split == "validation" else f"{decoding}.{split.removesuffix('.json')}"

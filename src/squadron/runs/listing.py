@@ -1,4 +1,4 @@
-"""The runs in a folder, from their files alone: no model is loaded, and a thousand runs take two files each to read."""
+"""List the runs in a folder from their files: two per run are read, and no model is loaded."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from squadron.runs.reader import LeaderboardFile, PlannedRun, RunFile, ScoresFil
 _SCORED = ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")
 _TRAINED = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
 _ALWAYS = ("rank", "lr", "targets")
-"""Axes that are told of every run; others where the runs differ in them."""
+"""Axes that are always shown; others only if the runs differ in them."""
 
 
 def list_runs(options: RunsListOptions) -> dict[str, Any]:
     """Return the runs of a folder, in the order of :func:`rank_key`.
 
-    A run whose files, or what its sweep says of it, cannot be read is listed as ``unreadable`` with the reason.
+    A run whose files or entry in the sweep's record cannot be read is listed as ``unreadable`` with the reason.
     Raises :class:`RunError` if the folder has no runs.
     """
     folder = Path(options.folder)
@@ -34,7 +34,7 @@ def list_runs(options: RunsListOptions) -> dict[str, Any]:
 
 
 def ranked_by(folder: Path, split: str | None, decoding: str | None) -> tuple[str, str]:
-    """The split and the strategy whose scores tell: as asked, else those of a sweep's own leaderboard."""
+    """Return the split and the strategy to rank by: those requested, else those of the sweep's leaderboard."""
     if split is not None and decoding is not None:
         return split, decoding
     if not (folder / LEADERBOARD).is_file():
@@ -53,14 +53,14 @@ def read_runs(folder: Path, *, split: str, decoding: str, by: By) -> list[dict[s
     if not ranked:
         raise RunError(f"{folder}: no runs in it; give a sweep folder, or a folder of run folders")
     rows = [row for _, row in sorted(ranked, key=lambda pair: pair[0])]
-    _tell_changes(rows)
+    _add_changes(rows)
     return rows
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """The run folders within ``folder``, by name: those of a sweep lie in its ``runs``. A run folder is its only run.
+    """Return the run folders within ``folder`` by name, for a sweep those in ``runs/``; a run folder is its only run.
 
-    Raises :class:`RunError` where there is no such folder.
+    Raises :class:`RunError` if there is no such folder.
     """
     if not folder.is_dir():
         raise RunError(f"{folder}: no such folder; give a sweep folder, or a folder of run folders")
@@ -75,9 +75,9 @@ def find_runs(folder: Path) -> list[Path]:
 
 
 def best_run(rows: Sequence[Mapping[str, Any]], folder: Path, *, split: str, decoding: str) -> Path:
-    """The folder of the best run among :func:`read_runs`' records that was not pruned.
+    """Return the folder of the best run among ``rows``, from :func:`read_runs`, that was not pruned.
 
-    Raises :class:`RunError` where none has scores.
+    Raises :class:`RunError` if no such run has scores.
     """
     best = next((row for row in rows if row["f1"] is not None and not row.get("pruned")), None)
     if best is None:
@@ -89,7 +89,7 @@ def best_run(rows: Sequence[Mapping[str, Any]], folder: Path, *, split: str, dec
 
 
 def show_run(options: RunsShowOptions) -> dict[str, Any]:
-    """All that one run's record and scores say."""
+    """Return the record and the scores of one run."""
     path = Path(options.run)
     record, scores = RunFile.read(path / RECORD), _scores(path)
     splits = {} if scores is None else scores.content["splits"]
@@ -108,7 +108,7 @@ def _scores(path: Path) -> ScoresFile | None:
 def _row(
     path: Path, plan: PlannedRun | None, split: str, decoding: str, by: By
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return a run's place in the order, and its row, whatever state its files are in."""
+    """Return a run's sorting key and its row, whatever state its files are in."""
     row: dict[str, Any] = {"name": path.name, "status": "unreadable", "folder": str(path), "config": {}}
     row |= dict.fromkeys((*_SCORED, *_TRAINED))
     try:
@@ -132,9 +132,9 @@ def _row(
 
 
 def _planned(folder: Path) -> tuple[dict[str, PlannedRun], list[dict[str, Any]]]:
-    """Return the runs that a sweep's record lists, by name, and a row for each of them and for all that is damaged.
+    """Return the runs that a sweep's record lists, by name, and a row for each of them and for each damaged entry.
 
-    The rows are for runs that have no folder of their own: planned or lost.
+    The rows are for runs without a folder: those that have not begun, or whose folder is gone.
     """
     if not (folder / SWEEP).is_file():
         return {}, []
@@ -151,18 +151,18 @@ def _planned(folder: Path) -> tuple[dict[str, PlannedRun], list[dict[str, Any]]]
     return {run.name: run for run, _ in planned}, rows
 
 
-def _tell_changes(rows: list[dict[str, Any]]) -> None:
-    """Put the values of the axes that the runs differ in into ``changes``, in place of the whole configuration."""
+def _add_changes(rows: list[dict[str, Any]]) -> None:
+    """Replace each row's ``config`` by ``changes``: the values of the axes in which the runs differ."""
     configs = [row["config"] for row in rows if row["config"]]
     differ = [
         axis for axis, field in AXES.items() if axis in _ALWAYS or len({repr(one.get(field)) for one in configs}) > 1
     ]
     for row in rows:
         config = row.pop("config")
-        own = {axis: _one(config[AXES[axis]]) for axis in differ if AXES[axis] in config}
+        own = {axis: _unwrapped(config[AXES[axis]]) for axis in differ if AXES[axis] in config}
         row["changes"] = own or row.get("changes", {})
 
 
-def _one(value: Any) -> Any:
-    """A list of one as its only value: ``attention`` for ``["attention"]``."""
+def _unwrapped(value: Any) -> Any:
+    """Return the only value of a list of one, any other value unchanged: ``attention`` for ``["attention"]``."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value

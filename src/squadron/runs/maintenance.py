@@ -1,4 +1,4 @@
-"""Looking after run folders: removing what is not needed, and copying the best run to where it is used."""
+"""Maintain run folders: prune files that are not needed, and copy the best run to a folder of its own."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from squadron.temporaries import final_name, sweep_leftovers
 
 _CHECKPOINT = "checkpoint.safetensors"
 _ENDED = ("done", "diverged")
-"""Runs that no ``--resume`` will go on with; those of any other status need their checkpoints."""
+"""Statuses of runs that ``--resume`` does not continue; runs of any other status need their checkpoints."""
 _WEIGHTS = (_CHECKPOINT, "last", "adapter", "model")
-"""What goes of a run that is pruned. Record, scores, answers and curves stay: a sweep that is resumed leaves it alone,
-and leaderboards and reports tell of it as before."""
+"""The files to remove of a pruned run. Record, scores, answers and curves stay, so that a resumed sweep skips the run,
+and leaderboards and reports list it as before."""
 _KEPT = ("adapter/adapter_model.safetensors", "model/model.safetensors")
 _NOT_COPIED = (LOCK, _CHECKPOINT, "last")
 
 
 def prune(options: RunsPruneOptions) -> dict[str, Any]:
-    """Remove what the options name, or with ``yes`` absent only tell it; return the paths with their bytes, and the
-    names of the runs whose weights go (``pruned``).
+    """Remove the files that the options select, or, without ``yes``, only list them.
 
-    Nothing else goes: a run that is in use, is not scored or is reached by a link stays, and so does every file that
-    is no part of a run. Raises :class:`ConfigError` where nothing is asked for, and :class:`RunError` where the folder
-    is that of a sweep under way.
+    Returns the paths with their bytes, and the names of the runs that lose their weights (``pruned``). Runs that are in
+    use, have no scores or are links are kept, as are all files that are not part of a run. Raises :class:`ConfigError`
+    if the options select nothing, and :class:`RunError` if the folder's sweep is running.
     """
     if options.keep is None and not options.checkpoints and not options.last:
         raise ConfigError(
-            f"runs prune: say what goes: {option('keep')} N, {option('checkpoints', True)} or {option('last', True)}"
+            f"runs prune: choose what to remove: {option('keep')} N, {option('checkpoints', True)} "
+            f"or {option('last', True)}"
         )
     home = Path(options.folder)
     if not options.yes or not (home / SWEEP).is_file():
@@ -50,15 +50,15 @@ def prune(options: RunsPruneOptions) -> dict[str, Any]:
             return _prune(home, options)
     with _hold(home) as held:
         if not held:
-            raise RunError(f"{home}: its sweep is under way; wait for it, or stop it")
+            raise RunError(f"{home}: its sweep is running; wait for it, or stop it")
         return _prune(home, options)
 
 
 def promote(options: RunsPromoteOptions) -> dict[str, Any]:
-    """Copy a run, or the best of a folder of runs, to a folder of its own; checkpoint and last adapter stay behind.
+    """Copy a run, or the best of a folder of runs, to a folder of its own, without checkpoint and last adapter.
 
-    The copy is a run folder: ``evaluate``, ``ask`` and ``export`` take it. Raises :class:`RunError` where there is no
-    such run, or ``--out`` exists and may not be replaced.
+    The copy is a run folder, for ``evaluate``, ``ask`` and ``export``. Raises :class:`RunError` if there is no such
+    run, or if ``--out`` exists and may not be replaced.
     """
     source, out = Path(options.folder), Path(options.out)
     if not (source / RECORD).is_file():
@@ -67,14 +67,14 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
         source = best_run(rows, source, split=split, decoding=decoding)
     record = RunFile.read(source / RECORD).content
     if (source / SCORES).is_file():
-        ScoresFile.read(source / SCORES)  # a copy that cannot be listed is of no use
+        ScoresFile.read(source / SCORES)  # fails early: a copy with damaged scores would be useless
     require_weights(source, record)
     weights = [one for one in (source / kept for kept in _KEPT) if one.is_file()]
     if not weights:
         raise RunError(f"{source}: has no adapter or model to copy yet; train it to its end")
     verify_weights(source, record, weights[0])
     if source.resolve() in out.resolve().parents:
-        raise RunError(f"{option('out', out)}: lies within the run that is to be copied; choose another folder")
+        raise RunError(f"{option('out', out)}: is within the run that is to be copied; choose another folder")
     sweep_leftovers(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not options.replace:
@@ -82,22 +82,22 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
                 f"{option('out', out)}: exists already; add {option('replace', True)}, or choose another folder"
             )
         if not (out / RECORD).is_file():
-            raise RunError(f"{option('out', out)}: no run folder ({RECORD} is missing); choose another")
+            raise RunError(f"{option('out', out)}: not a run folder ({RECORD} is missing); choose another")
         RunFolder.open_to_replace(out)
         refuse_foreign(out, RUN)
         if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
             raise RunError(f"{option('out', out)}: holds the run that is to be copied; choose another folder")
-    with _in_use_by_nobody(out), atomic_folder(out, replace=options.replace) as fresh:
+    with _held_if_replaced(out), atomic_folder(out, replace=options.replace) as fresh:
         shutil.copytree(source, fresh, symlinks=True, dirs_exist_ok=True, ignore=_not_copied(source))
         write_json(fresh / RECORD, {**record, "promoted_from": str(source)})
         if out.is_dir() and options.replace:
-            refuse_foreign(out, RUN)  # something may have come since
+            refuse_foreign(out, RUN)  # files may have been added meanwhile
     return {"run": str(source), "out": str(out)}
 
 
 @contextlib.contextmanager
-def _in_use_by_nobody(out: Path) -> Iterator[None]:
-    """Hold the run at ``out``, where there is one that is to be replaced."""
+def _held_if_replaced(out: Path) -> Iterator[None]:
+    """Lock the run at ``out`` if there is one to replace. Raises :class:`RunError` if another process uses it."""
     if not (out / RECORD).is_file():
         yield
         return
@@ -108,12 +108,14 @@ def _in_use_by_nobody(out: Path) -> Iterator[None]:
 
 
 def _not_copied(source: Path) -> Callable[[str, list[str]], set[str]]:
-    """What a copy of a run leaves out, as :func:`shutil.copytree` asks for it: what later verbs do without, and what
-    is no part of the run."""
-    strangers = {os.path.normpath(source / name) for name in foreign(source, RUN)}
+    """Return the ``ignore`` function of :func:`shutil.copytree` for a copy of a run.
+
+    It leaves out files that later verbs do not need, and files that are not part of the run.
+    """
+    foreign_paths = {os.path.normpath(source / name) for name in foreign(source, RUN)}
 
     def ignored(folder: str, names: list[str]) -> set[str]:
-        left = {name for name in names if os.path.normpath(os.path.join(folder, name)) in strangers}
+        left = {name for name in names if os.path.normpath(os.path.join(folder, name)) in foreign_paths}
         return left | {name for name in names if name in _NOT_COPIED or final_name(name) is not None}
 
     return ignored
@@ -122,7 +124,7 @@ def _not_copied(source: Path) -> Callable[[str, list[str]], set[str]]:
 def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
     split, decoding = ranked_by(home, options.split, options.decoding)
     rows = read_runs(home, split=split, decoding=decoding, by=options.by)
-    # Runs that are pruned already are not among the best that stay, and a kill may have left some of their weights.
+    # Runs that are pruned already do not count as kept; an interrupted pruning may have left some of their weights.
     scored = [row for row in rows if row[options.by] is not None]
     best = [row["name"] for row in scored if not row.get("pruned")][: options.keep]
     beaten = set() if options.keep is None else {row["name"] for row in scored} - set(best)
@@ -134,13 +136,13 @@ def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
         paths = list(_unneeded(row, options, loses=loses))
         if not paths:
             continue
-        with _hold(Path(row["folder"]), only_told=not options.yes) as held:
+        with _hold(Path(row["folder"]), dry_run=not options.yes) as held:
             if not held:
                 skipped.append(row["name"])
                 continue
             if loses:
                 pruned.append(row["name"])
-                if options.yes:  # first: what a kill leaves is then a pruned run, rather than one with half its files
+                if options.yes:  # first, so that a kill leaves a pruned run, not one with missing files
                     _mark_pruned(Path(row["folder"]) / RECORD)
             for path in paths:
                 gone.append({"path": str(path), "bytes": _size(path)})
@@ -156,7 +158,7 @@ def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
 
 
 def _unneeded(row: Mapping[str, Any], options: RunsPruneOptions, *, loses: bool) -> Iterator[Path]:
-    """What of a run goes."""
+    """Yield the paths to remove of a run; ``loses``: it is not among the best, and loses all its weights."""
     asked: set[str] = set()
     if row["status"] in _ENDED:
         asked = {name for name, gone in ((_CHECKPOINT, options.checkpoints), ("last", options.last)) if gone}
@@ -172,9 +174,11 @@ def _mark_pruned(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _hold(folder: Path, *, only_told: bool = False) -> Iterator[bool]:
-    """Keep other processes from using a run; False where one does, or the folder is a link to elsewhere. Where it is
-    ``only_told`` what would be done, a folder that cannot be written is held well enough."""
+def _hold(folder: Path, *, dry_run: bool = False) -> Iterator[bool]:
+    """Lock a run; yield False if another process uses it, or the folder is a link.
+
+    With ``dry_run``, a folder that cannot be written counts as locked, since nothing will be removed.
+    """
     if folder.is_symlink():
         yield False
         return
@@ -186,7 +190,7 @@ def _hold(folder: Path, *, only_told: bool = False) -> Iterator[bool]:
         yield False
         return
     except DeviceError:
-        if not only_told:
+        if not dry_run:
             raise
     try:
         yield True
@@ -195,7 +199,7 @@ def _hold(folder: Path, *, only_told: bool = False) -> Iterator[bool]:
 
 
 def _size(path: Path) -> int:
-    """Bytes of what is Squadron's at ``path``."""
+    """Return the size in bytes of Squadron's files at ``path``."""
     if not path.is_dir():
         return path.stat().st_size
     return sum(one.stat().st_size for one in path.iterdir() if one.is_file() and one.name in WEIGHTS.entries)
@@ -205,7 +209,7 @@ def _remove(path: Path) -> None:
     with explain_os_errors(path):
         if path.is_dir():
             remove_owned(path, WEIGHTS)
-            with contextlib.suppress(OSError):  # not empty: a stranger's file is in it
+            with contextlib.suppress(OSError):  # not empty if it has a file that is not Squadron's
                 path.rmdir()
         else:
             path.unlink()

@@ -1,4 +1,4 @@
-"""The one order of runs: of `squadron runs`, the leaderboard, the playground and the reports."""
+"""The order of runs in `squadron runs`, the leaderboard, the playground and the reports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def rank_key(
 ) -> tuple[Any, ...]:
     """Return the key that sorts runs best first.
 
-    Runs that are done come first, then those that successive halving stopped, then those that wait, run or were
+    Runs that are done come first, then those that successive halving stopped, then those that are waiting, running or
     interrupted, and last those that diverged, failed or cannot be read. Within each group, runs with scores come first:
     by F1 (or exact match, if ``by`` says so), then by the other of the two, then by the lower validation loss, then by
     name. Only runs that are done or stopped have scores here; a stopped run has those of :func:`standing`.
@@ -41,7 +41,7 @@ def standing(
 ) -> tuple[float | None, float | None, float | None]:
     """Return the F1, exact match and validation loss that a run with these scores is ranked by.
 
-    A stopped run is ranked by what it had on the validation questions when it was stopped.
+    A stopped run is ranked by its validation scores at the time when it was stopped.
     """
     if status == "stopped":
         return record.validation_f1, record.validation_exact_match, record.validation_loss
@@ -49,10 +49,10 @@ def standing(
 
 
 def known_status(own: str, planned: str | None, *, scored: bool) -> str:
-    """Return the status of a run from its ``own`` record and from what its sweep says of it (``planned``).
+    """Return the status of a run, from its ``own`` record and from the record of its sweep (``planned``).
 
-    A sweep may stop a run, or fail to bring it to its end, without a word in the run's record. A run that diverged, was
-    stopped or has its scores did end, whatever an earlier try of the sweep came to.
+    A sweep may stop a run, or fail to finish it, without changing the run's record. A run that diverged, was stopped or
+    has scores did end, even if an earlier attempt of the sweep failed.
     """
     if planned == "stopped" or (planned == "failed" and not scored and own not in ("diverged", "stopped")):
         return planned

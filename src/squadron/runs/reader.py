@@ -1,8 +1,8 @@
-"""The files of runs and sweeps, from disk to typed values: the one place that parses them.
+"""Read the files of runs and sweeps as typed values: the only module that parses them.
 
-Whatever a file holds, a reader gets a value of the types below or one :class:`RunError`: one line with the file, the
-key, the wrong value and the next step. Keys that are not named here are kept as they are. Two kinds of file have their
-reader elsewhere: ``data.json`` in :mod:`squadron.data.prepared`, predictions in :mod:`squadron.scoring.predictions`.
+Whatever a file holds, reading it gives a value of the types below or raises one :class:`RunError`: one line with the
+file, the key, the wrong value and the next step. Unknown keys are kept as they are. Two kinds of file are read
+elsewhere: ``data.json`` in :mod:`squadron.data.prepared`, predictions in :mod:`squadron.scoring.predictions`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class SplitFacts(RecordPart):
 
 
 class StudyFacts(VersionedFile):
-    """What the records of a run and of a sweep both say of the whole study."""
+    """Facts about the study in the record of a run and of a sweep."""
 
     base: BaseFacts | None = None
     data: dict[str, SplitFacts | None] | None = None
@@ -83,7 +83,7 @@ class StudyFacts(VersionedFile):
 
 
 class RunFile(StudyFacts):
-    """``run.json``. Values that are known only once a run has begun, or ended, may be missing."""
+    """``run.json``. Values that are known only once a run has begun or ended may be missing."""
 
     what: ClassVar[str] = "the record of a run"
     next_step: ClassVar[str] = "put the file back, or remove the run's folder and train it again"
@@ -120,7 +120,7 @@ class DataFacts(RecordPart):
 
 
 class TrainedRunFile(RunFile):
-    """``run.json`` of a run that has weights: with all that is needed to use them."""
+    """``run.json`` of a run that has weights, with everything that is needed to load them."""
 
     config: TrainedConfig
     base: BaseFacts
@@ -196,12 +196,12 @@ class FleetFile(FileRecord):
 
 
 class RungFile(FileRecord):
-    """``fleets/rung-EPOCH.json``: the runs that successive halving kept, and the F1, EM and loss of the worst."""
+    """``fleets/rung-EPOCH.json``: the runs that successive halving kept, and F1, EM and loss of the worst of them."""
 
     what: ClassVar[str] = "the decision of successive halving"
     next_step: ClassVar[str] = _SWEEP_STEP
     epoch: Count
-    threshold: tuple[Points, Points, Figure | None] = Field(strict=False)  # JSON has lists alone
+    threshold: tuple[Points, Points, Figure | None] = Field(strict=False)  # JSON has lists, not tuples
     runs: Count
     kept: list[Name]
 
@@ -230,7 +230,7 @@ class DecodingScores(PartScores):
 
 
 class SplitScores(RecordPart):
-    """Scores on one split, by strategy, and what they were measured on."""
+    """Scores on one split, by strategy, with checksums of what was evaluated."""
 
     sha256: str | None = None
     limit: Count | None = None
@@ -328,9 +328,9 @@ Row = TypeVar("Row", PlannedRun, LeaderboardRow)
 def read_rows(
     model: type[Row], path: Path, record: SweepFile | LeaderboardFile
 ) -> tuple[list[tuple[Row, Mapping[str, Any]]], dict[str, str]]:
-    """Return the runs that the ``record`` at ``path`` lists, each as a ``model`` and as the file has it.
+    """Return the runs that the ``record`` at ``path`` lists, each as a ``model`` and as in the file.
 
-    Of each that cannot be read, the second value has its name, or else its key in the file, and the reason.
+    The second value maps each run that cannot be read to the reason, by its name or else by its key in the file.
     """
     rows: list[tuple[Row, Mapping[str, Any]]] = []
     unreadable: dict[str, str] = {}
@@ -350,7 +350,7 @@ def read_rows(
 def read_metrics(path: Path) -> Metrics:
     """Read a ``metrics.jsonl``; return no lines if there is no file.
 
-    A last line without its end, which a kill cut short, is left out unless it is whole. Any other damaged line is one
+    A damaged last line without a line end, which an interrupted write leaves, is dropped. Any other damaged line is one
     problem. Raises :class:`RunError` if the file cannot be read at all.
     """
     try:

@@ -1,7 +1,7 @@
-"""What a study is once it is read: runs with scores, curves and cost, the baseline, data and base. Plain frozen values.
+"""The types of a study in memory: runs with scores, curves and costs, the baseline, data and base, as frozen values.
 
 Scores and intervals are in points (0 to 100), times in seconds, memory in bytes. A value that the folder does not have
-is ``None``; what a reader would expect and the folder lacks is listed in :attr:`Study.missing`.
+is ``None``; parts that a complete study would have and the folder lacks are listed in :attr:`Study.missing`.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ Ends = tuple[float, float]
 
 Lack = Literal[
     "baseline",  # the untouched base was not scored on the headline split
-    "data",  # the questions are not where the runs say, or were prepared anew: no paired tests
+    "data",  # the questions were moved or prepared again: no paired tests
     "failed",  # runs that failed
-    "diverged",  # runs whose loss was no number
-    "unfinished",  # runs that wait, run or were interrupted
+    "diverged",  # runs whose loss was not a number
+    "unfinished",  # runs that are waiting, running or interrupted
     "stopped",  # runs dropped early by successive halving
     "unreadable",  # run folders that cannot be read
     "unscored",  # runs that ended but have no scores on the headline split
     "predictions",  # scored runs without predictions on the headline split
     "test",  # the best run was not evaluated on the test split
-    "decodings",  # the best run was evaluated by one strategy alone
+    "decodings",  # the best run was evaluated by only one strategy
     "failures",  # no failure analysis of the best run
     "curves",  # runs without metrics
     "full_fine_tuning",  # no run of method full
-    "seeds",  # no two runs differ in their seed alone
+    "seeds",  # no two runs differ only in their seed
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Something that the folder lacks; ``names`` are the runs that it concerns, none where it concerns the study."""
+    """Something that the folder lacks; ``names`` are the runs concerned, empty if it concerns the whole study."""
 
     what: Lack
     names: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What one model scored on one split by one decoding strategy. Shares are 0 to 1."""
+    """The scores of one model on one split by one decoding strategy. Shares are 0 to 1."""
 
     split: str
     decoding: str
@@ -74,12 +74,12 @@ class Score:
 
 
 ScoresBySplit = Mapping[str, Mapping[str, Score]]
-"""By split, then by decoding strategy."""
+"""Scores by split, then by decoding strategy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What was measured at the end of an epoch. ``questions`` is the size of the slice that EM and F1 are of."""
+    """Measurements at the end of an epoch. ``questions`` is the number of questions of EM and F1."""
 
     step: int
     loss: float | None
@@ -90,7 +90,7 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """How a run learnt: the loss of every step, and what was measured at the end of each epoch."""
+    """The learning curve of a run: the loss of every step, and the validation of each epoch."""
 
     steps: tuple[int, ...] = ()
     epochs: tuple[int, ...] = ()
@@ -98,7 +98,7 @@ class Curve:
     validations: tuple[Validation, ...] = ()
 
     def epoch_losses(self) -> list[tuple[int, float]]:
-        """Each epoch with the mean of its steps' losses; steps without a finite one are left out."""
+        """Return each epoch with the mean loss of its steps; steps without a finite loss are left out."""
         sums: dict[int, list[float]] = {}
         for epoch, loss in zip(self.epochs, self.losses, strict=True):
             if loss is not None:
@@ -106,13 +106,13 @@ class Curve:
         return [(epoch, sum(own) / len(own)) for epoch, own in sorted(sums.items())]
 
     def last_steps(self) -> dict[int, int]:
-        """Each epoch with its last step."""
+        """Return each epoch with its last step."""
         return dict(zip(self.epochs, self.steps, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class StudyRun:
-    """One run: what it changes, what it scored, how it learnt and what it cost.
+    """One run: its changes, scores, learning curve and cost.
 
     ``status`` is waiting, running, done, interrupted, stopped, diverged or failed; ``reason`` says why for the last
     four. ``changes`` has the sweep's axes alone, ``config`` every option.
@@ -145,7 +145,7 @@ class StudyRun:
 
     @property
     def rank(self) -> int | None:
-        """LoRA's rank; none with full fine-tuning."""
+        """LoRA's rank; None for full fine-tuning."""
         value = self.config.get("rank")
         return int(value) if isinstance(value, int) and self.method == "lora" else None
 
@@ -157,7 +157,7 @@ class StudyRun:
 
     @property
     def modules(self) -> str | None:
-        """The adapted modules or their preset, joined by ``+``; none with full fine-tuning."""
+        """The adapted modules or their preset, joined by ``+``; None for full fine-tuning."""
         value = self.config.get("target_modules")
         if self.method != "lora" or not isinstance(value, (list, tuple)):
             return None
@@ -165,12 +165,12 @@ class StudyRun:
 
     @property
     def seed(self) -> int | None:
-        """The seed of everything random in it."""
+        """The seed of all random draws."""
         value = self.config.get("seed")
         return value if isinstance(value, int) else None
 
     def score(self, split: str, decoding: str) -> Score | None:
-        """Its score on a split by a strategy, where there is one."""
+        """Return its score on a split by a strategy; None if there is none."""
         return self.scores.get(split, {}).get(decoding)
 
 
@@ -183,13 +183,13 @@ class Baseline:
     scores: ScoresBySplit
 
     def score(self, split: str, decoding: str) -> Score | None:
-        """Its score on a split by a strategy, where there is one."""
+        """Return its score on a split by a strategy; None if there is none."""
         return self.scores.get(split, {}).get(decoding)
 
 
 @dataclass(frozen=True, slots=True)
 class FailureExample:
-    """One wrong answer with what a person needs to judge it; ``context`` is the whole one, of any length."""
+    """One wrong answer with everything that a person needs to judge it; ``context`` is not truncated."""
 
     question_id: str
     kind: str
@@ -203,7 +203,7 @@ class FailureExample:
 
 @dataclass(frozen=True, slots=True)
 class KindCount:
-    """How many wrong answers have a kind, and their share of the wrong ones (0 to 1)."""
+    """The number of wrong answers of a kind, and their share of all wrong answers (0 to 1)."""
 
     kind: str
     label: str
@@ -213,7 +213,7 @@ class KindCount:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Why a model's answers are wrong. ``kinds`` are in the rules' order, those without an answer included."""
+    """The failure analysis of a model. ``kinds`` are in the order of the rules, including kinds without an answer."""
 
     model: str
     split: str
@@ -244,7 +244,7 @@ class SplitInfo:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The questions: where they came from, their splits, how many rows were set aside, and where they lie."""
+    """The data: its source, its splits, the number of rows that were set aside, and its folder."""
 
     source: str | None
     version: str | None
@@ -255,11 +255,11 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A sweep folder, a demo folder or a single run folder, read.
+    """The content of a sweep folder, a demo folder or a single run folder.
 
     ``runs`` are in the order of :func:`squadron.runs.ranking.rank_key`: best first. ``split`` and ``decoding`` are
-    those of the headline scores. ``axes`` are what runs differ in, each with its values: numbers by size, others in the
-    sweep's order.
+    those of the headline scores. ``axes`` are the options in which runs differ, each with its values: numbers in
+    ascending order, others in the sweep's order.
     """
 
     path: Path
@@ -298,9 +298,9 @@ class Study:
         return next((run for run in self.scored if run.method == "full"), None)
 
     def score(self, model: StudyRun | Baseline) -> Score | None:
-        """A model's headline score."""
+        """Return the headline score of a model; None if it has none."""
         return model.score(self.split, self.decoding)
 
     def lacks(self, what: Lack) -> Missing | None:
-        """The entry of :attr:`missing` about this, where there is one."""
+        """Return the entry of :attr:`missing` for this; None if there is none."""
         return next((one for one in self.missing if one.what == what), None)

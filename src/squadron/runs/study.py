@@ -1,7 +1,7 @@
-"""From a folder to a :class:`Study`: a sweep (whole, partial or failed), a demo, or a single run. Reads files alone.
+"""Read a :class:`Study` from a folder: of a sweep (complete, partial or failed), of a demo, or of a single run.
 
-One run that cannot be read costs nothing else: it is listed in :attr:`Study.missing`, as is everything else that a
-reader would look for in vain.
+A run that cannot be read does not affect the others: it is listed in :attr:`Study.missing`, as is everything else that
+a complete study would have.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ from squadron.runs.records import (
     StudyRun,
 )
 
-_ENDS: Mapping[Lack, tuple[str, ...]] = {
+_STATUSES: Mapping[Lack, tuple[str, ...]] = {
     "failed": ("failed",),
     "diverged": ("diverged",),
     "unfinished": ("waiting", "running", "interrupted"),
     "stopped": ("stopped",),
 }
-"""How a run may end other than done, by the statuses that say so."""
-_APART = {"base", "data", "out", "device", "offline", "checkpoint_seconds"}
-"""Options that say where a run is and not what it is."""
+"""The statuses of runs that are not done, by their entry in :attr:`Study.missing`."""
+_NOT_SETTINGS = {"base", "data", "out", "device", "offline", "checkpoint_seconds"}
+"""Options that do not change the result of a run."""
 _PREFERRED = (("validation", "greedy"), ("test", "greedy"))
 _MEASURED = (
     "trainable_parameters",
@@ -73,7 +73,7 @@ _MEASURED = (
 def read_study(folder: Path | str) -> Study:
     """Read the study in ``folder``.
 
-    Raises :class:`RunError` if the folder is none, holds no run at all, or its own record cannot be read.
+    Raises :class:`RunError` if there is no such folder, it has no run, or the sweep's record cannot be read.
     """
     path = Path(folder)
     if not path.is_dir():
@@ -114,7 +114,7 @@ def _study(
     split, decoding = _headline(board, runs)
     axes = _axes(runs)
     runs.sort(key=lambda run: _rank(run, records[run.name], split, decoding))
-    # For a study, a run that cannot be read is one that failed.
+    # In a study, a run that cannot be read counts as failed.
     runs = [replace(run, status="failed") if run.status == "unreadable" else run for run in runs]
     draft = Study(
         path=path,
@@ -141,7 +141,7 @@ def _study(
 
 
 def _completed(draft: Study, unreadable: Sequence[str]) -> Study:
-    """The study with its best run's failures, and with what is missing."""
+    """Return the study with its best run's failure analysis and the list of what is missing."""
     best = draft.best
     failures = _failures(best.path, draft.split, draft.decoding) if best else None
     study = replace(draft, failures=failures)
@@ -154,7 +154,7 @@ def _missing(study: Study, unreadable: Sequence[str]) -> Iterable[Missing]:
         yield Missing("baseline")
     if study.data.path is None:
         yield Missing("data")
-    for what, statuses in _ENDS.items():
+    for what, statuses in _STATUSES.items():
         names = tuple(run.name for run in runs if run.status in statuses and run.name not in unreadable)
         if names:
             yield Missing(what, names)
@@ -178,13 +178,13 @@ def _missing(study: Study, unreadable: Sequence[str]) -> Iterable[Missing]:
         yield Missing("curves", flat)
     if study.full is None:
         yield Missing("full_fine_tuning")
-    alike = [_key_without_seed(run) for run in study.scored]
-    if len(set(alike)) == len(alike):
+    settings = [_key_without_seed(run) for run in study.scored]
+    if len(set(settings)) == len(settings):
         yield Missing("seeds")
 
 
 def _run(folder: Path, plan: PlannedRun | None) -> tuple[StudyRun, RunFile | None]:
-    """Return a run, from its folder and from what the sweep says of it, and its record; None if that cannot be read."""
+    """Return a run, from its folder and its sweep's plan, and its record (None if it cannot be read)."""
     record: RunFile | None = None
     scores: ScoresBySplit = {}
     curve = Curve()
@@ -196,11 +196,11 @@ def _run(folder: Path, plan: PlannedRun | None) -> tuple[StudyRun, RunFile | Non
         scores, curve = read, curve_of(read_metrics(folder / METRICS))
     except RunError as found:
         problem, scores = command_line_text(found), {}
-    known = None if problem else record  # of a run that cannot be read, nothing counts
+    known = None if problem else record  # nothing of a run that cannot be read is used
     planned = {} if plan is None else plan.changes
     changes = {axis: "+".join(map(str, own)) if isinstance(own, list) else own for axis, own in planned.items()}
     config = {} if known is None else known.content["config"]
-    if not config:  # not begun: what it was to change is all that is known
+    if not config:  # not begun: only its changes are known
         config = {RENAMED.get(axis, axis): value for axis, value in changes.items()}
     training = known.data.get("train") if known is not None and known.data is not None else None
     status: str = plan.status if plan is not None else "waiting"
@@ -230,7 +230,7 @@ def _rank(run: StudyRun, record: RunFile | None, split: str, decoding: str) -> t
 
 
 def _headline(board: LeaderboardFile | None, runs: Sequence[StudyRun]) -> tuple[str, str]:
-    """Return the split and strategy that runs are ranked by: the leaderboard's, else those that most runs have."""
+    """Return the split and strategy that runs are ranked by: the leaderboard's, else the pair that most runs have."""
     if board is not None and {"split", "decoding"} <= board.model_fields_set:
         return board.split, board.decoding
     counts = {pair: sum(run.score(*pair) is not None for run in runs) for pair in _PREFERRED}
@@ -243,10 +243,12 @@ def _headline(board: LeaderboardFile | None, runs: Sequence[StudyRun]) -> tuple[
 
 
 def _with_changes(runs: Sequence[StudyRun]) -> list[StudyRun]:
-    """Runs that no sweep planned, with the options in which they differ as their changes."""
+    """Return runs without a sweep, with the options in which they differ as their changes."""
     names = {option: axis for axis, option in RENAMED.items()}
     defaults = {key: TrainOptions.model_fields[key].default for key in LATER_OPTIONS}
-    configs = [{key: value for key, value in {**defaults, **run.config}.items() if key not in _APART} for run in runs]
+    configs = [
+        {key: value for key, value in {**defaults, **run.config}.items() if key not in _NOT_SETTINGS} for run in runs
+    ]
     keys = [key for key in configs[0] if len({repr(config.get(key)) for config in configs}) > 1]
     changed = []
     for run, config in zip(runs, configs, strict=True):
@@ -258,7 +260,7 @@ def _with_changes(runs: Sequence[StudyRun]) -> list[StudyRun]:
 
 
 def _axes(runs: Sequence[StudyRun]) -> dict[str, tuple[Any, ...]]:
-    """What the runs differ in, with the values in order."""
+    """Return the axes in which the runs differ, each with its values in order."""
     found: dict[str, list[Any]] = {}
     for run in runs:
         for axis, value in run.changes.items():
@@ -288,7 +290,7 @@ def _failures(folder: Path, split: str, decoding: str) -> Failures | None:
 
 
 def _data(path: Path, facts: Sequence[StudyFacts]) -> Data:
-    """Return where the questions lie and what they are; the path is ``None`` if they are not the ones of the runs."""
+    """Return the data of the runs; its path is ``None`` if the questions there are not the ones of the runs."""
     named = [_dataset(record) for record in facts]
     known = next((record.data for record in facts if record.data), {})
     splits = {name: _split_info(one) for name, one in known.items() if one is not None}
@@ -304,7 +306,7 @@ def _data(path: Path, facts: Sequence[StudyFacts]) -> Data:
 
 
 def _dataset(record: StudyFacts) -> str | None:
-    """Return the place of the questions that a record names."""
+    """Return the location of the questions in a record's configuration; None if it has none."""
     found = record.content.get("config", {}).get("dataset" if isinstance(record, SweepFile) else "data")
     return found if isinstance(found, str) else None
 
@@ -314,7 +316,7 @@ def _split_info(one: SplitFacts | PreparedSplit) -> SplitInfo:
 
 
 def split_file(study: Study, split: str) -> Path | None:
-    """The file of a split, where the questions lie and are the ones that were prepared."""
+    """Return the file of a split; None if it is missing or has changed since it was prepared."""
     if study.data.path is None or split not in study.data.splits:
         return None
     path = study.data.path / f"{split}.json"
@@ -322,7 +324,7 @@ def split_file(study: Study, split: str) -> Path | None:
 
 
 def _key_without_seed(run: StudyRun) -> str:
-    return repr(sorted((key, repr(value)) for key, value in run.config.items() if key not in {*_APART, "seed"}))
+    return repr(sorted((key, repr(value)) for key, value in run.config.items() if key not in {*_NOT_SETTINGS, "seed"}))
 
 
 def _status(runs: Sequence[StudyRun]) -> str:

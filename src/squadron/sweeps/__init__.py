@@ -1,1 +1,1 @@
-"""Sweeps: configurations of many runs, planned as fleets, trained on one machine or many, ranked."""
+"""Sweeps: configurations of many runs, planned as fleets, trained on one machine or many, and ranked."""

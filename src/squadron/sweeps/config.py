@@ -1,4 +1,4 @@
-"""Frozen types of a sweep's configuration file, which pydantic checks."""
+"""The types of a sweep's configuration file, validated by pydantic."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from squadron.errors import ConfigError, option
 from squadron.options.axes import AXES
 from squadron.options.base import Positive, Seed
 from squadron.sweeps.axes import AXIS_TYPES, DATA_OPTIONS, FROM_COMMAND, OPTIONS, STRICT, checked_name
-from squadron.sweeps.mappings import keyed, once, several
-from squadron.sweeps.problems import MOST_RUNS, meant, problem, refuse
+from squadron.sweeps.mappings import keyed, list_of, unique
+from squadron.sweeps.problems import MOST_RUNS, problem, refuse, suggestion
 from squadron.sweeps.search_space import Range, Search
 from squadron.sweeps.yaml_file import read_yaml
 
@@ -51,7 +51,7 @@ def _equal_lengths(group: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ..
 
 
 class Evaluation(BaseModel):
-    """How adapters are evaluated."""
+    """Settings of the evaluation of adapters."""
 
     model_config = STRICT
 
@@ -68,7 +68,7 @@ class Evaluation(BaseModel):
 
 _Tied = Annotated[
     dict[str, tuple[Any, ...]],
-    keyed({axis: several(kind) for axis, kind in AXIS_TYPES.items()}),
+    keyed({axis: list_of(kind) for axis, kind in AXIS_TYPES.items()}),
     Field(min_length=2),
     AfterValidator(_equal_lengths),
 ]
@@ -81,7 +81,7 @@ _Many = Field(strict=False, max_length=MOST_RUNS)
 
 
 class SweepConfig(BaseModel):
-    """A checked configuration. Its fields are the sections of the file."""
+    """A validated configuration. Its fields are the sections of the file."""
 
     model_config = STRICT
 
@@ -93,7 +93,7 @@ class SweepConfig(BaseModel):
     )
     grid: Annotated[
         dict[str, tuple[Any, ...]],
-        keyed({axis: Annotated[several(kind), AfterValidator(once)] for axis, kind in AXIS_TYPES.items()}),
+        keyed({axis: Annotated[list_of(kind), AfterValidator(unique)] for axis, kind in AXIS_TYPES.items()}),
     ] = Field(
         {},
         description="Axes with their values: every combination is a run, the last axis moving fastest.",
@@ -110,7 +110,7 @@ class SweepConfig(BaseModel):
     runs: Annotated[tuple[_Run, ...], _Many] = Field(
         (), description="Single runs: what each changes, and its name.", examples=["[{rank: 64, name: large}]"]
     )
-    seeds: Annotated[tuple[Annotated[Seed, Field(strict=True)], ...], _Many, AfterValidator(once)] = Field(
+    seeds: Annotated[tuple[Annotated[Seed, Field(strict=True)], ...], _Many, AfterValidator(unique)] = Field(
         (),
         description="Each run once a seed: how many seeds, counted from the shared one, or a list of them.",
         examples=["3"],
@@ -139,7 +139,7 @@ class SweepConfig(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def data_options(self) -> dict[str, Any]:
-        """Options of ``prepare``: sizes of the splits, and how they are drawn."""
+        """Options of ``prepare``: the sizes of the splits, and how they are drawn."""
         return {field: value for field, value in self.base.items() if field in DATA_OPTIONS}
 
     @property
@@ -151,15 +151,15 @@ class SweepConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _empty_is_absent(cls, given: Any) -> Any:
-        """Leave out sections that the file names and leaves empty."""
+        """Drop sections that are empty in the file."""
         if not isinstance(given, dict):
-            raise ValueError("no mapping; write base: {...} and grid: {axis: [values]}")
+            raise ValueError("not a mapping; write base: {...} and grid: {axis: [values]}")
         return {key: value for key, value in given.items() if value is not None or key not in cls.model_fields}
 
     @field_validator("seeds", mode="before")
     @classmethod
     def _counted(cls, value: Any, info: ValidationInfo) -> Any:
-        """Take a number as so many seeds, counted from the shared one."""
+        """Expand a number into that many seeds, counted from the shared one."""
         if type(value) is int and 1 <= value <= MOST_RUNS:
             first = info.data.get("base", {}).get("seed", 0)
             return tuple(range(first, first + value))
@@ -169,7 +169,7 @@ class SweepConfig(BaseModel):
 
     @model_validator(mode="after")
     def _sections_fit(self) -> SweepConfig:
-        """Refuse an axis in two places, and what a search has no use for."""
+        """Refuse an axis in two places, and sections that conflict with a search."""
         found = []
         seen = dict.fromkeys(self.grid, "grid")
         for number, group in enumerate(self.tied):
@@ -180,7 +180,7 @@ class SweepConfig(BaseModel):
         if self.seeds and ("seed" in seen or any("seed" in run for run in self.runs)):
             found.append(problem("seed is an axis of the runs too; keep one", self.seeds[:3], "seeds"))
         if self.search is not None:
-            text = "stands beside search, which makes the runs; keep one of the two"
+            text = "cannot be combined with search, which makes the runs; keep one of the two"
             listed = [key for key in ("grid", "tied", "exclude", "runs", "seeds") if key in self.model_fields_set]
             found += [problem(text, getattr(self, key), key) for key in listed]
             if self.evaluate.split == "test":
@@ -191,11 +191,11 @@ class SweepConfig(BaseModel):
 
 
 def read_config(path: Path, overrides: Mapping[str, Any]) -> SweepConfig:
-    """Return the configuration in a file with ``overrides`` written over it: options of ``train`` and ``prepare`` over
-    its ``base``, those of its ``evaluate`` over that, anything else at the top.
+    """Return the configuration in a file, with ``overrides`` applied.
 
-    Raises :class:`ConfigError` if the file cannot be read, and :class:`pydantic.ValidationError` with everything that
-    is wrong in it.
+    Overrides with the name of a section replace it, options of ``evaluate`` are set there, and all others are set in
+    ``base``. Raises :class:`ConfigError` if the file cannot be read, and :class:`pydantic.ValidationError` with all
+    problems in it.
     """
     document = read_yaml(path)
     if not isinstance(document, dict):
@@ -212,7 +212,7 @@ def read_config(path: Path, overrides: Mapping[str, Any]) -> SweepConfig:
 
 
 def advice(error: ErrorDetails) -> str:
-    """Return what is wrong with a value or key of a configuration, and what to do about it."""
+    """Return the problem with a value or key of a configuration, and what to do about it."""
     *place, key = error["loc"] or ("",)
     match error["type"]:
         case "extra_forbidden":
@@ -221,9 +221,9 @@ def advice(error: ErrorDetails) -> str:
             section = _section(place)
             return f"missing; give {section.model_fields[str(key)].description if section else 'it'}"
         case "model_type" | "dict_type":
-            text = "no mapping"
+            text = "not a mapping"
         case "tuple_type":
-            text = "no list"
+            text = "not a list"
         case "too_short":
             text = f"too short; give {error['ctx']['min_length']} or more, or leave it out"
         case "too_long":
@@ -238,14 +238,14 @@ def advice(error: ErrorDetails) -> str:
 def _unknown(place: list[int | str], key: str) -> str:
     section = _section(place)
     if section is not None:
-        return f"unknown key{meant(key, section.model_fields)}; known are {', '.join(section.model_fields)}"
+        return f"unknown key{suggestion(key, section.model_fields)}; known are {', '.join(section.model_fields)}"
     if place == ["base"]:
         if key in FROM_COMMAND:
             return f"not set here; give it with {option(FROM_COMMAND[key])}"
-        return f"unknown option{meant(key, _BASE)}; see squadron train --help"
+        return f"unknown option{suggestion(key, _BASE)}; see squadron train --help"
     if key in OPTIONS:
         return "the same for all runs of a sweep; put it under base"
-    return f"unknown axis{meant(key, AXES)}; known are {', '.join(AXES)}"
+    return f"unknown axis{suggestion(key, AXES)}; known are {', '.join(AXES)}"
 
 
 def _section(place: list[int | str]) -> type[BaseModel] | None:
@@ -262,7 +262,7 @@ def _section(place: list[int | str]) -> type[BaseModel] | None:
 
 
 def run_count(config: SweepConfig) -> int:
-    """Return how many runs a configuration asks for before any is excluded, without writing them out."""
+    """Return the number of runs that a configuration requests before exclusions, without making the list."""
     combined = math.prod([*map(len, config.grid.values()), *(len(next(iter(group.values()))) for group in config.tied)])
     if not config.grid and not config.tied:
         combined = 0 if config.runs or not config.seeds else 1

@@ -1,4 +1,4 @@
-"""One process at work on a sweep: the one that leads it, which plans, ranks and ends it, or one that joined."""
+"""One process of a sweep: its coordinator, which plans, ranks and ends it, or one that joined."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from squadron.data.prepared import load_split
 from squadron.errors import command_line_text
 from squadron.experiments.environment import describe_environment
-from squadron.experiments.evaluate import asked, evaluate_fleet, strategy_names
-from squadron.experiments.inputs import Material, describe_split
+from squadron.experiments.evaluate import evaluate_fleet, selected_questions, strategy_names
+from squadron.experiments.inputs import Inputs, describe_split
 from squadron.experiments.load_run import OpenRun
 from squadron.experiments.scores import Subject, has_scores
 from squadron.experiments.train import check_facts
@@ -28,7 +28,7 @@ from squadron.sweeps.fleets import plan_fleets
 from squadron.sweeps.grid import PlannedRun, SweepPlan, next_runs
 from squadron.sweeps.halving import decide
 from squadron.sweeps.leaderboard import CSV_FILE, compare_settings, rank_runs, write_leaderboard
-from squadron.sweeps.memory import try_out
+from squadron.sweeps.memory import run_trial
 from squadron.sweeps.setup import evaluate_options, plan_rungs, train_options
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import RunScored, Stream
@@ -39,38 +39,38 @@ _PAUSE_SECONDS = 0.5
 
 
 class RunSource(Protocol):
-    """Where the runs of a sweep come from, batch by batch."""
+    """The source of a sweep's runs, batch by batch."""
 
     def ask(self, results: Sequence[Mapping[str, Any]]) -> Sequence[PlannedRun]:
-        """The next runs, given the leaderboard's entries of all before; none when there are no more.
+        """Return the next runs, given the leaderboard's entries of all before; an empty sequence ends the sweep.
 
-        Equal results must give equal runs, so that a sweep that was killed finds its own again.
+        Equal results must give equal runs, so that a resumed sweep finds its own runs again.
         """
         ...
 
 
 class WholePlan:
-    """All runs of a plan, then what a search makes of their scores, batch by batch."""
+    """All runs of a plan, then the runs that a search proposes from their scores, batch by batch."""
 
     def __init__(self, plan: SweepPlan) -> None:
         self._plan = plan
 
     def ask(self, results: Sequence[Mapping[str, Any]]) -> Sequence[PlannedRun]:
-        """The plan's own runs first."""
+        """Return the plan's own runs first, then those of its search."""
         if not results:
             return self._plan.runs
         return next_runs(self._plan.config, {entry["name"]: entry["f1"] for entry in results})
 
 
 class SweepRun:
-    """All that a process needs to work on a sweep."""
+    """A sweep as one process works on it: as its coordinator, or as one that joined."""
 
     def __init__(
         self,
         options: SweepOptions,
         plan: SweepPlan,
         folder: SweepFolder,
-        material: Material,
+        inputs: Inputs,
         data: str,
         stream: Stream,
         reporter: Reporter,
@@ -82,24 +82,24 @@ class SweepRun:
         self.job = SweepJob(
             folder,
             {},
-            material,
+            inputs,
             evaluate_options(options, plan, plan.config.evaluate),
             load_split(data, plan.config.evaluate.split),
             rungs=plan_rungs(options, plan),
             stream=stream,
-            reporter=_Notes(reporter),
+            reporter=_NotesOnly(reporter),
             interruption=interruption,
         )
         self.changes: dict[str, Mapping[str, Any]] = {}
         self.failed: dict[str, str] = {}
-        self.leads = False
+        self.is_coordinator = False
         self._began = time.monotonic()
         self._seconds_before = float(folder.record.get("seconds", 0.0))
 
-    def lead(self, source: RunSource) -> dict[str, Any]:
-        """Bring the sweep to its end."""
-        self.leads = True
-        facts = self.job.material.facts()
+    def coordinate(self, source: RunSource) -> dict[str, Any]:
+        """Run the sweep to its end as its coordinator; return the result."""
+        self.is_coordinator = True
+        facts = self.job.inputs.facts()
         if self.plan.config.best is not None:
             facts["data"] = {
                 **facts["data"],
@@ -109,7 +109,7 @@ class SweepRun:
             status="running",
             **facts,
             seed=self.plan.config.base_options.get("seed", 0),
-            environment=describe_environment(self.job.material.device),
+            environment=describe_environment(self.job.inputs.device),
             started=self.folder.record.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
             seconds=self._seconds_before,
             fleets=self.folder.record.get("fleets", []),
@@ -120,94 +120,99 @@ class SweepRun:
         try:
             results: list[dict[str, Any]] = []
             while batch := source.ask(results):
-                self._add(batch)
-                self._fly(self._fleets_of(batch))
+                self._plan_batch(batch)
+                self._run_fleets(self._fleets_of(batch))
                 results = self._entries()
         finally:
             self.reporter.finish()
         return self._finish(results)
 
     def join(self, source: RunSource) -> dict[str, Any]:
-        """Work on the fleets of a sweep that another process leads, until nothing is left of them.
+        """Work on the fleets of a sweep that another process coordinates, until none are left; return the result.
 
-        Where that one was killed before it planned any, this process leads in its place.
+        If the coordinator was killed before it planned any fleet, this process becomes the coordinator.
         """
         for run in self.plan.runs:
-            self._know(run)
-        flown: list[str] = []
+            self._register(run)
+        finished: list[str] = []
         while True:
             record = SweepFolder.open(self.folder.path).record
-            fleets = [fleet for fleet in record.get("fleets", []) if fleet not in flown]
+            fleets = [fleet for fleet in record.get("fleets", []) if fleet not in finished]
             if fleets:
-                self._fly(fleets)
-                flown += fleets
-            elif flown or record["status"] != "running":
+                self._run_fleets(fleets)
+                finished += fleets
+            elif finished or record["status"] != "running":
                 break
             elif self._take_over():
-                return self.lead(source)
-            else:  # it is about to be planned
+                return self.coordinate(source)
+            else:  # the coordinator has not planned it yet
                 self.job.check_interruption(0)
                 time.sleep(_PAUSE_SECONDS)
         return self._result(self._entries(), status="joined")
 
     def _take_over(self) -> bool:
-        """Whether the leader is gone and left nothing to fly, and the folder is now locked for this process. Only one
-        of those that joined can have the lock; the others find the fleets that it plans."""
+        """Become the coordinator if the previous one is gone without having planned a fleet; return True if so.
+
+        The folder is then locked for this process. Only one of the joined processes can get the lock; the others find
+        the fleets that it plans.
+        """
         if not self.folder.try_take():
             return False
-        # It may have planned or ended in the meantime.
+        # The coordinator may have planned fleets or ended meanwhile.
         self.folder.record = SweepFolder.open(self.folder.path).record
         if self.folder.record["status"] != "running" or self.folder.record.get("fleets"):
             self.folder.release()
             return False
-        check_facts(self.folder, self.job.material.facts())
-        self.reporter.note(f"{self.folder.path}: its leader is gone and had planned nothing; this process leads now")
+        check_facts(self.folder, self.job.inputs.facts())
+        self.reporter.note(
+            f"{self.folder.path}: its coordinator is gone and had planned nothing; this process coordinates now"
+        )
         return True
 
     def note_end(self, status: str) -> int:
-        """Write down how it ended, as far as that can be; returns how many runs are done."""
+        """Record how the sweep ended, if that is possible; return the number of runs that are done."""
         try:
             entries = self._entries()
-            if self.leads:
+            if self.is_coordinator:
                 self._write(entries, status)
             return sum(entry["status"] in ("done", "stopped") for entry in entries)
-        except Exception as problem:  # the error under way matters more
+        except Exception as problem:  # the error being handled matters more
             self.reporter.note(f"{self.folder.path}: the record could not be written ({command_line_text(problem)})")
             return 0
 
-    def _know(self, run: PlannedRun) -> None:
+    def _register(self, run: PlannedRun) -> None:
         out = self.folder.run_path(run.name)
         self.job.runs[run.name] = train_options(self.options, self.plan, run, data=self.data, out=out)
         self.changes[run.name] = run.changes
 
-    def _add(self, batch: Sequence[PlannedRun]) -> None:
-        """Plan fleets of new runs, unless that was done before the sweep was stopped."""
+    def _plan_batch(self, batch: Sequence[PlannedRun]) -> None:
+        """Plan fleets for new runs; runs that already have a fleet, from before an interruption, keep it."""
         for run in batch:
-            self._know(run)
+            self._register(run)
         planned = {run for fleet in self.folder.record["fleets"] for run in self.folder.runs_of(fleet)}
         fresh = {run.name: self.job.runs[run.name] for run in batch if run.name not in planned}
         if not fresh:
             return
-        material = self.job.material
-        size = self.options.fleet_size or try_out(material, fresh).fleet_size(material.device)
-        fleets = plan_fleets(fresh, material.base.model.config, size=size, at_least=self.engine.workers)
+        inputs = self.job.inputs
+        size = self.options.fleet_size or run_trial(inputs, fresh).fleet_size(inputs.device)
+        fleets = plan_fleets(fresh, inputs.base.model.config, size=size, at_least=self.engine.workers)
         names = self.folder.add_fleets(fleets)
-        # Runs in the configuration's order; fleets only once their files are there.
+        # Fleets are recorded only once their files are written.
         self._write(self._entries(), "running", fleets=[*self.folder.record["fleets"], *names])
 
     def _fleets_of(self, batch: Sequence[PlannedRun]) -> list[str]:
         names = {run.name for run in batch}
         return [fleet for fleet in self.folder.record["fleets"] if names & set(self.folder.runs_of(fleet))]
 
-    def _fly(self, fleets: Sequence[str]) -> None:
+    def _run_fleets(self, fleets: Sequence[str]) -> None:
         def after() -> None:
             entries = self._entries()
-            if self.leads:
+            if self.is_coordinator:
                 self._write(entries, "running")
             self.reporter.reach(sum(entry["status"] in FINAL for entry in entries))
 
         for rung in (*self.job.rungs, None):
-            self.engine.fly(self.job, fleets, rung, failed=self.failed, after=after)
+            self.engine.run(self.job, fleets, rung, failed=self.failed, after=after)
             if rung is not None:
                 assert self.options.halving is not None
                 with self.folder.fleet_lock(f"rung-{rung}"):
@@ -219,7 +224,7 @@ class SweepRun:
 
     @property
     def _decoding(self) -> str:
-        """The strategy that runs are ranked by: the first."""
+        """The strategy that runs are ranked by: the first one."""
         return strategy_names(self.job.evaluation)[0]
 
     def _write(self, entries: Sequence[Mapping[str, Any]], status: str, **more: Any) -> None:
@@ -238,18 +243,18 @@ class SweepRun:
         self.folder.update(status=status, runs=runs, seconds=seconds, **more)
 
     def _finish(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
-        """Evaluate the best run of each method as the configuration says, compare the settings, and write all down."""
+        """Evaluate the best run of each method, compare the settings, and write the final leaderboard and record."""
         done = [entry for entry in entries if entry["status"] == "done" and not entry.get("pruned")]
         ranked = [entry["name"] for entry in done if entry["f1"] is not None]
         best = next(iter(ranked), None)
         if best is not None and self.plan.config.best is not None:
             self._score_base(self.plan.config.best)
-            # Adapters and full fine-tuning are compared by their best, so each is asked the same questions.
-            firsts = {self.job.runs[name].method: name for name in reversed(ranked)}
-            for name in firsts.values():
+            # Adapters and full fine-tuning are compared by their best runs, so both answer the same questions.
+            best_by_method = {self.job.runs[name].method: name for name in reversed(ranked)}
+            for name in best_by_method.values():
                 self._score_best(name, self.plan.config.best)
         stem = answers_stem(self._decoding, self.job.split.name)
-        dataset = asked(self.job.split, self.job.evaluation)
+        dataset = selected_questions(self.job.split, self.job.evaluation)
         settings, winner = compare_settings(self.folder, entries, dataset, self._decoding, stem)
         status = "failed" if any(entry["status"] in ("failed", "unreadable") for entry in entries) else "done"
         self._write(entries, status, settings=settings, winner=winner, best=best)
@@ -268,7 +273,7 @@ class SweepRun:
         }
 
     def _score_base(self, evaluation: Evaluation) -> None:
-        """Score the untouched base, unless that was done."""
+        """Score the untouched base, unless it has its scores already."""
         length = train_options(
             self.options, self.plan, self.plan.runs[0], data=self.data, out=self.folder.path
         ).max_length
@@ -280,18 +285,18 @@ class SweepRun:
             self.stream.send(RunScored(name, evaluation.split, decoding, scores))
 
     def _score(self, evaluation: Evaluation, out: Path, run: OpenRun | None, max_length: int) -> dict[str, Any]:
-        """Score a run, or the untouched base where there is none, on one more split."""
+        """Score a run, or the untouched base if ``run`` is None; return the new scores by strategy."""
         options: EvaluateOptions = evaluate_options(self.options, self.plan, evaluation)
-        material, split = self.job.material, load_split(self.data, evaluation.split)
+        inputs, split = self.job.inputs, load_split(self.data, evaluation.split)
         trained = None if run is None else sha256_file(run.weights)
-        subject = Subject(material.name, material.base.sha256, trained, split, options.limit)
+        subject = Subject(inputs.name, inputs.base.sha256, trained, split, options.limit)
         if has_scores(out, subject, strategy_names(options)):
             return {}
-        base = material.base if run is None else run.base
-        fleet = None if run is None else Fleet.from_weights(base.model.config, [run.adapter], device=material.device)
+        base = inputs.base if run is None else run.base
+        fleet = None if run is None else Fleet.from_weights(base.model.config, [run.adapter], device=inputs.device)
         (decodings,) = evaluate_fleet(
             base,
-            material.tokenizer,
+            inputs.tokenizer,
             fleet,
             [subject],
             [out],
@@ -302,8 +307,8 @@ class SweepRun:
         return decodings
 
 
-class _Notes(Reporter):
-    """Passes notes on; the progress of single fleets is not that of the sweep."""
+class _NotesOnly(Reporter):
+    """Pass notes on, but not progress: the progress of a fleet is not that of the sweep."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter

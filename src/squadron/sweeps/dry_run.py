@@ -1,4 +1,4 @@
-"""What a sweep would do, without doing it: runs, fleets, memory, and how long it would take by a short trial."""
+"""Preview a sweep without running it: runs, fleets, memory, and a time estimate from a short trial."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.prepared import load_split
-from squadron.experiments.inputs import open_material
+from squadron.experiments.inputs import open_inputs
 from squadron.experiments.trainables import run_parameters
 from squadron.options.sweep import SweepOptions
 from squadron.sweeps.fleets import plan_fleets
-from squadron.sweeps.memory import answering_seconds, training_seconds, try_out
+from squadron.sweeps.memory import answering_seconds, run_trial, training_seconds
 from squadron.sweeps.setup import (
     evaluate_options,
     is_prepared,
@@ -25,9 +25,9 @@ from squadron.training.precision import precision_name, resolve_device, resolve_
 
 
 def preview(options: SweepOptions) -> dict[str, Any]:
-    """Runs with what they train, fleets with the memory they take, and seconds in all; nothing is left on the disk.
+    """Return the runs with their trainable parameters, the fleets with their memory in bytes, and the total seconds.
 
-    Raises a :class:`squadron.errors.SquadronError` for what a user can cause.
+    Nothing is left on the disk. Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause.
     """
     plan = read_plan(options)
     device = resolve_device(options.device)
@@ -37,15 +37,15 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         if not is_prepared(data):
             data = str(Path(scratch) / "data")
             prepare_data(options, plan, Path(data))
-        material = open_material(
+        inputs = open_inputs(
             options.base, data, training=load_split(data, "train"), offline=options.offline, dtype=dtype, device=device
         )
         runs = {
             run.name: train_options(options, plan, run, data=data, out=Path(options.out) / "runs" / run.name)
             for run in plan.runs
         }
-        model = material.base.model
-        trial = try_out(material, runs)
+        model = inputs.base.model
+        trial = run_trial(inputs, runs)
         size = options.fleet_size or trial.fleet_size(device)
         fleets = plan_fleets(runs, model.config, size=size)
         trials = {"lora": trial}
@@ -53,18 +53,18 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         for method in ("lora", "full"):
             own = {name: run for name, run in runs.items() if run.method == method}
             if own:
-                trials[method] = trial if len(own) == len(runs) or method == "lora" else try_out(material, own)
-                training += training_seconds(material, own, trials[method])
+                trials[method] = trial if len(own) == len(runs) or method == "lora" else run_trial(inputs, own)
+                training += training_seconds(inputs, own, trials[method])
         memory = [trials[runs[names[0]].method].fleet_bytes(len(names)) for names in fleets]
         evaluation = evaluate_options(options, plan, plan.config.evaluate)
         split = load_split(data, evaluation.split)
         longest = max(run.max_length for run in runs.values())
-        answering = (len(runs) + 1) * answering_seconds(material, split, evaluation, longest)
+        answering = (len(runs) + 1) * answering_seconds(inputs, split, evaluation, longest)
         best = 0.0
         if plan.config.best is not None:
             final = evaluate_options(options, plan, plan.config.best)
-            methods = {run.method for run in runs.values()}  # the best run of each answers, and so does the base
-            best = (len(methods) + 1) * answering_seconds(material, load_split(data, final.split), final, longest)
+            methods = {run.method for run in runs.values()}  # the best run of each method is evaluated, and the base
+            best = (len(methods) + 1) * answering_seconds(inputs, load_split(data, final.split), final, longest)
     return {
         "runs": [
             {
@@ -80,7 +80,7 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         "free_bytes": trial.free_bytes,
         "precision": precision_name(dtype),
         "halving_epochs": list(plan_rungs(options, plan)),
-        # Without what halving saves: that is known only once runs are dropped.
+        # Without the time that halving saves, which is known only once runs are dropped.
         "training_seconds": training,
         "answering_seconds": answering,
         "best_seconds": best,

@@ -1,7 +1,7 @@
-"""How fleets come to be worked on: one after the other in this process, beside any others that joined.
+"""Engines that run fleets. The local engine runs them one after another, beside any processes that joined.
 
-A process drives one device. Where there are several GPUs, the leader starts a helper for each of the others: the same
-command with ``--join``.
+A process uses one device. If there are several GPUs, the coordinator starts a helper process for each of the others:
+the same command with ``--join``.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _PAUSE_SECONDS = 0.5
 
 
 class Engine(Protocol):
-    """Brings fleets to a rung or to their end."""
+    """Run fleets to a rung or to their end."""
 
     workers: int
-    """How many fleets are worked on at a time."""
+    """The number of fleets that run at the same time."""
 
-    def fly(
+    def run(
         self,
         job: SweepJob,
         fleets: Sequence[str],
@@ -37,28 +37,29 @@ class Engine(Protocol):
         failed: dict[str, str],
         after: Callable[[], None],
     ) -> None:
-        """Work on every fleet of ``fleets``, each once.
+        """Run every fleet of ``fleets`` once, to epoch ``rung`` or, if it is None, to the end.
 
-        A fleet that fails is noted in ``failed`` with why, and the others go on; one that is there already is left
-        alone. ``after`` is called when a fleet is done with. Raises :class:`InterruptedRunError` once a person asks.
+        A fleet that fails is added to ``failed`` with the reason, and the others continue; fleets that are already in
+        ``failed`` are skipped. ``after`` is called after each fleet. Raises :class:`InterruptedRunError` if a person
+        interrupts it.
         """
         ...
 
     def close(self) -> None:
-        """Nothing more is to be done."""
+        """Release all resources; no fleet will be run after this."""
         ...
 
 
 class LocalEngine:
-    """This machine. Other processes may work on the same folder: each fleet is locked by the one that has it."""
+    """Run fleets on this machine. Other processes may work on the same folder, since each fleet is locked by one."""
 
     def __init__(self, helpers: Sequence[Sequence[str]] = ()) -> None:
-        """``helpers`` are commands, each that of a process that joins."""
+        """``helpers`` are the commands of processes that join the sweep."""
         self.workers = 1 + len(helpers)
         self._commands = list(helpers)
         self._helpers: list[subprocess.Popen[bytes]] = []
 
-    def fly(
+    def run(
         self,
         job: SweepJob,
         fleets: Sequence[str],
@@ -67,7 +68,7 @@ class LocalEngine:
         failed: dict[str, str],
         after: Callable[[], None],
     ) -> None:
-        """See :class:`Engine`. Waits for fleets that others work on, and takes them up if those end."""
+        """Run the fleets; see :class:`Engine`. Fleets of other processes are continued here if those end early."""
         while self._commands:
             self._helpers.append(subprocess.Popen(self._commands.pop(), stdout=subprocess.DEVNULL))
         waiting = [fleet for fleet in fleets if fleet not in failed]
@@ -84,12 +85,12 @@ class LocalEngine:
                 worked = True
                 waiting.remove(fleet)
                 try:
-                    job.fly(fleet, rung)
+                    job.run_fleet(fleet, rung)
                 except InterruptedRunError:
                     raise
                 except Exception as problem:
                     failed[fleet] = command_line_text(problem) or type(problem).__name__
-                    job.reporter.note(f"fleet {fleet} failed, the others go on: {failed[fleet]}")
+                    job.reporter.note(f"fleet {fleet} failed, the others continue: {failed[fleet]}")
                 finally:
                     lock.release()
                 after()
@@ -97,7 +98,7 @@ class LocalEngine:
                 time.sleep(_PAUSE_SECONDS)
 
     def close(self) -> None:
-        """End the helpers: all fleets are done, or they finish the step under way."""
+        """Stop the helpers; a helper that is training finishes its current step first."""
         for helper in self._helpers:
             helper.terminate()
         for helper in self._helpers:
@@ -105,7 +106,7 @@ class LocalEngine:
 
 
 def join_command(options: SweepOptions, device: str) -> list[str]:
-    """The command of a process that joins the sweep of ``options`` and drives ``device``."""
+    """Return the command of a process that joins the sweep of ``options`` on ``device``."""
     flags: list[str] = []
     given = options.model_dump(mode="json", exclude={"config", "device"}, exclude_none=True, exclude_defaults=True)
     for key, value in given.items():

@@ -1,4 +1,4 @@
-"""Which runs train together: those that share their batches, in fleets of like size and like rank."""
+"""Plan fleets: runs that share their batches train together, grouped by similar rank and size."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from squadron.options.core import TrainOptions
 def plan_fleets(
     runs: Mapping[str, TrainOptions], config: GPT2Config, *, size: int, at_least: int = 1
 ) -> list[list[str]]:
-    """Fleets of at most ``size`` runs; at least ``at_least`` in all, where there are so many runs.
+    """Return fleets of at most ``size`` runs each, and at least ``at_least`` fleets if there are enough runs.
 
-    Runs of a fleet are alike in all options but those that each has for itself. A fleet pads its adapters to the
-    largest rank of each layer, so runs are put beside others of like rank, then of like size. A run that trains all of
-    the base's weights has no adapter, and flies alone.
+    Runs of a fleet differ only in the options that each run may have for itself. A fleet pads its adapters to the
+    largest rank of each layer, so runs are grouped with others of similar rank, then of similar size. A run that trains
+    all weights has no adapter and runs alone.
     """
     groups: dict[str, list[str]] = {}
     for name, options in runs.items():
@@ -33,14 +33,14 @@ def plan_fleets(
         names.sort(key=lambda name: (*_weight(runs[name], config), name))
         wanted = math.ceil(at_least * len(names) / len(runs))
         count = min(len(names), max(math.ceil(len(names) / size), wanted))
-        # As even as can be: a last fleet of one run would cost nearly as much as a whole one.
+        # Even sizes: a last fleet of one run would take nearly as long as a full one.
         ends = [round(len(names) * (number + 1) / count) for number in range(count)]
         fleets += [names[start:end] for start, end in zip([0, *ends], ends, strict=False)]
     return fleets
 
 
 def _weight(options: TrainOptions, config: GPT2Config) -> tuple[int, int]:
-    """The largest rank that an adapter has in one layer, and how many numbers it trains."""
+    """Return the largest rank of an adapter in one layer, and its number of trainable parameters."""
     spec = adapter_spec(options)
     assert spec is not None, options
     by_site: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""From a configuration file to the runs of a sweep: each with a stable name and all its options.
+"""Plan the runs of a sweep from a configuration file: each with a stable name and all its options.
 
 ::
 
@@ -7,7 +7,7 @@
     tied: {alpha: [8, 16], dropout: [0, 0.1]}            # axes that move together; a list for several such groups
     exclude: [{rank: 8, lr: 1e-3}]                       # combinations to leave out
     runs: [{rank: 64, name: large}]                      # single runs, as what they change
-    seeds: 3                                             # each run once a seed
+    seeds: 3                                             # repeat each run with so many seeds
     evaluate: {split: validation, decoding: [greedy]}
     best: {split: test, decoding: [all]}
 
@@ -33,12 +33,12 @@ from squadron.sweeps.search import first_changes, next_changes
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CONFIGS = (_PACKAGE / "configs", _PACKAGE.parents[1] / "configs")
-"""Where the shipped configurations lie: in an installation, and in a checkout."""
+"""The folders of the shipped configurations: in an installation, and in a checkout."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """A run to make: its name, the axes that it changes, and its options of ``train`` but base, data and out."""
+    """A planned run: its name, the axes that it changes, and its options of ``train`` except base, data and out."""
 
     name: str
     changes: Mapping[str, Any]
@@ -47,14 +47,14 @@ class PlannedRun:
 
 @dataclass(frozen=True, slots=True)
 class SweepPlan:
-    """The runs of a sweep in their order, and the configuration that they come from."""
+    """The runs of a sweep in order, and their configuration."""
 
     runs: tuple[PlannedRun, ...]
     config: SweepConfig
 
     @property
     def total(self) -> int:
-        """How many runs there will be; a study, which proposes them batch by batch, has at most so many."""
+        """The number of runs; for an Optuna study, which proposes them batch by batch, the most there can be."""
         search = self.config.search
         return search.trials if search is not None and search.method == "optuna" else len(self.runs)
 
@@ -62,9 +62,8 @@ class SweepPlan:
 def read_sweep(path: Path | str, overrides: Mapping[str, Any] | None = None) -> SweepPlan:
     """Read a configuration and plan its runs.
 
-    ``overrides`` (from the command line) are written over the file: options of ``train`` and ``prepare`` over ``base``,
-    options of ``evaluate`` over that, and whole sections such as ``seeds``. Raises one :class:`ConfigError` with all
-    problems, a line each, with key, value and what to do; nothing is started then.
+    ``overrides`` (from the command line) replace what is in the file, as :func:`read_config` describes. Raises one
+    :class:`ConfigError` with all problems, each on a line with the key, the value and what to do.
     """
     path = find_config(path)
     try:
@@ -78,8 +77,10 @@ def read_sweep(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
 
 
 def find_config(name: Path | str) -> Path:
-    """Where a configuration lies: a file of the user's, else a shipped one by its name (``quick``, ``paper``, or as in
-    a checkout ``configs/paper.yaml``), which an installation has too."""
+    """Return the path of a configuration: the user's file if it exists, else a shipped one by its name.
+
+    Shipped ones are named as in ``quick`` or ``paper``, or as in ``configs/paper.yaml``, their path in a checkout.
+    """
     path = Path(name)
     if path.exists() and not path.is_dir():  # `--out quick` makes a folder of the name of a shipped one
         return path
@@ -114,8 +115,10 @@ def _plan(config: SweepConfig, problems: list[InitErrorDetails]) -> tuple[Planne
 
 
 def next_runs(config: SweepConfig, scores: Mapping[str, float | None]) -> tuple[PlannedRun, ...]:
-    """The runs that come after those of the plan: the next batch of an Optuna study, given the F1 of all runs before
-    (None for one that gave none). Empty where there are none left, and for whatever else is planned as a whole."""
+    """Return the next batch of an Optuna study, given the F1 of all runs before it (None for a run without scores).
+
+    It is empty if there are no more runs, and for any other configuration, whose runs are all in the plan.
+    """
     if config.search is None or config.search.method == "random":
         return ()
     return _searched(config, next_changes(config.search, config.search_seed, scores), [])
@@ -131,7 +134,7 @@ def _searched(
 def _options(
     config: SweepConfig, name: str, changes: Mapping[str, Any], problems: list[InitErrorDetails]
 ) -> dict[str, Any]:
-    """All options of a run: the shared ones with its changes over them."""
+    """Return all options of a run: the shared ones, overridden by its changes."""
     options = {**config.base_options, **axis_options(changes)}
     if options.get("method") != "full":
         return options
@@ -139,15 +142,15 @@ def _options(
     if given:
         text = f"trains all weights and has no adapter: leave {', '.join(given)} out, or make it one of runs"
         problems.append(problem(text, name, "method full of"))
-    # What the base says of adapters is for the other runs.
+    # The adapter options of ``base`` are for the other runs.
     return {field: value for field, value in options.items() if field not in ADAPTER_AXES.values()}
 
 
 def _combinations(config: SweepConfig, problems: list[InitErrorDetails]) -> Iterator[dict[str, Any]]:
-    """Every combination of the axes but the excluded, the last axis moving fastest."""
+    """Yield every combination of the axes that is not excluded; the last axis varies fastest."""
     if not config.grid and not config.tied:
         if config.seeds and not config.runs:
-            yield {}  # one setting, once a seed
+            yield {}  # one setting, repeated with each seed
         for number, excluded in enumerate(config.exclude):
             problems.append(problem("matches no run: there is no grid; remove it", excluded, "exclude", number))
         return
@@ -167,14 +170,14 @@ def _combinations(config: SweepConfig, problems: list[InitErrorDetails]) -> Iter
             yield changes
     for number, hit in enumerate(matched):
         if not hit:
-            text = "matches no run; remove it, or mend its values"
+            text = "matches no run; remove it, or correct its values"
             problems.append(problem(text, config.exclude[number], "exclude", number))
     if not kept and not config.runs:
         problems.append(problem("leaves no run; exclude fewer", list(config.exclude), "exclude"))
 
 
 def _check_each_once(runs: list[PlannedRun], problems: list[InitErrorDetails]) -> None:
-    """No two runs train the same adapter, or share a folder (on file systems that do not tell case either)."""
+    """Refuse two runs that train the same adapter or share a folder, on case-insensitive file systems too."""
     by_name: dict[str, PlannedRun] = {}
     by_options: dict[str, PlannedRun] = {}
     for run in runs:

@@ -1,8 +1,8 @@
-"""Successive halving (Jamieson and Talwalkar, 2016): after few epochs the best third of the runs goes on, and again.
+"""Successive halving (Jamieson and Talwalkar, 2016): after a few epochs only the best 1/N of the runs continue.
 
-A rung is an epoch after which runs are compared, by F1, then exact match, then loss on the validation questions that
-every epoch answers. What was decided is written down once: a run that reaches the rung later, because it had failed,
-is measured against the worst that was kept.
+A rung is an epoch after which runs are compared: by F1, then exact match, then loss on the validation questions. The
+decision is written once. A run that reaches the rung later, because it had failed before, is compared with the worst
+run that was kept.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from squadron.runs.reader import RungFile
 from squadron.runs.sweep_folder import SweepFolder
 
 Standing = tuple[float, float, float]
-"""F1 and exact match in points, and the loss with its sign turned: more is better."""
+"""F1 and exact match in points, and the negative loss: higher is better."""
 
 
-def rungs(epochs: Iterable[int], runs: int, factor: int) -> tuple[int, ...]:
-    """After which epochs runs are dropped, for ``runs`` runs of so many ``epochs`` each.
+def rung_epochs(epochs: Iterable[int], runs: int, factor: int) -> tuple[int, ...]:
+    """Return the epochs after which runs are dropped; ``epochs`` are those of each of the ``runs`` runs.
 
-    Raises :class:`ConfigError` where halving cannot be: runs of different lengths, one epoch alone, too few runs.
+    Raises :class:`ConfigError` if the runs differ in length, or there are too few runs or epochs to drop any.
     """
     lengths = sorted(set(epochs))
     if len(lengths) > 1:
@@ -45,7 +45,7 @@ def rungs(epochs: Iterable[int], runs: int, factor: int) -> tuple[int, ...]:
 
 
 def standing(metrics: Sequence[Mapping[str, Any]], step: int) -> Standing | None:
-    """How a run stands after ``step``; None where it has not come so far."""
+    """Return the standing of a run after ``step``; None if it has not reached that step."""
     line = next((line for line in metrics if line["step"] == step and "validation_loss" in line), None)
     if line is None:
         return None
@@ -54,7 +54,7 @@ def standing(metrics: Sequence[Mapping[str, Any]], step: int) -> Standing | None
 
 
 def decide(folder: SweepFolder, epoch: int, standings: Mapping[str, Standing], factor: int) -> None:
-    """Write down which of the runs that reached the rung go on, unless that is decided already."""
+    """Write which of the runs that reached the rung continue, unless that is decided already."""
     path = folder.rung_path(epoch)
     if path.is_file() or not standings:
         return
@@ -66,8 +66,8 @@ def decide(folder: SweepFolder, epoch: int, standings: Mapping[str, Standing], f
     write_json(path, {"epoch": epoch, "threshold": threshold, "runs": len(order), "kept": order[:count]})
 
 
-def verdict(folder: SweepFolder, epoch: int, run: str, own: Standing) -> str | None:
-    """Why a run is dropped after the epoch; None where it goes on."""
+def drop_reason(folder: SweepFolder, epoch: int, run: str, own: Standing) -> str | None:
+    """Return why a run is dropped after the epoch; None if it continues."""
     decision = RungFile.read(folder.rung_path(epoch))
     f1, exact_match, loss = decision.threshold
     worst = (f1, exact_match, -math.inf if loss is None else loss)

@@ -1,6 +1,6 @@
-"""The leaderboard of a sweep, from its run folders: JSON and CSV, the best run first, those that failed last.
+"""The leaderboard of a sweep, from its run folders, as JSON and CSV: the best run first, failed runs last.
 
-Runs that differ only in the seed are replicates of one setting: ``settings`` has each one's mean and spread, and
+Runs that differ only in the seed are replicates of one setting: ``settings`` has the mean and deviation of each, and
 ``winner`` is a paired test of the best setting against the second on the same questions.
 """
 
@@ -45,7 +45,7 @@ def rank_runs(
 ) -> list[dict[str, Any]]:
     """Return an entry for each run, in the order of :func:`rank_key`.
 
-    ``changes`` is what each run changes, ``failed`` why a run could not be brought to its end in this process.
+    ``changes`` has what each run changes, ``failed`` why a run did not finish in this process.
     """
     entries = [_entry(folder, name, own, split, decoding, failed.get(name)) for name, own in changes.items()]
     entries.sort(key=lambda entry: rank_key(*(entry[key] for key in _RANKED)))
@@ -61,10 +61,10 @@ def write_leaderboard(folder: Path, board: Mapping[str, Any]) -> None:
 def compare_settings(
     folder: SweepFolder, runs: Sequence[Mapping[str, Any]], dataset: Dataset, decoding: str, stem: str
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """Return mean and spread of each setting over its seeds, best first, and the test of the best against the second.
+    """Return each setting's mean and deviation over its seeds, best first, and a test of the best against the second.
 
-    A setting's score on a question is the mean over its seeds; settings are compared question by question. Returns no
-    winner where fewer than two settings have scores.
+    A setting's score on a question is the mean over its seeds; settings are compared question by question. The
+    test is None if fewer than two settings have scores.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for run in runs:
@@ -105,7 +105,7 @@ def _entry(
     reason = record.get("reason")
     if scores:
         entry |= {key: scores[key] for key in _SCORES}
-    elif status == "stopped":  # what it had when it was dropped
+    elif status == "stopped":  # its scores when it was dropped
         entry |= {key: record.get(f"validation_{key}") for key in ("exact_match", "f1", "questions")}
     if failure is not None and not scores and status not in ("diverged", "stopped"):
         entry["status"], reason = "failed", failure
@@ -134,7 +134,7 @@ def _setting(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _question_f1(folder: SweepFolder, runs: Sequence[str], dataset: Dataset, stem: str) -> Floats:
-    """F1 of every question, 0 to 1, as the mean over the runs of a setting."""
+    """Return F1 of every question, 0 to 1, as the mean over the runs of a setting."""
     golds = dataset.golds()
     every = []
     for run in runs:
@@ -149,7 +149,7 @@ def _csv(runs: Sequence[Mapping[str, Any]]) -> str:
     scores = ["exact_match", "exact_match_low", "exact_match_high", "f1", "f1_low", "f1_high", "questions"]
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
-    # An axis may be called like a column: `rank` is the place here and LoRA's rank there.
+    # The prefix keeps columns distinct: `rank` is the place, `changes.rank` LoRA's rank.
     table.writerow(["rank", "name", "status", *(f"changes.{axis}" for axis in axes), *scores, *_COSTS, "reason"])
     for run in runs:
         ends = {name: run[f"{name}_interval"] or (None, None) for name in ("exact_match", "f1")}
@@ -162,7 +162,7 @@ def _csv(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def guard_cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe in front."""
+    """Return a cell that no spreadsheet reads as a formula: text that begins like one gets an apostrophe in front."""
     if value is None or isinstance(value, int | float):
         return value
     text = value if isinstance(value, str) else " ".join(map(str, value))

@@ -1,4 +1,4 @@
-"""Types of a configuration's mappings, in which every key has a type of its own, and of its lists of values."""
+"""Types for a configuration's mappings, in which every key has its own type, and for its lists of values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from squadron.sweeps.problems import MOST_RUNS
 
 
 def keyed(types: Mapping[str, Any]) -> BeforeValidator:
-    """Return the check of a mapping with these keys, which may be absent. The order in the file is kept."""
+    """Return a validator of mappings with these optional keys. It keeps the order of the file."""
     fields: dict[str, Any] = {key: (kind, None) for key, kind in types.items()}
     model = create_model("Mapping", __config__=STRICT, **fields)
 
@@ -24,14 +24,14 @@ def keyed(types: Mapping[str, Any]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def several(kind: Any) -> Any:
-    """Return the type of a list with one value or more."""
+def list_of(kind: Any) -> Any:
+    """Return the type of a list with at least one value."""
     # YAML has lists, not tuples: the tuple alone is not strict.
     return Annotated[tuple[kind, ...], Field(strict=False, min_length=1, max_length=MOST_RUNS)]
 
 
-def once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return values of which none is there twice. Raises :class:`ValueError` for others."""
+def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the values unchanged. Raises :class:`ValueError` if one is repeated."""
     value, times = Counter(values).most_common(1)[0]
     if times > 1:
         raise ValueError(f"{value!r} is there more than once; keep one")

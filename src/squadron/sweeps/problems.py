@@ -1,4 +1,4 @@
-"""The report of everything that is wrong with a configuration."""
+"""Collect and report all problems of a configuration."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from squadron.errors import ConfigError
 
 MOST_RUNS = 10_000
 _MOST_SHOWN = 30
-"""Problems shown of one file; if there are more, their number is shown."""
+"""Most problems to show; of the rest only the number is shown."""
 
 
 def problem(text: str, value: Any, *key: int | str) -> InitErrorDetails:
-    """Return a problem that is not of one value alone, for :func:`refuse`. ``key`` is the path in the file."""
-    # As context, not as template: the text may hold braces.
+    """Return a problem that no type check finds, for :func:`refuse`. ``key`` is the path in the file."""
+    # As context, not as the template: the text may contain braces.
     return InitErrorDetails(type=PydanticCustomError("problem", "{text}", {"text": text}), loc=key, input=value)
 
 
@@ -29,9 +29,9 @@ def refuse(problems: list[InitErrorDetails]) -> None:
 
 
 def report(source: str, found: ValidationError, advice: Callable[[ErrorDetails], str]) -> ConfigError:
-    """Return one error with a line for each problem: the key, the value and what ``advice`` says to do."""
+    """Return one error with a line for each problem: the key, the value and the text of ``advice``."""
     errors = found.errors(include_url=False)
-    # pydantic counts right values alone: a list is not too short if the wrong ones are reported.
+    # pydantic counts valid values only: a list is not too short if its invalid values are reported.
     around = {error["loc"][:-1] for error in errors}
     errors = [error for error in errors if error["type"] != "too_short" or error["loc"] not in around]
     lines = [f"{source}: {len(errors)} {'problem' if len(errors) == 1 else 'problems'}; nothing was started"]
@@ -44,8 +44,8 @@ def report(source: str, found: ValidationError, advice: Callable[[ErrorDetails],
     return ConfigError("\n".join(lines))
 
 
-def meant(word: str, known: Iterable[str]) -> str:
-    """Return ``, perhaps rank`` if a known word is close to an unknown one, else nothing."""
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return ``, perhaps rank`` if a known word is close to an unknown one, else an empty text."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f", perhaps {close[0]}" if close else ""
 

@@ -1,9 +1,9 @@
-"""Fleets on a Ray cluster: each is a task that is sent all it needs and sends back all it made.
+"""Run fleets on a Ray cluster, each as a task.
 
-The workers share no disk with the sweep's folder. A task gets base, questions and the fleet's part of the folder, and
-streams events and, at every checkpoint, that part as it is then. When a worker dies, the fleet is sent out again from
-the last part that came back. A run's end is told, and its files are final, once the whole part has arrived: whatever
-dies in between, every result comes once.
+The workers share no disk with the sweep's folder. A task gets the base, the questions and the fleet's files of that
+folder, and streams back events and, at every checkpoint, the current files. If a worker is killed, its fleet starts
+again elsewhere from the last files that were received. The end of a run is reported only once its final files are
+received, so that every result is reported exactly once, whichever worker is killed.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from squadron.errors import ConfigError, DeviceError, InterruptedRunError, command_line_text, option
-from squadron.sweeps.ray_worker import Files, Order, Shipment, fly_order
+from squadron.sweeps.ray_worker import Files, FleetTask, SweepPayload, run_task
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import RunEnded, RunScored
 
 _ATTEMPTS = 4
-"""How often a fleet is sent out before its workers' deaths count as its own fault."""
+"""Attempts per fleet before it counts as the cause of its workers' failures."""
 _WAIT_SECONDS = 0.5
 
 
 @dataclass(slots=True)
-class _Flight:
-    """A fleet that is under way: the stream of its messages, and what waits for its files to arrive."""
+class _RunningTask:
+    """A running fleet: the stream of its messages, and the events that are held until its files are received."""
 
     fleet: str
     lock: FileLock
@@ -41,9 +41,11 @@ class RayEngine:
     """A Ray cluster; see :class:`squadron.sweeps.engines.Engine`."""
 
     def __init__(self, address: str | None, *, gpus: float | None, cpus: float) -> None:
-        """Join the cluster at ``address``, or start one on this machine. Raises :class:`squadron.errors.SquadronError`
-        where there is no Ray or no cluster."""
-        # What Ray would send home, and a warning about its own future.
+        """Connect to the cluster at ``address``, or start one on this machine if it is None.
+
+        Raises :class:`squadron.errors.SquadronError` if Ray is not installed or the cluster is missing or too small.
+        """
+        # Turn off usage statistics, and a warning about a future change in Ray.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
@@ -73,14 +75,14 @@ class RayEngine:
                 f"{option('cpus_per_fleet', _whole(cpus))}, {option('gpus_per_fleet', _whole(self._gpus))}: "
                 f"the cluster has {resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} GPUs; ask for less"
             )
-        self._shipment: Any = None
+        self._payload: Any = None
 
     def close(self) -> None:
-        """Leave the cluster."""
+        """Disconnect from the cluster."""
         if self._owns:
             self._ray.shutdown()
 
-    def fly(
+    def run(
         self,
         job: SweepJob,
         fleets: Sequence[str],
@@ -89,94 +91,96 @@ class RayEngine:
         failed: dict[str, str],
         after: Callable[[], None],
     ) -> None:
-        """See :class:`squadron.sweeps.engines.Engine`."""
-        if self._shipment is None:
-            self._shipment = self._ray.put(Shipment.of(job))
+        """Run the fleets; see :class:`squadron.sweeps.engines.Engine`."""
+        if self._payload is None:
+            self._payload = self._ray.put(SweepPayload.of(job))
         waiting = [fleet for fleet in fleets if fleet not in failed]
-        flights: list[_Flight] = []
+        running: list[_RunningTask] = []
         try:
-            while waiting or flights:
+            while waiting or running:
                 if job.interruption.asked:
-                    raise InterruptedRunError(f"{job.folder.path}: stopped; fleets go on from their last checkpoint")
+                    raise InterruptedRunError(f"{job.folder.path}: stopped; fleets resume from their last checkpoint")
                 for fleet in tuple(waiting):
-                    if len(flights) < self.workers and (lock := _taken(job, fleet)):
+                    if len(running) < self.workers and (lock := _try_lock(job, fleet)):
                         waiting.remove(fleet)
-                        flights.append(_Flight(fleet, lock, 1, self._send(job, fleet, rung), []))
-                for flight in self._ready(flights):
-                    if not self._advance(job, flight, rung, failed):
-                        flights.remove(flight)
-                        flight.lock.release()
+                        running.append(_RunningTask(fleet, lock, 1, self._send(job, fleet, rung), []))
+                for task in self._ready(running):
+                    if not self._advance(job, task, rung, failed):
+                        running.remove(task)
+                        task.lock.release()
                         after()
         finally:
-            for flight in flights:
-                self._ray.cancel(flight.messages, force=False)
-                flight.lock.release()
+            for task in running:
+                self._ray.cancel(task.messages, force=False)
+                task.lock.release()
 
     def _send(self, job: SweepJob, fleet: str, rung: int | None) -> Any:
-        """Send a fleet out as a task; returns the stream of its messages."""
-        task = self._ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=0)(fly_order)
-        order = Order(
+        """Submit a fleet as a task; return the stream of its messages."""
+        remote = self._ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=0)(run_task)
+        task = FleetTask(
             fleet=fleet,
             rung=rung,
             files=job.folder.read_part(fleet),
             runs={run: job.runs[run].settings() for run in job.folder.runs_of(fleet)},
             threads=max(1, int(self._cpus)),
         )
-        return task.remote(self._shipment, order)
+        return remote.remote(self._payload, task)
 
-    def _ready(self, flights: Sequence[_Flight]) -> list[_Flight]:
-        """Flights that have a message, or have ended."""
-        if not flights:
+    def _ready(self, running: Sequence[_RunningTask]) -> list[_RunningTask]:
+        """Return the tasks that have a message or have ended."""
+        if not running:
             return []
-        by_stream = {flight.messages: flight for flight in flights}
+        by_stream = {task.messages: task for task in running}
         ready, _ = self._ray.wait(list(by_stream), num_returns=1, timeout=_WAIT_SECONDS)
         return [by_stream[stream] for stream in ready]
 
-    def _advance(self, job: SweepJob, flight: _Flight, rung: int | None, failed: dict[str, str]) -> bool:
-        """Take a flight's next message; False once it has landed, well or not."""
+    def _advance(self, job: SweepJob, task: _RunningTask, rung: int | None, failed: dict[str, str]) -> bool:
+        """Process a task's next message; return False once the task has ended, successfully or not."""
         try:
-            kind, content = self._ray.get(next(flight.messages))
+            kind, content = self._ray.get(next(task.messages))
         except StopIteration:
             return False
         except self._ray.exceptions.RayTaskError as problem:
-            failed[flight.fleet] = command_line_text(problem.cause)
-            job.reporter.note(f"fleet {flight.fleet} failed, the others go on: {failed[flight.fleet]}")
+            failed[task.fleet] = command_line_text(problem.cause)
+            job.reporter.note(f"fleet {task.fleet} failed, the others continue: {failed[task.fleet]}")
             return False
         except self._ray.exceptions.RayError as problem:
-            if flight.attempt == _ATTEMPTS:
-                failed[flight.fleet] = f"its worker died {_ATTEMPTS} times ({type(problem).__name__})"
-                job.reporter.note(f"fleet {flight.fleet} failed, the others go on: {failed[flight.fleet]}")
+            if task.attempt == _ATTEMPTS:
+                failed[task.fleet] = f"its worker was lost {_ATTEMPTS} times ({type(problem).__name__})"
+                job.reporter.note(f"fleet {task.fleet} failed, the others continue: {failed[task.fleet]}")
                 return False
-            job.reporter.note(f"fleet {flight.fleet}: its worker died ({type(problem).__name__}); it is sent out again")
-            flight.attempt += 1
-            flight.held.clear()
-            flight.messages = self._send(job, flight.fleet, rung)
+            job.reporter.note(
+                f"fleet {task.fleet}: its worker was lost ({type(problem).__name__}); it is started again"
+            )
+            task.attempt += 1
+            task.held.clear()
+            task.messages = self._send(job, task.fleet, rung)
             return True
         if kind == "note":
             job.reporter.note(content)
         elif kind == "failed":
-            failed[flight.fleet] = content
-            job.reporter.note(f"fleet {flight.fleet} failed, the others go on: {content}")
+            failed[task.fleet] = content
+            job.reporter.note(f"fleet {task.fleet} failed, the others continue: {content}")
         elif kind == "files":
             files: Files = content
-            job.folder.write_part(flight.fleet, files)
-            for event in flight.held:
+            job.folder.write_part(task.fleet, files)
+            for event in task.held:
                 job.stream.send(event)
-            flight.held.clear()
+            task.held.clear()
         elif isinstance(content, RunEnded | RunScored):
-            flight.held.append(content)
+            task.held.append(content)
         else:
             job.stream.send(content)
         return True
 
 
 def _whole(count: float) -> float:
-    """Return a whole number as one, as people type it."""
+    """Return a whole number without a fraction, as people type it."""
     return int(count) if count.is_integer() else count
 
 
-def _taken(job: SweepJob, fleet: str) -> FileLock | None:
-    """The lock of a fleet, taken; None where another process has it."""
+def _try_lock(job: SweepJob, fleet: str) -> FileLock | None:
+    """Acquire the lock of a fleet; return None if another process holds it."""
     lock = job.folder.fleet_lock(fleet)
     try:
         lock.acquire(timeout=0)

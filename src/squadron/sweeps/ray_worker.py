@@ -1,4 +1,7 @@
-"""What a Ray worker does with a fleet: unpack, fly as any engine does, and send back what came of it. No Ray here."""
+"""Run a fleet on a Ray worker: unpack its files, run it as any engine does, send back its results.
+
+This module does not import Ray.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ import torch
 
 from squadron.data.prepared import load_split
 from squadron.errors import command_line_text
-from squadron.experiments.inputs import Material, open_material
+from squadron.experiments.inputs import Inputs, open_inputs
 from squadron.files import write_bytes
 from squadron.model.config import Precision
 from squadron.options.core import EvaluateOptions, TrainOptions
@@ -26,16 +29,16 @@ from squadron.tracking.progress import Reporter
 from squadron.training.precision import precision_name, resolve_device, resolve_precision
 
 Files = dict[str, bytes]
-"""Files by their paths within a folder."""
+"""The contents of files by their paths within a folder."""
 _BASE_FILES = (".safetensors", ".json", ".txt")
-"""What a base is made of: weights, configuration and tokenizer."""
+"""The suffixes of a base's files: weights, configuration and tokenizer."""
 Message = tuple[str, Any]
 """``("event", Event)``, ``("note", text)``, ``("files", Files)`` or ``("failed", why)``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
-    """What all fleets of a sweep need, sent to the cluster once."""
+class SweepPayload:
+    """The inputs and settings that all fleets of a sweep need, sent to the cluster once."""
 
     key: str
     name: str
@@ -48,16 +51,16 @@ class Shipment:
     rungs: tuple[int, ...]
 
     @classmethod
-    def of(cls, job: SweepJob) -> Shipment:
-        """That of a job."""
-        folder = Path(job.material.base.folder)
+    def of(cls, job: SweepJob) -> SweepPayload:
+        """Return the payload of a job."""
+        folder = Path(job.inputs.base.folder)
         return cls(
-            key=json.dumps(job.material.facts()),
-            name=job.material.name,
+            key=json.dumps(job.inputs.facts()),
+            name=job.inputs.name,
             base={path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in _BASE_FILES},
-            data={path.name: path.read_bytes() for path in Path(job.material.data).glob("*.json")},
+            data={path.name: path.read_bytes() for path in Path(job.inputs.data).glob("*.json")},
             device=job.evaluation.device,
-            precision=precision_name(job.material.base.model.dtype),
+            precision=precision_name(job.inputs.base.model.dtype),
             evaluation=job.evaluation,
             split=job.split.name,
             rungs=job.rungs,
@@ -65,8 +68,8 @@ class Shipment:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One fleet to bring to ``rung``, or to its end: its part of the sweep's folder, and its runs' options."""
+class FleetTask:
+    """One fleet to run to ``rung``, or to its end: its files of the sweep's folder, and its runs' options."""
 
     fleet: str
     rung: int | None
@@ -75,13 +78,13 @@ class Order:
     threads: int
 
 
-def fly_order(shipment: Shipment, order: Order) -> Iterator[Message]:
-    """Fly a fleet; yields events and notes as they come, and the fleet's files whenever they are worth keeping."""
+def run_task(payload: SweepPayload, task: FleetTask) -> Iterator[Message]:
+    """Run a fleet; yield events and notes as they come, and the fleet's files after every checkpoint and at the end."""
     messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
 
     def work() -> None:
         try:
-            _fly(shipment, order, messages)
+            _run(payload, task, messages)
         except BaseException as problem:
             messages.put(("failed", command_line_text(problem) or type(problem).__name__))
         finally:
@@ -92,60 +95,60 @@ def fly_order(shipment: Shipment, order: Order) -> Iterator[Message]:
         yield message
 
 
-def _fly(shipment: Shipment, order: Order, messages: queue.SimpleQueue[Message | None]) -> None:
-    torch.set_num_threads(order.threads)
+def _run(payload: SweepPayload, task: FleetTask, messages: queue.SimpleQueue[Message | None]) -> None:
+    torch.set_num_threads(task.threads)
     with tempfile.TemporaryDirectory() as scratch:
         folder = SweepFolder(Path(scratch), {})
-        folder.write_part(order.fleet, order.files)
-        material = _material(shipment)
+        folder.write_part(task.fleet, task.files)
+        inputs = _open_inputs(payload)
 
         def send() -> None:
-            messages.put(("files", folder.read_part(order.fleet)))
+            messages.put(("files", folder.read_part(task.fleet)))
 
         job = SweepJob(
             folder,
-            {name: TrainOptions(**options) for name, options in order.runs.items()},
-            material,
-            shipment.evaluation,
-            load_split(material.data, shipment.split),
-            rungs=shipment.rungs,
-            reporter=_Sender(messages),
-            stream=_EventSender(messages),
+            {name: TrainOptions(**options) for name, options in task.runs.items()},
+            inputs,
+            payload.evaluation,
+            load_split(inputs.data, payload.split),
+            rungs=payload.rungs,
+            reporter=_MessageReporter(messages),
+            stream=_MessageStream(messages),
             saved=send,
         )
         try:
-            job.fly(order.fleet, order.rung)
+            job.run_fleet(task.fleet, task.rung)
         finally:
             send()
 
 
-_loaded: dict[str, tuple[Material, tempfile.TemporaryDirectory[str]]] = {}
-"""What this process has loaded, by key, and where its files lie: the next fleet needs the same."""
+_loaded: dict[str, tuple[Inputs, tempfile.TemporaryDirectory[str]]] = {}
+"""The inputs that this process has loaded, by key, with their folder: the next fleet needs the same."""
 
 
-def _material(shipment: Shipment) -> Material:
-    if shipment.key not in _loaded:
+def _open_inputs(payload: SweepPayload) -> Inputs:
+    if payload.key not in _loaded:
         _loaded.clear()
         home = tempfile.TemporaryDirectory()
-        for folder, files in (("base", shipment.base), ("data", shipment.data)):
+        for folder, files in (("base", payload.base), ("data", payload.data)):
             for name, content in files.items():
                 write_bytes(Path(home.name) / folder / name, content)
         data = str(Path(home.name) / "data")
-        device = resolve_device(shipment.device)
-        material = open_material(
-            shipment.name,
+        device = resolve_device(payload.device)
+        inputs = open_inputs(
+            payload.name,
             data,
             training=load_split(data, "train"),
             offline=True,
-            dtype=resolve_precision(shipment.precision, device),
+            dtype=resolve_precision(payload.precision, device),
             device=device,
             location=str(Path(home.name) / "base"),
         )
-        _loaded[shipment.key] = (material, home)
-    return _loaded[shipment.key][0]
+        _loaded[payload.key] = (inputs, home)
+    return _loaded[payload.key][0]
 
 
-class _Sender(Reporter):
+class _MessageReporter(Reporter):
     def __init__(self, messages: queue.SimpleQueue[Message | None]) -> None:
         self._messages = messages
 
@@ -153,7 +156,7 @@ class _Sender(Reporter):
         self._messages.put(("note", text))
 
 
-class _EventSender(Stream):
+class _MessageStream(Stream):
     def __init__(self, messages: queue.SimpleQueue[Message | None]) -> None:
         super().__init__()
         self._messages = messages

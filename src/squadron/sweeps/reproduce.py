@@ -1,6 +1,6 @@
-"""The whole study by one command: questions, baseline, sweep, decoding comparison, failure analysis, reports.
+"""Run the whole study: questions, baseline, sweep, decoding comparison, failure analysis, reports.
 
-Everything is a sweep's folder with reports in it, and taken up from there: the same command again does what is left.
+Its folder is that of a sweep with reports in it. The same command again resumes the study.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ def reproduce(
     reporter: Reporter | None = None,
     listeners: Sequence[Listener] = (),
 ) -> dict[str, Any]:
-    """Run a preset's study and write its reports; return baseline and best scores, all runs, and where reports lie.
+    """Run a preset's study and write its reports; return baseline and best scores, all runs, and the reports' paths.
 
-    What is in ``options.out`` already is taken up, unless ``replace``. Raises a :class:`squadron.errors.SquadronError`
-    for what a user can cause; runs that fail or diverge are told in the result, with why, and in the reports.
+    An existing study in ``options.out`` is resumed, unless ``replace`` is set. Raises a
+    :class:`squadron.errors.SquadronError` for any problem that a user can cause; runs that fail or diverge are listed
+    with the reason in the result and in the reports.
     """
     began = time.monotonic()
     reporter = reporter or Reporter()
@@ -55,7 +56,7 @@ def reproduce(
     out = Path(options.out)
     if swept["best"] is None:
         raise RunError(
-            f"{out}: no run of the study came to its end, so there is nothing to report; "
+            f"{out}: no run of the study finished with scores, so there is nothing to report; "
             f"see: squadron runs {shlex.quote(str(out))}"
         )
     reports = []
@@ -65,7 +66,7 @@ def reproduce(
             path = write_report(out, lang=language, format=form)
             reports.append({"lang": language, "format": form, "path": str(path)})
     final = read_sweep(options.preset).config.best
-    assert final is not None, options.preset  # a test holds the presets to it
+    assert final is not None, options.preset  # a test checks that every preset has it
     return {
         "out": str(out),
         "preset": options.preset,
@@ -85,13 +86,13 @@ def reproduce(
 def demo(
     options: DemoOptions, *, reporter: Reporter | None = None, listeners: Sequence[Listener] = ()
 ) -> dict[str, Any]:
-    """The quick study on the embedded base and questions: :func:`reproduce` with nothing to ask for."""
+    """Run the quick study on the embedded base and questions: :func:`reproduce` with fixed choices."""
     settings = options.model_dump(exclude={"replace"})
     whole = ReproduceOptions(preset="quick", base=POCKET, dataset=POCKET, **settings)
     return reproduce(whole, replace=options.replace, reporter=reporter, listeners=listeners)
 
 
 def _decodings(folder: Path, split: str) -> dict[str, Any]:
-    """The scores of every decoding strategy on a split."""
+    """Return the scores of every decoding strategy on a split."""
     found: dict[str, Any] = ScoresFile.read(folder / SCORES).content["splits"][split]["decodings"]
     return found

@@ -1,17 +1,17 @@
-"""Runs that are searched for instead of listed: at random, or by an Optuna study of the validation scores.
+"""Search for runs instead of listing them: at random, or by an Optuna study of the validation scores.
 
 ::
 
     search:
       method: optuna             # or random
       trials: 40
-      batch: 8                   # runs that are proposed at once, and train beside each other
+      batch: 8                   # runs that are proposed at once, and train together
       space:
         rank: [4, 8, 16]         # one of these
         lr: {low: 1e-5, high: 1e-2, log: true}
 
-Both are pure functions of the seed and of the scores so far. A search that was stopped proposes its own runs again,
-finds them done, and goes on: nothing is kept but the runs themselves.
+Both are pure functions of the seed and of the scores so far. A resumed search proposes the same runs again, finds them
+done, and continues: no state is kept but the runs themselves.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     import optuna
 
 _TRIES = 20
-"""Draws for a run that was not drawn before, until the space is taken to be used up."""
+"""Most draws for a run that was not drawn before; after these, the space counts as exhausted."""
 
 
 def first_changes(search: Search, seed: int) -> list[dict[str, Any]]:
-    """What the first runs of a search change: all of them at random, the first batch of a study.
+    """Return the changes of a search's first runs: all runs of a random search, the first batch of an Optuna study.
 
-    Raises :class:`ConfigError` where Optuna is asked for and not installed.
+    Raises :class:`ConfigError` if Optuna is requested and not installed.
     """
     if search.method == "random":
         return list(_random_changes(search, seed))
@@ -46,14 +46,14 @@ def first_changes(search: Search, seed: int) -> list[dict[str, Any]]:
 
 
 def next_changes(search: Search, seed: int, scores: Mapping[str, float | None]) -> list[dict[str, Any]]:
-    """What the next batch of a study changes, given the scores of all runs before by their names.
+    """Return the changes of an Optuna study's next batch, given the scores of all runs before it, by name.
 
-    A score of None is that of a run that gave none: it diverged, or failed. Empty where all trials were made.
+    The score of a run that diverged or failed is None. The batch is empty if all trials were made.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Runs of a batch do not know each other's scores; the liar keeps them from all going to one place.
+    # Runs of a batch are proposed without each other's scores; the constant liar keeps them apart in the space.
     sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     seen: set[str] = set()
@@ -66,11 +66,11 @@ def next_changes(search: Search, seed: int, scores: Mapping[str, float | None]) 
             return fresh
         seen |= batch.keys()
         for trial, changes in proposed:
-            _tell(study, trial, scores[run_name(changes)])
+            _report(study, trial, scores[run_name(changes)])
     return []
 
 
-def _tell(study: optuna.Study, trial: optuna.Trial, score: float | None) -> None:
+def _report(study: optuna.Study, trial: optuna.Trial, score: float | None) -> None:
     if score is None:
         from optuna.trial import TrialState
 
@@ -83,7 +83,7 @@ def _suggested(trial: optuna.Trial, space: Mapping[str, Range[Any] | tuple[Any, 
     changes: dict[str, Any] = {}
     for axis, values in space.items():
         if not isinstance(values, Range):
-            # By place: a value may be a list of modules, which Optuna does not take.
+            # By index: a value may be a list of modules, which Optuna does not accept.
             changes[axis] = values[trial.suggest_categorical(axis, list(range(len(values))))]
         elif isinstance(values.low, int):
             changes[axis] = trial.suggest_int(axis, values.low, int(values.high), log=values.log)
@@ -93,28 +93,28 @@ def _suggested(trial: optuna.Trial, space: Mapping[str, Range[Any] | tuple[Any, 
 
 
 def _random_changes(search: Search, seed: int) -> Iterator[dict[str, Any]]:
-    """As many different draws as there are trials, or as the space has."""
+    """Yield one different draw per trial, or fewer if the space is exhausted."""
     generator = numpy_generator(seed, "search")
     seen: set[str] = set()
     for _ in range(search.trials):
         for _ in range(_TRIES):
-            changes = {axis: _drawn(values, float(generator.random())) for axis, values in search.space.items()}
+            changes = {axis: _value_at(values, float(generator.random())) for axis, values in search.space.items()}
             if run_name(changes) not in seen:
                 seen.add(run_name(changes))
                 yield changes
                 break
 
 
-def _drawn(values: Range[Any] | Sequence[Any], share: float) -> Any:
-    """The value at a share, from 0 up to 1, of what there is to choose from."""
+def _value_at(values: Range[Any] | Sequence[Any], share: float) -> Any:
+    """Return the value at a ``share`` (0 to below 1) of the range or list."""
     if not isinstance(values, Range):
         return values[int(share * len(values))]
-    # Every whole number of a range has a share of its own.
+    # Every integer of a range, the last included, has an equal share.
     low, high = values.low, values.high + isinstance(values.low, int)
     drawn = math.exp(math.log(low) + share * math.log(high / low)) if values.log else low + share * (high - low)
     return min(math.floor(drawn), int(values.high)) if isinstance(values.low, int) else _rounded(drawn, values)
 
 
 def _rounded(value: float, values: Range[float]) -> float:
-    """Three digits, within the range: more tell nothing, and names would show them."""
+    """Round to three digits within the range: more are of no use, and would lengthen names."""
     return min(max(float(f"{value:.3g}"), values.low), values.high)

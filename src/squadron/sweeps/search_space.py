@@ -1,4 +1,4 @@
-"""How a configuration has runs searched for: how, how often, and among which values."""
+"""The ``search`` section of a configuration: method, number of trials, and space."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, model_valid
 
 from squadron.options.base import Count, Positive
 from squadron.sweeps.axes import AXIS_TYPES, STRICT
-from squadron.sweeps.mappings import keyed, several
+from squadron.sweeps.mappings import keyed, list_of
 from squadron.sweeps.problems import MOST_RUNS
 
 Value = TypeVar("Value")
 
 
 class Range(BaseModel, Generic[Value]):
-    """Numbers of an axis from ``low`` to ``high``, both included; whole numbers if the axis has those."""
+    """A range of an axis from ``low`` to ``high``, both included; of integers if the axis has integers."""
 
     model_config = STRICT
 
@@ -28,16 +28,16 @@ class Range(BaseModel, Generic[Value]):
         low: Any = self.low
         high: Any = self.high
         if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
-            raise ValueError("no axis of numbers; write a list of values")
+            raise ValueError("not an axis of numbers; write a list of values")
         if low >= high:
-            raise ValueError("low is not below high; turn them round, or give a list of values")
+            raise ValueError("low is not below high; swap them, or give a list of values")
         if self.log and low <= 0:
             raise ValueError("log needs a low above 0; raise it, or leave log out")
         return self
 
 
 def _range_or_values(kind: Any) -> Any:
-    values, numbers = TypeAdapter(several(kind), config=STRICT), Range[kind]
+    values, numbers = TypeAdapter(list_of(kind), config=STRICT), Range[kind]
 
     def check(given: Any) -> Any:
         return numbers.model_validate(given) if isinstance(given, dict) else values.validate_python(given)
@@ -46,7 +46,7 @@ def _range_or_values(kind: Any) -> Any:
 
 
 class Search(BaseModel):
-    """How runs are searched for."""
+    """Settings of a search for runs."""
 
     model_config = STRICT
 

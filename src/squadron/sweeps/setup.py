@@ -1,4 +1,4 @@
-"""What stands before a sweep: its plan and base checked in one report, its folder, its questions."""
+"""Set up a sweep: check its plan and base in one report, open its folder, prepare its questions."""
 
 from __future__ import annotations
 
@@ -22,30 +22,32 @@ from squadron.runs.folder import refuse_half_replaced
 from squadron.runs.sweep_folder import SweepFolder, same_config
 from squadron.sweeps.config import Evaluation
 from squadron.sweeps.grid import PlannedRun, SweepPlan, read_sweep
-from squadron.sweeps.halving import rungs
+from squadron.sweeps.halving import rung_epochs
 
-WHERE = {"config", "out", "engine", "ray_address", "gpus_per_fleet", "cpus_per_fleet", "device", "offline"}
-"""Options that say where a sweep runs, not what it is; a resumed one may change them."""
+MAY_DIFFER = {"config", "out", "engine", "ray_address", "gpus_per_fleet", "cpus_per_fleet", "device", "offline"}
+"""Options that say where a sweep runs; a resumed sweep may change them."""
 
 
 def read_plan(options: SweepOptions) -> SweepPlan:
-    """The runs, checked together with the base and the other options: one :class:`ConfigError` tells all problems."""
+    """Return the plan, checked with the base and all options. Raises one :class:`ConfigError` with all problems."""
     over = {"seeds", "seed", "train_size", "val_size", "test_size", "epochs"}
     overrides = options.model_dump(include=over, exclude_none=True)
     problems: list[str] = []
 
-    def tried(call: Callable[[], Any]) -> Any:
+    def attempt(call: Callable[[], Any]) -> Any:
         try:
             return call()
         except SquadronError as problem:
             problems.append(problem.marked)
             return None
 
-    plan: SweepPlan | None = tried(lambda: read_sweep(options.config, overrides))
-    config: GPT2Config | None = tried(lambda: _check_base(options))
+    plan: SweepPlan | None = attempt(lambda: read_sweep(options.config, overrides))
+    config: GPT2Config | None = attempt(lambda: _check_base(options))
     if options.engine != "ray":
         given = options.model_dump(include={"ray_address", "gpus_per_fleet", "cpus_per_fleet"}, exclude_none=True)
-        problems += [f"{option(name, value)}: for {option('engine', 'ray')} alone" for name, value in given.items()]
+        problems += [
+            f"{option(name, value)}: applies only to {option('engine', 'ray')}" for name, value in given.items()
+        ]
     if is_prepared(options.dataset):
         sizes = options.model_dump(include={"train_size", "val_size", "test_size"}, exclude_none=True)
         problems += [
@@ -53,20 +55,20 @@ def read_plan(options: SweepOptions) -> SweepPlan:
             for name, value in sizes.items()
         ]
     if plan is not None and config is not None:
-        tried(lambda: _check_fit(plan, config))
+        attempt(lambda: _check_fit(plan, config))
     if plan is not None and options.halving is not None:
         if plan.config.search is not None and plan.config.search.method == "optuna":
             problems.append(
-                f"{option('halving', options.halving)}: a study learns from whole runs; leave one of the two out"
+                f"{option('halving', options.halving)}: an Optuna study needs complete runs; leave one of the two out"
             )
-        tried(lambda: plan_rungs(options, plan))
+        attempt(lambda: plan_rungs(options, plan))
     if plan is None or problems:
         raise ConfigError("\n".join(problems))
     return plan
 
 
 def plan_rungs(options: SweepOptions, plan: SweepPlan) -> tuple[int, ...]:
-    """The epochs after which runs are dropped; none without ``--halving``."""
+    """Return the epochs after which runs are dropped; none without ``--halving``."""
     if options.halving is None:
         return ()
     defaults = TrainOptions.model_fields
@@ -75,11 +77,14 @@ def plan_rungs(options: SweepOptions, plan: SweepPlan) -> tuple[int, ...]:
             f"{option('halving', options.halving)}: compares runs by F1, and eval_questions is 0; raise it"
         )
     epochs = [run.options.get("epochs", defaults["epochs"].default) for run in plan.runs]
-    return rungs(epochs, len(plan.runs), options.halving)
+    return rung_epochs(epochs, len(plan.runs), options.halving)
 
 
 def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace: bool, join: bool) -> SweepFolder:
-    """The sweep's folder, locked for this process unless it joins another. Raises :class:`RunError`."""
+    """Return the sweep's folder, locked for this process unless it joins.
+
+    Raises :class:`RunError` if the folder cannot be created, resumed, replaced or joined as requested.
+    """
     config = {
         "base": options.base,
         "dataset": options.dataset,
@@ -98,26 +103,26 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
             },
         )
     if not join:
-        return SweepFolder.create(path, config, kind="sweep", resume=resume, replace=replace, may_differ=WHERE)
+        return SweepFolder.create(path, config, kind="sweep", resume=resume, replace=replace, may_differ=MAY_DIFFER)
     folder = SweepFolder.open(path)
     refuse_half_replaced(path, folder.record)
     before = folder.record["config"]
-    for key in sorted((before.keys() | config.keys()) - WHERE):
+    for key in sorted((before.keys() | config.keys()) - MAY_DIFFER):
         if not same_config({"": before.get(key)}, {"": config.get(key)}):
             raise RunError(
                 f"{option('join')} {path}: {key} is {before.get(key)!r} there and {config.get(key)!r} here; "
-                f"give the command that began it, with {option('join', True)}"
+                f"give the command that started it, with {option('join', True)}"
             )
     return folder
 
 
 def is_prepared(dataset: str) -> bool:
-    """Whether the questions are a folder that ``prepare`` made."""
+    """Return True if the questions are a folder that ``prepare`` made."""
     return (Path(dataset) / MANIFEST).is_file()
 
 
 def prepare_data(options: SweepOptions, plan: SweepPlan, out: Path) -> None:
-    """Make the folder of splits. Raises :class:`squadron.errors.DataError` for what a user can cause."""
+    """Make the folder of splits. Raises :class:`squadron.errors.DataError` for unusable data or sizes."""
     values = {"seed": plan.config.base_options.get("seed", 0), **plan.config.data_options}
     prepare(
         checked(PrepareOptions, {"dataset": options.dataset, "out": str(out), "offline": options.offline, **values})
@@ -125,7 +130,7 @@ def prepare_data(options: SweepOptions, plan: SweepPlan, out: Path) -> None:
 
 
 def train_options(options: SweepOptions, plan: SweepPlan, run: PlannedRun, *, data: str, out: Path) -> TrainOptions:
-    """The options with which ``squadron train`` makes this run alone."""
+    """Return the options with which ``squadron train`` makes the same run alone."""
     values: Mapping[str, Any] = {
         **run.options,
         **_where(options, plan),
@@ -137,13 +142,13 @@ def train_options(options: SweepOptions, plan: SweepPlan, run: PlannedRun, *, da
 
 
 def evaluate_options(options: SweepOptions, plan: SweepPlan, evaluation: Evaluation) -> EvaluateOptions:
-    """The options with which ``squadron evaluate`` scores a run."""
+    """Return the options with which ``squadron evaluate`` scores a run in the same way."""
     seed = plan.config.base_options.get("seed", 0)
     return checked(EvaluateOptions, {**evaluation.model_dump(), "seed": seed, **_where(options, plan)})
 
 
 def precision_of(options: SweepOptions, plan: SweepPlan) -> Precision:
-    """The precision as asked for: on the command line, else in the configuration."""
+    """Return the requested precision: that of the command line, else of the configuration."""
     given: Precision = plan.config.base_options.get("precision", "auto")
     return given if options.precision == "auto" else options.precision
 
@@ -161,7 +166,7 @@ def _check_base(options: SweepOptions) -> GPT2Config:
 
 
 def _check_fit(plan: SweepPlan, config: GPT2Config) -> None:
-    """Refuse ranks and lengths that this base has no room for."""
+    """Refuse ranks and lengths that are too large for this base. Raises :class:`ConfigError`."""
     defaults = TrainOptions.model_fields
     for run in plan.runs:
         if run.options.get("method", defaults["method"].default) != "full":

@@ -1,7 +1,7 @@
-"""A sweep: many runs of one base on the same questions, trained in fleets, scored, ranked, and stopped by nothing.
+"""Run a sweep: many runs of one base on the same questions, trained in fleets, scored and ranked.
 
-All that is known lies in the folder, and every step of the work is taken up from there: the same command again, with
-``--resume``, does what is left and ends with the same numbers.
+The whole state is in the folder: the same command with ``--resume`` continues a sweep that was stopped or killed, with
+the same results.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from squadron.data.prepared import LAYOUT as DATA
 from squadron.data.prepared import load_split
 from squadron.errors import ConfigError, InterruptedRunError, RunError, option
-from squadron.experiments.inputs import Material, open_material
+from squadron.experiments.inputs import Inputs, open_inputs
 from squadron.experiments.train import check_facts
 from squadron.files import explain_os_errors
 from squadron.options.sweep import SweepOptions
@@ -45,19 +45,19 @@ def sweep(
     engine: Engine | None = None,
     source: RunSource | None = None,
 ) -> dict[str, Any]:
-    """Train and score all runs of a configuration; return the leaderboard and what else came of it.
+    """Train and score all runs of a configuration; return the leaderboard and the other results.
 
-    ``join`` works on the fleets of a sweep that another process leads, and leads it where that one was killed before it
-    planned them. ``engine`` is what ``options.engine`` names unless it is given, and ``source`` the whole plan. Raises
-    a :class:`squadron.errors.SquadronError` for what a user can cause; runs that fail or diverge are told in the
-    result, with why.
+    With ``join``, work on the fleets of a sweep that another process coordinates, or coordinate it if that process was
+    killed before it planned them. ``engine`` defaults to the one that ``options.engine`` names, ``source`` to the whole
+    plan. Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause; runs that fail or
+    diverge are listed in the result with the reason.
     """
     reporter = reporter or Reporter()
     plan = read_plan(options)
     if join and plan.config.search is not None and plan.config.search.method == "optuna":
         raise ConfigError(
-            f"{option('join', True)}: an Optuna study proposes its runs where it is led; "
-            f"join a search at random, or a grid"
+            f"{option('join', True)}: only the coordinator can propose the runs of an Optuna study; "
+            f"join a random search, or a grid"
         )
     folder = open_folder(options, plan, resume=resume, replace=replace, join=join)
     stream = Stream(listeners, note=reporter.note)
@@ -65,25 +65,25 @@ def sweep(
     try:
         engine = engine or _engine(options, join=join)
         with graceful_interrupt() as interruption:
-            material, data = _material(options, plan, folder, join=join)
+            inputs, data = _open_inputs(options, plan, folder, join=join)
             if data == options.dataset and plan.config.data_options:
                 names = ", ".join(plan.config.data_options)
-                reporter.note(f"--dataset {data}: prepared already; {names} of the configuration change nothing")
-            run = SweepRun(options, plan, folder, material, data, stream, reporter, interruption, engine)
+                reporter.note(f"--dataset {data}: prepared already; {names} of the configuration have no effect")
+            run = SweepRun(options, plan, folder, inputs, data, stream, reporter, interruption, engine)
             source = source or WholePlan(plan)
-            return run.join(source) if join else run.lead(source)
+            return run.join(source) if join else run.coordinate(source)
     except (InterruptedRunError, KeyboardInterrupt):
         done = 0 if run is None else run.note_end("interrupted")
-        helps = join and not (run is not None and run.leads)
+        joined = join and not (run is not None and run.is_coordinator)
         raise InterruptedRunError(
             f"{folder.path}: stopped with {done} of {plan.total} runs done; nothing is lost: "
-            f"run the same command with {option('join' if helps else 'resume', True)}"
+            f"run the same command with {option('join' if joined else 'resume', True)}"
         ) from None
     except Exception:
         if run is not None:
             run.note_end("failed")
         elif folder.is_new:
-            folder.discard()  # nothing was made, so the same command can be given again, put right
+            folder.discard()  # nothing was made, so the corrected command can be given again
         raise
     finally:
         folder.release()
@@ -107,34 +107,37 @@ def _engine(options: SweepOptions, *, join: bool) -> Engine:
 
 
 def gpus() -> list[str]:
-    """The GPUs of this machine, by name; a process takes the first by itself."""
+    """Return the names of this machine's GPUs; a process uses the first by default."""
     return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
 
 
-def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, join: bool) -> tuple[Material, str]:
-    """Base and questions; what is to be replaced goes once all that is new is at hand."""
+def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, join: bool) -> tuple[Inputs, str]:
+    """Open the base and the questions, and prepare the questions if necessary; return them with the data's folder.
+
+    A sweep that is to be replaced is removed only once all new inputs are ready.
+    """
     device = resolve_device(options.device)
-    asked = precision_of(options, plan)
-    if asked == "auto" and not folder.replaces:
-        asked = folder.record.get("precision", asked)  # a sweep keeps to the numbers it began with
-    dtype = resolve_precision(asked, device)
+    precision = precision_of(options, plan)
+    if precision == "auto" and not folder.replaces:
+        precision = folder.record.get("precision", precision)  # a resumed sweep keeps its number format
+    dtype = resolve_precision(precision, device)
     data = options.dataset if is_prepared(options.dataset) else str(folder.path / "data")
-    # Within the folder: what is beside it may be another disk, or not ours to write.
+    # Within the folder: its parent may be on another disk, or not writable.
     fresh = temporary_name(folder.path / "data")
     if join and data != options.dataset and not is_prepared(data):
         raise RunError(
-            f"{option('join')} {folder.path}: its questions are not there; try again, or, where its leader was killed, "
-            f"give {option('resume', True)} in place of {option('join', True)}"
+            f"{option('join')} {folder.path}: its questions are not there yet; try again, or, if its coordinator "
+            f"was killed, give {option('resume', True)} instead of {option('join', True)}"
         )
     making = data != options.dataset and not join and (folder.replaces or not is_prepared(data))
     if making and not folder.replaces and Path(data).is_dir():
-        # It was never finished, or is somebody else's.
+        # It may be unfinished, or not Squadron's.
         refuse_foreign(Path(data), DATA, subject=f"{option('resume')} {data}")
     try:
         if making:
             prepare_data(options, plan, fresh)
         source = str(fresh) if making else data
-        material = open_material(
+        inputs = open_inputs(
             options.base,
             source,
             training=load_split(source, "train"),
@@ -145,19 +148,19 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
         load_split(source, plan.config.evaluate.split)
         if plan.config.best is not None:
             load_split(source, plan.config.best.split)
-        if options.halving is not None and material.validation is None:
+        if options.halving is not None and inputs.validation is None:
             raise ConfigError(
                 f"{option('halving', options.halving)}: compares runs on validation questions, and there are none; "
                 f"raise val_size, or leave it out"
             )
-        check_facts(folder, material.facts())
-        if not join:  # the record is the leader's, which may have written a newer one by now
+        check_facts(folder, inputs.facts())
+        if not join:  # the record is the coordinator's, which may have written a newer one by now
             folder.begin(keep=[fresh.name])
-            folder.update(status="running")  # first: a folder without its record would be taken for a stranger's
+            folder.update(status="running")  # first: a folder without its record would not be recognized as Squadron's
         if making:
             with explain_os_errors(folder.path):
                 fresh.rename(data)
     finally:
         if making:
             shutil.rmtree(fresh, ignore_errors=True)
-    return dataclasses.replace(material, data=data), data
+    return dataclasses.replace(inputs, data=data), data

@@ -1,4 +1,4 @@
-"""The work on a sweep's fleets: train, drop, evaluate, whatever was done before; what any engine runs, anywhere."""
+"""Run the fleets of a sweep, for every engine: train, drop runs, evaluate, continuing from earlier work."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 from squadron.data.prepared import Split
 from squadron.errors import DeviceError, InterruptedRunError, command_line_text, is_out_of_memory
 from squadron.experiments.evaluate import evaluate_fleet, strategy_names
-from squadron.experiments.inputs import Material
-from squadron.experiments.load_run import OpenRun, kept_weights, open_run
+from squadron.experiments.inputs import Inputs
+from squadron.experiments.load_run import OpenRun, open_run, weights_path
 from squadron.experiments.scores import Subject, has_scores
 from squadron.experiments.train import MAY_DIFFER, check_facts, mark
 from squadron.experiments.training_job import FleetJob, Member
@@ -22,7 +22,7 @@ from squadron.model.fleet import Fleet
 from squadron.options.core import EvaluateOptions, TrainOptions
 from squadron.runs.folder import RunFolder
 from squadron.runs.sweep_folder import FINAL, SweepFolder
-from squadron.sweeps.halving import Standing, standing, verdict
+from squadron.sweeps.halving import Standing, drop_reason, standing
 from squadron.tracking.events import RunScored, Stream
 from squadron.tracking.interrupt import Interruption
 from squadron.tracking.progress import Reporter
@@ -30,12 +30,14 @@ from squadron.tracking.progress import Reporter
 
 @dataclass(slots=True)
 class SweepJob:
-    """All that work on a fleet needs. ``rungs`` are the epochs after which halving drops runs; ``saved`` is called
-    after every checkpoint."""
+    """Everything that is needed to run a sweep's fleets.
+
+    ``rungs`` are the epochs after which halving drops runs; ``saved`` is called after every checkpoint.
+    """
 
     folder: SweepFolder
     runs: dict[str, TrainOptions]
-    material: Material
+    inputs: Inputs
     evaluation: EvaluateOptions
     split: Split
     rungs: tuple[int, ...] = ()
@@ -44,15 +46,15 @@ class SweepJob:
     interruption: Interruption = field(default_factory=Interruption)
     saved: Callable[[], None] = lambda: None
 
-    def fly(self, fleet: str, rung: int | None) -> None:
-        """Bring the runs of a fleet to the end of epoch ``rung``, or to their end and their scores where it is None.
+    def run_fleet(self, fleet: str, rung: int | None) -> None:
+        """Train a fleet to the end of epoch ``rung``; if it is None, train it to its end and score its runs.
 
-        What was done before is taken up. A fleet that does not fit the memory goes on in two halves, and again.
+        This continues from earlier work. A fleet that does not fit in memory is split in halves, repeatedly if needed.
         """
         for part, names in tuple(self.folder.fleet_parts(fleet)):
-            self._fly(part, names, rung)
+            self._run_part(part, names, rung)
 
-    def _fly(self, fleet: str, names: Sequence[str], rung: int | None) -> None:
+    def _run_part(self, fleet: str, names: Sequence[str], rung: int | None) -> None:
         try:
             self._train(fleet, names, rung)
             if rung is None:
@@ -64,20 +66,20 @@ class SweepJob:
                 raise
             if len(names) == 1:
                 raise DeviceError(
-                    f"{names[0]}: out of memory, alone ({problem}); use a smaller batch_size or max_length"
+                    f"{names[0]}: out of memory even alone ({problem}); use a smaller batch_size or max_length"
                 ) from None
-        # Outside of the handler: the error's frames would keep the fleet's tensors alive.
+        # Outside the handler: the error's frames would keep the fleet's tensors alive.
         for half, own in self._split(fleet, names).items():
-            self._fly(half, own, rung)
+            self._run_part(half, own, rung)
 
     def steps_per_epoch(self, run: str) -> int:
-        """Optimizer steps of a run in an epoch."""
+        """Return the number of optimizer steps of a run in an epoch."""
         options = self.runs[run]
-        questions = len(self.material.examples(options.max_length)[0])
+        questions = len(self.inputs.examples(options.max_length)[0])
         return math.ceil(questions / (options.batch_size * options.gradient_accumulation))
 
     def standings(self, rung: int) -> dict[str, Standing]:
-        """How the runs stand that have reached the end of epoch ``rung``."""
+        """Return the standings of the runs that have reached the end of epoch ``rung``."""
         found = {}
         for run in self.runs:
             own = standing(self.folder.run_metrics(run), rung * self.steps_per_epoch(run))
@@ -91,10 +93,12 @@ class SweepJob:
             return
         members: list[Member] = []
         try:
-            members.extend(self._member(name) for name in names)  # one by one: each is locked, and must be released
+            members.extend(
+                self._member(name) for name in names
+            )  # one by one: those that are locked already must be released
             job = self._job(members, fleet)
             for member in members:
-                check_facts(member.folder, self.material.facts())
+                check_facts(member.folder, self.inputs.facts())
             job.begin()
             for epoch in self.rungs:
                 if rung is None or epoch < rung:
@@ -117,9 +121,9 @@ class SweepJob:
                 member.folder.release()
 
     def _job(self, members: Sequence[Member], fleet: str, source: str | None = None) -> FleetJob:
-        """A fleet of these runs, where its checkpoint (or that of the fleet ``source``) stands."""
+        """Return the job of these runs, restored from the checkpoint of their fleet, or of the fleet ``source``."""
         job = FleetJob(
-            self.material,
+            self.inputs,
             members,
             self.folder.checkpoint(fleet),
             reporter=self.reporter,
@@ -139,7 +143,7 @@ class SweepJob:
             kind="train",
             resume=True,
             replace=False,
-            # Base and data are known by their checksums; the folder may have moved.
+            # Base and data are identified by their checksums; their folders may have moved.
             may_differ=MAY_DIFFER | {"base", "data"},
         )
         return Member(options, folder)
@@ -150,25 +154,25 @@ class SweepJob:
                 mark(member.folder, status, reason, self.stream)
 
     def _dropped(self, job: FleetJob, epoch: int) -> dict[str, str]:
-        """Which runs of a fleet halving drops after an epoch, and why."""
+        """Return the runs of a fleet that halving drops after an epoch, with the reasons."""
         step, found = epoch * job.steps_per_epoch, {}
         for member in job.members:
             own = standing(member.metrics, step)
-            # One that broke before the rung ends as diverged.
-            reason = None if own is None else verdict(self.folder, epoch, member.name, own)
-            # What has passed the rung was judged there.
+            # A run that diverged before the rung is not dropped; it ends as diverged.
+            reason = None if own is None else drop_reason(self.folder, epoch, member.name, own)
+            # A fleet that is past the rung was decided on there.
             if reason is not None and job.trainer.step_number == step:
                 found[member.name] = reason
         return found
 
     def _split(self, fleet: str, names: Sequence[str]) -> dict[str, list[str]]:
-        """Two halves of a fleet that did not fit, each going on from where the fleet's checkpoint is."""
+        """Split a fleet that did not fit in memory; return its halves, which continue from its checkpoint."""
         gc.collect()
-        if self.material.device.type == "cuda":
+        if self.inputs.device.type == "cuda":
             torch.cuda.empty_cache()
         middle = len(names) // 2
         halves = {f"{fleet}a": list(names[:middle]), f"{fleet}b": list(names[middle:])}
-        self.reporter.note(f"fleet {fleet}: {len(names)} runs are too many for the memory; going on with two halves")
+        self.reporter.note(f"fleet {fleet}: {len(names)} runs do not fit in memory; continuing with two halves")
         if self.folder.checkpoint(fleet).is_file():
             for half, own in halves.items():
                 members = [
@@ -184,8 +188,10 @@ class SweepJob:
         return halves
 
     def _evaluate(self, names: Sequence[str]) -> None:
-        """Score the fleet's finished runs in one pass, all of them if one has no scores yet: what a run's answers are
-        must not depend on when the others were scored. Those that were pruned keep the scores that they have."""
+        """Score the fleet's finished runs in one pass: all of them, if any has no scores yet.
+
+        A run's answers must not depend on when the others were scored. Pruned runs keep their scores.
+        """
         records = {name: self.folder.run_record(name) for name in names}
         done = [name for name, own in records.items() if own.get("status") == "done" and not own.get("pruned")]
         outs = [self.folder.run_path(name) for name in done]
@@ -197,8 +203,8 @@ class SweepJob:
         base = opened[0].base
         every = evaluate_fleet(
             base,
-            self.material.tokenizer,
-            Fleet.from_weights(base.model.config, [run.adapter for run in opened], device=self.material.device),
+            self.inputs.tokenizer,
+            Fleet.from_weights(base.model.config, [run.adapter for run in opened], device=self.inputs.device),
             subjects,
             outs,
             self.evaluation,
@@ -210,16 +216,16 @@ class SweepJob:
                 self.stream.send(RunScored(name, self.split.name, decoding, scores))
 
     def open_run(self, name: str) -> OpenRun:
-        """A finished run: its adapter on the sweep's base, or the base that it trained."""
-        path, base = self.folder.run_path(name), self.material.base
+        """Open a finished run: its adapter on the sweep's base, or the base that it trained."""
+        path, base = self.folder.run_path(name), self.inputs.base
         own = None if self.runs[name].method == "full" else base
-        return open_run(path, base=own, dtype=base.model.dtype, device=self.material.device)
+        return open_run(path, base=own, dtype=base.model.dtype, device=self.inputs.device)
 
     def _subject(self, name: str) -> Subject:
-        weights = sha256_file(kept_weights(RunFolder.open(self.folder.run_path(name))))
-        return Subject(self.material.name, self.material.base.sha256, weights, self.split, self.evaluation.limit)
+        weights = sha256_file(weights_path(RunFolder.open(self.folder.run_path(name))))
+        return Subject(self.inputs.name, self.inputs.base.sha256, weights, self.split, self.evaluation.limit)
 
     def check_interruption(self, _done: int) -> None:
-        """Stop between two batches of questions once a person asks."""
+        """Raise :class:`InterruptedRunError` if a person asked to stop; called between batches of questions."""
         if self.interruption.asked:
             raise InterruptedRunError(f"{self.folder.path}: stopped while scoring")

@@ -18,7 +18,7 @@ from squadron.errors import ConfigError
 
 _MOST_BYTES = 1 << 18
 _MOST_NODES = 50_000
-"""Values once aliases are written out: counting them stops a bomb of aliases before it takes memory."""
+"""Most values with aliases expanded: the limit stops an alias bomb before it fills the memory."""
 _MOST_DEPTH = 12
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {_TAG + name for name in ("str", "int", "float", "bool", "null")}
@@ -27,7 +27,7 @@ _AMBIGUOUS = re.compile(r"[-+]?0[0-9b]|.*_")
 
 
 class _Resolver(VersionedResolver):
-    """ruamel's rules of YAML 1.2, whatever a file's directive says; dates and merge keys are text."""
+    """ruamel's rules for YAML 1.2, whatever version a file declares; dates and merge keys are text."""
 
     @property
     def processing_version(self) -> Any:
@@ -44,8 +44,8 @@ class _Resolver(VersionedResolver):
 def read_yaml(path: Path) -> Any:
     """Return the data in a YAML file: dictionaries, lists, text, numbers, booleans and None.
 
-    Raises :class:`ConfigError` if the file cannot be read, is too large, is not YAML, or has a key twice, a key that is
-    not text, a tag, or more values or levels than any configuration.
+    Raises :class:`ConfigError` if the file cannot be read, is too large, is not YAML, or has a duplicate key, a key
+    that is not text, a tag, or too many values or levels.
     """
     try:
         with path.open("rb") as stream:
@@ -55,7 +55,7 @@ def read_yaml(path: Path) -> Any:
     except OSError as problem:
         raise ConfigError(f"{path}: cannot be read ({problem.strerror}); give a YAML file") from None
     if len(data) > _MOST_BYTES:
-        raise ConfigError(f"{path}: over {_MOST_BYTES:,} bytes; a configuration is shorter")
+        raise ConfigError(f"{path}: over {_MOST_BYTES:,} bytes; a configuration should be shorter")
     yaml = YAML(typ="safe", pure=True)
     yaml.Resolver, yaml.max_depth = _Resolver, _MOST_DEPTH + 1
     yaml.composer.warn_double_anchors = False  # YAML allows them: the last one counts
@@ -70,15 +70,15 @@ def read_yaml(path: Path) -> Any:
         mark = getattr(problem, "problem_mark", None)
         place = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
         what = getattr(problem, "problem", None) or str(problem)
-        raise ConfigError(f"{path}: not YAML ({place}{' '.join(what.split())}); mend it there") from None
+        raise ConfigError(f"{path}: not YAML ({place}{' '.join(what.split())}); correct it there") from None
     except OverflowError:
-        raise ConfigError(f"{path}: not YAML (an escape above U+10FFFF); mend it there") from None
+        raise ConfigError(f"{path}: not YAML (an escape above U+10FFFF); correct it there") from None
 
 
 def _data(path: Path, node: Node, constructor: SafeConstructor, depth: int, number: count[int]) -> Any:
-    """Return the data of a node, with ``number`` counting the nodes of the file."""
+    """Return the data of a node; ``number`` counts the nodes of the file so far."""
     if next(number) > _MOST_NODES:
-        raise ConfigError(f"{path}: over {_MOST_NODES:,} values with aliases written out; write it shorter")
+        raise ConfigError(f"{path}: over {_MOST_NODES:,} values with aliases expanded; make it shorter")
     if depth > _MOST_DEPTH:
         raise _too_deep(path, node.start_mark)
     tag = str(node.tag)
@@ -97,12 +97,8 @@ def _data(path: Path, node: Node, constructor: SafeConstructor, depth: int, numb
     try:
         if isinstance(node, ScalarNode) and tag in _PLAIN:
             return constructor.construct_object(node)
-    except (
-        YAMLError,
-        ValueError,
-        LookupError,
-    ):  # an explicit tag, such as !!int, on a text that its kind does not read
-        pass
+    except (YAMLError, ValueError, LookupError):
+        pass  # an explicit tag, such as !!int, on a text that is not of that type
     shown = f" of {node.value[:60]!r}" if isinstance(node, ScalarNode) else ""
     raise _problem(path, node.start_mark, f"the tag {tag}{shown} is not read here; write plain values")
 

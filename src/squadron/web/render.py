@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from squadron.experiments.playground import MOST_MODELS
-from squadron.runs.board import Board, Listed
+from squadron.runs.board import Board, ListedRun
 from squadron.web.marking import cut_at_marks
 
 _LETTERS = "ABCDEF"
@@ -48,16 +48,16 @@ def leaderboard(board: Board) -> str:
     return _template("leaderboard.html").render(board=board, rows=[_fields(row) for row in board.rows], axes=axes)
 
 
-def run_facts(row: Listed, trouble: str) -> str:
+def run_facts(row: ListedRun, trouble: str) -> str:
     """Render the facts of one run, shown above its curves; ``trouble`` is the reason why there are no curves."""
     return _template("run.html").render(row=_fields(row), trouble=trouble)
 
 
-def _fields(row: Listed) -> dict[str, Any]:
+def _fields(row: ListedRun) -> dict[str, Any]:
     return {**row.figures, "name": row.name, "path": str(row.path), "changes": _changes(row)}
 
 
-def _changes(row: Listed) -> dict[str, str]:
+def _changes(row: ListedRun) -> dict[str, str]:
     """Return the options in which this run differs from the others, with values as text."""
     changes = row.figures.get("changes")
     if not isinstance(changes, Mapping):

@@ -165,8 +165,8 @@ def test_hostile_texts_and_names_are_shown_as_text(page: Any) -> None:
     buttons = page.locator("#board button")
     names = [RUN, *sorted([*HOSTILE, "r64"])]  # those that ended badly stand last, by name
     assert [name.strip() for name in buttons.all_inner_texts()] == names
-    for number, name in enumerate(names):
-        buttons.nth(number).click()
+    for name in HOSTILE:
+        buttons.nth(names.index(name)).click()
         page.wait_for_function("name => document.querySelector('#facts h2 bdi')?.textContent === name", arg=name)
     assert page.locator("#facts img, #board img, #facts svg, #board svg, #board b").count() == 0
 

@@ -23,7 +23,7 @@ from squadron.runs.sweep_folder import SweepFolder
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import Event, Stream
 from squadron.tracking.progress import Reporter
-from squadron.training.precision import precision_name, resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, precision_name, resolve_device
 
 Files = dict[str, bytes]
 """Files by their paths within a folder."""
@@ -137,7 +137,7 @@ def _material(shipment: Shipment) -> Material:
             data,
             training=load_split(data, "train"),
             offline=True,
-            dtype=resolve_precision(shipment.precision, device),
+            dtype=dtype_rule(shipment.precision, device),
             device=device,
             location=str(Path(home.name) / "base"),
         )

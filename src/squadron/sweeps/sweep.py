@@ -31,7 +31,7 @@ from squadron.temporaries import temporary_name
 from squadron.tracking.events import Listener, Stream
 from squadron.tracking.interrupt import graceful_interrupt
 from squadron.tracking.progress import Reporter
-from squadron.training.precision import resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, resolve_device
 
 
 def sweep(
@@ -117,7 +117,7 @@ def _material(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, jo
     asked = precision_of(options, plan)
     if asked == "auto" and not folder.replaces:
         asked = folder.record.get("precision", asked)  # a sweep keeps to the numbers it began with
-    dtype = resolve_precision(asked, device)
+    dtype = dtype_rule(asked, device)
     data = options.dataset if is_prepared(options.dataset) else str(folder.path / "data")
     # Within the folder: what is beside it may be another disk, or not ours to write.
     fresh = temporary_name(folder.path / "data")

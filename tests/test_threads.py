@@ -73,7 +73,7 @@ def test_the_number_of_threads_stays_what_pytorch_would_choose_or_the_limit() ->
     assert isinstance(plain, int)
     expected = min(plain, thread_limit(usable_processors()))
     assert python("import squadron\n" + code) == {"threads": expected}
-    assert python("import squadron\n" + code, OMP_NUM_THREADS="3") == {"threads": 3}
+    assert python("import squadron\n" + code, OMP_NUM_THREADS="1") == {"threads": 1}
     assert python("import torch; torch.set_num_threads(3)\nimport squadron\n" + code) == {"threads": 3}
 
 

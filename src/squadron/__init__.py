@@ -7,12 +7,16 @@ The public API is loaded on first use, so that ``import squadron`` is fast::
     squadron.prepare(dataset="squad", out="data")
     squadron.train(base="gpt2", data="data", out="runs/first", rank=4)
     print(squadron.evaluate(run="runs/first")["f1"])
+
+Import it before ``torch``, so that :mod:`squadron.threads` can take effect.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from squadron.threads import set_thread_defaults
 
 if TYPE_CHECKING:
     from squadron.api import analyze as analyze
@@ -93,6 +97,8 @@ _MODULES = {
     "SquadronError": "squadron.errors",
 }
 _RENAMED = {"score_predictions": "score"}
+
+set_thread_defaults()  # here, because PyTorch reads the environment when it is loaded
 
 __all__ = [
     "GPT2",

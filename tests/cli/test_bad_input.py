@@ -131,7 +131,7 @@ def test_splits_larger_than_the_data(squadron: Any, small_squad: Path, tmp_path:
         (("--lr", "-1", "--rank", 0), "--rank 0: .*; --lr -1.0: "),
         (("--target-modules", "c_proj"), "c_proj: ambiguous.*attn.c_proj .* mlp.c_proj"),
         (("--target-modules", "attn.c_attn", "lm_head"), "lm_head: unknown; modules are attn.c_attn, "),
-        (("--precision", "fp16"), "--precision fp16: a CPU emulates it, .*use (bf16|fp32), faster on this one"),
+        (("--precision", "fp16"), "--precision fp16: a CPU emulates it, .*use fp32, or bf16, .*AMX"),
         (("--device", "tpu"), "--device tpu: unknown"),
         (("--max-length", 4096), "--max-length 4096: this base has 512 positions"),
         (("--max-length", 20), "--max-length 20: no question of .* fits; raise it"),

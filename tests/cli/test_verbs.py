@@ -137,7 +137,11 @@ def test_a_random_base_is_the_same_from_the_same_seed(
 
 def test_doctor_shows_the_precision_that_auto_chooses(squadron: Any) -> None:
     found = squadron("doctor", "--json").record
-    assert found["precision"] in ("fp32", "bf16", "fp16")
+    assert found["precision"] == found["auto"]["gpt2"]
+    assert found["auto"]["gpt2"] == ("bf16" if found["has_amx"] else "fp32") or torch.cuda.is_available()
+    assert found["auto"]["pocket"] == "fp32" or torch.cuda.is_available()
+    shown = " ".join(squadron("doctor").out.split())
+    assert f"{found['auto']['gpt2']} for gpt2, {found['auto']['pocket']} for pocket: {found['auto']['reason']}" in shown
     assert found["matrix_products_per_second"]["fp32"] > 1e8
     assert "fp32 products" in squadron("doctor").out
 

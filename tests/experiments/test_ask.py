@@ -30,8 +30,9 @@ def test_every_option_reaches_the_answer(
     load, answer = asking.load_base, Answerer.answer
 
     def loaded(name: str, **how: Any) -> Any:
-        told.update(how)
-        return load(name, **how)
+        base = load(name, **how)
+        told.update(how, dtype=base.model.dtype)
+        return base
 
     def spy(self: Answerer, context: str, question: str, **how: Any) -> Any:
         told.update(how, context=context, question=question)

@@ -17,13 +17,15 @@ from squadron.data.trees import MicroBatch, build_trees, pack_trees
 from squadron.errors import ConfigError
 from squadron.experiments import inputs, training_job
 from squadron.experiments import train as training
+from squadron.experiments.ask import ask
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
 from squadron.model.adapters import load_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.fleet import Fleet
 from squadron.model.tokenizer import load_tokenizer
-from squadron.options.core import EvaluateOptions, TrainOptions
+from squadron.options.base import checked
+from squadron.options.core import AskOptions, EvaluateOptions, TrainOptions
 from squadron.training import precision
 from squadron.training.schedules import learning_rate_factor
 from squadron.training.steps import FleetTrainer, StepResult, mean_losses
@@ -188,28 +190,53 @@ def test_a_last_update_that_breaks_the_adapter_is_detected(
 def test_a_resumed_run_with_auto_keeps_its_precision(
     options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The machine or its measurements may differ by then; the number format must not."""
+    """The machine may be another one by then; the number format must not change."""
     del options["precision"]
+    monkeypatch.setattr(precision, "AMX_WIDTH", 1)
 
-    def measured(bf16: float) -> None:
-        monkeypatch.setattr(precision, "cpu_rates", lambda: {torch.float32: 1e9, torch.bfloat16: bf16})
+    def on_a_machine(*, amx: bool) -> None:
+        monkeypatch.setattr(precision, "has_amx", lambda: amx)
 
     def begun() -> str:
         return str(json.loads((tmp_path / "run" / "run.json").read_text())["precision"])
 
-    measured(bf16=9e9)
+    on_a_machine(amx=True)
     train(TrainOptions(**options, epochs=2, max_steps=2))
     assert begun() == "bf16"
-    measured(bf16=1e8)
+    on_a_machine(amx=False)
     train(TrainOptions(**options, epochs=2), resume=True)
     assert begun() == "bf16"
-    measured(bf16=9e9)
+    on_a_machine(amx=True)
     train(TrainOptions(**{**options, "out": str(tmp_path / "whole")}, epochs=2))
     name = "last/adapter_model.safetensors"
     assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    measured(bf16=1e8)
+    on_a_machine(amx=False)
     train(TrainOptions(**options, epochs=2), replace=True)
     assert begun() == "fp32"
+
+
+def test_nothing_is_timed_to_choose_a_precision(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del options["precision"]
+    monkeypatch.setattr(precision, "has_amx", lambda: True)
+
+    def refuse(*_: object, **__: object) -> float:
+        raise AssertionError("a matrix product was timed")
+
+    for name in ("_timed", "matmul_rates", "cpu_rates"):
+        monkeypatch.setattr(precision, name, refuse)
+    run = tmp_path / "run"
+    question = {"question": "When?", "context": str(tmp_path / "context.txt"), "max_new_tokens": 1}
+    (tmp_path / "context.txt").write_text("It was in 1932.")
+    for width, expected in ((10**6, "fp32"), (1, "bf16")):
+        monkeypatch.setattr(precision, "AMX_WIDTH", width)
+        train(TrainOptions(**options, max_steps=1), replace=run.exists())
+        assert json.loads((run / "run.json").read_text())["precision"] == expected
+        assert evaluate(EvaluateOptions(run=str(run), limit=1, max_new_tokens=1))["precision"] == expected
+        for where in ({"run": str(run)}, {"base": options["base"]}):
+            (answer,) = ask(checked(AskOptions, {**where, **question, "decoding": "greedy"}))["answers"]
+            assert answer["model"] == next(iter(where.values()))
 
 
 Trainers = list[tuple[FleetTrainer, list[list[int]]]]

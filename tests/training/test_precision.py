@@ -1,19 +1,24 @@
-"""Devices and number formats: invalid ones give a one-line error, and a slow one suggests a fast one."""
+"""Devices and number formats: invalid ones give a one-line error, and nothing is chosen by a clock."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
 from squadron.errors import DeviceError
+from squadron.model.config import GPT2Config
 from squadron.training import precision
 from squadron.training.precision import (
     LossScaler,
     cpu_rates,
+    dtype_rule,
+    explain_auto,
+    has_amx,
     matmul_rates,
-    precision_name,
     resolve_device,
     resolve_precision,
 )
@@ -22,48 +27,102 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def timed(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], None]:
-    """Return a function that fakes the best times of a matrix product in fp32 and bf16, in milliseconds."""
-
-    def pretend(fp32: float, bf16: float) -> None:
-        durations = iter(
-            milliseconds / 1000
-            for load in (4.0, 1.5, 1.0, 9.0, 1.2)  # the machine is busy most of the time
-            for milliseconds in (fp32 * load, bf16 * load)
-        )
-
-        def timer(product: Callable[[], object]) -> float:
-            product()
-            return next(durations)
-
-        rates = matmul_rates([torch.float32, torch.bfloat16], CPU, timer=timer)
-        assert rates[torch.float32] == pytest.approx(2 * 512 * 768 * 768 / (fp32 / 1000))
-        monkeypatch.setattr(precision, "cpu_rates", lambda: rates)
-
-    return pretend
+def amx(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Return a function that pretends that the CPU has AMX, or has none."""
+    return lambda present: monkeypatch.setattr(precision, "has_amx", lambda: present)
 
 
 @pytest.mark.parametrize(
-    ("fp32", "bf16", "chosen"),
+    ("present", "width", "chosen"),
     [
-        (1.9, 3.6, torch.float32),  # AVX512-BF16 without AMX
-        (1.9, 0.5, torch.bfloat16),  # AMX
-        (1.0, 0.8, torch.float32),  # faster, but not clearly
-        (1.0, 0.7, torch.bfloat16),
+        (False, 64, torch.float32),
+        (False, 256, torch.float32),
+        (False, 768, torch.float32),
+        (False, 1600, torch.float32),
+        (True, 64, torch.float32),
+        (True, 256, torch.float32),  # the pocket base
+        (True, 511, torch.float32),
+        (True, 512, torch.bfloat16),
+        (True, 768, torch.bfloat16),  # gpt2
+        (True, 1600, torch.bfloat16),
     ],
 )
-def test_auto_takes_bf16_only_where_it_is_clearly_faster(
-    fp32: float, bf16: float, chosen: torch.dtype, timed: Callable[[float, float], None]
+def test_auto_on_a_cpu_depends_on_amx_and_width_alone(
+    present: bool, width: int, chosen: torch.dtype, amx: Callable[[bool], None]
 ) -> None:
-    timed(fp32, bf16)
-    assert resolve_precision("auto", CPU) == chosen
-    assert resolve_precision("bf16", CPU) == torch.bfloat16
-    assert resolve_precision("fp32", CPU) == torch.float32
-    with pytest.raises(
-        DeviceError,
-        match=f"precision='fp16': a CPU emulates it, some 200 times slower; use {precision_name(chosen)}, faster on",
-    ):
-        resolve_precision("fp16", CPU)
+    amx(present)
+    config = GPT2Config(n_embd=width, n_head=1)
+    assert resolve_precision("auto", CPU, width=width) == chosen == dtype_rule("auto", CPU)(config)
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        assert resolve_precision(name, CPU, width=width) == dtype == dtype_rule(name, CPU)(config)
+
+
+@pytest.mark.parametrize(("native", "chosen"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_auto_on_a_gpu_depends_on_the_gpu_alone(
+    native: bool, chosen: torch.dtype, amx: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: native)
+    for present in (False, True):
+        amx(present)
+        for width in (256, 768):
+            assert resolve_precision("auto", torch.device("cuda"), width=width) == chosen
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_fp16_on_a_cpu_is_refused_before_a_base_is_read(present: bool, amx: Callable[[bool], None]) -> None:
+    amx(present)
+    words = f"precision='fp16': a CPU emulates it.*use fp32, or bf16, .*this one has {'it' if present else 'none'}"
+    with pytest.raises(DeviceError, match=words):
+        dtype_rule("fp16", CPU)
+    assert dtype_rule("fp16", torch.device("cuda"))(GPT2Config()) == torch.float16
+
+
+def test_a_noisy_clock_changes_no_choice(amx: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    amx(True)
+    clock = itertools.cycle((0.001, 0.004, 0.009, 0.0005))
+    monkeypatch.setattr(precision, "_timed", lambda product, device: next(clock))  # noqa: ARG005
+    chosen = set()
+    for _ in range(20):
+        cpu_rates.cache_clear()
+        chosen.add((resolve_precision("auto", CPU, width=768), resolve_precision("auto", CPU, width=256)))
+    cpu_rates.cache_clear()
+    assert chosen == {(torch.bfloat16, torch.float32)}
+
+
+@pytest.mark.parametrize(
+    ("supported", "flags", "found"),
+    [
+        (True, "fpu avx512_bf16 amx_bf16 amx_tile amx_int8", True),
+        (True, "fpu avx512_bf16 amx_tile amx_int8", False),
+        (True, "fpu avx512_bf16", False),  # the CPU has it, the virtual machine hides it
+        (False, "fpu amx_bf16 amx_tile", False),  # PyTorch does not use it
+        (None, "fpu amx_bf16 amx_tile", False),  # a PyTorch that does not say
+        (True, None, False),  # /proc cannot be read
+    ],
+)
+def test_amx_needs_pytorch_and_the_kernel(
+    supported: bool | None, flags: str | None, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "_CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(precision.sys, "platform", "linux")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    if flags is not None:
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nvmx flags\t: ept\nflags\t\t: {flags}\nbugs\t\t:\n")
+    if supported is None:
+        monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
+    else:
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: supported)
+    has_amx.cache_clear()
+    assert has_amx() is found
+    has_amx.cache_clear()
+
+
+def test_the_reason_for_the_choice_is_given_in_words(amx: Callable[[bool], None]) -> None:
+    amx(True)
+    assert "has AMX" in explain_auto(CPU)
+    assert "512" in explain_auto(CPU)
+    amx(False)
+    assert "has no AMX" in explain_auto(CPU)
 
 
 def test_measuring_an_emulated_format_ends_early() -> None:
@@ -78,9 +137,9 @@ def test_measuring_an_emulated_format_ends_early() -> None:
 
 
 def test_the_rates_are_measured_once_per_process() -> None:
+    cpu_rates.cache_clear()
     assert cpu_rates() is cpu_rates()
     assert min(cpu_rates().values()) > 1e8
-    assert resolve_precision("auto", CPU) == resolve_precision("auto", CPU)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ from squadron.model.tokenizer import load_tokenizer
 from squadron.options.bench import BenchGenerateOptions
 from squadron.randomness import numpy_generator
 from squadron.tracking.progress import Reporter
-from squadron.training.precision import precision_name, resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, precision_name, resolve_device, resolve_precision
 
 SIDES = {
     "squadron: greedy": ("greedy",),
@@ -50,10 +50,10 @@ def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None
     """Run all sides in turn and compare them; figures are medians over rounds."""
     reporter = reporter or Reporter()
     device = resolve_device(options.device)
-    precision = precision_name(resolve_precision(options.precision, device))
     folder_of_base = locate_base(base_location(options.base), offline=options.offline)
     base = str(folder_of_base)  # a local path, so that no side contacts the hub
     config = read_config(folder_of_base / "config.json")
+    precision = precision_name(resolve_precision(options.precision, device, width=config.n_embd))
     if options.max_new_tokens + options.max_length > config.n_positions:
         raise ConfigError(
             f"{option('max_length', options.max_length)}: with the answer over {config.n_positions} positions"
@@ -122,7 +122,7 @@ def spread_batches(lengths: Sequence[int], *, size: int, wanted: int, seed: int,
 
 def _answer_with_squadron(plan: dict[str, Any], data: Dataset, strategies: tuple[Strategy, ...]) -> dict[str, Any]:
     device = resolve_device(plan["device"])
-    base = load_base(plan["base"], dtype=resolve_precision(plan["precision"], device), device=device)
+    base = load_base(plan["base"], dtype=dtype_rule(plan["precision"], device), device=device)
     fleet = Fleet.from_weights(
         base.model.config, [load_adapter(Path(plan["adapter"]), base.model.config)], device=device
     )
@@ -153,7 +153,7 @@ def _answer_with_transformers(plan: dict[str, Any], data: Dataset) -> dict[str, 
     from squadron.data.prompt import prompt_text
 
     device = resolve_device(plan["device"])
-    dtype = resolve_precision(plan["precision"], device)
+    dtype = dtype_rule(plan["precision"], device)(read_config(Path(plan["base"]) / "config.json"))
     plain: Any = GPT2LMHeadModel.from_pretrained(plan["base"], dtype=dtype)
     model: Any = PeftModel.from_pretrained(plain.to(device), plan["adapter"]).eval()
     tokenizer = load_tokenizer(locate_base(plan["base"]))

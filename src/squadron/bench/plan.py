@@ -18,6 +18,7 @@ from squadron.model.fleet import Fleet
 from squadron.model.lora import LoraSpec
 from squadron.model.tokenizer import load_tokenizer
 from squadron.randomness import numpy_generator
+from squadron.training.precision import precision_name, resolve_device, resolve_precision
 
 _MEGABATCH = 50
 """Batches that are sorted by length together, as in ``transformers``' length grouping."""
@@ -90,6 +91,7 @@ def plan_training(
     """
     location = locate_base(base, offline=offline)
     config = read_config(location / "config.json")
+    precision = precision_name(resolve_precision(precision, resolve_device(device), width=config.n_embd))
     tokenizer = load_tokenizer(location, vocab_size=config.vocab_size)
     examples, _ = encode_training(load_data(data, offline=offline), tokenizer, max_length=max_length)
     wanted = steps * batch_size

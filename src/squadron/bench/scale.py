@@ -62,7 +62,7 @@ class Point:
         """Train, and return the median seconds of a step after the first. ``config`` overrides ``size``."""
         config = config or SIZES[self.size]
         device = resolve_device(self.device)
-        dtype = resolve_precision(self.precision, device)
+        dtype = resolve_precision(self.precision, device, width=config.n_embd)
         batches = SequentialSampler(self._examples(config), batch_size=self.questions)
         model = _model(config, torch.float32 if self.method == "full" else dtype, device)
         if self.method == "full":
@@ -106,8 +106,9 @@ def bench_scaling(options: BenchScaleOptions, *, reporter: Reporter | None = Non
     """
     reporter = reporter or Reporter()
     device = resolve_device(options.device)
-    precision = precision_name(resolve_precision(options.precision, device))
     _check(options)
+    width = min(SIZES[size].n_embd for size in options.sizes)  # one format for all points: only one thing varies
+    precision = precision_name(resolve_precision(options.precision, device, width=width))
     axes: dict[str, Sequence[Any]] = {
         "fleet_size": sorted(options.fleet_sizes),
         "rank": sorted(options.ranks),

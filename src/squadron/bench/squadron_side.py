@@ -16,15 +16,14 @@ from squadron.model.checkpoint import load_base
 from squadron.model.config import GPT2Config
 from squadron.model.fleet import Fleet
 from squadron.model.lora import LoraSpec
-from squadron.training.precision import resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, resolve_device
 from squadron.training.steps import FleetTrainer
 
 
 def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
     """Train on the plan's batches. Return the seconds, loss and processed tokens of every step."""
     device = resolve_device(plan.device)
-    dtype = resolve_precision(plan.precision, device)
-    base = load_base(plan.base, dtype=dtype, device=device)
+    base = load_base(plan.base, dtype=dtype_rule(plan.precision, device), device=device)
     start = load_adapter(Path(plan.adapter), base.model.config)
     fleet = fleet_like(base.model.config, Path(plan.adapter), fleet_size, device)
     for k in range(fleet_size):
@@ -45,7 +44,7 @@ def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
         tokens.append(result.tokens)
         targets.append(sum(len(batch.rows) for batch in batches.step(step)))
     rows, logits = round(statistics.fmean(tokens)), round(statistics.fmean(targets))
-    ideal = matrix_product_seconds(base.model.config, fleet_size * rows, fleet_size * logits, dtype, device)
+    ideal = matrix_product_seconds(base.model.config, fleet_size * rows, fleet_size * logits, base.model.dtype, device)
     return {"seconds": seconds, "losses": losses, "tokens": tokens, "matrix_product_seconds": ideal}
 
 

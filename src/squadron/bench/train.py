@@ -15,7 +15,7 @@ from squadron.experiments.pocket import base_location
 from squadron.model.targets import resolve_targets
 from squadron.options.bench import BenchTrainOptions
 from squadron.tracking.progress import Reporter
-from squadron.training.precision import precision_name, resolve_device, resolve_precision
+from squadron.training.precision import resolve_device
 
 SIDES = ("squadron", "transformers+peft", "trl")
 WARMUP_STEPS = 2
@@ -28,7 +28,6 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
     if unknown:
         raise ConfigError(f"{option('sides', sorted(unknown)[0])}: unknown; sides are {', '.join(SIDES)}")
     device = resolve_device(options.device)
-    precision = precision_name(resolve_precision(options.precision, device))
     found: dict[str, list[dict[str, Any]]] = {side: [] for side in options.sides}
     with tempfile.TemporaryDirectory() as folder:
         plan = plan_training(
@@ -41,7 +40,7 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
             max_length=options.max_length,
             rank=options.rank,
             targets=resolve_targets(options.target_modules),
-            precision=precision,
+            precision=options.precision,
             device=str(device),
             seed=options.seed,
             offline=options.offline,
@@ -59,7 +58,7 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
     sides = {side: _summary(runs, options.batch_size) for side, runs in found.items()}
     record: dict[str, Any] = {
         "options": options.model_dump(mode="json", exclude={"offline"}),
-        "precision": precision,
+        "precision": plan.precision,
         "environment": describe_environment(device),
         "sides": sides,
     }

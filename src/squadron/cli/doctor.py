@@ -30,7 +30,8 @@ def add(app: typer.Typer) -> None:
                         ("device", record["environment"]["device"]),
                         ("threads", str(record["environment"]["threads"])),
                         ("memory", megabytes(record["memory_bytes"])),
-                        ("precision", f"{record['precision']} (by --precision {options.precision})"),
+                        ("precision", f"{record['precision']} for GPT-2 (by --precision {options.precision})"),
+                        ("auto precision", _auto(record["auto"])),
                         *((f"{name} products", f"{rate / 1e9:,.0f} GFLOP/s") for name, rate in rates.items()),
                         *((name, version) for name, version in record["environment"]["versions"].items()),
                         *((f"extra {extra}", _extra(extra, found)) for extra, found in record["extras"].items()),
@@ -41,6 +42,12 @@ def add(app: typer.Typer) -> None:
 
         console.result(record, show)
         return 0
+
+
+def _auto(found: dict[str, str]) -> str:
+    """Return what ``--precision auto`` gives for the usual bases, and why."""
+    chosen = ", ".join(f"{found[base]} for {base}" for base in found if base != "reason")
+    return f"{chosen}: {found['reason']}"
 
 
 def _extra(name: str, found: dict[str, str | None]) -> str:

@@ -15,7 +15,7 @@ from squadron.experiments.predictor import Answerer, checked_context
 from squadron.model.checkpoint import load_base
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import AskOptions
-from squadron.training.precision import resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, resolve_device
 
 
 def ask(options: AskOptions) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def ask(options: AskOptions) -> dict[str, Any]:
             f"ask: the question has {len(options.question):,} characters; at most {LONGEST_QUESTION:,} are accepted"
         )
     device = resolve_device(options.device)
-    dtype = resolve_precision(options.precision, device)
+    dtype = dtype_rule(options.precision, device)
     strategies = resolve_strategies(options.decoding)
     by_base: dict[str, list[str]] = {}
     for run in runs:

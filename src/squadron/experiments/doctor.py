@@ -1,4 +1,4 @@
-"""Measure what this machine can do."""
+"""Measure what this machine can do: its device, the precisions that suit it, and its speed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,18 @@ from typing import Any
 import torch
 
 from squadron.experiments.environment import describe_environment
+from squadron.model.config import SIZES, Precision
 from squadron.options.base import Options
-from squadron.training.precision import cpu_rates, matmul_rates, precision_name, resolve_device, resolve_precision
+from squadron.pocket.base import NAME, Recipe
+from squadron.training.precision import (
+    cpu_rates,
+    explain_auto,
+    has_amx,
+    matmul_rates,
+    precision_name,
+    resolve_device,
+    resolve_precision,
+)
 
 EXTRAS = {
     "web": ("gradio",),
@@ -24,10 +34,12 @@ EXTRAS = {
 
 
 def examine(options: Options) -> dict[str, Any]:
-    """Return the device, its memory, and the precision that ``--precision`` selects.
+    """Return what this machine has and what it can do.
 
-    Also returned are the matrix-product rates (floating-point operations per second), by which ``auto`` chooses on a
-    CPU, the versions of the extras' packages, and the path of Chromium; a version or path is None if it is missing.
+    ``precision`` is what ``--precision`` gives for GPT-2. ``auto`` has what ``auto`` gives for GPT-2 and for the pocket
+    base, and ``reason``, why; ``has_amx`` is about the CPU. ``matrix_products_per_second`` are measured floating-point
+    operations per second by number format, for people to compare: no choice depends on them. ``extras`` has versions of
+    what the extras bring, and ``chromium`` its path (None if something is missing).
     """
     device = resolve_device(options.device)
     if device.type == "cuda":
@@ -37,11 +49,22 @@ def examine(options: Options) -> dict[str, Any]:
     return {
         "environment": describe_environment(device),
         "memory_bytes": memory_bytes(device),
-        "precision": precision_name(resolve_precision(options.precision, device)),
+        "precision": _precision(options.precision, device, SIZES["gpt2"].n_embd),
+        "has_amx": has_amx(),
+        "auto": {
+            "gpt2": _precision("auto", device, SIZES["gpt2"].n_embd),
+            NAME: _precision("auto", device, Recipe().n_embd),
+            "reason": explain_auto(device),
+        },
         "matrix_products_per_second": {precision_name(dtype): rate for dtype, rate in rates.items()},
         "extras": {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()},
         "chromium": shutil.which("chromium"),
     }
+
+
+def _precision(asked: Precision, device: torch.device, width: int) -> Precision:
+    """Return the precision that ``--precision`` gives for a base of this width."""
+    return precision_name(resolve_precision(asked, device, width=width))
 
 
 def _version(distribution: str) -> str | None:

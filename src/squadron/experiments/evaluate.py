@@ -20,7 +20,7 @@ from squadron.experiments.pocket import base_location
 from squadron.experiments.predict import answer_questions, first_questions
 from squadron.experiments.scores import Subject, refuse_foreign_results, score_answers, write_evaluation
 from squadron.files import sha256_file
-from squadron.model.checkpoint import Base, load_base
+from squadron.model.checkpoint import Base, DtypeRule, load_base
 from squadron.model.fleet import Fleet
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
 from squadron.model.trainable import Trainable
@@ -28,7 +28,7 @@ from squadron.options.core import EvaluateOptions
 from squadron.runs.folder import RunFolder
 from squadron.runs.layout import HEADLINE, RECORD, SWEEP
 from squadron.tracking.progress import Reporter
-from squadron.training.precision import precision_name, resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, precision_name, resolve_device
 
 _NOT_SETTINGS = {"run", "base", "data", "split", "decoding", "out", "offline"}
 _BASE_MAX_LENGTH = 256
@@ -55,8 +55,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
     reporter = reporter or Reporter()
     _strategies(options)  # reports unknown strategies before anything is loaded
     device = resolve_device(options.device)
-    dtype = resolve_precision(options.precision, device)
-    opened = _open(options, device, dtype)
+    opened = _open(options, device, dtype_rule(options.precision, device))
     subject, base = opened.subject, opened.base
     dataset = selected_questions(subject.split, options)
     if opened.out is not None:
@@ -87,7 +86,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
         "run": options.run,
         "base": subject.name,
         "split": subject.split.name,
-        "precision": precision_name(dtype),
+        "precision": precision_name(base.model.dtype),
         "max_length": opened.max_length,
         **{key: first[key] for key in HEADLINE},
         "decodings": decodings,
@@ -166,7 +165,7 @@ def _strategies(options: EvaluateOptions) -> tuple[Strategy, ...]:
     return strategies
 
 
-def _open(options: EvaluateOptions, device: torch.device, dtype: torch.dtype) -> _Opened:
+def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule) -> _Opened:
     """Load the base, the questions and, if there is a run, its adapter."""
     if (options.run is None) == (options.base is None):
         raise ConfigError(f"evaluate: give either a run folder, or {option('base')} for a base without adapter")

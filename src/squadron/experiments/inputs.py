@@ -13,7 +13,7 @@ from squadron.data.encoding import Example, Truncation, encode_training
 from squadron.data.prepared import Split, load_split, prepared_sizes
 from squadron.errors import ConfigError, DataError, option
 from squadron.experiments.pocket import base_location
-from squadron.model.checkpoint import Base, load_base
+from squadron.model.checkpoint import Base, DtypeRule, load_base
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
 from squadron.training.precision import precision_name
 
@@ -76,7 +76,7 @@ def open_inputs(
     *,
     training: Split,
     offline: bool,
-    dtype: torch.dtype,
+    dtype: torch.dtype | DtypeRule,
     device: torch.device,
     location: str | None = None,
 ) -> Inputs:

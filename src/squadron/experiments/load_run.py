@@ -14,7 +14,7 @@ from squadron.errors import RunError
 from squadron.experiments.pocket import base_location
 from squadron.model.adapters import WEIGHTS, load_adapter
 from squadron.model.checkpoint import WEIGHTS as MODEL_WEIGHTS
-from squadron.model.checkpoint import Base, load_base
+from squadron.model.checkpoint import Base, DtypeRule, load_base
 from squadron.model.lora import AdapterWeights
 from squadron.runs.folder import RunFolder, require_weights, verify_weights
 from squadron.runs.layout import RECORD
@@ -77,7 +77,7 @@ def open_run(
     which: str = "adapter",
     base: Base | None = None,
     offline: bool = False,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | DtypeRule = torch.float32,
     device: torch.device | str = "cpu",
 ) -> OpenRun:
     """Open a run's best adapter (or its ``last``) with its base, which is loaded unless it is given.

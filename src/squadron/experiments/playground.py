@@ -25,7 +25,7 @@ from squadron.runs.folder import RunFolder
 from squadron.runs.layout import RECORD, SWEEP
 from squadron.runs.reader import RunFile, SweepFile
 from squadron.scoring.metrics import answer_scores
-from squadron.training.precision import resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, resolve_device
 
 LONGEST_QUESTION = 2_000
 """Most characters in a question; the longest in SQuAD has a few hundred."""
@@ -56,7 +56,7 @@ class Playground:
         """Check the named folders. Raises a :class:`SquadronError` if one of them is not usable."""
         self.options = options
         self._device = resolve_device(options.device)
-        self._dtype = resolve_precision(options.precision, self._device)
+        self._dtype = dtype_rule(options.precision, self._device)
         self._sweep = None if options.sweep is None else Path(options.sweep)
         self._runs = tuple(Path(run) for run in options.runs)
         self._bases: dict[str, Base] = {}

@@ -19,7 +19,7 @@ from squadron.tracking.events import Listener, RunEnded, Stream
 from squadron.tracking.interrupt import graceful_interrupt
 from squadron.tracking.progress import Reporter
 from squadron.training.checkpoint import CHECKPOINT
-from squadron.training.precision import resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, resolve_device
 
 MAY_DIFFER = {"out", "device", "max_steps", "checkpoint_seconds", "offline"}
 """Options that a resumed run may change."""
@@ -46,7 +46,7 @@ def train(
     if spec is None and "lr" not in options.model_fields_set:
         reporter.note(f"--lr {options.lr:g} is usual for adapters; for --method full, 1e-5 to 1e-4 is usual")
     device = resolve_device(options.device)
-    resolve_precision(options.precision, device)
+    dtype_rule(options.precision, device)  # refuses what cannot be before anything is read
     training = load_split(options.data, "train", offline=options.offline)
     if replace:
         refuse_inputs_inside(
@@ -63,7 +63,7 @@ def train(
     )
     job: FleetJob | None = None
     try:
-        dtype = resolve_precision(requested_precision(options, folder), device)
+        dtype = dtype_rule(requested_precision(options, folder), device)
         inputs = open_inputs(
             options.base, options.data, training=training, offline=options.offline, dtype=dtype, device=device
         )

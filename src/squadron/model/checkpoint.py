@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ INDEX = "model.safetensors.index.json"
 _HUB_FILES = ("*.safetensors", INDEX, "config.json", "tokenizer.json", "vocab.json", "merges.txt")
 # Causal masks that old checkpoints store as weights; they are not parameters.
 _BUFFERS = (".attn.bias", ".attn.masked_bias")
+DtypeRule = Callable[[GPT2Config], torch.dtype]
+"""Chooses the dtype of a base by its config."""
 _CONV1D = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")
 
 
@@ -68,9 +70,13 @@ def locate_base(name: str, *, offline: bool = False) -> Path:
 
 
 def load_base(
-    name: str, *, offline: bool = False, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    name: str,
+    *,
+    offline: bool = False,
+    dtype: torch.dtype | DtypeRule = torch.float32,
+    device: torch.device | str = "cpu",
 ) -> Base:
-    """Load a GPT-2 from a folder or a hub id, frozen, in ``dtype`` on ``device``.
+    """Load a GPT-2 from a folder or a hub id, frozen, in ``dtype`` (or what that gives for its config) on ``device``.
 
     Raises :class:`ModelError` if the weights are pickled, or if tensors are missing, unexpected or of a wrong shape; it
     names the tensors.
@@ -81,7 +87,7 @@ def load_base(
     _check_size(config, files, folder)
     with torch.device("meta"):
         model = GPT2(config)
-    model = model.to(dtype).to_empty(device=device)
+    model = model.to(dtype if isinstance(dtype, torch.dtype) else dtype(config)).to_empty(device=device)
     _load_weights(model, files, folder)
     model.requires_grad_(False).eval()
     digests = [sha256_file(file) for file in files]

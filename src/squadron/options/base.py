@@ -59,7 +59,7 @@ class Options(BaseModel):
     device: str = Field("auto", description="Device: auto (a GPU if there is one), cpu, cuda or cuda:N.")
     precision: Precision = Field(
         "auto",
-        description="Number format of the base: auto is bf16 if it is measured clearly faster, else fp32 (GPU: fp16).",
+        description="Number format of the base: auto is fp32; bf16 with AMX and n_embd >= 512; on a GPU bf16 or fp16.",
     )
 
     @model_validator(mode="before")

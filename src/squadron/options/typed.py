@@ -20,7 +20,7 @@ class CommonKeywords(TypedDict, total=False):
     device: str
     """Device: auto (a GPU if there is one), cpu, cuda or cuda:N."""
     precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Number format of the base: auto is bf16 if it is measured clearly faster, else fp32 (GPU: fp16)."""
+    """Number format of the base: auto is fp32; bf16 with AMX and n_embd >= 512; on a GPU bf16 or fp16."""
 
 
 class StudyKeywords(TypedDict, total=False):
@@ -33,7 +33,7 @@ class StudyKeywords(TypedDict, total=False):
     device: str
     """Device: auto (a GPU if there is one), cpu, cuda or cuda:N."""
     precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Number format of the base: auto is bf16 if it is measured clearly faster, else fp32 (GPU: fp16)."""
+    """Number format of the base: auto is fp32; bf16 with AMX and n_embd >= 512; on a GPU bf16 or fp16."""
     base: Required[str | PathLike[str]]
     """Base model: pocket, a checkpoint folder, or a hub id such as gpt2."""
     dataset: Required[str | PathLike[str]]

@@ -21,7 +21,7 @@ from squadron.sweeps.setup import (
     read_plan,
     train_options,
 )
-from squadron.training.precision import precision_name, resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, precision_name, resolve_device
 
 
 def preview(options: SweepOptions) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def preview(options: SweepOptions) -> dict[str, Any]:
     """
     plan = read_plan(options)
     device = resolve_device(options.device)
-    dtype = resolve_precision(precision_of(options, plan), device)
+    dtype = dtype_rule(precision_of(options, plan), device)
     with tempfile.TemporaryDirectory() as scratch:
         data = options.dataset
         if not is_prepared(data):
@@ -78,7 +78,7 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         "fleets": [{"runs": names, "memory_bytes": bytes_} for names, bytes_ in zip(fleets, memory, strict=True)],
         "fleet_size": size,
         "free_bytes": trial.free_bytes,
-        "precision": precision_name(dtype),
+        "precision": precision_name(model.dtype),
         "halving_epochs": list(plan_rungs(options, plan)),
         # Without the time that halving saves, which is known only once runs are dropped.
         "training_seconds": training,

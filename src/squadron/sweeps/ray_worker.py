@@ -26,7 +26,7 @@ from squadron.runs.sweep_folder import SweepFolder
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import Event, Stream
 from squadron.tracking.progress import Reporter
-from squadron.training.precision import precision_name, resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, precision_name, resolve_device
 
 Files = dict[str, bytes]
 """The contents of files by their paths within a folder."""
@@ -140,7 +140,7 @@ def _open_inputs(payload: SweepPayload) -> Inputs:
             data,
             training=load_split(data, "train"),
             offline=True,
-            dtype=resolve_precision(payload.precision, device),
+            dtype=dtype_rule(payload.precision, device),
             device=device,
             location=str(Path(home.name) / "base"),
         )

@@ -31,7 +31,7 @@ from squadron.temporaries import temporary_name
 from squadron.tracking.events import Listener, Stream
 from squadron.tracking.interrupt import graceful_interrupt
 from squadron.tracking.progress import Reporter
-from squadron.training.precision import resolve_device, resolve_precision
+from squadron.training.precision import dtype_rule, resolve_device
 
 
 def sweep(
@@ -120,7 +120,7 @@ def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *,
     precision = precision_of(options, plan)
     if precision == "auto" and not folder.replaces:
         precision = folder.record.get("precision", precision)  # a resumed sweep keeps its number format
-    dtype = resolve_precision(precision, device)
+    dtype = dtype_rule(precision, device)
     data = options.dataset if is_prepared(options.dataset) else str(folder.path / "data")
     # Within the folder: its parent may be on another disk, or not writable.
     fresh = temporary_name(folder.path / "data")

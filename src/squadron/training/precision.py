@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 
 from squadron.errors import DeviceError, option
+from squadron.model.checkpoint import DtypeRule
 from squadron.model.config import Precision
 
 _DTYPES: Mapping[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -17,8 +20,11 @@ _SHAPE = (512, 768, 768)
 """Rows, inputs and outputs of the timed matrix product: GPT-2's attention output on two of the study's sequences."""
 _ROUNDS = 5
 _MAX_SECONDS = 0.2
-_MIN_SPEEDUP = 1.3
-"""The speedup over fp32 at which bf16 is worth its rounding."""
+AMX_WIDTH = 512
+"""The least width (``n_embd``) of a base for which ``auto`` is bf16 on a CPU with AMX: measured, 768 gains and 256
+loses."""
+_AMX_FLAGS = frozenset({"amx_tile", "amx_bf16"})
+_CPU_INFO = Path("/proc/cpuinfo")
 Timer = Callable[[Callable[[], object]], float]
 
 
@@ -42,24 +48,66 @@ def resolve_device(name: str = "auto") -> torch.device:
     return device
 
 
-def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:
-    """Return the dtype of the base's weights and activations.
+def resolve_precision(precision: Precision, device: torch.device, *, width: int) -> torch.dtype:
+    """Return the dtype of the weights and activations of a base of ``width`` (``n_embd``).
 
-    On a CPU, ``auto`` is bf16 if this machine multiplies matrices clearly faster in it, else fp32, measured once per
-    process; on a GPU it is bf16 if supported natively, else fp16. Raises :class:`DeviceError` for fp16 on a CPU, which
-    emulates it some 200 times slower.
+    The same arguments give the same dtype on a machine at all times: nothing is measured. On a CPU, ``auto`` is bf16 if
+    the CPU has AMX and ``width`` is at least :data:`AMX_WIDTH`, else fp32; on a GPU it is bf16 if supported natively,
+    else fp16. Raises :class:`DeviceError` for fp16 on a CPU, which emulates it some 200 times slower.
     """
     if precision == "fp16" and device.type == "cpu":
-        best = precision_name(_best_on_cpu())
         raise DeviceError(
-            f"{option('precision', 'fp16')}: a CPU emulates it, some 200 times slower; use {best}, faster on this one"
+            f"{option('precision', 'fp16')}: a CPU emulates it, some 200 times slower; "
+            f"use fp32, or bf16, which is fast on a CPU with AMX (this one has {'it' if has_amx() else 'none'})"
         )
     if precision != "auto":
         return _DTYPES[precision]
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if native else torch.float16
-    return _best_on_cpu()
+    return torch.bfloat16 if width >= AMX_WIDTH and has_amx() else torch.float32
+
+
+def dtype_rule(precision: Precision, device: torch.device) -> DtypeRule:
+    """Return :func:`resolve_precision` as a function of a base's config, for bases that are yet to be read.
+
+    Raises :class:`DeviceError` at once for fp16 on a CPU.
+    """
+    resolve_precision(precision, device, width=AMX_WIDTH)
+    return lambda config: resolve_precision(precision, device, width=config.n_embd)
+
+
+@functools.lru_cache(maxsize=1)
+def has_amx() -> bool:
+    """Return True if the CPU multiplies bf16 in AMX tiles, and PyTorch uses them.
+
+    PyTorch reads what the CPU has. On Linux, the flags of /proc/cpuinfo say in addition that the kernel, or the virtual
+    machine, lets programs use it. AVX512-BF16 without AMX does not count: some CPUs run it at half
+    the rate of fp32.
+    """
+    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    if supported is None or not supported() or not torch.backends.mkldnn.is_available():
+        return False
+    return sys.platform != "linux" or _cpu_flags(_CPU_INFO) >= _AMX_FLAGS
+
+
+def _cpu_flags(path: Path) -> set[str]:
+    """Return the flags of the first processor in a file like /proc/cpuinfo; none if it cannot be read."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return next((set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), set())
+
+
+def explain_auto(device: torch.device) -> str:
+    """Return, as one sentence for people, why ``auto`` chooses what it does on ``device``."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return f"the GPU {'supports' if native else 'does not support'} bf16 natively"
+    if has_amx():
+        return f"the CPU has AMX, which makes bf16 the faster one for bases at least {AMX_WIDTH} wide"
+    return "the CPU has no AMX; whether bf16 is faster differs by CPU, so it is used only if asked for"
 
 
 def precision_name(dtype: torch.dtype) -> Precision:
@@ -104,14 +152,9 @@ def _timed(product: Callable[[], object], device: torch.device) -> float:
 
 @functools.lru_cache(maxsize=1)
 def cpu_rates() -> dict[torch.dtype, float]:
-    """Return the :func:`matmul_rates` of this CPU in fp32 and bf16, measured once per process."""
+    """Return the :func:`matmul_rates` of this CPU in fp32 and bf16, measured once per process, for people to read: no
+    choice depends on them."""
     return matmul_rates([torch.float32, torch.bfloat16], torch.device("cpu"))
-
-
-def _best_on_cpu() -> torch.dtype:
-    # CPU flags do not decide it: with AVX512-BF16 but without AMX, bf16 runs at half of fp32's rate.
-    rates = cpu_rates()
-    return torch.bfloat16 if rates[torch.bfloat16] > _MIN_SPEEDUP * rates[torch.float32] else torch.float32
 
 
 class LossScaler:

@@ -142,6 +142,10 @@ LATER_OPTIONS = tuple(name for name, role in ROLES.items() if role.later)
 """Options that are recorded only if they are not the default."""
 
 
+_STRATEGY_NAMES: Any = {"choices": [*STRATEGIES, "all"]}
+"""The words that may follow ``--decoding``; any other one is a verb's positional argument."""
+
+
 def _strategy_option(name: str) -> Any:
     """Return the field of a strategy's parameter: its bounds and help, and the default of the strategy that has it."""
     own = PARAMETERS[name]
@@ -165,7 +169,9 @@ class EvaluateOptions(Options):
     )
     split: str = Field("validation", description="Split of the prepared folder to evaluate on.")
     decoding: tuple[str, ...] = Field(
-        ("greedy",), description=f"Decoding strategies: {', '.join(STRATEGIES)}, or all (those of the study)."
+        ("greedy",),
+        description=f"Decoding strategies: {', '.join(STRATEGIES)}, or all (those of the study).",
+        json_schema_extra=_STRATEGY_NAMES,
     )
     max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
     max_length: Positive | None = Field(
@@ -199,7 +205,9 @@ class AskOptions(Options):
     base: Place | None = Field(None, description="Base model to ask without adapter: pocket, a folder or a hub id.")
     compare: tuple[Place, ...] = Field((), description="More run folders to ask in the same pass, for comparison.")
     decoding: tuple[str, ...] = Field(
-        ("greedy", "span", "top-k", "nucleus", "temperature"), description="Decoding strategies, or all."
+        ("greedy", "span", "top-k", "nucleus", "temperature"),
+        description="Decoding strategies, or all.",
+        json_schema_extra=_STRATEGY_NAMES,
     )
     max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 _JOINERS = "\u200c\u200d"
 """Invisible, but needed between letters in Persian and other scripts."""
@@ -36,3 +37,8 @@ def escaped(text: str, *, keep: str = "", encoding: str = "utf-8") -> str:
     except UnicodeEncodeError:
         return text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
     return text
+
+
+def escaped_in_page(value: Any) -> Any:
+    """Return a value of a template, escaped if it is text from data and not HTML; white space stays as it is."""
+    return escaped(value, keep="\n\r\t") if type(value) is str else value

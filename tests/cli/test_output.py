@@ -102,7 +102,6 @@ def test_json_is_ascii(runs: Path, encoding: str) -> None:
         ("ask", "--base", "pocket", "--context", f"{HOSTILE}\n", "Who?"),
         ("train", f"--{HOSTILE}"),
         (HOSTILE,),
-        ("bench", "train", "--steps", HOSTILE.replace("\ud800", "")),
         ("prepare", "--dataset", "\x1b[2Jx.json", "--out", "o"),
         ("sweep", "\u202ex.yaml", "--base", "pocket", "--dataset", "pocket", "--out", "o"),
     ],

@@ -23,7 +23,7 @@ HOSTILE = "r\x1b[2J\x9b1m\x00\u202e\u2066\u200f\ud800é"
 
 def run(*arguments: object, **settings: Any) -> subprocess.CompletedProcess[bytes]:
     """Run the command line in a process of its own."""
-    command = [sys.executable, "-m", "squadron", *map(str, arguments)]
+    command = [sys.executable, "-m", "squadron", *(one if isinstance(one, bytes) else str(one) for one in arguments)]
     return subprocess.run(command, capture_output="stdout" not in settings, check=False, **settings)
 
 
@@ -161,3 +161,47 @@ def test_a_wrong_terminal_keeps_tables_in_shape(monkeypatch: pytest.MonkeyPatch)
     lines = stream.buffer.getvalue().decode("ascii").splitlines()  # type: ignore[attr-defined]
     assert len({len(line) for line in lines}) == 1
     assert "50 - 60 \\xe9" in lines[3]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "runs {}",
+        "runs show {}",
+        "runs prune {} --last --yes",
+        "runs promote {} --out o",
+        "evaluate {}",
+        "export {} --out o",
+        "report {}",
+        "score {} {}",
+        "ask --base pocket --context {} Who?",
+        "prepare --dataset {}.json --out o",
+        "prepare --dataset pocket --out {}",
+        "sweep {} --base pocket --dataset pocket --out o",
+        "train --base pocket --data {} --out o",
+    ],
+)
+def test_a_name_of_300_letters_is_one_line(
+    squadron: Any, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = squadron(*command.replace("{}", "x" * 300).split(" "))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("squadron: error: ")
+    assert "File name too long" in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names elsewhere are Unicode")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_names_that_are_not_utf8_are_listed(tmp_path: Path, options: tuple[str, ...]) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "run.json").write_text("{")
+    listed = run("runs", tmp_path, *options)
+    assert (listed.returncode, listed.stderr) == (0, b"")
+    assert b"caf\\udce9" in listed.stdout
+    shown = run("runs", "show", os.fsencode(folder))
+    assert shown.returncode == 2
+    assert shown.stderr.count(b"\n") == 1

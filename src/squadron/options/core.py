@@ -14,6 +14,7 @@ from squadron.data.splits import SplitBy
 from squadron.data.trees import Loss
 from squadron.decoding.strategies import PARAMETERS, STRATEGIES
 from squadron.errors import ConfigError, option
+from squadron.files import MOST_BYTES
 from squadron.model.config import SIZES
 from squadron.model.targets import Scaling
 from squadron.options.base import (
@@ -46,6 +47,9 @@ class PrepareOptions(Options):
     )
     hub_split: str = Field("train", description="Split of a hub data set to draw from.")
     strict: bool = Field(False, description="Stop at the first bad row instead of setting it aside.")
+    max_bytes: Annotated[int, Field(ge=1, le=2**40)] = Field(
+        MOST_BYTES, description="Read at most this many bytes of a data file, unpacked."
+    )
     replace: bool = Field(False, description="Replace an existing prepared folder in --out.")
 
 

@@ -40,7 +40,7 @@ KINDS = {name for name, kind in vars(errors).items() if isinstance(kind, type) a
         (option("out", Path("my folder")), "out='my folder'", "--out my folder"),
         (option("target_modules", ("a", "b")), "target_modules=['a', 'b']", "--target-modules a b"),
         (option("compare", [Path("a"), 3]), "compare=['a', 3]", "--compare a 3"),
-        (option("out", "a\nb\udc80\0"), r"out='a\nb\udc80\x00'", "--out a\nb\\udc80\\x00"),
+        (option("out", "a\nb\udc80\0"), r"out='a\nb\udc80\x00'", "--out a\\nb\\udc80\\x00"),
         (argument("config", "quick"), "config='quick'", "CONFIG quick"),
         (argument("results_dir"), "results_dir", "RESULTS_DIR"),
     ],

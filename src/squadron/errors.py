@@ -19,6 +19,8 @@ from __future__ import annotations
 import os
 import re
 
+from squadron.visible import escaped
+
 # Noncharacters: Unicode keeps them for use within a program, so that no text that is read should have them.
 _START, _PYTHON, _END = "\ufdd0", "\ufdd1", "\ufdd2"
 _MARKS = str.maketrans("", "", _START + _PYTHON + _END)
@@ -110,8 +112,7 @@ def _reference(command_line: str, python: str) -> str:
 def _words(name: str, values: tuple[object, ...]) -> str:
     """Return a flag and its value as they are typed; of a list, one after another."""
     typed = [str(one) for value in values for one in (value if isinstance(value, (list, tuple)) else (value,))]
-    # In letters that every terminal takes.
-    return " ".join([name, *typed]).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    return escaped(" ".join([name, *typed]).translate(_MARKS))
 
 
 def _assignment(name: str, values: tuple[object, ...]) -> str:

@@ -10,15 +10,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from squadron.errors import DeviceError, SquadronError
 from squadron.temporaries import final_name, replace_folder, sweep_leftovers, temporary
+
+MOST_BYTES = 10**9
+"""Bytes read of one file unless an option says otherwise: a device or a pipe may have no end."""
 
 
 @contextlib.contextmanager
@@ -86,11 +90,23 @@ def write_json(path: Path | str, value: Any, *, indent: int | None = 2) -> None:
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+_UNWRITABLE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ETXTBSY),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG),
+    *(errno.EFBIG, errno.EIO, errno.EINVAL, errno.EMFILE, errno.ENFILE),
+)
+"""Errors of the operating system that another folder, or another name, avoids."""
+
+
 def read_json(path: Path | str, *, what: str, error: type[SquadronError]) -> Any:
     """Read JSON from ``path``. Raises ``error`` for any problem, naming the file and ``what`` was expected."""
     path = Path(path)
     try:
-        return json.loads(path.read_bytes())
+        with path.open("rb") as stream:
+            data = read_bounded(stream, MOST_BYTES)
+        if data is None:
+            raise error(f"{path}: over {MOST_BYTES:,} bytes; expected {what}")
+        return json.loads(data)
     except FileNotFoundError:
         raise error(f"{path}: no such file; expected {what}") from None
     except OSError as problem:
@@ -105,6 +121,16 @@ def read_json(path: Path | str, *, what: str, error: type[SquadronError]) -> Any
         raise error(f"{path}: cannot be read ({str(problem).partition(';')[0]}); expected {what}") from None
     except RecursionError:
         raise error(f"{path}: JSON nested too deeply; expected {what}") from None
+
+
+def read_bounded(stream: IO[bytes], most: int) -> bytes | None:
+    """Return all bytes of a stream; None if there are more than ``most``, which are not all read."""
+    whole = io.BytesIO()  # its value is not copied
+    while block := stream.read(2**20):
+        if whole.tell() + len(block) > most:
+            return None
+        whole.write(block)
+    return whole.getvalue()
 
 
 def sha256_file(path: Path | str) -> str:
@@ -126,18 +152,9 @@ def explain_os_errors(path: Path) -> Iterator[None]:
                 f"{path}: the disk is full ({free:,} bytes free); no partial file was left: "
                 f"free some space and run the same command again"
             ) from problem
-        if isinstance(problem, OSError) and problem.errno in (
-            errno.EACCES,
-            errno.EPERM,
-            errno.EROFS,
-            errno.ENOTDIR,
-            errno.EISDIR,
-            errno.EBUSY,
-            errno.ENOTEMPTY,
-            errno.EEXIST,
-            errno.ENAMETOOLONG,
-        ):
-            raise DeviceError(f"{path}: cannot be written ({problem.strerror}); choose another folder") from problem
+        if isinstance(problem, OSError) and problem.errno in _UNWRITABLE:
+            step = "shorten the name" if problem.errno == errno.ENAMETOOLONG else "choose another folder"
+            raise DeviceError(f"{path}: cannot be written ({problem.strerror}); {step}") from problem
         raise
 
 

@@ -12,20 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from squadron.cli.main import build, spread_lists
+from squadron.cli.main import build
 from squadron.data.sources import load_data
 from squadron.experiments.doctor import EXTRAS
 from squadron.scoring.evaluation import score
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def test_lists_may_follow_one_flag() -> None:
-    given = ["train", "--target-modules", "attn.c_attn", "attn.c_proj", "--rank", "4", "--decoding", "greedy"]
-    assert spread_lists(given) == [
-        *("train", "--target-modules", "attn.c_attn", "--target-modules", "attn.c_proj"),
-        *("--rank", "4", "--decoding", "greedy"),
-    ]
 
 
 def test_every_verb_has_help_and_the_common_flags(squadron: Any) -> None:

@@ -123,6 +123,7 @@ def test_full_fine_tuning_ignores_the_adapter_options_of_the_base(tmp_path: Path
         ("seeds: 2\nexclude: [{rank: 5}]", "exclude[0] {'rank': 5}: matches no run: there is no grid"),
         ("grid: {rank: [4]}\nexclude: [{rank: 4}]", "exclude [{'rank': 4}]: leaves no run"),
         ("runs: [{rank: 4, name: ../../etc}]", "runs[0].name '../../etc': not a name for a folder"),
+        ("runs: [{rank: 4, name: اول}]", "runs[0].name 'اول': not a name for a folder; use ASCII letters"),
         ("runs: [{rank: 4, name: aux}]", "runs[0].name 'aux': a name that Windows reserves"),
         ("runs: [{rank: 4, name: [a]}]", "runs[0].name ['a']: not a name for a folder"),
         ("runs: [{rank: 5, name: A}, {rank: 6, name: a}]", "runs 'a': has the same name as another run, A"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from squadron.runs.board import Board, ListedRun, Winner
+from squadron.visible import escaped, is_invisible
 from squadron.web import render
 
 HOSTILE = [
@@ -16,6 +17,7 @@ HOSTILE = [
     '"><img src=x onerror=alert(1)>',
     "**bold** [link](javascript:alert(1))",
     "\u202eturned\u202c =cmd()",
+    "\x1b[2J\x9b\0\u200f\ud800 two\nlines",
     "{{ 7 * 7 }}{% raw %}",
     "word " * 2_000,
 ]
@@ -65,8 +67,9 @@ def test_answers_and_boards_show_data_as_text(text: str) -> None:
         assert not seen.open
         assert set(seen.tags) <= OURS
         assert not any(name.startswith("on") for name in seen.attributes)
-        assert text in seen.text
-    assert " ".join(text.split()) in Seen(render.problem(text)).text
+        assert escaped(text, keep="\n") in seen.text
+        assert not [character for character in page if is_invisible(character) and character != "\n"]
+    assert escaped(" ".join(text.split())) in Seen(render.problem(text)).text
 
 
 def test_the_path_of_a_run_may_break_after_its_slashes() -> None:

@@ -41,11 +41,11 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     table.add_column("place", no_wrap=True)
     for answer in record["answers"]:
         place = answer["place"]
-        cells = [Text(answer["model"])] if several else []
+        cells = [answer["model"]] if several else []
         table.add_row(
             *cells,
-            Text(answer["decoding"]),
-            Text(answer["answer"] or "(nothing)"),
+            answer["decoding"],
+            answer["answer"] or "(nothing)",
             _probability(answer["probability"]),
             "not in the context" if place is None else f"{place[0]} – {place[1]}",
         )

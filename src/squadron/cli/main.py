@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -25,11 +26,8 @@ from squadron.cli import (
     sweep,
     train,
 )
-from squadron.cli.options import list_flags
-from squadron.options.base import Options
-from squadron.options.bench import BenchScaleOptions, BenchTrainOptions
-from squadron.options.core import AskOptions, EvaluateOptions, TrainOptions
-from squadron.options.sweep import ReproduceOptions
+from squadron.cli.output import CLOSED_PIPE, flush_streams, ready_streams
+from squadron.visible import escaped
 
 _HELP = "Fine-tune GPT-2 with LoRA for question answering on SQuAD, as a whole study."
 
@@ -56,33 +54,27 @@ def build() -> typer.Typer:
     return app
 
 
-def spread_lists(arguments: Sequence[str]) -> list[str]:
-    """Write ``--flag a b`` as ``--flag a --flag b``, for the flags that take several values."""
-    verbs: tuple[type[Options], ...] = (
-        TrainOptions,
-        EvaluateOptions,
-        BenchTrainOptions,
-        BenchScaleOptions,
-        AskOptions,
-        ReproduceOptions,
-    )
-    flags = {flag for options in verbs for flag in list_flags(options)}
-    spread: list[str] = []
-    current: str | None = None
-    taken = 0
-    for argument in arguments:
-        if argument in flags:
-            current, taken = argument, 0
-        elif current is not None and not argument.startswith("-"):
-            taken += 1
-            if taken > 1:
-                spread.append(current)
-        else:
-            current = None
-        spread.append(argument)
-    return spread
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit the process with its exit code."""
-    build()(args=spread_lists(sys.argv[1:] if arguments is None else arguments), prog_name="squadron")
+    ready_streams()
+    code: int | str | None
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+    except SystemExit as ended:
+        # The library that parses exits with 1 if its help meets a closed pipe.
+        code = CLOSED_PIPE if isinstance(ended.__context__, BrokenPipeError) else ended.code
+    flush_streams()
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        code = build()(args=list(arguments), prog_name="squadron", standalone_mode=False)
+    except Exception as problem:
+        if not hasattr(problem, "show"):  # what the parser raises for wrong usage
+            raise
+        text = io.StringIO()
+        problem.show(file=text)
+        sys.stderr.write(escaped(text.getvalue(), keep="\n"))
+        return int(getattr(problem, "exit_code", 2))
+    return code if isinstance(code, int) else 0

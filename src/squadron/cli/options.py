@@ -10,7 +10,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from typer.core import TyperCommand
 
+from squadron.cli.lists import spread_lists
 from squadron.cli.output import Console, guarded
 from squadron.options.base import Model, Options, checked, flag_name
 
@@ -49,19 +51,20 @@ def verb(
         parameters.insert(0, _keyword("call_context", typer.Context, inspect.Parameter.empty))
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        app.command(name, help=inspect.getdoc(function))(run)
+        app.command(name, help=inspect.getdoc(function), cls=_command(options))(run)
         return function
 
     return register
 
 
-def list_flags(options: type[Options]) -> set[str]:
-    """Return the flags that take several values after one flag."""
-    return {
-        flag_name(key)
-        for key, field in options.model_fields.items()
-        if _parsed_type(field.annotation)[1] and not _marked(field, "argument") and not _marked(field, "repeated")
-    }
+def _command(options: type[Options]) -> type[TyperCommand]:
+    """Return the class of a verb's command, whose list options take several values after one flag."""
+
+    class Command(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            return super().parse_args(ctx, spread_lists(options, args))
+
+    return Command
 
 
 def _marked(field: FieldInfo, mark: str) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import os
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 import rich.console
 from rich.progress import (
@@ -19,12 +21,18 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from squadron.errors import ConfigError, InterruptedRunError, SquadronError, as_flags, is_out_of_memory
 from squadron.files import disk_is_full
 from squadron.runs.folder import TRAIN_AGAIN
 from squadron.tracking.progress import Reporter
+from squadron.visible import escaped
+
+CLOSED_PIPE = 141
+"""Exit code if the reader of standard output has gone: what shells report of a program that SIGPIPE ends."""
 
 
 class Console:
@@ -32,21 +40,91 @@ class Console:
 
     def __init__(self, *, json_output: bool, debug: bool) -> None:
         self.json_output, self.debug = json_output, debug
-        # Printed texts come from data: [b] in them is not markup.
-        self._out = rich.console.Console(highlight=False, markup=False)
-        self.err = rich.console.Console(stderr=True, highlight=False, markup=False)
+        self._out = Terminal()
+        self.err = Terminal(stderr=True)
 
     def result(self, record: dict[str, Any], show: Callable[[rich.console.Console], None]) -> None:
         """Print a result: the record as JSON, or whatever ``show`` prints."""
         if self.json_output:
-            sys.stdout.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-            sys.stdout.flush()
+            # In ASCII, so that the bytes do not depend on the terminal, and no text of the record can control it.
+            text = json.dumps(record, ensure_ascii=True, allow_nan=False) + "\n"
+            try:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+            except BrokenPipeError:
+                end_on_closed_pipe()
         else:
             show(self._out)
 
     def reporter(self) -> Reporter:
         """Return a progress bar on standard error."""
         return _Bar(self.err)
+
+
+class Terminal(rich.console.Console):
+    """A console for texts from data: no markup, invisible characters escaped, and substitutes for those it lacks."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of the stream; rich takes UTF-8 for every standard stream."""
+        return (getattr(self.file, "encoding", None) or "utf-8").lower()
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Return a text escaped before it is measured, so that tables fit it."""
+        return super().render_str(escaped(text, encoding=self.encoding), **settings)
+
+    def render(
+        self, renderable: rich.console.RenderableType, options: rich.console.ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Yield the pieces of anything printed, escaped."""
+        for segment in super().render(renderable, options):
+            if segment.control is None:
+                yield Segment(escaped(segment.text, keep="\n", encoding=self.encoding), segment.style)
+            else:
+                yield segment
+
+    def on_broken_pipe(self) -> None:
+        """End quietly if nobody reads the results; go on with the work if nobody reads the progress."""
+        self.quiet = True
+        if not self.stderr:
+            end_on_closed_pipe()
+        _discard(sys.stderr)
+
+
+def end_on_closed_pipe() -> NoReturn:
+    """Exit without a word, since the reader of standard output has gone."""
+    _discard(sys.stdout)
+    raise SystemExit(CLOSED_PIPE)
+
+
+def ready_streams() -> None:
+    """Let standard output and error take any text, whatever the terminal can show, and replace closed ones."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def flush_streams() -> None:
+    """Flush standard output and error; what cannot be written any more is dropped, as it was reported before."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _discard(stream)
+
+
+def _discard(stream: Any) -> None:
+    """Send what is still written to a stream nowhere: Python's own flush at the exit would fail aloud."""
+    with contextlib.suppress(OSError, ValueError):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, stream.fileno())
+        os.close(sink)
 
 
 class _Bar(Reporter):
@@ -85,8 +163,8 @@ class _Bar(Reporter):
         self._console.print(text, soft_wrap=True)
 
 
-_UNREACHABLE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EROFS)
-"""Of a path that a user named: even to ask what is there is refused."""
+_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EFBIG, errno.ENXIO, errno.ENODEV)
+"""Errors of the system that name no file and still are no bug."""
 
 
 def guarded(call: Callable[[], int], console: Console) -> int:
@@ -109,8 +187,8 @@ def guarded(call: Callable[[], int], console: Console) -> int:
         if is_out_of_memory(problem):
             _complain(console, f"out of memory ({problem}); use a smaller --batch-size or --max-length")
             return 2
-        if isinstance(problem, OSError) and problem.filename is not None and problem.errno in _UNREACHABLE:
-            _complain(console, f"{problem.filename}: cannot be reached ({problem.strerror}); choose another path")
+        if isinstance(problem, OSError) and (problem.filename is not None or problem.errno in _LIMITS):
+            _complain(console, _system_error(problem))
             return 2
         if console.debug:
             raise
@@ -118,12 +196,22 @@ def guarded(call: Callable[[], int], console: Console) -> int:
         return 1
 
 
+def _system_error(problem: OSError) -> str:
+    if problem.filename is None:
+        return f"the system refuses ({problem.strerror}); see its limits and disks, and run the same command again"
+    path = os.fsdecode(problem.filename) if isinstance(problem.filename, (str, bytes)) else str(problem.filename)
+    step = "shorten its name" if problem.errno == errno.ENAMETOOLONG else "choose another path"
+    return f"{path}: cannot be reached ({problem.strerror}); {step}"
+
+
 def _complain(console: Console, text: str, *, listed: bool = False) -> None:
     if console.debug and sys.exc_info()[0] is not None:
-        traceback.print_exc()
+        sys.stderr.write(escaped(traceback.format_exc(), keep="\n"))
     # One line, except for a configuration with several problems: one line each.
-    lines = [" ".join(line.split()) for line in text.splitlines()] if listed else [" ".join(text.split())]
-    sys.stderr.write("squadron: error: " + "\n  ".join(lines) + "\n")
+    lines = text.split("\n") if listed else [text]
+    shown = [escaped(" ".join(line.split())) for line in lines]
+    with contextlib.suppress(BrokenPipeError):
+        sys.stderr.write("squadron: error: " + "\n  ".join(shown) + "\n")
 
 
 def two_columns(rows: list[tuple[str, str]]) -> Table:

@@ -109,7 +109,7 @@ class SweepTable(Reporter, Listener):
         shown += ended[: room - len(shown)]
         for name, row in shown:
             table.add_row(
-                Text(name),
+                name,
                 row.status,
                 str(row.epoch or "-"),
                 _figure(row.loss, 3),

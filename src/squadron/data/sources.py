@@ -5,32 +5,39 @@ A file's format is detected from its bytes, not its name.
 
 from __future__ import annotations
 
-import gzip
 import json
-import lzma
-import zlib
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from squadron.data.parquet import read_parquet
+from squadron.data.reading import read_data
 from squadron.data.squad import Dataset, SquadVersion
 from squadron.data.validation import build_dataset, hub_rows, official_rows
 from squadron.errors import DataError, option
+from squadron.files import MOST_BYTES
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 """Short names of data sets on the hub."""
 
 
-def load_data(source: str | Path, *, split: str = "train", offline: bool = False, strict: bool = False) -> Dataset:
+def load_data(
+    source: str | Path,
+    *,
+    split: str = "train",
+    offline: bool = False,
+    strict: bool = False,
+    max_bytes: int = MOST_BYTES,
+) -> Dataset:
     """Load and check a SQuAD data set from a file, or from the hub by its id.
 
-    ``split`` is a split on the hub; it is ignored for a file. Raises :class:`DataError` if the source cannot be read.
+    ``split`` is a split on the hub; it is ignored for a file, of which at most
+    ``max_bytes`` are read, unpacked. Raises :class:`DataError` if the source cannot be read.
     Bad rows are set aside and listed in the result; if ``strict``, the first one raises.
     """
     path = Path(source)
-    if path.is_file():
-        return parse_data(_read(path), str(source), strict=strict)
+    if path.exists() and not path.is_dir():  # pipes and devices too
+        return parse_data(read_data(path, max_bytes=max_bytes), str(source), strict=strict)
     if path.is_dir():
         raise DataError(f"{path}: a folder; give a data file, or {option('data')} for a folder that `prepare` made")
     name = str(source)
@@ -69,24 +76,6 @@ def _from_rows(rows: list[Any], source: str, *, strict: bool) -> Dataset:
     """Build a data set from the hub's layout. It has no ``is_impossible``: an empty list of answers means the same."""
     marked = any(isinstance(row, dict) and "is_impossible" in row for row in rows)
     return build_dataset(hub_rows(rows, source, empty_is_impossible=not marked), source, version=None, strict=strict)
-
-
-def _read(path: Path) -> bytes:
-    """Return the bytes of a file, decompressed."""
-    try:
-        data = path.read_bytes()
-    except OSError as problem:
-        raise DataError(f"{path}: cannot be read ({problem.strerror})") from None
-    try:
-        if data[:6] == b"\xfd7zXZ\x00":
-            return lzma.decompress(data)
-        if data[:2] == b"\x1f\x8b":
-            return gzip.decompress(data)
-    except (lzma.LZMAError, EOFError, zlib.error, gzip.BadGzipFile) as problem:
-        raise DataError(f"{path}: the compressed file is truncated or damaged ({problem}); fetch it again") from None
-    if not data.strip():
-        raise DataError(f"{path}: the file is empty")
-    return data
 
 
 def _json(text: str) -> Any:

@@ -12,6 +12,7 @@ from squadron.errors import ConfigError, DataError, option
 from squadron.experiments.load_run import open_run, run_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predictor import Answerer, checked_context
+from squadron.files import MOST_BYTES, read_bounded
 from squadron.model.checkpoint import load_base
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import AskOptions
@@ -63,8 +64,14 @@ def ask(options: AskOptions) -> dict[str, Any]:
 def _context(source: str) -> str:
     """Return the text of the context, from a file or standard input."""
     try:
-        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        text = data.decode("utf-8")
+        if source == "-":
+            data = read_bounded(sys.stdin.buffer, MOST_BYTES)
+        else:
+            with Path(source).open("rb") as stream:
+                data = read_bounded(stream, MOST_BYTES)
+        if data is None:
+            raise DataError(f"{option('context', source)}: over {MOST_BYTES:,} bytes; give a shorter text")
+        text = data.decode("utf-8-sig")
     except OSError as problem:
         raise DataError(f"{option('context', source)}: cannot be read ({problem.strerror})") from None
     except UnicodeDecodeError as problem:

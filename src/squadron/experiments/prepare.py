@@ -17,6 +17,9 @@ from squadron.pocket.base import NAME as POCKET
 from squadron.pocket.world import make_splits
 from squadron.temporaries import sweep_leftovers
 
+_NOT_RECORDED = {"out", "replace", "offline", "strict", "device", "precision", "max_bytes"}
+"""Options that change nothing in the folder."""
+
 
 def _draw_splits(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
     """Return the data set and its splits; the pocket world generates its own splits."""
@@ -30,7 +33,13 @@ def _draw_splits(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
         )
         whole = tuple(paragraph for split in splits.values() for paragraph in split.paragraphs)
         return Dataset(whole, "1.1", POCKET), splits
-    source = load_data(options.dataset, split=options.hub_split, offline=options.offline, strict=options.strict)
+    source = load_data(
+        options.dataset,
+        split=options.hub_split,
+        offline=options.offline,
+        strict=options.strict,
+        max_bytes=options.max_bytes,
+    )
     return source, split_dataset(
         source,
         train=options.train_size,
@@ -57,7 +66,7 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
         refuse_inputs_inside(out, {option("dataset", options.dataset): options.dataset})
         refuse_foreign(out, LAYOUT, error=DataError)
     source, splits = _draw_splits(options)
-    settings = options.model_dump(mode="json", exclude={"out", "replace", "offline", "strict", "device", "precision"})
+    settings = options.model_dump(mode="json", exclude=_NOT_RECORDED)
     with atomic_folder(out, replace=options.replace) as fresh:
         write_prepared(fresh, splits, source, settings)
         if out.is_dir():

@@ -14,6 +14,7 @@ from squadron.data.splits import SplitBy
 from squadron.data.trees import Loss
 from squadron.decoding.strategies import PARAMETERS, STRATEGIES
 from squadron.errors import ConfigError, option
+from squadron.files import MOST_BYTES
 from squadron.model.config import SIZES
 from squadron.model.targets import Scaling
 from squadron.options.base import (
@@ -46,6 +47,9 @@ class PrepareOptions(Options):
     )
     hub_split: str = Field("train", description="Split of a hub data set to draw from.")
     strict: bool = Field(False, description="Stop at the first bad row instead of setting it aside.")
+    max_bytes: Annotated[int, Field(ge=1, le=2**40)] = Field(
+        MOST_BYTES, description="Read at most this many bytes of a data file, unpacked."
+    )
     replace: bool = Field(False, description="Replace an existing prepared folder in --out.")
 
 
@@ -142,6 +146,10 @@ LATER_OPTIONS = tuple(name for name, role in ROLES.items() if role.later)
 """Options that records hold only if they differ from the default."""
 
 
+_STRATEGY_NAMES: Any = {"choices": [*STRATEGIES, "all"]}
+"""The words that may follow ``--decoding``; any other one is a verb's positional argument."""
+
+
 def _strategy_option(name: str) -> Any:
     """Return the field of a strategy's parameter, with its bounds, help, and the strategy's default in the help."""
     own = PARAMETERS[name]
@@ -165,7 +173,9 @@ class EvaluateOptions(Options):
     )
     split: str = Field("validation", description="Split of the prepared folder to evaluate on.")
     decoding: tuple[str, ...] = Field(
-        ("greedy",), description=f"Decoding strategies: {', '.join(STRATEGIES)}, or all (those of the study)."
+        ("greedy",),
+        description=f"Decoding strategies: {', '.join(STRATEGIES)}, or all (those of the study).",
+        json_schema_extra=_STRATEGY_NAMES,
     )
     max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
     max_length: Positive | None = Field(
@@ -199,7 +209,9 @@ class AskOptions(Options):
     base: Place | None = Field(None, description="Base model to ask without adapter: pocket, a folder or a hub id.")
     compare: tuple[Place, ...] = Field((), description="More run folders to ask in the same pass, for comparison.")
     decoding: tuple[str, ...] = Field(
-        ("greedy", "span", "top-k", "nucleus", "temperature"), description="Decoding strategies, or all."
+        ("greedy", "span", "top-k", "nucleus", "temperature"),
+        description="Decoding strategies, or all.",
+        json_schema_extra=_STRATEGY_NAMES,
     )
     max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
 

@@ -83,6 +83,8 @@ class PrepareKeywords(CommonKeywords, total=False):
     """Split of a hub data set to draw from."""
     strict: bool
     """Stop at the first bad row instead of setting it aside."""
+    max_bytes: int
+    """Read at most this many bytes of a data file, unpacked."""
     replace: bool
     """Replace an existing prepared folder in `out`."""
 

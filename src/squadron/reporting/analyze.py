@@ -21,6 +21,7 @@ from squadron.reporting.document.text import clipped
 from squadron.reporting.tables import all_tables, to_csv, to_json, to_markdown
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
+from squadron.visible import escaped_in_page
 
 FOLDER = "report"
 
@@ -75,7 +76,10 @@ def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) 
 
     words = chart_words(lang)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("squadron.reporting"), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("squadron.reporting"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=escaped_in_page,
     )
     font = resources.files("squadron.reporting").joinpath("fonts", "Vazirmatn-Regular.woff2").read_bytes()
     return environment.get_template("charts.html").render(

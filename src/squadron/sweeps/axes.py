@@ -58,7 +58,7 @@ def run_name(changes: Mapping[str, Any]) -> str:
 def name_problem(name: Any) -> str | None:
     """Return why a name that a person gave cannot name a folder; None if it can."""
     if not isinstance(name, str) or not _SAFE.fullmatch(name) or name.endswith("."):
-        return "not a name for a folder; use letters, digits, and . _ + - within it"
+        return "not a name for a folder; use ASCII letters (a-z, A-Z), digits, and . _ + - within it"
     if len(name) > _LONGEST_NAME:
         return f"longer than {_LONGEST_NAME} characters; shorten it"
     return "a name that Windows reserves for a device; choose another" if _RESERVED.fullmatch(name) else None

@@ -14,6 +14,7 @@ from squadron.decoding.strategies import ALL, STRATEGIES
 from squadron.errors import SquadronError, command_line_text
 from squadron.experiments.playground import MOST_MODELS, Playground
 from squadron.runs.board import Board, Curves, read_curves
+from squadron.visible import escaped
 from squadron.web import render
 
 TITLE = "Squadron playground"
@@ -96,7 +97,9 @@ def build(playground: Playground) -> Any:
 
 def _ask_tab(playground: Playground) -> gr.Dropdown:
     """Add the tab for questions and answers. Return the list of models, which reloading the page refreshes."""
-    titles = [(paragraph.article or f"Paragraph {n + 1}", n) for n, paragraph in enumerate(playground.examples)]
+    titles = [
+        (escaped(paragraph.article or f"Paragraph {n + 1}"), n) for n, paragraph in enumerate(playground.examples)
+    ]
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             example = gr.Dropdown(titles, value=None, label="Example paragraph", elem_id="example")
@@ -120,7 +123,8 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
             return gr.skip(), gr.Radio(choices=[], visible=False), gr.skip()
         paragraph = playground.examples[number]
         questions = list(dict.fromkeys(one.text for one in paragraph.questions))
-        return paragraph.context, gr.Radio(choices=questions, value=questions[0], visible=True), questions[0]
+        choices = [(escaped(text), text) for text in questions]
+        return paragraph.context, gr.Radio(choices=choices, value=questions[0], visible=True), questions[0]
 
     def answer(context: str | None, question: str | None, models: list[str] | None, decoding: list[str] | None) -> str:
         try:
@@ -170,7 +174,8 @@ def _runs_tab(playground: Playground) -> tuple[gr.HTML, gr.Dropdown]:
             known = playground.board()
         except SquadronError:
             return gr.skip()  # reloading the page shows the problem
-        return _run_choices(known, run) if run in [str(row.path) for row in known.rows] else gr.skip()
+        paths = {escaped(str(row.path)): str(row.path) for row in known.rows}  # as the page has them
+        return _run_choices(known, paths[run]) if run in paths else gr.skip()
 
     board.click(pick, None, run, **_PLAIN, queue=False)
     run.change(show_run, run, [facts, loss, f1], **_PLAIN, show_progress="hidden")
@@ -191,7 +196,8 @@ def _refresh(playground: Playground) -> tuple[Any, ...]:
     bases = [choice.key for choice in choices if choice.run is None]
     adapters = [choice.key for choice in choices if choice.run is not None]
     models = gr.Dropdown(
-        choices=[(choice.label, choice.key) for choice in choices], value=[*bases[:1], *adapters[:_INITIAL_ADAPTERS]]
+        choices=[(escaped(choice.label), choice.key) for choice in choices],
+        value=[*bases[:1], *adapters[:_INITIAL_ADAPTERS]],
     )
     if not board.rows and not board.problems:
         return models, gr.skip(), gr.skip()
@@ -199,7 +205,7 @@ def _refresh(playground: Playground) -> tuple[Any, ...]:
 
 
 def _run_choices(board: Board, chosen: str | None) -> gr.Dropdown:
-    names = [(row.name, str(row.path)) for row in board.rows]
+    names = [(escaped(row.name), str(row.path)) for row in board.rows]
     return gr.Dropdown(choices=names, value=chosen, visible=bool(names))
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from squadron.experiments.playground import MOST_MODELS
 from squadron.runs.board import Board, ListedRun
+from squadron.visible import escaped, escaped_in_page
 from squadron.web.marking import cut_at_marks
 
 _LETTERS = "ABCDEF"
@@ -73,7 +74,7 @@ def _value(value: Any) -> str:
 
 def _path(text: str) -> Markup:
     """Escape a run's name, often a path, and allow line breaks after its slashes."""
-    return Markup("/<wbr>").join(text.split("/"))
+    return Markup("/<wbr>").join(escaped(text).split("/"))
 
 
 def _number(value: Any, shape: str) -> str:
@@ -113,6 +114,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("squadron.web"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=escaped_in_page,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -6,6 +6,8 @@ import bisect
 import unicodedata
 from typing import Literal
 
+from squadron.visible import is_invisible
+
 LONGEST_NAME = 60
 """Characters of a name of a run or base."""
 LONGEST_TEXT = 400
@@ -13,8 +15,6 @@ LONGEST_TEXT = 400
 EXCERPT_MARGIN = 160
 """Characters of the context on either side of an answer."""
 
-_JOINERS = "\u200c\u200d"
-"""Invisible, but needed between letters in Persian and other scripts."""
 _DRAWABLE = (
     (0x20, 0x7E),
     (0xA1, 0xAC),
@@ -62,7 +62,7 @@ def visible(text: str) -> str:
     for character in unicodedata.normalize("NFC", text):
         if character.isspace():
             shown.append(" ")
-        elif unicodedata.category(character)[0] == "C" and character not in _JOINERS:
+        elif is_invisible(character):
             shown.append(code_point(character))
         else:
             shown.append(character)

@@ -23,6 +23,7 @@ from squadron.reporting.charts.theme import theme
 from squadron.reporting.charts.words import chart_words
 from squadron.reporting.document.blocks import Figure, Report
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
+from squadron.visible import escaped_in_page
 
 _WEIGHTS = {"Regular": 400, "Bold": 700}
 _ENGLISH_FONT = "system-ui, sans-serif"
@@ -35,6 +36,7 @@ def to_html(report: Report) -> str:
         loader=jinja2.PackageLoader("squadron.reporting"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=escaped_in_page,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -1,0 +1,71 @@
+"""Data files are read up to a bound, whatever they unpack to and whatever they are."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import os
+import threading
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from squadron.data.reading import read_data
+from squadron.data.sources import load_data
+from squadron.errors import DataError
+
+ROWS = b'[{"id": "q", "context": "Ada.", "question": "Who?", "answers": {"text": ["Ada"], "answer_start": [0]}}]'
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+def test_a_file_is_read_whole_up_to_the_bound(pack: type[bytes], tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(pack(ROWS))
+    assert read_data(path, max_bytes=len(ROWS)) == ROWS
+    with pytest.raises(DataError, match=f"file: over {len(ROWS) - 1:,} bytes, unpacked; split it"):
+        read_data(path, max_bytes=len(ROWS) - 1)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_a_bomb_stops_at_the_bound(pack: type[bytes], tmp_path: Path) -> None:
+    path = tmp_path / "bomb"
+    path.write_bytes(pack(b"0" * 2**28))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="over 4,000,000 bytes"):
+        load_data(path, max_bytes=4_000_000)
+    assert tracemalloc.get_traced_memory()[1] < 2**25
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["zeros2g.xz", "nl400m.gz"])
+def test_the_bombs_end_in_one_line(name: str) -> None:
+    path = Path(__file__).resolve().parents[3] / "shared" / "cases" / "H3-bomb" / name
+    if not path.exists():
+        pytest.skip("no ../shared/cases here")
+    with pytest.raises(DataError, match="over 20,000,000 bytes, unpacked"):
+        load_data(path, max_bytes=20_000_000)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_a_device_without_end_stops_at_the_bound() -> None:
+    with pytest.raises(DataError, match="/dev/zero: over 3,000,000 bytes"):
+        load_data("/dev/zero", max_bytes=3_000_000)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+def test_a_pipe_is_read(pack: type[bytes], tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=[pack(ROWS)])
+    writer.start()
+    data = load_data(path)
+    writer.join()
+    assert [question.id for paragraph in data.paragraphs for question in paragraph.questions] == ["q"]
+
+
+def test_blanks_alone_are_an_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "blank.gz"
+    path.write_bytes(gzip.compress(b"\n" * 100))
+    with pytest.raises(DataError, match="the file is empty"):
+        load_data(path)

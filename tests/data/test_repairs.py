@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from squadron.data.prepared import load_split
 from squadron.data.sources import load_data, parse_data
 from squadron.data.squad import Dataset
 from squadron.data.validation import pieces
@@ -236,3 +239,15 @@ def test_the_summary_counts_by_kind(tmp_path: Path) -> None:
     assert summary.startswith("1 set aside, the first: ")
     assert summary.endswith("2 read differently than written (id taken as text: 2)")
     assert parse(official(qa())).summary() == ""
+
+
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    content = json.dumps(official(qa())).encode()
+    for read in (load_data, lambda path: load_split(path, "train").dataset):
+        reader, writer = os.pipe()
+        os.write(writer, content)
+        os.close(writer)
+        assert ids(read(Path(f"/dev/fd/{reader}"))) == ["a"]
+        os.close(reader)
+    (tmp_path / "data.json").write_bytes(content)
+    assert load_split(tmp_path / "data.json", "train").sha256 == hashlib.sha256(content).hexdigest()

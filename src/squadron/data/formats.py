@@ -59,6 +59,8 @@ def read_layout(parsed: Any, source: str, *, split: str = "train") -> RawData:
         elif isinstance(parsed.get("rows"), list):  # as the hub's viewer sends them
             parsed = [one.get("row", one) if isinstance(one, dict) else one for one in parsed["rows"]]
         else:
+            if "version" in parsed and _kind(parsed) == "row" and not _is_flat(parsed):
+                raise DataError(f"{source}: data is missing; a list is expected, as in SQuAD's JSON")
             parsed = _columns(parsed) or [parsed]
     if not isinstance(parsed, list):
         raise DataError(f"{source}: {shown(parsed)} is not a data set; {READ}")
@@ -121,15 +123,18 @@ def _version(data: Mapping[str, Any]) -> SquadVersion | None:
 def _columns(parsed: Mapping[str, Any]) -> list[Any] | None:
     """Return the rows of a table that is stored as columns (lists, or objects by row number); None if it is none."""
     context = parsed.get("context")
-    if not isinstance(context, (list, dict)) or type(context) is not type(parsed.get("question")):
+    if not isinstance(context, (list, dict)):
+        return None
+    number = len(context)
+    if type(parsed.get("question")) is not type(context):
         return None
     columns = {
         key: list(value.values()) if isinstance(value, dict) else value
         for key, value in parsed.items()
         if isinstance(value, (list, dict))
     }
-    columns = {key: value for key, value in columns.items() if len(value) == len(context)}
-    return [{key: value[k] for key, value in columns.items()} for k in range(len(context))]
+    columns = {key: value for key, value in columns.items() if len(value) == number}
+    return [{key: value[k] for key, value in columns.items()} for k in range(number)]
 
 
 def _refuse_unknown(items: list[Any], source: str) -> None:

@@ -6,6 +6,7 @@ A file's format is detected from its bytes, not its name.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import lzma
 import zlib
@@ -43,12 +44,24 @@ def load_data(
     if path.is_dir():
         raise DataError(f"{path}: a folder; give a data file, or {option('data')} for a folder that `prepare` made")
     if path.exists():
-        return parse_data(read_data(path), str(source), split=split, **how)
+        return load_file(path, split=split, **how)[0]
     name = str(source)
     if name not in HUB_NAMES and (path.suffix or name.startswith((".", "/", "~")) or name.count("/") != 1):
         raise DataError(f"{name}: no such file; give a SQuAD file, squad, squad_v2 or a hub id such as owner/name")
     identity = HUB_NAMES.get(name, name)
     return _build(_from_hub(name, split, offline=offline), identity, split=split, **how)
+
+
+def load_file(path: Path, *, split: str = "train", **how: bool) -> tuple[Dataset, str]:
+    """Load a data set from a file or a pipe, which is read once; return it with the SHA-256 of the bytes.
+
+    ``how`` are ``strict``, ``texts_only`` and ``split_contexts``, as for :func:`load_data`.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise DataError(f"{path}: cannot be read ({problem.strerror})") from None
+    return parse_data(_unpacked(data, path), str(path), split=split, **how), hashlib.sha256(data).hexdigest()
 
 
 def parse_data(data: bytes, source: str, *, split: str = "train", **how: bool) -> Dataset:
@@ -88,12 +101,8 @@ def _build(parsed: Any, source: str, *, split: str, **how: bool) -> Dataset:
     return build_dataset(found.rows, source, version=found.version, chosen=found.chosen, **how)
 
 
-def read_data(path: Path) -> bytes:
-    """Return the bytes of a file or a pipe, decompressed. Raises :class:`DataError` if it cannot be read."""
-    try:
-        data = path.read_bytes()
-    except OSError as problem:
-        raise DataError(f"{path}: cannot be read ({problem.strerror})") from None
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """Return the bytes of a file, decompressed."""
     try:
         if data[:6] == b"\xfd7zXZ\x00":
             return lzma.decompress(data)

@@ -50,7 +50,7 @@ class _Reader:
         """Return a text, with control characters as spaces. Raises :class:`_BadRowError` if it is none."""
         if not isinstance(value, str):
             raise _BadRowError(name, f"{shown(value)}; text is expected")
-        cleaned = _CONTROL.sub(" ", value)
+        cleaned = text_without_controls(value)
         if cleaned != value:
             self.note(name, "control characters read as spaces", "text with control characters, read as spaces")
         if not cleaned.strip():
@@ -207,6 +207,11 @@ class _Reader:
         problem = f"{len(context):,} characters, cut; characters {start:,} to {stop:,} are kept{lost}"
         self.note("context", problem, "long context cut")
         return context[start:stop], [Answer(one.text, one.start - start) for one in kept]
+
+
+def text_without_controls(text: str) -> str:
+    """Return a text of the same length with spaces for control characters, line ends and tabs excepted."""
+    return _CONTROL.sub(" ", text)
 
 
 def truth(value: Any) -> bool | None:

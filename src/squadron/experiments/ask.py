@@ -64,7 +64,7 @@ def _context(source: str) -> str:
     """The text of the context, from a file or standard input."""
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except OSError as problem:
         raise DataError(f"{option('context', source)}: cannot be read ({problem.strerror})") from None
     except UnicodeDecodeError as problem:

@@ -30,7 +30,13 @@ def _drawn(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
         )
         whole = tuple(paragraph for split in splits.values() for paragraph in split.paragraphs)
         return Dataset(whole, "1.1", POCKET), splits
-    source = load_data(options.dataset, split=options.hub_split, offline=options.offline, strict=options.strict)
+    source = load_data(
+        options.dataset,
+        split=options.hub_split,
+        offline=options.offline,
+        strict=options.strict,
+        split_contexts=options.split_contexts,
+    )
     return source, split_dataset(
         source,
         train=options.train_size,
@@ -57,7 +63,9 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
         refuse_inputs_inside(out, {option("dataset", options.dataset): options.dataset})
         refuse_foreign(out, LAYOUT, error=DataError)
     source, splits = _drawn(options)
-    settings = options.model_dump(mode="json", exclude={"out", "replace", "offline", "strict", "device", "precision"})
+    left_out = {"out", "replace", "offline", "strict", "device", "precision"}
+    left_out |= set() if options.split_contexts else {"split_contexts"}  # only a long context makes a difference
+    settings = options.model_dump(mode="json", exclude=left_out)
     with atomic_folder(out, replace=options.replace) as fresh:
         write_prepared(fresh, splits, source, settings)
         if out.is_dir():
@@ -70,6 +78,7 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
         "paragraphs": len(source.paragraphs),
         "set_aside": [str(finding) for finding in source.set_aside],
         "repaired": [str(finding) for finding in source.repaired],
+        "summary": source.summary(),
         "splits": {
             name: {"questions": len(splits[name]), "paragraphs": len(splits[name].paragraphs)} for name in SPLITS
         },

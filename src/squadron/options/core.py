@@ -46,6 +46,9 @@ class PrepareOptions(Options):
     )
     hub_split: str = Field("train", description="Split of a hub data set to draw from.")
     strict: bool = Field(False, description="Stop at the first bad row instead of setting it aside.")
+    split_contexts: bool = Field(
+        False, description="Cut contexts over 100,000 characters at ends of paragraphs instead of setting them aside."
+    )
     replace: bool = Field(False, description="Replace an existing prepared folder in --out.")
 
 
@@ -238,11 +241,15 @@ class ScoreOptions(Options):
     """Options of ``score``."""
 
     predictions: Place = Field(
-        description="Predictions file, in the official {id: text} JSON.", json_schema_extra={"argument": True}
+        description="Predictions file: the official {id: text} JSON, or a list of {id, prediction_text}.",
+        json_schema_extra={"argument": True},
     )
     data: Place = Field(description="SQuAD file with the questions.", json_schema_extra={"argument": True})
     against: Place | None = Field(
         None, description="Other predictions to compare with, by a paired test. Default: none."
+    )
+    null_odds: Place | None = Field(
+        None, description="File of no-answer scores, {id: number}, for the best threshold of SQuAD v2.0. Default: none."
     )
 
 

@@ -24,12 +24,25 @@ def commands(case: Path, out: Path) -> Iterator[tuple[str, list[str]]]:
     files = sorted(path for path in case.iterdir() if path.is_file())
     if case.name.startswith("A"):
         for path in files:
-            ask = ["ask", "--base", "pocket", "--context", str(path), "--question", "Who built the lighthouse?"]
-            yield path.name, [*ask, "--decoding", "span", "--offline"]
+            ask = ["ask", "Who built the lighthouse?", "--base", "pocket", "--context", str(path)]
+            yield path.name, [*ask, "--json"]
         return
     if case.name.startswith("W"):
         for path in files:
-            yield path.name, ["sweep", str(path), "--dry-run", "--out", str(out / path.stem), "--offline"]
+            yield (
+                path.name,
+                [
+                    "sweep",
+                    str(path),
+                    "--dry-run",
+                    "--base",
+                    "pocket",
+                    "--dataset",
+                    "pocket",
+                    "--out",
+                    str(out / path.stem),
+                ],
+            )
         return
     predictions = [path for path in files if path.name.startswith(PREDICTIONS)]
     data = [path for path in files if path not in predictions and path.name != "null_odds.json"]

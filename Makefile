@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help setup test demo performance pocket screenshots lint format clean
+.PHONY: help setup test cases demo performance pocket screenshots lint format clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ lint: setup  ## format check, lint, types
 test: lint  ## check everything: format, lint, types, tests, docs
 	# Idle threads sleep: otherwise two test runs on one machine would slow each other by spinning.
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+cases: setup  ## run the inputs of ../shared/cases through their verbs, a line each (if they are there)
+	$(BIN)/python scripts/cases.py
 
 demo: setup  ## run a small study: no network, no GPU, a few minutes
 	$(BIN)/squadron demo --out demo --replace

@@ -46,37 +46,98 @@ def test_rows_that_are_set_aside_are_reported(
     (tmp_path / "predictions.json").write_text(json.dumps(predictions))
     arguments = ("score", tmp_path / "predictions.json", tmp_path / "data.json")
     record = squadron(*arguments, "--json").record
+    # `score` reads golds as the official script does, wherever they stand.
+    assert (record["questions"], record["exact_match"], record["unknown"]) == (36, 100 * 35 / 36, 0)
+    content["data"][0]["paragraphs"][0]["qas"][1]["answers"] = []
+    (tmp_path / "data.json").write_text(json.dumps(content))
+    record = squadron(*arguments, "--json").record
     assert (record["questions"], record["exact_match"], record["unknown"]) == (35, 100, 1)
     (finding,) = record["set_aside"]
     assert "'0.0.1'" in finding
-    assert "'nowhere' is not in the context" in finding
-    assert "1; the first: " in squadron(*arguments).out
+    assert "answers: empty" in finding
+    shown = squadron(*arguments).out
+    assert "1; the first: " in shown
+    assert "rows: 1 set aside, the first: " in shown
     source = ("--data", tmp_path / "data.json", "--max-new-tokens", 1)
     evaluated = squadron("evaluate", "--base", byte_base_dir, *source, "--out", tmp_path / "out")
     assert "bad rows set aside and not asked: 1; the first: " in evaluated.err
 
 
-def test_gold_answers_in_another_unicode_form_than_their_context_are_reported(
-    squadron: Any, small_squad: Path, tmp_path: Path
-) -> None:
+def test_golds_are_scored_as_the_file_has_them(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
     content = json.loads(small_squad.read_text())
     paragraph = content["data"][0]["paragraphs"][0]
     paragraph["context"] += " Caf\u00e9."
-    decomposed = {"text": "Cafe\u0301", "answer_start": len(paragraph["context"]) - 5}
-    paragraph["qas"][1]["answers"] = [decomposed]
-    paragraph["qas"][2]["answers"][0]["answer_start"] += 1  # repaired as well, but its text stays
+    paragraph["qas"][1]["answers"] = [{"text": "Cafe\u0301"}]  # another Unicode form than the context's
+    paragraph["qas"][2]["answers"].append({"text": None})
     (tmp_path / "data.json").write_text(json.dumps(content))
-    golds = load_data(tmp_path / "data.json").golds()
-    predictions = {name: answers[0] for name, answers in golds.items()} | {"0.0.1": "Cafe\u0301"}
-    (tmp_path / "predictions.json").write_text(json.dumps(predictions))
+    predictions = {name: answers[0] for name, answers in load_data(tmp_path / "data.json").golds().items()}
+    (tmp_path / "predictions.json").write_text(json.dumps(predictions | {"0.0.1": "Cafe\u0301"}))
     arguments = ("score", tmp_path / "predictions.json", tmp_path / "data.json")
     record = squadron(*arguments, "--json").record
-    assert (record["questions"], record["exact_match"], record["set_aside"]) == (36, 100 * 35 / 36, [])
-    (finding,) = record["rewritten"]
-    assert "'0.0.1'" in finding
-    assert "written as the context has it" in finding
-    (line,) = [line for line in squadron(*arguments).out.splitlines() if "rewritten" in line]
-    assert "1; the first: " in line
+    assert (record["questions"], record["exact_match"], record["set_aside"]) == (36, 100, [])
+    (finding,) = record["repaired"]
+    assert "'0.0.2'" in finding
+    shown = squadron(*arguments).out
+    assert "rows: 1 read differently than written (bad alternative answer dropped: 1)" in shown
+
+
+V2 = {
+    "version": "v2.0",
+    "data": [
+        {
+            "paragraphs": [
+                {
+                    "context": "Rome is big.",
+                    "qas": [
+                        {"id": "a", "question": "Where?", "answers": [{"text": "Rome"}], "is_impossible": True},
+                        {"id": "b", "question": "Why?", "answers": [], "is_impossible": True},
+                    ],
+                }
+            ]
+        }
+    ],
+}
+
+
+def test_in_version_2_a_question_with_golds_is_answerable(squadron: Any, tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text(json.dumps(V2))
+    (tmp_path / "predictions.json").write_text('{"a": "Rome", "b": ""}')
+    record = squadron("score", tmp_path / "predictions.json", tmp_path / "data.json", "--json").record
+    assert (record["exact_match"], record["has_answer"]["questions"]) == (100, 1)
+    assert "although is_impossible is true" in record["repaired"][0]
+
+
+def test_null_odds_give_the_best_threshold_and_apply_the_official_one(squadron: Any, tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text(json.dumps(V2))
+    (tmp_path / "predictions.json").write_text('{"a": "Rome", "b": "big"}')
+    (tmp_path / "odds.json").write_text('{"a": -3.0, "b": 3}')
+    arguments = ("score", tmp_path / "predictions.json", tmp_path / "data.json")
+    assert squadron(*arguments, "--json").record["exact_match"] == 50
+    record = squadron(*arguments, "--null-odds", tmp_path / "odds.json", "--json").record
+    assert (record["exact_match"], record["best_exact"], record["best_exact_thresh"]) == (100, 100, -3)
+    assert "no answer above -3" in squadron(*arguments, "--null-odds", tmp_path / "odds.json").out
+    (tmp_path / "odds.json").write_text('{"a": -3.0, "b": "high"}')
+    refused = squadron(*arguments, "--null-odds", tmp_path / "odds.json")
+    assert (refused.code, "question 'b': the no-answer score is a text" in refused.err) == (2, True)
+    version_1 = {
+        **V2,
+        "data": [{"paragraphs": [{"context": "c", "qas": [{"id": "a", "answers": ["c"]}]}]}],
+        "version": "1.1",
+    }
+    (tmp_path / "data.json").write_text(json.dumps(version_1))
+    refused = squadron(*arguments, "--null-odds", tmp_path / "odds.json")
+    assert (refused.code, "v1.1, which has an answer to every question" in refused.err) == (2, True)
+
+
+def test_lists_of_predictions_are_taken_with_their_probabilities(squadron: Any, tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text(json.dumps(V2))
+    entries = [{"id": name, "prediction_text": "Rome", "no_answer_probability": p} for name, p in (("a", 0), ("b", 1))]
+    (tmp_path / "list.json").write_text(json.dumps(entries))
+    record = squadron("score", tmp_path / "list.json", tmp_path / "data.json", "--json").record
+    assert (record["exact_match"], record["best_exact"], record["best_exact_thresh"]) == (50, 100, 0)
+    (tmp_path / "list.json").write_text(json.dumps([{"id": "a", "prediction_text": "Rome"}]))
+    record = squadron("score", tmp_path / "list.json", tmp_path / "data.json", "--json").record
+    assert (record["exact_match"], record["missing"], "best_exact" in record) == (50, 1, False)
 
 
 def test_missing_predictions_and_those_without_question_are_counted(
@@ -89,7 +150,7 @@ def test_missing_predictions_and_those_without_question_are_counted(
     record = squadron(*arguments, "--json").record
     assert (record["questions"], record["missing"], record["unknown"]) == (36, 3, 1)
     assert record["exact_match"] == record["f1"] == 100 * 33 / 36  # missing ones count as wrong, as officially
-    assert record["set_aside"] == record["rewritten"] == []
+    assert record["set_aside"] == record["repaired"] == []
 
 
 def test_version_2_thresholds_come_from_the_answers_probabilities(

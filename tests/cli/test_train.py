@@ -47,3 +47,19 @@ def test_a_run_that_diverged_exits_1_and_says_why(
         assert f"diverged: {record['reason']}" in " ".join(ended.out.split())
     monkeypatch.undo()
     assert squadron(*arguments, "--resume", *more).code == 1  # asked again, it says the same
+
+
+def test_rows_left_out_or_cut_are_said_at_the_end(
+    squadron: Any, small_squad: Path, byte_base_dir: Path, tmp_path: Path
+) -> None:
+    content = json.loads(small_squad.read_text())
+    content["data"][0]["paragraphs"][0]["qas"][0]["question"] *= 30
+    content["data"][0]["paragraphs"][0]["qas"][1]["answers"] = []
+    (tmp_path / "data.json").write_text(json.dumps(content))
+    arguments = ("--base", byte_base_dir, "--data", tmp_path / "data.json", "--out", tmp_path / "run")
+    trained = squadron("train", *arguments, "--epochs", 1, "--rank", 1, "--max-length", 90)
+    assert trained.code == 0, trained.err
+    (line,) = [line for line in trained.err.splitlines() if line.startswith("training data: ")]
+    assert "1 set aside, the first: " in line
+    assert "of 35 questions: 1 too long even without context, left out ('0.0.0')" in line
+    assert "tokens of context cut off" in line

@@ -120,3 +120,18 @@ def test_the_real_data_has_its_known_lengths(tokenizer: Tokenizer, shared_squad:
     assert round(1000 * truncation.truncated / len(data)) == 135
     assert max(found.length for found in cut) == 256
     assert len(cut) == len(data)
+
+
+def test_the_summary_says_what_was_left_out_and_cut(tokenizer: Tokenizer) -> None:
+    long = "Ann met Bob. " * 40
+    whole = encode_training(one("Ann met Bob.", "Bob"), tokenizer, max_length=256)[1]
+    assert whole.summary() == ""
+    cut = encode_training(one(long, "Bob"), tokenizer, max_length=64)[1]
+    assert cut.summary().startswith("of 1 questions: 1 with ")
+    assert cut.answers_cut == 0
+    middle = encode_training(one(long, long[: len(long) // 5]), tokenizer, max_length=64)[1]
+    assert middle.answers_cut == 1
+    assert "1 of these with a part of the gold answer cut off" in middle.summary()
+    question = encode_training(one(long, "Bob", "Who? " * 80), tokenizer, max_length=64)[1]
+    assert question.summary() == "of 1 questions: 1 too long even without context, left out ('q')"
+    assert set(cut.to_json()) == {"questions", "truncated", "tokens_dropped", "too_long"}

@@ -10,7 +10,7 @@ import torch
 
 from squadron.decoding.strategies import STRATEGIES
 from squadron.experiments import ask as asking
-from squadron.experiments.ask import ask
+from squadron.experiments.ask import ask, read_context
 from squadron.experiments.predictor import Answerer
 from squadron.options.core import AskOptions
 
@@ -59,3 +59,9 @@ def test_the_seed_decides_what_is_drawn(options: dict[str, Any]) -> None:
     assert first == again
     assert first[0]["answer"] != other[0]["answer"]
     assert first[0]["probability"] != other[0]["probability"]
+
+
+def test_a_context_loses_its_byte_order_mark_and_control_characters(tmp_path: Path) -> None:
+    path = tmp_path / "context.txt"
+    path.write_bytes(b"\xef\xbb\xbfAnn met\x0cBob.\n")
+    assert read_context(str(path)) == "Ann met Bob."

@@ -32,13 +32,14 @@ def test_every_option_reaches_the_source_or_the_draw(
     monkeypatch.setattr(preparing, "split_dataset", drawn)
     out = tmp_path / "data"
     sizes: dict[str, Any] = {"train_size": 9, "val_size": 4, "test_size": 3, "split_by": "article", "seed": 7}
-    source: dict[str, Any] = {"hub_split": "validation", "offline": True, "strict": True}
+    source: dict[str, Any] = {"hub_split": "validation", "offline": True, "strict": True, "split_contexts": True}
     record = prepare(PrepareOptions(dataset=str(small_squad), out=str(out), **sizes, **source))
     assert told == {
         "source": str(small_squad),
         "split": "validation",
         "offline": True,
         "strict": True,
+        "split_contexts": True,
         "train": 9,
         "validation": 4,
         "test": 3,

@@ -70,7 +70,18 @@ EVALUATE_ELSEWHERE = {"run", "base", "data", "split", "out", "device", "offline"
 """Options for paths and devices: tested with the verb."""
 
 PREPARE = {"seed": 1, "train_size": 9, "val_size": 4, "test_size": 2, "split_by": "article"}
-PREPARE_ELSEWHERE = {"dataset", "out", "strict", "replace", "hub_split", "offline", "device", "precision", "max_bytes"}
+PREPARE_ELSEWHERE = {
+    "dataset",
+    "out",
+    "strict",
+    "replace",
+    "hub_split",
+    "split_contexts",
+    "offline",
+    "device",
+    "precision",
+    "max_bytes",
+}
 
 
 def trained(out: Path, base: Path, data: Path, **options: Any) -> dict[str, Any]:

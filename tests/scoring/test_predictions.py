@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from squadron.errors import DataError
-from squadron.scoring.predictions import check_text, read_predictions, show, write_predictions
+from squadron.scoring.predictions import check_text, read_predictions, read_scored_predictions, show, write_predictions
 
 
 def test_predictions_are_read_back_in_their_order(tmp_path: Path) -> None:
@@ -80,3 +80,37 @@ def test_show_quotes_on_one_line_and_shortens() -> None:
     assert show("x" * 60) == repr("x" * 60)
     assert show("x" * 61) == repr("x" * 59 + "…")
     assert show("abcdef", limit=3) == "'ab…'"
+
+
+def test_a_list_of_predictions_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    entries = [{"id": 1, "prediction_text": "cat", "no_answer_probability": 0.5}, {"id": "b", "prediction_text": ""}]
+    path.write_text(json.dumps(entries))
+    assert read_predictions(path) == {"1": "cat", "b": ""}
+    assert read_scored_predictions(path).doubts is None  # one question has none
+    path.write_text("\ufeff" + json.dumps(entries[:1]))
+    assert read_scored_predictions(path).doubts == {"1": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("cat", "entry 1 of the list is not an object with id and prediction_text"),
+        ({"id": "b"}, "entry 1 of the list is not an object with id and prediction_text"),
+        ({"id": None, "prediction_text": "x"}, "entry 1: the id is null"),
+        ({"id": "a", "prediction_text": "x"}, "question 'a': two predictions"),
+        ({"id": "b", "prediction_text": 7}, "question 'b': the prediction is the number 7"),
+        ({"id": "b", "prediction_text": "x", "no_answer_probability": True}, "no-answer score is the boolean true"),
+        (
+            {"id": "b", "prediction_text": "x", "no_answer_probability": float("nan")},
+            "no-answer score is the number nan",
+        ),
+        ({"id": "b", "prediction_text": "x", "no_answer_probability": 10**400}, "no-answer score is the number 1000"),
+    ],
+)
+def test_a_bad_entry_of_a_list_is_named(tmp_path: Path, entry: Any, words: str) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps([{"id": "a", "prediction_text": "cat"}, entry]))
+    with pytest.raises(DataError, match=words) as caught:
+        read_predictions(path)
+    assert str(path) in str(caught.value)

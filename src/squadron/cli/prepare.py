@@ -34,6 +34,8 @@ def add(app: typer.Typer) -> None:
                     ]
                 )
             )
+            if record["summary"]:
+                out.print(f"rows: {record['summary']}", soft_wrap=True)
 
         console.result(record, show)
         return 0

@@ -35,12 +35,17 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         ("questions without prediction", f"{record['missing']:,}"),
         ("predictions without question", f"{record['unknown']:,}"),
         ("bad rows set aside", _listed(record["set_aside"])),
-        ("gold answers rewritten as in the context", _listed(record["rewritten"])),
+        ("read differently than written", _listed(record["repaired"])),
         ("smallest detectable difference", f"EM {smallest[0]:.1f}, F1 {smallest[1]:.1f} (unpaired, 80 % power)"),
     ]
     for half, title in (("has_answer", "with an answer"), ("no_answer", "without an answer")):
         if own := record.get(half):  # v2.0
             rows.append((title, f"EM {own['exact_match']:.2f}, F1 {own['f1']:.2f} ({own['questions']:,} questions)"))
+    if "best_f1" in record:
+        best = (
+            f"EM {record['best_exact']:.2f}, F1 {record['best_f1']:.2f}, no answer above {record['best_f1_thresh']:.3g}"
+        )
+        rows.append(("best threshold of no-answer scores", best))
     for name, title in (("exact_match", "EM"), ("f1", "F1")):
         if "against" in record:
             test = record["against"][name]
@@ -48,6 +53,8 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
             difference = f"{test['difference']:+.2f} ({low:+.1f} – {high:+.1f}), p = {test['p_value']:.3g}"
             rows.append((f"{title} minus the other's", difference))
     out.print(two_columns(rows))
+    if record["summary"]:
+        out.print(f"rows: {record['summary']}", soft_wrap=True)
 
 
 def _listed(findings: list[str]) -> str:

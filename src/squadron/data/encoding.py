@@ -63,6 +63,20 @@ class Truncation:
     truncated: int
     tokens_dropped: int
     too_long: tuple[str, ...]
+    answers_cut: int = 0
+    """Questions whose gold answer does not fit in the context that is left."""
+
+    def summary(self) -> str:
+        """Return in one line how many questions were left out or lost context; empty if none did."""
+        parts = []
+        if self.too_long:
+            shown = ", ".join(map(repr, self.too_long[:3]))
+            parts.append(f"{len(self.too_long):,} too long even without context, left out ({shown})")
+        if self.truncated:
+            parts.append(f"{self.truncated:,} with {self.tokens_dropped:,} tokens of context cut off")
+        if self.answers_cut:
+            parts.append(f"{self.answers_cut:,} of these with a part of the gold answer cut off")
+        return f"of {self.questions:,} questions: {'; '.join(parts)}" if parts else ""
 
     def to_json(self) -> dict[str, object]:
         """Return the counts for the run's record."""
@@ -110,7 +124,7 @@ def encode_training(dataset: Dataset, encoder: Encoder, *, max_length: int) -> t
     answers = encoder.encode_batch([answer_text(text) for text in first])
     prefix = len(encoder.encode(CONTEXT_PREFIX))
     examples: list[Example] = []
-    truncated = dropped = 0
+    truncated = dropped = answers_cut = 0
     too_long: list[str] = []
     position = 0
     for number, paragraph in enumerate(dataset.paragraphs):
@@ -130,9 +144,10 @@ def encode_training(dataset: Dataset, encoder: Encoder, *, max_length: int) -> t
                 if question.answers:
                     gold = question.answers[0]
                     span = _covering_tokens(offsets, gold.start, gold.start + len(gold.text))
+                answers_cut += span[1] - span[0] > room - prefix
                 kept = _window(tokens, prefix, room, span)
             examples.append(Example(number, kept, branch))
-    return examples, Truncation(len(pairs), truncated, dropped, tuple(too_long))
+    return examples, Truncation(len(pairs), truncated, dropped, tuple(too_long), answers_cut)
 
 
 def encode_evaluation(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from squadron.data.sources import load_data
+from squadron.data.sources import load_data, load_file
 from squadron.data.splits import SPLITS
 from squadron.data.squad import Dataset
 from squadron.errors import DataError, SquadronError, option
@@ -97,18 +97,19 @@ def prepared_sizes(folder: Path) -> dict[str, int]:
     return {name: described.questions for name, described in _splits(folder).items()}
 
 
-def load_split(source: str | Path, split: str, *, offline: bool = False) -> Split:
+def load_split(source: str | Path, split: str) -> Split:
     """Load one split of a prepared folder, or a data file as a single split.
 
     Raises :class:`DataError` if the folder is incomplete, or a file in it has changed since it was prepared.
     """
     folder = Path(source)
-    if folder.is_file():
+    if folder.exists() and not folder.is_dir():
         if split == "test":
             raise DataError(
                 f"{option('split', 'test')}: {source} is one file, without splits; leave {option('split')} out"
             )
-        return Split(load_data(folder, offline=offline), folder.name, sha256_file(folder))
+        dataset, sha256 = load_file(folder)
+        return Split(dataset, folder.name, sha256)
     if not folder.is_dir():
         raise DataError(
             f"{option('data', source)}: no such folder; make one with: squadron prepare --dataset squad --out DIR"

@@ -34,12 +34,18 @@ def read_stream(stream: IO[bytes], source: str, *, max_bytes: int = MOST_BYTES) 
         data = read_bounded(_unpacked(stream), max_bytes)
     except (lzma.LZMAError, EOFError, zlib.error, gzip.BadGzipFile) as problem:
         raise DataError(f"{source}: the compressed file is truncated or damaged ({problem}); fetch it again") from None
+    whole = bounded(data, source, max_bytes)
+    if not whole.strip():
+        raise DataError(f"{source}: the file is empty")
+    return whole
+
+
+def bounded(data: bytes | None, source: str, max_bytes: int) -> bytes:
+    """Return what :func:`squadron.files.read_bounded` gave. Raises :class:`DataError` if it stopped at the bound."""
     if data is None:
         raise DataError(
             f"{source}: over {max_bytes:,} bytes, unpacked; split it, or raise {option('max_bytes')} of `prepare`"
         )
-    if not data.strip():
-        raise DataError(f"{source}: the file is empty")
     return data
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -49,11 +50,15 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem with one row of a data file: its place, its field, what is wrong and what to do."""
+    """A problem with one row of a data file: its place, its field, what is wrong and what to do.
+
+    ``kind`` names findings of its kind, in the singular, for a summary.
+    """
 
     place: str
     field: str
     problem: str
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.field}: {self.problem}"
@@ -69,10 +74,16 @@ class Dataset:
     set_aside: tuple[Finding, ...] = ()
     repaired: tuple[Finding, ...] = ()
 
-    @property
-    def rewritten(self) -> tuple[Finding, ...]:
-        """The findings of ``repaired`` whose gold answer differs from the file's in its characters."""
-        return tuple(finding for finding in self.repaired if finding.problem == REWRITTEN)
+    def summary(self) -> str:
+        """Return in one line how many rows were set aside and what was read differently; empty if nothing was."""
+        parts = []
+        if self.set_aside:
+            parts.append(f"{len(self.set_aside):,} set aside, the first: {self.set_aside[0]}")
+        if self.repaired:
+            kinds = Counter(finding.kind for finding in self.repaired)
+            counts = ", ".join(f"{kind}: {count:,}" for kind, count in kinds.items())
+            parts.append(f"{len(self.repaired):,} read differently than written ({counts})")
+        return "; ".join(parts)
 
     def __len__(self) -> int:
         """Return the number of questions."""

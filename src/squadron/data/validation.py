@@ -1,19 +1,20 @@
 """Check raw rows: a bad row is set aside with its place and the reason; the good rows are kept.
 
-Both layouts (the official nested JSON and the hub's flat rows) are first read as :class:`RawQuestion`, so that there is
-one set of checks. Texts are not changed, with one exception: an answer that differs from its context only in Unicode
-normal form or line ends is rewritten to match the context, and counted as repaired.
+Texts are not changed, with two exceptions, which are counted as repaired: an answer that differs from its context only
+in Unicode normal form or line ends is rewritten to match the context, and control characters, which converters of PDFs
+leave in texts, become spaces. Whatever else is read differently than the file has it is counted as repaired too.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
-from squadron.data.squad import REWRITTEN, Answer, Dataset, Finding, Paragraph, Question, SquadVersion, regroup
+from squadron.data.placing import place_answer
+from squadron.data.raw import Entry, RawQuestion, absent, entries, shown, whole_number
+from squadron.data.squad import Answer, Dataset, Finding, Paragraph, Question, SquadVersion, regroup
 from squadron.errors import DataError, option
 
 LONGEST_CONTEXT = 100_000
@@ -21,24 +22,9 @@ LONGEST_CONTEXT = 100_000
 LONGEST_QUESTION = 10_000
 """Characters of a question, an answer, an id or a title."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class RawQuestion:
-    """One question as the file has it, unchecked. ``answers`` are ``{"text", "answer_start"}`` objects.
-
-    ``part`` is not a SQuAD field: a value that is not text belongs to another program and is ignored.
-    """
-
-    place: str
-    article: Any
-    context: Any
-    id: Any
-    question: Any
-    answers: Any
-    impossible: Any
-    part: Any
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_HALF = re.compile(r"[\ud800-\udfff]")
+_TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
 class _BadRowError(Exception):
@@ -46,165 +32,255 @@ class _BadRowError(Exception):
         self.field, self.problem = field, problem
 
 
-def official_rows(data: Any, source: str) -> Iterator[RawQuestion]:
-    """Yield the questions of the official layout. Raises :class:`DataError` if the nesting is not SQuAD's."""
-    for a, article in enumerate(_list(data, "data", source)):
-        title = article.get("title", "") if isinstance(article, dict) else ""
-        at = f"{source}: article {_shown(title) if title else a}"
-        for p, paragraph in enumerate(_list(article, "paragraphs", at)):
-            spot = f"{at}, paragraph {p}"
-            questions = _list(paragraph, "qas", spot)
-            for q, entry in enumerate(questions):
-                if not isinstance(entry, dict):
-                    raise DataError(f"{spot}: qas[{q}] is {_shown(entry)}; an object with id and question is expected")
-                identity = entry.get("id")
-                yield RawQuestion(
-                    f"{spot}, question {_shown(identity) if identity else q}",
-                    title,
-                    paragraph.get("context"),
-                    identity,
-                    entry.get("question"),
-                    entry.get("answers"),
-                    entry.get("is_impossible", False),
-                    entry.get("part"),
-                )
+@dataclass(slots=True)
+class _Reader:
+    """The checks of one row, which collect what was read differently in ``findings``."""
+
+    row: RawQuestion
+    version: SquadVersion
+    texts_only: bool
+    split_contexts: bool
+    findings: list[Finding] = field(default_factory=list)
+
+    def note(self, name: str, problem: str, kind: str) -> None:
+        """Count something that was read differently than the file has it."""
+        self.findings.append(Finding(self.row.place, name, problem, kind))
+
+    def text(self, value: Any, name: str, longest: int = LONGEST_QUESTION) -> str:
+        """Return a text, with control characters as spaces. Raises :class:`_BadRowError` if it is none."""
+        if not isinstance(value, str):
+            raise _BadRowError(name, f"{shown(value)}; text is expected")
+        cleaned = text_without_controls(value)
+        if cleaned != value:
+            self.note(name, "control characters read as spaces", "text with control characters, read as spaces")
+        if not cleaned.strip():
+            raise _BadRowError(name, "empty; text is expected")
+        if len(cleaned) > longest:
+            hint = f", or add {option('split_contexts', True)}" if name == "context" else ""
+            raise _BadRowError(name, f"{len(cleaned):,} characters; at most {longest:,} are allowed, split it{hint}")
+        if (half := _HALF.search(cleaned)) is not None:
+            raise _BadRowError(name, f"has the character U+{ord(half[0]):04X} at {half.start()}; remove it")
+        return cleaned
+
+    def identity(self, taken: set[str]) -> str:
+        """Return the question's id; one that is missing is made from the question's place."""
+        value = self.row.id
+        if absent(value):
+            made = self.row.made_id
+            while made in taken:
+                made += "-made"
+            self.note("id", f"missing; {made!r}, from its place", "id made from the question's place")
+            return made
+        if (number := whole_number(value)) is not None and not isinstance(value, str):
+            self.note("id", f"{number} taken as text", "id taken as text")
+            value = str(number)
+        return self.text(value, "id")
+
+    def title(self) -> str:
+        """Return the article's title; one that is no text is no reason to lose a question."""
+        value = self.row.article
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and not absent(value):
+            self.note("title", f"{shown(value)} taken as text", "title taken as text")
+            value = str(value)
+        if absent(value) or value == "":
+            return ""
+        try:
+            return self.text(value, "title")
+        except _BadRowError as bad:
+            self.note("title", f"left out ({bad.problem.partition(';')[0]})", "unusable title left out")
+            return ""
+
+    def impossible(self) -> bool:
+        """Return True if the row says that its question is unanswerable."""
+        value = self.row.impossible
+        if absent(value) and self.version == "2.0" and entries(self.row.answers) == []:
+            self.note("is_impossible", "missing; true, as there are no answers", "missing is_impossible read as true")
+            return True
+        if absent(value) or isinstance(value, bool):
+            return value is True
+        said = truth(value)
+        if said is None:
+            raise _BadRowError("is_impossible", f"{shown(value)}; true or false is expected")
+        self.note("is_impossible", f"{shown(value)} read as {str(said).lower()}", "is_impossible read as true or false")
+        return said
+
+    def entries(self) -> list[Entry]:
+        """Return the gold answers as the file has them."""
+        found = entries(self.row.answers)
+        if found is None:
+            raise _BadRowError("answers", f"{shown(self.row.answers)}; a list of {{text, answer_start}} is expected")
+        return found
+
+    def answers(self, context: str, impossible: bool) -> list[Answer]:
+        """Return the gold answers that stand in the context; a bad one is dropped if another is good."""
+        found: list[Answer] = []
+        bad: list[_BadRowError] = []
+        listed = self.entries() if not impossible or not absent(self.row.answers) else []
+        if impossible:
+            if any(isinstance(entry.text, str) and entry.text.strip() for entry in listed):
+                self.note("answers", "left out, as is_impossible is true", "impossible question with answers")
+            return []
+        for entry in listed:
+            try:
+                found.append(self.answer(entry, context))
+            except _BadRowError as problem:
+                bad.append(problem)
+        if bad and not found:
+            raise bad[0]
+        for one in bad:
+            self.note(one.field, f"dropped, others are kept: {one.problem}", "bad alternative answer dropped")
+        return found
+
+    def answer(self, entry: Entry, context: str) -> Answer:
+        """Return a checked answer. Raises :class:`_BadRowError` if it is not in the context."""
+        text = self.text(self.gold(entry), f"{entry.field}.text")
+        start = whole_number(entry.start)
+        placed = place_answer(context, text, start)
+        if placed is None:
+            problem = f"{shown(text)} is not in the context; correct the answer or the context"
+            raise _BadRowError(f"{entry.field}.text", problem)
+        answer, how, kind = placed
+        if how:
+            self.note(entry.field, how, kind)
+        elif start is not None and not isinstance(entry.start, int):
+            self.note(entry.field, f"start {shown(entry.start)} read as {start}", "start read as a whole number")
+        return answer
+
+    def gold(self, entry: Entry) -> Any:
+        """Return the text of an answer; a number is taken as text."""
+        if isinstance(entry.text, (int, float)) and not isinstance(entry.text, bool) and not absent(entry.text):
+            self.note(entry.field, f"{shown(entry.text)} taken as text", "answer taken as text")
+            return str(entry.text)
+        return entry.text
+
+    def pair(self, taken: set[str]) -> tuple[Paragraph, Question]:
+        """Return the row's paragraph and question. Raises :class:`_BadRowError` if the row is not usable."""
+        if self.row.broken is not None:
+            raise _BadRowError(*self.row.broken)
+        if self.texts_only:
+            return self.scored_pair(taken)
+        context = self.text(self.row.context, "context", 10**12 if self.split_contexts else LONGEST_CONTEXT)
+        name, question, title = self.identity(taken), self.text(self.row.question, "question"), self.title()
+        impossible = self.impossible()
+        answers = self.answers(context, impossible)
+        self.refuse_empty(answers, impossible)
+        if len(context) > LONGEST_CONTEXT:
+            context, answers = self.piece(context, answers)
+        part = self.row.part if isinstance(self.row.part, str) and self.row.part else None
+        return Paragraph(title, context, ()), Question(name, question, tuple(answers), part)
+
+    def scored_pair(self, taken: set[str]) -> tuple[Paragraph, Question]:
+        """Return the pair with the golds' texts alone, as the official scripts read them; their starts are -1."""
+        name = self.identity(taken)
+        listed = self.entries()
+        texts = [text for entry in listed if isinstance(text := self.gold(entry), str)]
+        impossible = truth(self.row.impossible) is True
+        if len(texts) < len(listed):
+            if not texts:
+                raise _BadRowError("answers", f"{shown(listed[0].text)}; text is expected")
+            self.note("answers", "those that are not text are dropped", "bad alternative answer dropped")
+        if impossible and any(map(str.strip, texts)):
+            self.note("answers", "given although is_impossible is true; they count", "impossible question with answers")
+        self.refuse_empty(texts, impossible)
+        # Without a context, the question is a cluster of its own.
+        context = self.row.context if isinstance(self.row.context, str) else self.row.place
+        question = self.row.question if isinstance(self.row.question, str) else ""
+        return Paragraph("", context, ()), Question(name, question, tuple(Answer(text, -1) for text in texts))
+
+    def refuse_empty(self, answers: list[Any], impossible: bool) -> None:
+        """Raise :class:`_BadRowError` for a question without answers that should have some."""
+        if not answers and self.version == "1.1":
+            problem = "empty; SQuAD v1.1 has an answer for every question (v2.0 sets is_impossible)"
+            raise _BadRowError("answers", problem)
+        if not answers and not impossible and not self.texts_only:
+            raise _BadRowError("answers", "empty while is_impossible is not true; set it, or give an answer")
+
+    def piece(self, context: str, answers: list[Answer]) -> tuple[str, list[Answer]]:
+        """Return the piece of a long context that holds the first answer, and the answers in it."""
+        spans = pieces(context)
+        first = answers[0] if answers else Answer("", 0)
+        start, stop = next((span for span in spans if span[0] <= first.start < span[1]), spans[0])
+        if first.start + len(first.text) > stop:
+            raise _BadRowError("context", f"answer {shown(first.text)} stands across a cut; split the context yourself")
+        kept = [one for one in answers if start <= one.start and one.start + len(one.text) <= stop]
+        lost = f"; {len(answers) - len(kept)} answers in other pieces left out" if len(kept) < len(answers) else ""
+        problem = f"{len(context):,} characters, cut; characters {start:,} to {stop:,} are kept{lost}"
+        self.note("context", problem, "long context cut")
+        return context[start:stop], [Answer(one.text, one.start - start) for one in kept]
 
 
-def hub_rows(rows: Iterable[Any], source: str, *, empty_is_impossible: bool = False) -> Iterator[RawQuestion]:
-    """Yield the questions of the hub's flat layout, where ``answers`` is ``{"text": [...], "answer_start": [...]}``."""
-    for number, row in enumerate(rows, 1):
-        place = f"{source}: row {number}"
-        if not isinstance(row, dict):
-            raise DataError(f"{place}: {_shown(row)} is not an object; expected id, title, context, question, answers")
-        answers = row.get("answers")
-        if isinstance(answers, dict):
-            texts, starts = answers.get("text"), answers.get("answer_start")
-            if isinstance(texts, list) and isinstance(starts, list) and len(texts) == len(starts):
-                answers = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
-        identity = row.get("id")
-        yield RawQuestion(
-            f"{place}, question {_shown(identity)}" if identity else place,
-            row.get("title") or "",
-            row.get("context"),
-            identity,
-            row.get("question"),
-            answers,
-            row.get("is_impossible", empty_is_impossible and answers == []),
-            row.get("part"),
-        )
+def text_without_controls(text: str) -> str:
+    """Return a text of the same length with spaces for control characters, line ends and tabs excepted."""
+    return _CONTROL.sub(" ", text)
+
+
+def truth(value: Any) -> bool | None:
+    """Return the truth value that is meant by a JSON value: true, false, 0, 1, or one of these as text; else None."""
+    return _TRUTH.get(str(value).strip().lower())
+
+
+def pieces(context: str) -> list[tuple[int, int]]:
+    """Return the pieces ``(start, stop)`` of a long context, at most :data:`LONGEST_CONTEXT` characters each.
+
+    It is cut at the end of a paragraph; if a piece has none, at the end of a line, a sentence, a word, or anywhere.
+    """
+    found, start = [], 0
+    while len(context) - start > LONGEST_CONTEXT:
+        stop = start + LONGEST_CONTEXT
+        for mark in ("\n\n", "\r\n\r\n", "\n", ". ", " "):
+            if (end := context.rfind(mark, start + 1, stop)) >= 0:
+                stop = end + len(mark)
+                break
+        found.append((start, stop))
+        start = stop
+    return [*found, (start, len(context))]
 
 
 def build_dataset(
-    rows: Iterable[RawQuestion], source: str, *, version: SquadVersion | None, strict: bool = False
+    rows: Iterable[RawQuestion],
+    source: str,
+    *,
+    version: SquadVersion | None,
+    strict: bool = False,
+    texts_only: bool = False,
+    split_contexts: bool = False,
+    chosen: tuple[Finding, ...] = (),
 ) -> Dataset:
-    """Check every row. ``version`` None means v2.0 if any row is marked as impossible, else v1.1.
+    """Check every row. The version is 2.0 if any row is marked as impossible; ``version`` None means 1.1 otherwise.
+
+    If ``texts_only``, golds are read as the official scripts read them: their texts, wherever these stand, and a
+    question with golds is answerable whatever ``is_impossible`` says. Contexts above the limit are cut if
+    ``split_contexts``. ``chosen`` are findings about the file as a whole.
 
     Raises :class:`DataError` if no usable question is left, and for the first bad row if ``strict``.
     """
     raw = list(rows)
-    if version is None:
-        version = "2.0" if any(row.impossible is True for row in raw) else "1.1"
+    if any(not absent(row.impossible) and truth(row.impossible) for row in raw):
+        version = "2.0"
+    version = version or "1.1"
     pairs: list[tuple[Paragraph, Question]] = []
     set_aside: list[Finding] = []
-    repaired: list[Finding] = []
+    repaired = list(chosen)
     seen: dict[str, str] = {}
+    given = {str(row.id) for row in raw if not absent(row.id)}
     for row in raw:
+        reader = _Reader(row, version, texts_only, split_contexts)
         try:
-            paragraph, question = _check(row, version, repaired)
+            paragraph, question = reader.pair(given)
             if question.id in seen:
-                raise _BadRowError("id", f"already used by {seen[question.id]}; give each question its own")
+                as_text = "" if isinstance(row.id, str) else f"({shown(row.id)} as text) "
+                raise _BadRowError("id", f"{as_text}already used by {seen[question.id]}; give each question its own")
         except _BadRowError as bad:
-            finding = Finding(row.place, bad.field, bad.problem)
+            finding = Finding(row.place, bad.field, bad.problem, "row")
             if strict:
                 raise DataError(f"{finding} ({option('strict', True)} stops at the first bad row)") from None
             set_aside.append(finding)
         else:
             seen[question.id] = row.place.removeprefix(f"{source}: ")
             pairs.append((paragraph, question))
+            repaired += reader.findings
     if not pairs:
         if set_aside:
             raise DataError(f"no usable question among {len(raw):,}; the first: {set_aside[0]}")
         raise DataError(f"{source}: holds no questions; expected SQuAD's JSON or rows of it")
     return Dataset(regroup(pairs), version, source, tuple(set_aside), tuple(repaired))
-
-
-def _check(row: RawQuestion, version: SquadVersion, repaired: list[Finding]) -> tuple[Paragraph, Question]:
-    context = _text(row.context, "context", LONGEST_CONTEXT)
-    identity = _text(row.id, "id", LONGEST_QUESTION)
-    question = _text(row.question, "question", LONGEST_QUESTION)
-    article = _text(row.article, "title", LONGEST_QUESTION) if row.article != "" else ""
-    if not isinstance(row.impossible, bool):
-        raise _BadRowError("is_impossible", f"{_shown(row.impossible)}; true or false is expected")
-    if not isinstance(row.answers, list):
-        raise _BadRowError("answers", f"{_shown(row.answers)}; a list of {{text, answer_start}} is expected")
-    answers: list[Answer] = []
-    if not row.impossible:
-        for number, entry in enumerate(row.answers):
-            answer, why = _answer(entry, f"answers[{number}]", context)
-            answers.append(answer)
-            if why:
-                repaired.append(Finding(row.place, f"answers[{number}]", why))
-    if not answers and version == "1.1":
-        raise _BadRowError("answers", "empty; SQuAD v1.1 has an answer for every question (v2.0 sets is_impossible)")
-    if not answers and not row.impossible:
-        raise _BadRowError("answers", "empty while is_impossible is not true; set it, or give an answer")
-    part = row.part if isinstance(row.part, str) and row.part else None
-    return Paragraph(article, context, ()), Question(identity, question, tuple(answers), part)
-
-
-def _answer(entry: Any, field: str, context: str) -> tuple[Answer, str]:
-    """Return a checked answer and, if it was repaired, how."""
-    if not isinstance(entry, dict):
-        raise _BadRowError(field, f"{_shown(entry)}; an object with text and answer_start is expected")
-    text = _text(entry.get("text"), f"{field}.text", LONGEST_QUESTION)
-    start = entry.get("answer_start")
-    if not isinstance(start, int) or isinstance(start, bool):
-        raise _BadRowError(f"{field}.answer_start", f"{_shown(start)}; a whole number of characters is expected")
-    if start >= 0 and context.startswith(text, start):
-        return Answer(text, start), ""
-    for candidate in _spellings(text):
-        found = _nearest(context, candidate, start)
-        if found is not None:
-            how = f"starts at {found}, not {start}" if candidate == text else REWRITTEN
-            return Answer(candidate, found), how
-    raise _BadRowError(f"{field}.text", f"{_shown(text)} is not in the context; correct the answer or the context")
-
-
-def _spellings(text: str) -> list[str]:
-    """Return the text, and its variants in other Unicode normal forms and line ends."""
-    unix = text.replace("\r\n", "\n")
-    forms = [text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD")), unix, unix.replace("\n", "\r\n")]
-    return list(dict.fromkeys(forms))
-
-
-def _nearest(context: str, text: str, start: int) -> int | None:
-    """Return the occurrence of ``text`` in the context that is closest to ``start``, or None."""
-    before = context.rfind(text, 0, max(start, 0) + len(text))
-    after = context.find(text, max(start, 0))
-    places = [place for place in (before, after) if place >= 0]
-    return min(places, key=lambda place: abs(place - start)) if places else None
-
-
-def _text(value: Any, field: str, longest: int) -> str:
-    if not isinstance(value, str):
-        raise _BadRowError(field, f"{_shown(value)}; text is expected")
-    if not value.strip():
-        raise _BadRowError(field, "empty; text is expected")
-    if len(value) > longest:
-        raise _BadRowError(field, f"{len(value):,} characters; at most {longest:,} are allowed, split it")
-    if (control := _CONTROL.search(value)) is not None:
-        raise _BadRowError(field, f"has the character U+{ord(control[0]):04X} at {control.start()}; remove it")
-    return value
-
-
-def _list(value: Any, key: str, place: str) -> list[Any]:
-    found = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(found, list):
-        raise DataError(f"{place}: {key} is {_shown(found)}; a list is expected, as in SQuAD's JSON")
-    return found
-
-
-def _shown(value: Any) -> str:
-    """Return a value for an error message: one line, at most 60 characters."""
-    text = "missing" if value is None else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

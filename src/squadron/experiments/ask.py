@@ -27,7 +27,7 @@ def ask(options: AskOptions) -> dict[str, Any]:
     runs = [*([options.run] if options.run else []), *options.compare]
     if not runs and not options.base:
         raise ConfigError(f"ask: give {option('run')} for an adapter, or {option('base')} for a base alone")
-    context = _context(options.context)
+    context = read_context(options.context)
     if not options.question.strip():
         raise ConfigError("ask: the question is empty; write one")
     if len(options.question) > LONGEST_QUESTION:
@@ -61,7 +61,7 @@ def ask(options: AskOptions) -> dict[str, Any]:
     return {"question": options.question, "context": context, "answers": answers}
 
 
-def _context(source: str) -> str:
+def read_context(source: str) -> str:
     """Return the text of the context, from a file or standard input."""
     try:
         if source == "-":

@@ -178,7 +178,7 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule) -> _
             raise ConfigError(
                 f"{option('data')}: missing; give a prepared folder or a SQuAD file to evaluate the base on"
             )
-        split = load_split(options.data, options.split, offline=options.offline)
+        split = load_split(options.data, options.split)
         base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
         subject = Subject(options.base, base.sha256, None, split, options.limit)
         return _Opened(subject, base, None, options.max_length or _BASE_MAX_LENGTH, out)
@@ -205,7 +205,7 @@ def _require_own_folder(out: Path, run: str | None) -> None:
 def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:
     """Return the questions to evaluate a run on: those of ``--data``, else a split of the data it was trained on."""
     if options.data is not None:
-        return load_split(options.data, options.split, offline=options.offline)
+        return load_split(options.data, options.split)
     data = folder.record["config"]["data"]
     if not Path(data).is_dir():
         raise ConfigError(

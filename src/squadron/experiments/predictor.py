@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from squadron.data.squad import Dataset, Paragraph, Question
-from squadron.data.validation import LONGEST_CONTEXT
+from squadron.data.validation import LONGEST_CONTEXT, text_without_controls
 from squadron.decoding.result import Generation
 from squadron.decoding.strategies import Strategy
 from squadron.errors import ConfigError, DataError, option
@@ -81,7 +81,7 @@ class Answerer:
 
 def checked_context(text: str, *, source: str) -> str:
     """Return a context without surrounding whitespace. Raises :class:`DataError` if it is empty or too long."""
-    text = text.strip()
+    text = text_without_controls(text).strip()
     if not text:
         raise DataError(f"{source}: empty; give the text to answer from")
     if len(text) > LONGEST_CONTEXT:

@@ -39,6 +39,7 @@ def _draw_splits(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
         offline=options.offline,
         strict=options.strict,
         max_bytes=options.max_bytes,
+        split_contexts=options.split_contexts,
     )
     return source, split_dataset(
         source,
@@ -66,7 +67,8 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
         refuse_inputs_inside(out, {option("dataset", options.dataset): options.dataset})
         refuse_foreign(out, LAYOUT, error=DataError)
     source, splits = _draw_splits(options)
-    settings = options.model_dump(mode="json", exclude=_NOT_RECORDED)
+    left_out = _NOT_RECORDED | (set() if options.split_contexts else {"split_contexts"})  # recorded since it exists
+    settings = options.model_dump(mode="json", exclude=left_out)
     with atomic_folder(out, replace=options.replace) as fresh:
         write_prepared(fresh, splits, source, settings)
         if out.is_dir():
@@ -79,6 +81,7 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
         "paragraphs": len(source.paragraphs),
         "set_aside": [str(finding) for finding in source.set_aside],
         "repaired": [str(finding) for finding in source.repaired],
+        "summary": source.summary(),
         "splits": {
             name: {"questions": len(splits[name]), "paragraphs": len(splits[name].paragraphs)} for name in SPLITS
         },

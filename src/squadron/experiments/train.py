@@ -47,7 +47,7 @@ def train(
         reporter.note(f"--lr {options.lr:g} is usual for adapters; for --method full, 1e-5 to 1e-4 is usual")
     device = resolve_device(options.device)
     dtype_rule(options.precision, device)  # refuses what cannot be before anything is read
-    training = load_split(options.data, "train", offline=options.offline)
+    training = load_split(options.data, "train")
     if replace:
         refuse_inputs_inside(
             Path(options.out),
@@ -76,6 +76,9 @@ def train(
         with graceful_interrupt() as interruption:
             job.run(interruption)
         (summary,) = job.finish()
+        left_out = inputs.examples(options.max_length)[1].summary()
+        if remarks := [text for text in (training.dataset.summary(), left_out) if text]:
+            reporter.note(f"training data: {'; '.join(remarks)}")
         return summary
     except (InterruptedRunError, KeyboardInterrupt):
         if not folder.replaces:

@@ -50,6 +50,9 @@ class PrepareOptions(Options):
     max_bytes: Annotated[int, Field(ge=1, le=2**40)] = Field(
         MOST_BYTES, description="Read at most this many bytes of a data file, unpacked."
     )
+    split_contexts: bool = Field(
+        False, description="Cut contexts over 100,000 characters at ends of paragraphs instead of setting them aside."
+    )
     replace: bool = Field(False, description="Replace an existing prepared folder in --out.")
 
 
@@ -250,11 +253,15 @@ class ScoreOptions(Options):
     """Options of ``score``."""
 
     predictions: Place = Field(
-        description="Predictions file, in the official {id: text} JSON.", json_schema_extra={"argument": True}
+        description="Predictions file: the official {id: text} JSON, or a list of {id, prediction_text}.",
+        json_schema_extra={"argument": True},
     )
     data: Place = Field(description="SQuAD file with the questions.", json_schema_extra={"argument": True})
     against: Place | None = Field(
         None, description="Other predictions to compare with, by a paired test. Default: none."
+    )
+    null_odds: Place | None = Field(
+        None, description="File of no-answer scores, {id: number}, for the best threshold of SQuAD v2.0. Default: none."
     )
 
 

@@ -85,6 +85,8 @@ class PrepareKeywords(CommonKeywords, total=False):
     """Stop at the first bad row instead of setting it aside."""
     max_bytes: int
     """Read at most this many bytes of a data file, unpacked."""
+    split_contexts: bool
+    """Cut contexts over 100,000 characters at ends of paragraphs instead of setting them aside."""
     replace: bool
     """Replace an existing prepared folder in `out`."""
 
@@ -249,11 +251,13 @@ class ScoreKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.score`."""
 
     predictions: Required[str | PathLike[str]]
-    """Predictions file, in the official {id: text} JSON."""
+    """Predictions file: the official {id: text} JSON, or a list of {id, prediction_text}."""
     data: Required[str | PathLike[str]]
     """SQuAD file with the questions."""
     against: str | PathLike[str] | None
     """Other predictions to compare with, by a paired test. Default: none."""
+    null_odds: str | PathLike[str] | None
+    """File of no-answer scores, {id: number}, for the best threshold of SQuAD v2.0. Default: none."""
 
 
 class ExportKeywords(CommonKeywords, total=False):

@@ -59,12 +59,12 @@ def _answered(path: Path, options: RunsCompareOptions) -> dict[str, Any]:
 
 def _questions(paths: tuple[Path, Path], options: RunsCompareOptions) -> Split:
     if options.data is not None:
-        return load_split(options.data, options.split, offline=options.offline)
+        return load_split(options.data, options.split)
     for path in paths:
         if (path / RECORD).is_file():
             data = RunFile.read(path / RECORD).config.data
             if data is not None:
-                return load_split(data, options.split, offline=options.offline)
+                return load_split(data, options.split)
     raise ConfigError(f"{option('data')}: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")
 
 

@@ -1,8 +1,10 @@
-"""Prediction files in the official format: one JSON object, ``{question id: answer text}``."""
+"""Prediction files: the official JSON object, ``{question id: answer text}``, or the list that ``evaluate`` of
+Hugging Face takes, ``[{"id", "prediction_text", "no_answer_probability"}]``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,10 @@ from squadron.errors import DataError
 from squadron.files import read_json, write_json
 
 _EXPECTED = "predictions as one JSON object, {question id: answer text}"
+_ODDS = "no-answer scores as one JSON object, {question id: number}"
+
+_LARGEST = 1e300
+"""Bound of no-answer scores; NaN is not below it either."""
 
 
 def show(text: str, limit: int = 60) -> str:
@@ -36,18 +42,78 @@ def check_text(question: str, value: object) -> str:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Predictions in their file's order, and their no-answer scores (None if the file has none)."""
+
+    texts: dict[str, str]
+    doubts: dict[str, float] | None = None
+
+
 def read_predictions(path: Path | str) -> dict[str, str]:
     """Read predictions, in the file's order.
 
-    Raises :class:`DataError` if the file cannot be read, is not a JSON object, or a value is not text.
+    Raises :class:`DataError` if the file cannot be read, has another layout, or a value is not text.
     """
+    return read_scored_predictions(path).texts
+
+
+def read_scored_predictions(path: Path | str) -> Predictions:
+    """Read predictions, with their no-answer scores if they have any. Raises as :func:`read_predictions`."""
     content = read_json(path, what=_EXPECTED, error=DataError)
+    if isinstance(content, list) and content:
+        return _listed(path, content)
     if not isinstance(content, dict):
         raise DataError(f"{path}: {_kind(content)}, not an object; expected {_EXPECTED}")
     try:
-        return {question: check_text(question, value) for question, value in content.items()}
+        return Predictions({question: check_text(question, value) for question, value in content.items()})
     except DataError as problem:
         raise DataError(f"{path}: {problem.marked}") from None
+
+
+def read_null_odds(path: Path | str) -> dict[str, float]:
+    """Read no-answer scores, such as the ``null_odds.json`` of the transformers library.
+
+    Raises :class:`DataError` if the file cannot be read, is not a JSON object, or a value is not a finite number.
+    """
+    content = read_json(path, what=_ODDS, error=DataError)
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: {_kind(content)}, not an object; expected {_ODDS}")
+    try:
+        return {question: _doubt(question, value) for question, value in content.items()}
+    except DataError as problem:
+        raise DataError(f"{path}: {problem.marked}") from None
+
+
+def _listed(path: Path | str, content: list[Any]) -> Predictions:
+    """Return the predictions of a list of objects."""
+    texts: dict[str, str] = {}
+    doubts: dict[str, float] = {}
+    for number, entry in enumerate(content):
+        if not isinstance(entry, dict) or not {"id", "prediction_text"} <= entry.keys():
+            raise DataError(
+                f"{path}: entry {number} of the list is not an object with id and prediction_text; expected {_EXPECTED}"
+            )
+        name = entry["id"]
+        if isinstance(name, bool) or not isinstance(name, (str, int)):
+            raise DataError(f"{path}: entry {number}: the id is {_kind(name)}; write it as text")
+        name = str(name)
+        if name in texts:
+            raise DataError(f"{path}: question {show(name)}: two predictions; keep one")
+        try:
+            texts[name] = check_text(name, entry["prediction_text"])
+            if entry.get("no_answer_probability") is not None:
+                doubts[name] = _doubt(name, entry["no_answer_probability"])
+        except DataError as problem:
+            raise DataError(f"{path}: {problem.marked}") from None
+    return Predictions(texts, doubts if len(doubts) == len(texts) else None)
+
+
+def _doubt(question: str, value: object) -> float:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not abs(value) < _LARGEST:  # type: ignore[arg-type]
+        raise DataError(f"question {show(question)}: the no-answer score is {_kind(value)}; a number is expected")
+    return float(value)  # type: ignore[arg-type]
 
 
 def write_predictions(path: Path | str, predictions: Mapping[str, str]) -> None:

@@ -204,13 +204,12 @@ def test_offline_reaches_every_download(
 
     monkeypatch.setattr(evaluation, "load_base", spied("base", evaluation.load_base))
     monkeypatch.setattr(load_run, "load_base", spied("base of the run", load_run.load_base))
-    monkeypatch.setattr(evaluation, "load_split", spied("questions", evaluation.load_split))
     options: dict[str, Any] = {"data": str(small_squad), "limit": 1, "max_new_tokens": 1, "precision": "fp32"}
     evaluate(EvaluateOptions(base=str(byte_base_dir), offline=offline, **options))
-    assert sorted(told) == [("base", offline), ("questions", offline)]
+    assert told == [("base", offline)]  # questions are files here; `prepare` alone fetches any
     told.clear()
     evaluate(EvaluateOptions(run=str(run), offline=offline, out=str(run.parent / "offline"), **options))
-    assert sorted(told) == [("base of the run", offline), ("questions", offline)]
+    assert told == [("base of the run", offline)]
 
 
 def test_evaluate_notices_another_base_and_a_run_without_adapter(

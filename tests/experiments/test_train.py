@@ -382,7 +382,7 @@ def test_checkpoints_are_as_frequent_as_requested(
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_offline_and_device_reach_base_and_questions(
+def test_offline_and_device_reach_the_base(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, offline: bool
 ) -> None:
     told: dict[str, Any] = {}
@@ -394,8 +394,7 @@ def test_offline_and_device_reach_base_and_questions(
 
         return spy
 
-    monkeypatch.setattr(training, "load_split", spied("questions", training.load_split))
     monkeypatch.setattr(inputs, "load_base", spied("base", inputs.load_base))
     monkeypatch.setattr(training, "resolve_device", spied("device", training.resolve_device))
     train(TrainOptions(**options, offline=offline, device="cpu", max_steps=1))
-    assert told == {"questions": offline, "base": offline, "device": ("cpu",)}
+    assert told == {"base": offline, "device": ("cpu",)}

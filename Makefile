@@ -25,7 +25,7 @@ lint: setup  ## format check, lint, types
 
 test: lint  ## check everything: format, lint, types, tests, docs
 	# Idle threads sleep: otherwise two test runs on one machine would slow each other by spinning.
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
 
 cases: setup  ## run the inputs of ../shared/cases through their verbs, a line each (if they are there)
 	$(BIN)/python scripts/cases.py

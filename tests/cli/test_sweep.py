@@ -126,7 +126,8 @@ def test_every_gpu_beyond_the_first_gets_a_process(
 
 def test_the_table_shows_the_state_of_runs() -> None:
     stream = io.StringIO()
-    console = Console(file=stream, force_terminal=True, width=100, height=30, color_system=None)
+    # As the command's own console, which reads no markup in names.
+    console = Console(file=stream, force_terminal=True, width=100, height=30, color_system=None, markup=False)
     table = SweepTable(console)
     table._total, table._unit, table._title = 3, "run", "sweep of 3 runs"
     for name in ("r4-attention", "[b]r8"):

@@ -33,6 +33,7 @@ def test_every_option_reaches_the_source_or_the_draw(
     out = tmp_path / "data"
     sizes: dict[str, Any] = {"train_size": 9, "val_size": 4, "test_size": 3, "split_by": "article", "seed": 7}
     source: dict[str, Any] = {"hub_split": "validation", "offline": True, "strict": True, "split_contexts": True}
+    source["max_bytes"] = 10**6
     record = prepare(PrepareOptions(dataset=str(small_squad), out=str(out), **sizes, **source))
     assert told == {
         "source": str(small_squad),
@@ -40,6 +41,7 @@ def test_every_option_reaches_the_source_or_the_draw(
         "offline": True,
         "strict": True,
         "split_contexts": True,
+        "max_bytes": 10**6,
         "train": 9,
         "validation": 4,
         "test": 3,

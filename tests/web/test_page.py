@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from squadron.visible import escaped
+
 from .conftest import HOSTILE, RUN, Served
 
 WAIT = 30_000
@@ -164,10 +166,12 @@ def test_hostile_texts_and_names_are_shown_as_text(page: Any) -> None:
     page.locator("#board table").wait_for(timeout=WAIT)
     buttons = page.locator("#board button")
     names = [RUN, *sorted([*HOSTILE, "r64"])]  # those that ended badly stand last, by name
-    assert [name.strip() for name in buttons.all_inner_texts()] == names
+    assert [name.strip() for name in buttons.all_inner_texts()] == [escaped(name) for name in names]
     for name in HOSTILE:
         buttons.nth(names.index(name)).click()
-        page.wait_for_function("name => document.querySelector('#facts h2 bdi')?.textContent === name", arg=name)
+        page.wait_for_function(
+            "name => document.querySelector('#facts h2 bdi')?.textContent === name", arg=escaped(name)
+        )
     assert page.locator("#facts img, #board img, #facts svg, #board svg, #board b").count() == 0
 
 

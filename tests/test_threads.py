@@ -104,19 +104,19 @@ def test_a_limit_sets_the_number_unless_the_user_did(name: str, tmp_path: Path) 
     root = files(tmp_path, {**V2, "sys/fs/cgroup/cpu.max": "50000 100000\n"})
     found: dict[str, str] = {}
     set_thread_defaults(found, root=root)
-    expected = {"OMP_WAIT_POLICY": "PASSIVE"}
+    expected = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "100000"}
     if len(usable_processors()) > 1:
         expected["OMP_NUM_THREADS"] = "1"
     assert found == expected
     own = {name: "5"}
     set_thread_defaults(own, root=root)
-    assert own == {name: "5", "OMP_WAIT_POLICY": "PASSIVE"}
+    assert own == {name: "5", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "100000"}
 
 
 def test_without_a_limit_the_number_is_left_to_the_runtime(tmp_path: Path) -> None:
     found: dict[str, str] = {}
     set_thread_defaults(found, root=tmp_path)
-    assert found == {"OMP_WAIT_POLICY": "PASSIVE"}
+    assert found == {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "100000"}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from pathlib import Path
 import squadron
 
 POLICIES: Mapping[str, Mapping[str, str]] = {
-    "sleeping": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "sleeping": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "100000"},  # as Squadron sets them
     # The defaults of libgomp (spins) and libiomp (milliseconds), written out, since Squadron sets a policy.
     "spinning": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"},
 }

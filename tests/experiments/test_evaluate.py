@@ -25,17 +25,6 @@ SHORT = 80
 """Tokens: fewer than any prompt of the small data has, at one token per character."""
 
 
-@pytest.fixture
-def options(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> dict[str, Any]:
-    return {
-        "base": str(byte_base_dir),
-        "data": str(small_data),
-        "out": str(tmp_path / "run"),
-        "precision": "fp32",
-        "eval_questions": 0,
-    }
-
-
 @pytest.fixture(scope="module")
 def run(byte_base_dir: Path, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with short sequences, barely trained."""

@@ -22,17 +22,6 @@ from squadron.experiments.train import train
 from squadron.options.core import EvaluateOptions, TrainOptions
 
 
-@pytest.fixture
-def options(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> dict[str, Any]:
-    return {
-        "base": str(byte_base_dir),
-        "data": str(small_data),
-        "out": str(tmp_path / "run"),
-        "precision": "fp32",
-        "eval_questions": 0,
-    }
-
-
 def made(version: SquadVersion = "1.1") -> Dataset:
     """Two paragraphs of two questions; the last has no answer in version 2.0."""
     found = []

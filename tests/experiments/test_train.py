@@ -32,17 +32,6 @@ from squadron.training.steps import FleetTrainer, StepResult, mean_losses
 
 
 @pytest.fixture
-def options(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> dict[str, Any]:
-    return {
-        "base": str(byte_base_dir),
-        "data": str(small_data),
-        "out": str(tmp_path / "run"),
-        "precision": "fp32",
-        "eval_questions": 0,
-    }
-
-
-@pytest.fixture
 def trainers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[FleetTrainer, list[list[int]]]]:
     """Record the trainer of each step, with the tokens that it trained on."""
     told: list[tuple[FleetTrainer, list[list[int]]]] = []

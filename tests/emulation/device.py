@@ -49,16 +49,14 @@ _INDEXING = {
     aten._unsafe_index_put.default,
 }
 _READING = {
-    aten._local_scalar_dense.default,
     aten._unique2.default,
     aten.bincount.default,
-    aten.equal.default,
     aten.masked_select.default,
     aten.nonzero.default,
     aten.unique_consecutive.default,
     aten.unique_dim.default,
 }
-"""Operators whose result, or its size, the host waits for."""
+"""Operators whose result has a size that the host waits for."""
 _FREE = {
     "_has_compatible_shallow_copy_type",
     "_reshape_alias",
@@ -113,7 +111,7 @@ class DeviceTensor(Tensor):
     def __repr__(self, *, tensor_contents: object = None) -> str:
         return f"DeviceTensor({self.inner!r})"
 
-    def numpy(self, *args: object, **kwargs: object) -> Any:
+    def numpy(self, *args: object, **kwargs: object) -> Any:  # noqa: ARG002
         """Refuse, as a GPU's tensor does."""
         raise TypeError("can't convert gpu:0 device type tensor to numpy; copy it to the host first")
 
@@ -169,15 +167,11 @@ def emulated_device(*, shapes_only: bool = False) -> Iterator[Counts]:
 
 def move(model: GPT2) -> GPT2:
     """Return a copy of ``model`` on the device, with the same dtypes and ``requires_grad``."""
-    moved: dict[str, Tensor] = {
-        name: nn.Parameter(value.detach().to(DEVICE), requires_grad=value.requires_grad)
-        for name, value in model.named_parameters()
-    }
     with torch.device("meta"):
         copy = GPT2(model.config)
-    copy.load_state_dict(moved, assign=True)
-    for name, parameter in copy.named_parameters():
-        parameter.requires_grad_(moved[name].requires_grad)
+    copy.load_state_dict({name: value.detach().to(DEVICE) for name, value in model.named_parameters()}, assign=True)
+    for own, other in zip(copy.parameters(), model.parameters(), strict=True):
+        own.requires_grad_(other.requires_grad)
     return copy.train(model.training)
 
 
@@ -270,7 +264,8 @@ def _count(
                 counts.add("upload", f"{name} with an index of the CPU", tensor_bytes([index]))
             elif index.dtype in (torch.bool, torch.uint8):
                 counts.add("read", f"{name} with a mask", 0)
-    if func in _READING or (func is aten.repeat_interleave.Tensor and kwargs.get("output_size") is None):
+    is_value = isinstance(out, (bool, int, float)) and name not in _FREE  # item(), equal() and the like
+    if is_value or func in _READING or (func is aten.repeat_interleave.Tensor and kwargs.get("output_size") is None):
         counts.add("read", name, 0)
     if not (func.is_view or name in _FREE):
         counts.add("launch", name, _moved(func, args, kwargs, out))
@@ -305,6 +300,8 @@ def _compute_shapes(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any
     tensors = _tensors((args, kwargs))
     if func is aten._local_scalar_dense.default and args[0].is_meta:
         return _numbers(args[0]).item()
+    if func is aten.copy_.default and args[1].is_meta and not args[0].is_meta:
+        return args[0].copy_(_numbers(args[1]))
     if func in _INDEXING:
         args = (args[0], [index for mask in args[1] for index in _positions(mask)], *args[2:])
     if not tensors:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from emulation.counts import Counts
-from emulation.device import DEVICE, emulated_device
 from torch import Tensor
 
+from emulation.counts import Counts
+from emulation.device import DEVICE, emulated_device
 from squadron.decoding.sampling import draw
 from squadron.training.loss import summed_losses
 

@@ -1,7 +1,7 @@
 """Training on the emulated device equals the CPU's.
 
 In float32 both sides differ by rounding alone. A gradient may differ by 1e-5 of its norm, and an adapter's way after
-some steps by 2e-3 of its length: AdamW divides by the gradient's size, so it enlarges the rounding of small ones.
+some steps by 5e-4 of its length: AdamW divides by the gradient's size, so it enlarges the rounding of small ones.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from emulation.device import DEVICE, emulated_device, move
-from helpers import TINY, liven, random_examples, shake
 from torch import Tensor
 
+from emulation.device import DEVICE, emulated_device, move
+from helpers import TINY, liven, random_examples, shake
 from squadron.data.batches import BatchSampler, Order
 from squadron.data.trees import Loss
 from squadron.model.checkpoint import random_model
@@ -32,7 +32,7 @@ SPECS = (
 )
 """Unlike in all that an adapter can have. Rank 9 is no multiple of what a GPU likes."""
 RATES, DECAY, CLIPPING = (3e-3, 1e-3, 5e-3), (0.0, 0.1, 0.01), (0.05, None, 0.2)
-STEPS = 4
+STEPS = 3
 EXAMPLES = random_examples(TINY.vocab_size, paragraphs=5, questions=3, seed=5)
 
 
@@ -104,9 +104,9 @@ def test_unlike_adapters(order: Order, loss: Loss) -> None:
         for k in range(3):
             assert distance(gradient(found, k), gradient(expected, k)) < 1e-5
         own, other = ([trainer.step() for _ in range(STEPS - 1)] for trainer in (found, expected))
-        assert_same_results(own, other, 1e-4)
+        assert_same_results(own, other, 1e-5)
         for k in range(3):
-            assert distance(weights(found, k), weights(expected, k), starts[k]) < 2e-3
+            assert distance(weights(found, k), weights(expected, k), starts[k]) < 5e-4
         micro_batches = expected.batches.step(0)
         assert mean_losses(found.model, found.fleet, micro_batches) == pytest.approx(
             mean_losses(expected.model, expected.fleet, micro_batches), rel=1e-4
@@ -118,7 +118,10 @@ def test_unlike_adapters(order: Order, loss: Loss) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_16_bit(dtype: torch.dtype) -> None:
-    """The adapters follow those in float32 as far as the format's mantissa, of 8 or 11 bits, lets them."""
+    """The adapters follow those in float32 as far as the format's mantissa, of 8 or 11 bits, lets them.
+
+    AdamW enlarges the rounding of small gradients, as above; hence the 40 epsilon of the adapters' way.
+    """
     epsilon = torch.finfo(dtype).eps
     expected = trainer_of(base(dtype).float())
     starts = [weights(expected, k) for k in range(3)]
@@ -127,10 +130,10 @@ def test_16_bit(dtype: torch.dtype) -> None:
         assert found.scaler.enabled == (dtype == torch.float16)
         own, other = ([trainer.step() for _ in range(STEPS)] for trainer in (found, expected))
         for one, precise in zip(own, other, strict=True):
-            assert one.losses == pytest.approx(precise.losses, rel=epsilon)
-            assert one.gradient_norms == pytest.approx(precise.gradient_norms, rel=4 * epsilon)
+            assert one.losses == pytest.approx(precise.losses, rel=epsilon / 4)
+            assert one.gradient_norms == pytest.approx(precise.gradient_norms, rel=2 * epsilon)
         for k in range(3):
-            assert distance(gradient(found, k), gradient(expected, k)) < 8 * epsilon
+            assert distance(gradient(found, k), gradient(expected, k)) < 4 * epsilon
             assert distance(weights(found, k), weights(expected, k), starts[k]) < 40 * epsilon
         assert found.state()["loss_scales"] == [65536.0 if dtype == torch.float16 else 1.0] * 3
 
@@ -197,7 +200,7 @@ def test_a_subset_goes_on_as_the_fleet_does() -> None:
             for part, fleet, cpu in zip(*results, strict=True):
                 assert part[row] == pytest.approx(fleet[k], rel=1e-6)
                 assert part[row] == pytest.approx(cpu[k], rel=1e-4)
-        assert distance(weights(found, 1), weights(expected, 0), start) < 2e-3
+        assert distance(weights(found, 1), weights(expected, 0), start) < 5e-4
 
 
 def test_a_restored_run_equals_one_without_interruption() -> None:

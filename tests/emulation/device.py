@@ -20,14 +20,14 @@ It rests on private interfaces of PyTorch 2.13.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 from squadron.model.gpt2 import GPT2
@@ -91,6 +91,7 @@ class DeviceTensor(Tensor):
     """A tensor on the emulated device; ``inner``, on the CPU or on ``meta``, holds its numbers."""
 
     inner: Tensor
+    __torch_function__ = torch._C._disabled_torch_function_impl  # the dispatcher alone makes these tensors
 
     @staticmethod
     def __new__(cls, inner: Tensor) -> DeviceTensor:
@@ -156,9 +157,10 @@ def emulated_device(*, shapes_only: bool = False) -> Iterator[Counts]:
     before = torch._C._only_lift_cpu_tensors()
     torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(..., device="gpu") makes a CPU tensor and copies it
     _State.counts, _State.shapes_only = Counts(), shapes_only
+    fused = mock.patch.object(nn.functional, "scaled_dot_product_attention", _fused_attention)
     try:
         # Modes belong to a thread, so the backward pass must run on this one.
-        with torch.autograd.set_multithreading_enabled(False), _FusedAttention(), _Mode():
+        with torch.autograd.set_multithreading_enabled(False), fused, _Mode():
             yield _State.counts
     finally:
         torch._C._set_only_lift_cpu_tensors(before)
@@ -184,16 +186,16 @@ class _Mode(TorchDispatchMode):
 
 def _run(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run one operator: check the rules, count, compute on the inner tensors, and wrap the results."""
-    tensors = _tensors((args, kwargs))
+    tensors = _tensors(args, kwargs)
     target = torch.device(kwargs["device"]).type if kwargs.get("device") is not None else None
     if target != "gpu" and not any(isinstance(x, DeviceTensor) for x in tensors):
         return _run_on_host(func, args, kwargs)
-    if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"):
+    if _is_composite(func):
         with _Mode():  # inference mode hands over composite operators whole
             return func.decompose(*args, **kwargs)
     name = str(func).split(".")[1]
     _check(func, args, kwargs, tensors)
-    inner_args, inner_kwargs = tree_map(_unwrap, (args, kwargs))
+    inner_args, inner_kwargs = _map(_unwrap, args), _map(_unwrap, kwargs)
     if target is not None:
         inner_kwargs["device"] = "cpu"
     inner_kwargs.pop("pin_memory", None)
@@ -204,6 +206,11 @@ def _run(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if target == "cpu":
         return _numbers(out)
     return _wrap_results(func, args, kwargs, out)
+
+
+@functools.cache
+def _is_composite(func: Operator) -> bool:
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
 
 
 def _run_on_host(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -273,7 +280,7 @@ def _count(
 
 def _moved(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
     """Return the bytes that an operator reads and writes."""
-    inputs = [_unwrap(x) for x in _tensors((args, kwargs))]
+    inputs = [_unwrap(x) for x in _tensors(args, kwargs)]
     name = func.name()
     if func in _OVERWRITING or name.startswith("aten::new_") or name.endswith("_like"):
         return tensor_bytes(inputs[1:]) + tensor_bytes(_tensors(out))
@@ -297,7 +304,7 @@ def _compute(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
 def _compute_shapes(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run ``func`` on ``meta`` if floating point takes part in it, and on the CPU otherwise."""
-    tensors = _tensors((args, kwargs))
+    tensors = _tensors(args, kwargs)
     if func is aten._local_scalar_dense.default and args[0].is_meta:
         return _numbers(args[0]).item()
     if func is aten.copy_.default and args[1].is_meta and not args[0].is_meta:
@@ -311,7 +318,7 @@ def _compute_shapes(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any
     becomes_floats = dtype is not None and dtype.is_floating_point
     if becomes_floats or any(x.is_meta or x.is_floating_point() for x in tensors):
         with torch.inference_mode(False):
-            args, kwargs = tree_map(lambda x: x.to("meta") if isinstance(x, Tensor) else x, (args, kwargs))
+            args, kwargs = _map(lambda x: x.to("meta"), (args, kwargs))
         if kwargs.get("device") is not None:
             kwargs = {**kwargs, "device": "meta"}
     return func(*args, **kwargs)
@@ -334,53 +341,77 @@ def _numbers(tensor: Tensor) -> Tensor:
 
 def _wrap_results(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
     """Return ``out`` as tensors of the device; an argument that was changed in place is returned itself."""
-    schema = func._schema
-    named = {argument.name: value for argument, value in zip(schema.arguments, args, strict=False)} | kwargs
-    changed = [
-        (result.alias_info, next((named[a.name] for a in schema.arguments if _same_alias(a, result)), None))
-        for result in schema.returns
-    ]
-    if len(changed) == 1:
-        return _wrap(out) if changed[0][1] is None else changed[0][1]
-    if not changed:
-        return None
-    return tuple(_wrap(value) if same is None else same for value, (_, same) in zip(out, changed, strict=True))
+    sources = _changed_arguments(func)
+    given = [kwargs[name] if name in kwargs else args[place] for place, name in sources if name]
+    if not given:
+        return _map(DeviceTensor, out)
+    if len(sources) == 1:
+        return given[0]
+    own = iter(given)
+    return tuple(
+        next(own) if name else _map(DeviceTensor, value) for value, (_, name) in zip(out, sources, strict=True)
+    )
 
 
-def _same_alias(argument: Any, result: Any) -> bool:
-    """Return True if ``result`` is ``argument``, which the operator writes to."""
-    mine, other = argument.alias_info, result.alias_info
-    return mine is not None and other is not None and mine.is_write and mine.before_set == other.before_set
+@functools.cache
+def _changed_arguments(func: Operator) -> list[tuple[int, str]]:
+    """Return, for each result, the place and the name of the argument that it is; an empty name if it is a new one."""
+    found = []
+    for result in func._schema.returns:
+        written = result.alias_info is not None and result.alias_info.is_write
+        places = [
+            (place, argument.name)
+            for place, argument in enumerate(func._schema.arguments)
+            if written and argument.alias_info and argument.alias_info.before_set == result.alias_info.before_set
+        ]
+        found.append(places[0] if places else (0, ""))
+    return found
 
 
-def _tensors(tree: Any) -> list[Tensor]:
-    return [x for x in tree_flatten(tree)[0] if isinstance(x, Tensor)]
+def _tensors(*trees: Any) -> list[Tensor]:
+    """Return the tensors of an operator's arguments or results, in order."""
+    found: list[Tensor] = []
+    for tree in trees:
+        if isinstance(tree, Tensor):
+            found.append(tree)
+        elif isinstance(tree, (list, tuple)):
+            found += _tensors(*tree)
+        elif isinstance(tree, dict):
+            found += _tensors(*tree.values())
+    return found
 
 
-def _unwrap(x: Any) -> Any:
+def _map(function: Callable[[Tensor], Any], tree: Any) -> Any:
+    """Return an operator's arguments or results with each tensor replaced."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([_map(function, part) for part in tree])
+    if isinstance(tree, dict):
+        return {name: _map(function, part) for name, part in tree.items()}
+    return tree
+
+
+def _unwrap(x: Tensor) -> Tensor:
     return x.inner if isinstance(x, DeviceTensor) else x
 
 
-def _wrap(tree: Any) -> Any:
-    return tree_map(lambda x: DeviceTensor(x) if isinstance(x, Tensor) else x, tree)
+_sdpa = nn.functional.scaled_dot_product_attention
 
 
-class _FusedAttention(TorchFunctionMode):
-    """Run ``scaled_dot_product_attention`` as the fused kernel that a GPU has: one launch, and three in backward."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func is nn.functional.scaled_dot_product_attention and isinstance(args[0], DeviceTensor):
-            mask = kwargs.get("attn_mask", args[3] if len(args) > 3 else None)
-            causal = kwargs.get("is_causal", False)
-            return _Fused.apply(*args[:3], mask, causal, kwargs.get("scale"))  # type: ignore[no-untyped-call]
-        return func(*args, **kwargs)
+def _fused_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    attn_mask: Tensor | None = None,
+    *,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """Attend as the fused kernel that a GPU has: one launch, and three in backward."""
+    if not isinstance(q, DeviceTensor):
+        return _sdpa(q, k, v, attn_mask=attn_mask, is_causal=is_causal, scale=scale)
+    return cast(Tensor, _Fused.apply(q, k, v, attn_mask, is_causal, scale))  # type: ignore[no-untyped-call]
 
 
 class _Fused(torch.autograd.Function):
@@ -409,7 +440,7 @@ class _Fused(torch.autograd.Function):
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, **options: Any) -> Tensor:
     if q.is_meta:
         return (q.sum() + k.sum() + v.sum()) * q.detach()  # the shape, and a graph to all three
-    return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, **options)
+    return _sdpa(q, k, v, attn_mask=mask, **options)
 
 
 def _launch(name: str, times: int, inputs: Sequence[Tensor | None], *outputs: Tensor) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import squadron
+
 HERE = Path(__file__).parent
 SECONDS = 120
 
@@ -16,7 +18,12 @@ SECONDS = 120
 @pytest.mark.parametrize("name", sorted(path.stem.removeprefix("check_") for path in HERE.glob("check_*.py")))
 def test_on_the_emulated_device(name: str) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-    environment |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    paths = [str(Path(squadron.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", str(HERE / f"check_{name}.py")]
     done = subprocess.run(
         command,

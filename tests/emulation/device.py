@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 from unittest import mock
 
@@ -32,22 +32,14 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 
 from squadron.model.gpt2 import GPT2
 
+from .computing import INDEXING, Operator, compute, map_tensors, numbers, tensors_of
 from .counts import Counts, tensor_bytes
 
 _setup_privateuseone_for_python_backend("gpu")
 
 DEVICE = torch.device("gpu:0")
 aten = torch.ops.aten
-Operator = Any  # torch._ops.OpOverload
 
-_INDEXING = {
-    aten.index.Tensor,
-    aten.index_put.default,
-    aten.index_put_.default,
-    aten._index_put_impl_.default,
-    aten._unsafe_index.Tensor,
-    aten._unsafe_index_put.default,
-}
 _READING = {
     aten._unique2.default,
     aten.bincount.default,
@@ -76,11 +68,6 @@ _FREE = {
     "unsafe_split_with_sizes",
 }
 """Operators that launch nothing, besides views: they allocate, or rename."""
-_WIDE = {
-    getattr(getattr(aten, name), "dtype", None): getattr(aten, name).default
-    for name in ("mm", "bmm", "addmm", "baddbmm")
-}
-"""Products of 16-bit matrices with a float32 result, which the CPU has no kernel for, and their plain form."""
 _PICKING = {aten.embedding.default, aten.gather.default, aten.index.Tensor, aten.index_select.default}
 """Operators that read of their first argument only what they return."""
 _OVERWRITING = {aten.copy_.default, aten.fill_.Scalar, aten.fill_.Tensor, aten.zero_.default}
@@ -131,7 +118,7 @@ class DeviceTensor(Tensor):
     def tolist(self) -> Any:
         """Return the numbers as nested lists: the host waits for them."""
         _counts().add("read", "tolist", tensor_bytes([self.inner]))
-        return _numbers(self.inner.detach()).tolist()
+        return numbers(self.inner.detach()).tolist()
 
     @classmethod
     def __torch_dispatch__(
@@ -186,7 +173,7 @@ class _Mode(TorchDispatchMode):
 
 def _run(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run one operator: check the rules, count, compute on the inner tensors, and wrap the results."""
-    tensors = _tensors(args, kwargs)
+    tensors = tensors_of(args, kwargs)
     target = torch.device(kwargs["device"]).type if kwargs.get("device") is not None else None
     if target != "gpu" and not any(isinstance(x, DeviceTensor) for x in tensors):
         return _run_on_host(func, args, kwargs)
@@ -195,16 +182,16 @@ def _run(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             return func.decompose(*args, **kwargs)
     name = str(func).split(".")[1]
     _check(func, args, kwargs, tensors)
-    inner_args, inner_kwargs = _map(_unwrap, args), _map(_unwrap, kwargs)
+    inner_args, inner_kwargs = map_tensors(_unwrap, args), map_tensors(_unwrap, kwargs)
     if target is not None:
         inner_kwargs["device"] = "cpu"
     inner_kwargs.pop("pin_memory", None)
-    out = _compute(func, inner_args, inner_kwargs)
+    out = compute(func, inner_args, inner_kwargs, shapes_only=_State.shapes_only)
     _count(func, name, args, kwargs, target, out)
     if func is aten._local_scalar_dense.default:
         return out
     if target == "cpu":
-        return _numbers(out)
+        return numbers(out)
     return _wrap_results(func, args, kwargs, out)
 
 
@@ -229,12 +216,12 @@ def _check(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], tensor
     if kwargs.get("device") is not None or func is aten.copy_.default:
         return  # a copy, or a tensor like another one
     own = args[0] if args and isinstance(args[0], Tensor) else None
-    if func in _INDEXING:
+    if func in INDEXING:
         # Indices of the CPU are copied to the device, but not the reverse.
         assert own is not None
         if not isinstance(own, DeviceTensor):
             raise RuntimeError(f"{func}: a tensor of the CPU is indexed or filled by one of the device")
-        tensors = [own, *(x for x in _tensors(args[2:]) if x.dim() > 0)]
+        tensors = [own, *(x for x in tensors_of(args[2:]) if x.dim() > 0)]
     elif torch.Tag.pointwise in func.tags or func in (aten.fill_.Tensor, aten.masked_fill_.Tensor):
         # A number in a tensor of the CPU may stand beside tensors of the device, and only there.
         ranked = [x for x in tensors if x.dim() > 0]
@@ -251,7 +238,7 @@ def _count(
 ) -> None:
     """Count the launch, the waits and the copies of one operator."""
     counts = _counts()
-    for tensor in _tensors(out):
+    for tensor in tensors_of(out):
         if target != "cpu" and not (func is aten.copy_.default and not isinstance(args[0], DeviceTensor)):
             counts.memory.add(tensor)
     if func in (aten.copy_.default, aten._to_copy.default):
@@ -265,7 +252,7 @@ def _count(
                 counts.add("asynchronous upload" if patient else "upload", name, size)
             else:
                 counts.add("asynchronous read" if patient else "read", name, size)
-    if func in _INDEXING:
+    if func in INDEXING:
         for index in (x for x in args[1] if x is not None):
             if not isinstance(index, DeviceTensor):
                 counts.add("upload", f"{name} with an index of the CPU", tensor_bytes([index]))
@@ -280,63 +267,15 @@ def _count(
 
 def _moved(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
     """Return the bytes that an operator reads and writes."""
-    inputs = [_unwrap(x) for x in _tensors(args, kwargs)]
+    inputs = [_unwrap(x) for x in tensors_of(args, kwargs)]
     name = func.name()
     if func in _OVERWRITING or name.startswith("aten::new_") or name.endswith("_like"):
-        return tensor_bytes(inputs[1:]) + tensor_bytes(_tensors(out))
+        return tensor_bytes(inputs[1:]) + tensor_bytes(tensors_of(out))
     if func in _PICKING:
-        return tensor_bytes(inputs[1:]) + 2 * tensor_bytes(_tensors(out))
-    if func in _INDEXING:  # index_put
+        return tensor_bytes(inputs[1:]) + 2 * tensor_bytes(tensors_of(out))
+    if func in INDEXING:  # index_put
         return tensor_bytes(inputs[1:-1]) + 3 * tensor_bytes(inputs[-1:])
-    return tensor_bytes(inputs) + tensor_bytes(_tensors(out))
-
-
-def _compute(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run ``func`` on inner tensors."""
-    if func in _WIDE:
-        plain = _WIDE[func]
-        matrices = [x.to(torch.float32) for x in args if isinstance(x, Tensor)]
-        assert args[len(matrices)] == torch.float32 or kwargs.get("out_dtype") == torch.float32, (func, args)
-        kwargs = {key: value for key, value in kwargs.items() if key != "out_dtype"}
-        return _compute(plain, tuple(matrices), kwargs)
-    return _compute_shapes(func, args, kwargs) if _State.shapes_only else func(*args, **kwargs)
-
-
-def _compute_shapes(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run ``func`` on ``meta`` if floating point takes part in it, and on the CPU otherwise."""
-    tensors = _tensors(args, kwargs)
-    if func is aten._local_scalar_dense.default and args[0].is_meta:
-        return _numbers(args[0]).item()
-    if func is aten.copy_.default and args[1].is_meta and not args[0].is_meta:
-        return args[0].copy_(_numbers(args[1]))
-    if func in _INDEXING:
-        args = (args[0], [index for mask in args[1] for index in _positions(mask)], *args[2:])
-    if not tensors:
-        made = func(*args, **kwargs | {"device": "meta"})
-        return made if made.is_floating_point() else func(*args, **kwargs)
-    dtype = kwargs.get("dtype")
-    becomes_floats = dtype is not None and dtype.is_floating_point
-    if becomes_floats or any(x.is_meta or x.is_floating_point() for x in tensors):
-        with torch.inference_mode(False):
-            args, kwargs = _map(lambda x: x.to("meta"), (args, kwargs))
-        if kwargs.get("device") is not None:
-            kwargs = {**kwargs, "device": "meta"}
-    return func(*args, **kwargs)
-
-
-def _positions(index: Tensor | None) -> Sequence[Tensor | None]:
-    """Return the indices that stand for ``index``: a mask without values selects everything."""
-    if index is None or index.dtype != torch.bool:
-        return [index]
-    return (torch.ones(index.shape, dtype=torch.bool) if index.is_meta else index).nonzero(as_tuple=True)
-
-
-def _numbers(tensor: Tensor) -> Tensor:
-    """Return ``tensor`` on the CPU: ones, or False, in place of numbers that are not known."""
-    if not tensor.is_meta:
-        return tensor
-    make = torch.zeros if tensor.dtype == torch.bool else torch.ones
-    return make(tensor.shape, dtype=tensor.dtype)
+    return tensor_bytes(inputs) + tensor_bytes(tensors_of(out))
 
 
 def _wrap_results(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
@@ -344,12 +283,12 @@ def _wrap_results(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any],
     sources = _changed_arguments(func)
     given = [kwargs[name] if name in kwargs else args[place] for place, name in sources if name]
     if not given:
-        return _map(DeviceTensor, out)
+        return map_tensors(DeviceTensor, out)
     if len(sources) == 1:
         return given[0]
     own = iter(given)
     return tuple(
-        next(own) if name else _map(DeviceTensor, value) for value, (_, name) in zip(out, sources, strict=True)
+        next(own) if name else map_tensors(DeviceTensor, value) for value, (_, name) in zip(out, sources, strict=True)
     )
 
 
@@ -366,30 +305,6 @@ def _changed_arguments(func: Operator) -> list[tuple[int, str]]:
         ]
         found.append(places[0] if places else (0, ""))
     return found
-
-
-def _tensors(*trees: Any) -> list[Tensor]:
-    """Return the tensors of an operator's arguments or results, in order."""
-    found: list[Tensor] = []
-    for tree in trees:
-        if isinstance(tree, Tensor):
-            found.append(tree)
-        elif isinstance(tree, (list, tuple)):
-            found += _tensors(*tree)
-        elif isinstance(tree, dict):
-            found += _tensors(*tree.values())
-    return found
-
-
-def _map(function: Callable[[Tensor], Any], tree: Any) -> Any:
-    """Return an operator's arguments or results with each tensor replaced."""
-    if isinstance(tree, Tensor):
-        return function(tree)
-    if isinstance(tree, (list, tuple)):
-        return type(tree)([_map(function, part) for part in tree])
-    if isinstance(tree, dict):
-        return {name: _map(function, part) for name, part in tree.items()}
-    return tree
 
 
 def _unwrap(x: Tensor) -> Tensor:

@@ -129,7 +129,7 @@ def pad_batch(batch: MicroBatch, *, tokens: int, rows: int) -> MicroBatch:
     last = len(batch.tokens) + more - 1
     return MicroBatch(
         tokens=np.pad(batch.tokens, (0, more)),
-        positions=np.concatenate([batch.positions, np.arange(more)]),
+        positions=np.pad(batch.positions, (0, more)),
         shapes=(*batch.shapes, (more, ())) if more else batch.shapes,
         rows=np.pad(batch.rows, (0, more_rows), constant_values=last),
         labels=np.pad(batch.labels, (0, more_rows)),

@@ -11,7 +11,7 @@ from torch import Tensor
 from gpu_sections.setting import Setting, placed, shaken_model
 from gpu_sections.texts import separate_paragraphs, training_examples
 from squadron.data.batches import BatchSampler, Order
-from squadron.data.encoding import Example
+from squadron.data.encoding import Branch, Example
 from squadron.data.trees import Loss
 from squadron.model.config import GPT2Config
 from squadron.model.fleet import Fleet
@@ -146,26 +146,24 @@ def sixteen_bits_learn_as_much(setting: Setting) -> list[Law]:
         specs = [LoraSpec(rank=4, targets=("attention+mlp",), seed=k) for k in range(2)]
         fleet = Fleet(own.config, specs, device=setting.device)
         steps = sizes.learnable_steps
-        trainer = FleetTrainer(own, fleet, batches, learning_rates=[1e-2] * 2, total_steps=steps)
+        trainer = FleetTrainer(own, fleet, batches, learning_rates=[3e-3] * 2, total_steps=steps)
         losses = [float(np.mean(trainer.step().losses)) for _ in range(steps)]
         assert not trainer.stopped, trainer.stopped
         first[dtype], last[dtype] = losses[0], float(np.mean(losses[-max(1, steps // 10) :]))
     learned = first[torch.float32] - last[torch.float32]
     return [
         ("fp32: loss that is left", last[torch.float32] / first[torch.float32], 0.5),
-        ("fp16: difference / what fp32 learned", abs(last[torch.float16] - last[torch.float32]) / learned, 0.03),
-        ("bf16: difference / what fp32 learned", abs(last[torch.bfloat16] - last[torch.float32]) / learned, 0.05),
+        ("fp16: difference / what fp32 learned", abs(last[torch.float16] - last[torch.float32]) / learned, 0.01),
+        ("bf16: difference / what fp32 learned", abs(last[torch.bfloat16] - last[torch.float32]) / learned, 0.03),
     ]
 
 
 def _learnable(config: GPT2Config) -> list[Example]:
-    from squadron.data.encoding import Branch
-
     draw = numpy_generator(0, "gpu benchmark", "learnable")
     found = []
     for number in range(64):
         context = tuple(int(token) for token in draw.integers(2, config.vocab_size - 1, 12))
-        key = int(draw.integers(2, 10))
+        key = int(draw.integers(2, 6))
         found.append(Example(number, context, Branch(str(number), (1, key), (key + 10, key + 20, 0))))
     return found
 

@@ -87,9 +87,7 @@ def copies(setting: Setting) -> Figures:
     count = setting.sizes.copy_bytes // 4
     source = torch.randn(count, device=setting.device)
     target = torch.empty_like(source)
-    seconds = _median_seconds(setting, lambda: target.copy_(source))
-    del source, target
-    setting.free()
+    seconds = _median_seconds(setting, functools.partial(target.copy_, source))
     return {"bytes_per_second": 2 * 4 * count / seconds, "bytes": 4 * count}
 
 

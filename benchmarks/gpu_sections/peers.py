@@ -31,7 +31,6 @@ def cases(setting: Setting) -> Cases:
 
 def train(setting: Setting, how: str, *, batch: int, accumulation: int) -> Figures:
     """Measure steps of one run: rank 4 on attention, padded batches, SDPA, fused AdamW, loss on the answer alone."""
-    memory = PeakMemory(setting)
     base = setting.model(torch.float32) if how == "autocast" else setting.model()
     model = peft_model(
         base,
@@ -40,6 +39,7 @@ def train(setting: Setting, how: str, *, batch: int, accumulation: int) -> Figur
         device=setting.device,
         attention="sdpa" if setting.is_cuda else "eager",
     )
+    memory = PeakMemory(setting)
     trainable = [value for value in model.parameters() if value.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=LEARNING_RATE, weight_decay=0.01, fused=setting.is_cuda)
     scaler = torch.amp.GradScaler(setting.device.type, enabled=setting.dtype == torch.float16)
@@ -87,7 +87,7 @@ def padded(batch: MicroBatch) -> dict[str, torch.Tensor]:
 
 
 def ratio(setting: Setting) -> Figures:
-    """Compare runs one after another in ``peft``'s faster setting with the largest fleet, and with the study's fleets."""
+    """Compare runs one after another in ``peft``'s faster setting with the largest fleet and with the study."""
     sections: dict[str, dict[str, Any]] = setting.record["sections"]
     measured = {name: own["ms"] for name, own in sections["peft"].items() if name.endswith("4 x 2") and "ms" in own}
     if not measured:

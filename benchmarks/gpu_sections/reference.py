@@ -36,7 +36,8 @@ def transformers_model(
         for name, value in base.named_parameters()
     }
     missing, unexpected = model.load_state_dict(weights, strict=False)
-    assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
+    assert not unexpected, unexpected
+    assert set(missing) <= {"lm_head.weight"}, missing
     model.tie_weights()
     return model.to(device).eval()
 

@@ -63,7 +63,7 @@ FULL = Sizes(
     base=GPT2Config(),
     laws=GPT2Config(n_layer=3),
     learnable=GPT2Config(vocab_size=512, n_positions=128, n_embd=128, n_layer=2, n_head=2, n_inner=512),
-    learnable_steps=60,
+    learnable_steps=80,
     scale=1.0,
     law_scale=0.4,
     longest=1024,
@@ -88,8 +88,8 @@ _SMALL = GPT2Config(vocab_size=211, n_positions=160, n_embd=32, n_layer=2, n_hea
 TINY = Sizes(
     base=_SMALL,
     laws=_SMALL,
-    learnable=GPT2Config(vocab_size=64, n_positions=64, n_embd=32, n_layer=1, n_head=2, n_inner=64),
-    learnable_steps=40,
+    learnable=GPT2Config(vocab_size=64, n_positions=64, n_embd=64, n_layer=1, n_head=2, n_inner=128),
+    learnable_steps=60,
     scale=0.1,
     law_scale=0.1,
     longest=128,
@@ -175,7 +175,7 @@ def placed(model: GPT2, device: torch.device, dtype: torch.dtype) -> GPT2:
 
 
 def shaken_model(config: GPT2Config, *, seed: int, size: float) -> GPT2:
-    """Return a random base on the CPU whose biases and LayerNorms are random too: zeros and ones would hide mistakes."""
+    """Return a random base on the CPU whose biases and LayerNorms are random too: zeros and ones hide mistakes."""
     model = random_model(config, seed=seed)
     with torch.no_grad():
         for name, value in model.named_parameters():

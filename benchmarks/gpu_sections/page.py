@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from gpu_sections.goals import goal_rows
 from gpu_sections.setting import FULL, Figures, same_specs
 from gpu_sections.texts import training_examples
 from gpu_sections.training import step_flops
@@ -113,7 +114,7 @@ def _markdown(table: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _tables(record: Figures) -> list[tuple[str, list[list[str]]]]:
-    """Return the title and the table of every section of a record that has cases."""
+    """Return the title and the table of every section of a record that has cases, and of the goals."""
     makers: dict[str, tuple[str, Callable[[Figures], list[list[str]]]]] = {
         "machine": ("Machine", _machine),
         "laws": ("Laws on the device", _laws),
@@ -124,7 +125,9 @@ def _tables(record: Figures) -> list[tuple[str, list[list[str]]]]:
         "profile": ("Profile", _profile),
     }
     sections = record["sections"]
-    return [(title, make(sections[name])) for name, (title, make) in makers.items() if sections.get(name)]
+    tables = [(title, make(sections[name])) for name, (title, make) in makers.items() if sections.get(name)]
+    goals = goal_rows(record)
+    return [*tables, *([("Goals", [["goal", "limit", "measured", "reached"], *goals])] if goals else [])]
 
 
 def _rows(cases: Figures, head: list[str], cells: Callable[[Figures], list[str]]) -> list[list[str]]:

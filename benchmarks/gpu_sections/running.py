@@ -55,7 +55,6 @@ class Run:
         seconds = time.time() - self.record["began"]
         print(text, flush=True)
         self._lines += f"[{seconds:6.1f} s] {text}\n"
-        write_bytes(self.out / LOG, self._lines.encode())
 
     def run(self, sections: Sequence[str]) -> None:
         """Run the cases that the record does not have yet."""
@@ -63,6 +62,7 @@ class Run:
             found = self.record["sections"].setdefault(name, {})
             self._run_section(name, found)
             self.setting.free()
+            self.save()
         self.record["seconds"] = time.time() - self.record["began"]
         self.save()
 
@@ -70,19 +70,20 @@ class Run:
         most = SHARES.get(section, 1.0) * self.budget
         if section == "study" and self.setting.full_study:
             most = self.budget
-        began = time.monotonic()
+        began, left_out = time.monotonic(), 0
         for name, case in SECTIONS[section](self.setting):
             if name in found:
                 continue
             if self.setting.seconds_left() <= 0 or time.monotonic() - began > most:
                 found[name] = {"skipped": "no time left"}
-                self.log(f"{section}: {name}: left out, no time left")
+                left_out += 1
                 continue
             is_usable = self._run_case(section, name, case, found)
             self.save()
             if not is_usable:
-                self.log("The GPU is unusable for this process after that error; the rest runs in a fresh one")
                 self._restart()
+        if left_out:
+            self.log(f"{section}: no time left for {left_out} cases")
 
     def _run_case(self, section: str, name: str, case: Callable[[], Figures], found: Figures) -> bool:
         """Run one case and record it. Return False if the device cannot be used any more."""
@@ -104,11 +105,13 @@ class Run:
             self.setting.synchronize()
             torch.zeros(1, device=self.setting.device).add_(1)
         except Exception:
+            self.log("The GPU is unusable for this process after that error; the rest runs in a fresh one")
             return False
         return True
 
     def save(self) -> None:
-        """Write the record."""
+        """Write the record and the log."""
+        write_bytes(self.out / LOG, self._lines.encode())
         write_json(self.out / RECORD, self.record)
 
 

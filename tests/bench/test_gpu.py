@@ -6,7 +6,6 @@ import functools
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -143,9 +142,7 @@ def test_a_run_that_was_cut_short_keeps_what_it_had_and_resumes(
 
 
 def test_what_does_not_fit_in_the_time_is_left_out_with_a_note(gpu: ModuleType, tmp_path: Path) -> None:
-    began = time.monotonic()
     assert gpu.main(["--tiny", "--device", "cpu", "--out", str(tmp_path), "--budget", "0"]) == 0
-    assert time.monotonic() - began < 10
     cases = [case for section in read(tmp_path)["sections"].values() for case in section.values()]
     assert len(cases) > 40
     assert all(case == {"skipped": "no time left"} for case in cases)

@@ -30,8 +30,9 @@ UNLIKE = (
 _RATES = (1e-3, 5e-4, 2e-3)
 _CLIPPING = (None, 1.0, 0.5)
 _STEPS = 4
-_LOSS, _NORM, _WEIGHTS = 1e-4, 2e-3, 2e-3
-"""Allowed: of losses and gradient norms relative to their size, of weights relative to how far they moved.
+_FIRST, _LOSS, _NORM, _WEIGHTS = 1e-5, 1e-3, 2e-3, 2e-3
+"""Allowed: of the first loss, later losses and gradient norms relative to their size, of weights relative to how far
+they moved.
 
 AdamW's first updates have the sign of even a tiny gradient, and another order of float32 sums flips some of them. So
 weights are compared by the mean of their differences.
@@ -79,6 +80,7 @@ def _compare(name: str, own: FleetTrainer, other: FleetTrainer, pairs: Mapping[i
                 assert moved > 0, layer
                 weights.append(float((value - reference).abs().mean()) / moved)
     return [
+        (f"{name}: losses of the first step", max(losses[: len(pairs)]), _FIRST),
         (f"{name}: losses", max(losses), _LOSS),
         (f"{name}: gradient norms", max(norms), _NORM),
         (f"{name}: weights", max(weights), _WEIGHTS),

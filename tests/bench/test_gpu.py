@@ -189,7 +189,7 @@ def test_it_needs_nothing_that_a_gpu_machine_lacks(tmp_path: Path) -> None:
             "machine,train,decode",
         ],
         cwd=tmp_path,
-        env={"PATH": "", "PYTHONPATH": str(blocked), "HOME": str(tmp_path)},
+        env={"PATH": "", "PYTHONPATH": str(blocked), "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )

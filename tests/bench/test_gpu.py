@@ -210,3 +210,12 @@ def test_the_page_matches_its_record(gpu: ModuleType) -> None:
     assert gpu.page(record) == text
     assert ("Not measured yet" in text) == (record is None)
     assert all(len(line) <= 120 or line.startswith("|") for line in text.splitlines())
+
+
+@pytest.mark.parametrize(("error", "holds"), [(0.5, True), (1.0, True), (1.5, False), (float("nan"), False)])
+def test_a_law_holds_if_its_error_is_allowed(gpu: ModuleType, error: float, holds: bool) -> None:
+    setting = gpu.Setting(torch.device("cpu"), gpu.TINY)
+    found = sys.modules["gpu_sections.laws"].judge(lambda _: [("one", 0.0, 0.0), ("two", error, 1.0)], setting)
+    assert found["holds"] is holds
+    assert [one["holds"] for one in found["compared"]] == [True, holds]
+    json.dumps(found, allow_nan=False)

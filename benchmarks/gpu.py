@@ -7,7 +7,7 @@ base has GPT-2's 124M shape with seeded random weights, questions are random tok
 Results go to `--out` (gpu-results/): gpu.json, gpu.log, the tables of the profiles, and a trace of one step. They are
 written after every case, so that a run that is cut short keeps what it had; `--resume` continues it. `--tiny --device
 cpu` runs all of the code in seconds, on sizes whose figures mean nothing. `--page FILE` makes docs/gpu.md from a
-gpu.json, and `--page none` the page that says that nothing has been measured.
+gpu.json, which it copies beside it, and `--page none` the page that says that nothing has been measured.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gpu_sections.running import RECORD, SECTIONS, Run, restart_process  # noqa:
 from gpu_sections.setting import FULL, TINY, Figures, Setting  # noqa: E402
 from gpu_sections.texts import ORIGIN  # noqa: E402
 from squadron.errors import DataError, SquadronError  # noqa: E402
-from squadron.files import read_json, write_text  # noqa: E402
+from squadron.files import read_json, write_json, write_text  # noqa: E402
 from squadron.training.precision import resolve_device  # noqa: E402
 
 PAGE = ROOT / "docs" / "gpu.md"
@@ -39,6 +39,8 @@ def main(given: Sequence[str] | None = None, *, device: torch.device | None = No
     arguments = _parser().parse_args(given)
     if arguments.page:
         record = None if arguments.page == "none" else _read(Path(arguments.page))
+        if record is not None:
+            write_json(PAGE.with_suffix(".json"), record)
         write_text(PAGE, page(record))
         return 0
     setting = Setting(

@@ -153,8 +153,8 @@ class Setting:
 
     def free(self) -> None:
         """Give memory that nothing holds any more back to the device."""
-        gc.collect()
         if self.is_cuda:
+            gc.collect()
             torch.cuda.empty_cache()
 
     def synchronize(self) -> None:

@@ -210,3 +210,21 @@ def test_the_page_matches_its_record(gpu: ModuleType) -> None:
     assert gpu.page(record) == text
     assert ("Not measured yet" in text) == (record is None)
     assert all(len(line) <= 120 or line.startswith("|") for line in text.splitlines())
+
+
+def test_a_page_is_written_with_its_record(
+    gpu: ModuleType, whole: tuple[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "PAGE", tmp_path / "gpu.md")
+    assert gpu.main(["--page", str(whole[1] / "gpu.json")]) == 0
+    assert read(tmp_path) == read(whole[1])
+    assert (tmp_path / "gpu.md").read_text() == gpu.page(read(tmp_path))
+
+
+@pytest.mark.parametrize(("error", "holds"), [(0.5, True), (1.0, True), (1.5, False), (float("nan"), False)])
+def test_a_law_holds_if_its_error_is_allowed(gpu: ModuleType, error: float, holds: bool) -> None:
+    setting = gpu.Setting(torch.device("cpu"), gpu.TINY)
+    found = sys.modules["gpu_sections.laws"].judge(lambda _: [("one", 0.0, 0.0), ("two", error, 1.0)], setting)
+    assert found["holds"] is holds
+    assert [one["holds"] for one in found["compared"]] == [True, holds]
+    json.dumps(found, allow_nan=False)

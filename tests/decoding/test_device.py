@@ -15,8 +15,8 @@ from squadron.data.encoding import EncodedContext, Prompt
 from squadron.decoding import budget
 from squadron.decoding.generate import Generation, generate
 from squadron.decoding.outcome import FinishedReader
+from squadron.decoding.prefill import Decoder, PromptTree, first_batch, prefill, split_tree
 from squadron.decoding.strategies import Strategy, resolve_strategies
-from squadron.errors import SquadronError
 from squadron.model.checkpoint import load_base
 from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
@@ -96,8 +96,6 @@ def test_rows_leave_the_batch_when_all_adapters_have_finished_them(
         sizes["steps"].append(tokens.shape[1])
         return step(self, tokens)
 
-    from squadron.decoding.prefill import Decoder
-
     step = Decoder.step
     monkeypatch.setattr(Decoder, "step", watched)
     contexts = draw_contexts(TINY.vocab_size, seed=11, paragraphs=9)
@@ -167,9 +165,7 @@ def test_the_host_reads_at_most_once_for_every_four_tokens() -> None:
 def test_a_batch_that_runs_out_of_memory_is_halved(model: GPT2, monkeypatch: pytest.MonkeyPatch) -> None:
     contexts = draw_contexts(TINY.vocab_size, seed=9, paragraphs=7)
     usual = generate(model, contexts, strategies=EVERYTHING, max_new_tokens=5, eos_id=EOS)
-    from squadron.decoding import generate as module
-
-    prefill, sizes = module.prefill, list[int]()
+    sizes = list[int]()
 
     def short_of_memory(model: GPT2, fleet: Any, trees: Any) -> Any:
         prompts = sum(len(tree.prompts) for tree in trees)
@@ -178,7 +174,7 @@ def test_a_batch_that_runs_out_of_memory_is_halved(model: GPT2, monkeypatch: pyt
         sizes.append(prompts)
         return prefill(model, fleet, trees)
 
-    monkeypatch.setattr(module, "prefill", short_of_memory)
+    monkeypatch.setattr("squadron.decoding.generate.prefill", short_of_memory)
     for limit in (6, 1):
         sizes.clear()
         reported: list[int] = []
@@ -204,7 +200,23 @@ def test_other_errors_of_a_batch_are_not_retried(model: GPT2, monkeypatch: pytes
     with pytest.raises(RuntimeError, match="shapes do not match"):
         generate(model, draw_contexts(TINY.vocab_size, seed=9), strategies=EVERYTHING, max_new_tokens=5, eos_id=EOS)
     assert len(calls) == 1
-    assert not issubclass(RuntimeError, SquadronError)
+
+
+def test_batches_hold_the_tokens_that_they_may() -> None:
+    def tree(visible: int, *questions: int) -> PromptTree:
+        prompts = tuple(Prompt(f"{visible} {i}", visible, (1,) * length) for i, length in enumerate(questions))
+        return PromptTree(EncodedContext("", (1,) * visible, ((0, 0),) * visible, prompts), visible, prompts)
+
+    trees = [tree(20, 3, 5), tree(18, 9), tree(10, 2), tree(10, 2)]
+    assert first_batch(trees, tokens=1000, per_prompt=4, padded=False) == (4, 58 + 21 + 20)
+    assert first_batch(trees, tokens=1000, per_prompt=4, padded=True) == (4, 4 * 20 + 5 * 13)
+    assert first_batch(trees, tokens=67, per_prompt=4, padded=False) == (2, 67)
+    assert first_batch(trees, tokens=66, per_prompt=4, padded=False) == (1, 36)
+    assert first_batch(trees, tokens=79, per_prompt=4, padded=True) == (2, 79)
+    assert first_batch(trees, tokens=78, per_prompt=4, padded=True) == (1, 38)
+    assert first_batch(trees, tokens=1, per_prompt=4, padded=True) == (1, 38)
+    assert [one.prompts for one in split_tree(trees[0])] == [trees[0].prompts[:1], trees[0].prompts[1:]]
+    assert split_tree(trees[1]) == [trees[1]]
 
 
 def test_the_budget_is_the_free_memory_over_what_a_token_takes(model: GPT2) -> None:

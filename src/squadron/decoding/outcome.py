@@ -108,6 +108,6 @@ class FinishedReader:
             flags, event = finished.all(0).to("cpu", non_blocking=True), None
             if finished.device.type == "cuda":
                 event = torch.cuda.Event()
-                event.record()
+                event.record(torch.cuda.current_stream(finished.device))
             self._copied = flags, event
         return None

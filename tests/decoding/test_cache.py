@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from squadron.decoding.cache import Reader, SharedKeyValues
+from squadron.decoding.cache import Places, Reader, SharedKeyValues
 
 K, G, H, D = 2, 3, 2, 8
 LENGTHS = (5, 2, 4)
@@ -37,8 +38,34 @@ def shared_key_values() -> SharedKeyValues:
 )
 def test_every_row_reads_its_own_group(group: list[int], aligned: bool) -> None:
     shared = shared_key_values()
-    reader = Reader(shared, torch.tensor(group))
-    assert reader.aligned == aligned
+    places = Places.of(np.array(group), len(LENGTHS))
+    reader = Reader(shared, places, torch.from_numpy(places.cells))
+    assert places.aligned == aligned
+    assert_reads_own_groups(shared, reader, group)
+
+
+@pytest.mark.parametrize(
+    ("kept", "groups"),
+    [
+        ([0, 2, 3, 4], [0, 1, 2]),
+        ([0, 1, 4], [0, 1, 2]),  # a group that no row reads, less than half of all
+        ([3, 4], [2]),
+    ],
+)
+def test_rows_that_stay_read_their_own_groups(kept: list[int], groups: list[int]) -> None:
+    shared = shared_key_values()
+    group = np.array([0, 0, 1, 2, 2])
+    places = Places.of(group, len(LENGTHS))
+    reader = Reader(shared, places, torch.from_numpy(places.cells))
+    left, selected = reader.plan(np.array(kept))
+    assert selected.tolist() == groups
+    narrowed = reader.keep(left, torch.from_numpy(left.cells), torch.from_numpy(selected))
+    assert len(narrowed.shared.index) == len(groups)
+    assert_reads_own_groups(shared, narrowed, group[kept].tolist())
+
+
+def assert_reads_own_groups(shared: SharedKeyValues, reader: Reader, group: list[int]) -> None:
+    """Compare scores and mixed values of random queries with plain products over the keys of each row's group."""
     generator = torch.Generator().manual_seed(2)
     query = torch.randn(K, len(group), H, D // H, generator=generator, dtype=torch.float64)
     scores = reader.scores(0, query)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,13 @@ import torch
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers
 
+from decoding.paths import SpanPath
 from helpers import shake
 from squadron.data.encoding import EncodedContext, Encoder, Prompt, encode_evaluation
 from squadron.data.squad import Dataset, Paragraph, Question
 from squadron.decoding.generate import Generation, generate
-from squadron.decoding.span import SpanIndex, SpanPath, take_likeliest
+from squadron.decoding.span import SpanIndex
+from squadron.decoding.span_search import SpanSearch, span_tables
 from squadron.decoding.strategies import STRATEGIES
 from squadron.model.checkpoint import random_model
 from squadron.model.config import GPT2Config
@@ -263,13 +265,61 @@ def test_offsets_without_whitespace_are_equivalent() -> None:
     assert follow(SpanIndex(full, 4), [2, 3], 9) is None
 
 
+def search(
+    indices: Sequence[SpanIndex], tree_of: Sequence[int], *, fleet_size: int, eos_id: int, suppress_eos: bool
+) -> SpanSearch:
+    """Start rows in the indices ``tree_of``."""
+    tables = span_tables(indices, np.array(tree_of))
+    return SpanSearch(
+        {name: torch.from_numpy(table) for name, table in tables.items()}, fleet_size, eos_id, suppress_eos
+    )
+
+
 def test_the_likeliest_allowed_token_is_taken() -> None:
     context = EncodedContext("a b a c", (1, 2, 1, 3), ((-1, 1), (1, 3), (3, 5), (5, 7)), ())
-    make: Callable[[], SpanPath] = lambda: SpanPath(SpanIndex(context, 4))  # noqa: E731
-    paths = [make(), make(), make()]
-    logits = torch.tensor([[9.0, 1, 2, 3, 8], [9, 3, 2, 1, 8], [9, 2, 3, 1, 8]])
-    assert take_likeliest(logits, paths, 0, False).tolist() == [3, 1, 2]  # EOS is not allowed first, and 4 never
-    assert take_likeliest(torch.tensor([[-9.0, 7, 8, 7, 7]] * 3), paths, 0, False).tolist() == [0, 2, 1]
-    assert [path.span for path in paths[1:]] == [(0, 3), (2, 5)]
-    assert take_likeliest(torch.tensor([[-9.0, 7, 8, 7, 7]] * 2), paths[1:], 0, True).tolist() == [1, 3]
-    assert np.array_equal(paths[2].allowed(0, False), [0])
+    everywhere, none = slice(None), torch.zeros(1, 3, dtype=torch.bool)
+    paths = search([SpanIndex(context, 4)], [0] * 3, fleet_size=1, eos_id=0, suppress_eos=False)
+    logits = torch.tensor([[[9.0, 1, 2, 3, 8], [9, 3, 2, 1, 8], [9, 2, 3, 1, 8]]])
+    # EOS is not allowed first, and 4 never.
+    assert paths.take(everywhere, everywhere, logits, none).tolist() == [[3, 1, 2]]
+    assert paths.take(everywhere, everywhere, torch.tensor([[[-9.0, 7, 8, 7, 7]] * 3]), none).tolist() == [[0, 2, 1]]
+    assert paths.span[0].tolist() == [[6, 7], [0, 3], [2, 5]]
+    paths.keep(torch.tensor([1]))
+    assert paths.take(everywhere, everywhere, torch.tensor([[[7.0, 7, 8, 7, 7]]]), none[:, :1]).tolist() == [[0]]
+    assert paths.span.tolist() == [[[0, 3]]]
+
+
+@pytest.mark.parametrize("suppress_eos", [False, True])
+def test_all_rows_at_once_take_the_paths_of_one_row_at_a_time(suppress_eos: bool) -> None:
+    """Tokens, ties, spans and frozen rows are those of plain steps, row by row, also if a part of the rows moves."""
+    tokenizer, rng = bytes_tokenizer(), random.Random(3)
+    generator, eos = torch.Generator().manual_seed(4), 256
+    contexts = encode(["", "  ", *(random_text(rng) for _ in range(38))], tokenizer, max_prompt=60)
+    indices = [SpanIndex(one, one.prompts[0].visible, tokenizer) for one in contexts]
+    tree_of = [rng.randrange(len(indices)) for _ in range(60)]
+    tree_of[:2] = [0, 1]
+    both = search(indices, tree_of, fleet_size=2, eos_id=eos, suppress_eos=suppress_eos)
+    plain = [[SpanPath(indices[tree]) for tree in tree_of] for _ in range(2)]
+    ended = tied = 0
+    for _ in range(9):
+        # Few different values, so that tokens tie.
+        logits = torch.randint(4, (2, 60, 257), generator=generator).float()
+        frozen = torch.rand(2, 60, generator=generator) < 0.2
+        rows = torch.randperm(60, generator=generator)[:50].sort().values
+        k = slice(0, 2) if rng.random() < 0.5 else slice(1, 2)
+        taken = both.take(k, rows, logits[k, rows], frozen[k, rows])
+        for adapter in range(2)[k]:
+            for place, row in enumerate(rows.tolist()):
+                if frozen[adapter, row]:
+                    continue
+                allowed = plain[adapter][row].allowed(eos, suppress_eos)
+                scores = logits[adapter, row, torch.from_numpy(allowed)]
+                token = int(allowed[int(scores.argmax())])
+                assert int(taken[adapter - (k.start or 0), place]) == token
+                tied += int((scores == scores.max()).sum()) > 1
+                ended += token == eos
+                if token != eos:
+                    plain[adapter][row].take(token)
+        assert both.span.tolist() == [[list(path.span) for path in own] for own in plain]
+    assert tied > 50
+    assert ended > 20

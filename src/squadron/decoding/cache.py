@@ -2,7 +2,8 @@
 
 The cache has three parts: the contexts, once per tree; the questions, once per branch; the generated tokens, once per
 row. No part is copied to another: rows that share keys are grouped and multiplied with them in one matrix product,
-and one softmax covers the three parts.
+and one softmax covers the three parts. Which row reads what is computed on the host, so that an accelerator is never
+waited for.
 
 Dimension letters are those of :mod:`squadron.model.gpt2`, and::
 
@@ -14,9 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
+
+Ints = npt.NDArray[np.int64]
 
 
 class SharedKeyValues:
@@ -51,36 +57,53 @@ class SharedKeyValues:
         return selected
 
 
-class Reader:
-    """Attention of rows over shared keys and values: ``group`` ``[R]`` int64 is the group of each row."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """The places of R rows in a grid ``[G, B]`` with a line for each group; all arrays are on the host.
 
-    def __init__(self, shared: SharedKeyValues, group: Tensor) -> None:
+    ``group`` ``[R]`` is the group of each row and ``cells`` ``[R]`` its index in the flat grid. If ``aligned``, the
+    groups have one size and are in order: the rows are the grid and need not be copied.
+    """
+
+    group: Ints
+    width: int
+    cells: Ints
+    aligned: bool
+
+    @classmethod
+    def of(cls, group: Ints, groups: int) -> Places:
+        """Place rows, given the ``group`` of each."""
+        order = np.argsort(group, kind="stable")
+        counts = np.bincount(group, minlength=groups)
+        width = int(counts.max())
+        slot = np.empty_like(group)
+        slot[order] = np.arange(len(group)) - (counts.cumsum() - counts)[group[order]]
+        cells = group * width + slot
+        aligned = len(group) == groups * width and bool((cells == np.arange(len(group))).all())
+        return cls(group, width, cells, aligned)
+
+
+class Reader:
+    """Attention of rows over shared keys and values; ``cells`` are those of ``places``, on the device."""
+
+    def __init__(self, shared: SharedKeyValues, places: Places, cells: Tensor) -> None:
         self.shared = shared
-        self.group = group
-        groups = shared.index.shape[0]
-        order = torch.argsort(group, stable=True)
-        counts = torch.bincount(group, minlength=groups)
-        self.width = int(counts.max())  # B
-        slot = torch.empty_like(group)
-        slot[order] = torch.arange(len(group), device=group.device) - (counts.cumsum(0) - counts)[group[order]]
-        self.cell = group * self.width + slot  # [R], a row's index in the grid [G, B]
-        # If the groups have one size and are in order, the rows are the grid and need not be copied.
-        whole = len(group) == groups * self.width
-        self.aligned = whole and bool((self.cell == torch.arange(len(group), device=group.device)).all())
+        self.places = places
+        self.cells = cells
 
     def _to_grid(self, x: Tensor) -> Tensor:
         """Arrange ``[K, R, H, c]`` as ``[K, G, H, B, c]``, padded with zeros if a group has fewer than B rows."""
-        if self.aligned:
-            return x.view(len(x), -1, self.width, *x.shape[2:]).transpose(2, 3)
+        if self.places.aligned:
+            return x.view(len(x), -1, self.places.width, *x.shape[2:]).transpose(2, 3)
         fleet, _, heads, channels = x.shape
-        grid = x.new_zeros(fleet, len(self.shared.index) * self.width, heads, channels)
-        grid[:, self.cell] = x
-        return grid.view(fleet, -1, self.width, heads, channels).transpose(2, 3)
+        grid = x.new_zeros(fleet, len(self.shared.index) * self.places.width, heads, channels)
+        grid[:, self.cells] = x
+        return grid.view(fleet, -1, self.places.width, heads, channels).transpose(2, 3)
 
     def _from_grid(self, grid: Tensor) -> Tensor:
         """Arrange ``[K, G, H, B, c]`` as ``[K, R, H, c]``, without padding."""
         rows = grid.transpose(2, 3).flatten(1, 2)
-        return rows if self.aligned else rows[:, self.cell]
+        return rows if self.places.aligned else rows[:, self.cells]
 
     def scores(self, layer: int, query: Tensor) -> Tensor:
         """Return the attention scores of scaled queries ``[K, R, H, d]``: ``[K, R, H, L]``, -inf on padding."""
@@ -92,13 +115,22 @@ class Reader:
         _, values = self.shared.layers[layer]
         return self._from_grid(self._to_grid(weights) @ values)
 
-    def keep(self, rows: Tensor) -> Reader:
-        """Return a reader for ``rows`` ``[R']`` int64 alone. Drop unread groups if they are at least half of all."""
-        group = self.group[rows]
-        read, renumbered = torch.unique(group, return_inverse=True)
-        if 2 * len(read) <= len(self.shared.index):
-            return Reader(self.shared.select(read), renumbered)
-        return Reader(self.shared, group)
+    def plan(self, rows: Ints) -> tuple[Places, Ints]:
+        """Return the places of ``rows`` ``[R']`` alone, and the groups ``[G']`` to hold for them.
+
+        Groups without a row are dropped if they are at least half of all.
+        """
+        group = self.places.group[rows]
+        read, renumbered = np.unique(group, return_inverse=True)
+        groups = len(self.shared.index)
+        if 2 * len(read) <= groups:
+            return Places.of(renumbered, len(read)), read
+        return Places.of(group, groups), np.arange(groups)
+
+    def keep(self, places: Places, cells: Tensor, groups: Tensor) -> Reader:
+        """Return a reader for the rows that :meth:`plan` placed; ``cells`` and ``groups`` are on the device."""
+        whole = len(groups) == len(self.shared.index)
+        return Reader(self.shared if whole else self.shared.select(groups), places, cells)
 
 
 class CachedAttention:
@@ -135,12 +167,17 @@ class CachedAttention:
             cache[:, :, :, self.length] = new
         return cached[0][:, :, :, : self.length + 1], cached[1][:, :, :, : self.length + 1]
 
-    def keep(self, rows: Tensor) -> None:
-        """Keep ``rows`` ``[R']`` int64 and drop the others."""
-        self.readers = [reader.keep(rows) for reader in self.readers]
-        self._own = [cached and (cached[0][:, rows], cached[1][:, rows]) for cached in self._own]
+    def keep(self, rows: Tensor, readers: Sequence[Reader]) -> None:
+        """Keep ``rows`` ``[R']`` int64, which read by ``readers``, and drop the others."""
+        self.readers = list(readers)
+        for layer, cached in enumerate(self._own):  # one layer at a time: the memory for two whole copies can be short
+            if cached is not None:
+                self._own[layer] = cached[0][:, rows], cached[1][:, rows]
 
     def reorder(self, parents: Tensor) -> None:
         """Give each row the generated tokens of its parent, in the same group; ``parents`` is ``[K, R]`` int64."""
         fleet = torch.arange(len(parents), device=parents.device)[:, None]
-        self._own = [cached and (cached[0][fleet, parents], cached[1][fleet, parents]) for cached in self._own]
+        for cached in self._own:
+            for cache in cached or ():
+                filled = cache[:, :, :, : self.length]
+                filled.copy_(filled[fleet, parents])

@@ -7,21 +7,27 @@
 
 Greedy decoding emits the same tokens as ``transformers`` for one question at a time. Random draws depend on the seed,
 the strategy, the question and the sample, not on the batch or the order of the questions.
+
+On an accelerator, the host computes what belongs to the prompts alone and sends it once for each batch; the choices are
+made on the device for all adapters and rows at once. The host reads which rows are finished every few tokens, and the
+answers at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from squadron.data.encoding import EncodedContext, Encoder
 from squadron.decoding.autoregressive import step_rows
 from squadron.decoding.beam import search_beams
-from squadron.decoding.prefill import batch_trees, build_prompt_trees, prefill
+from squadron.decoding.budget import cache_tokens
+from squadron.decoding.prefill import PromptTree, build_prompt_trees, first_batch, prefill, split_tree
 from squadron.decoding.result import Generation
 from squadron.decoding.strategies import Strategy
-from squadron.errors import ConfigError, option
+from squadron.errors import ConfigError, is_out_of_memory, option
 from squadron.model.gpt2 import GPT2
 from squadron.model.trainable import Trainable
 
@@ -29,10 +35,6 @@ __all__ = ["Generation", "generate"]
 
 Answers = dict[str, list[dict[str, list[Generation]]]]
 """The samples by strategy name, adapter and question id."""
-
-BATCH_TOKENS = 8_192
-"""The number of tokens in the key-value cache at a time: 0.6 GB at GPT-2's 124M shape in float32, half of it in
-bfloat16. More is no faster on a CPU, because the activations then exceed its caches."""
 
 
 def generate(
@@ -46,7 +48,7 @@ def generate(
     samples: int = 1,
     seed: int = 0,
     suppress_eos: bool = False,
-    batch_tokens: int = BATCH_TOKENS,
+    batch_tokens: int | None = None,
     progress: Callable[[int], None] | None = None,
     encoder: Encoder | None = None,
 ) -> Answers:
@@ -56,9 +58,10 @@ def generate(
     strategy that samples, else one. A generation ends with EOS or after ``max_new_tokens``. With ``suppress_eos`` it
     does not end early, except in span search if its span cannot be continued.
 
-    ``batch_tokens`` limits the memory: the prompt tokens and generated tokens held at a time, over all adapters; a
-    batch has at least one prompt with all its rows. ``progress`` is called with the number of questions answered so
-    far. ``encoder`` lets span search begin at words that have no space before them in the context
+    ``batch_tokens`` limits the memory: the prompt tokens and generated tokens held at a time, over all adapters; None:
+    what fits a GPU's free memory, and a fixed number on a CPU. A batch has at least one prompt with all its rows; one
+    that runs out of memory is halved, and so are those that follow. ``progress`` is called with the number of questions
+    answered so far. ``encoder`` lets span search begin at words that have no space before them in the context
     (:mod:`squadron.decoding.span`). A prompt and its ``max_new_tokens`` must fit the context window.
 
     Raises :class:`ConfigError` if a count is below 1 or two strategies have the same name.
@@ -74,45 +77,88 @@ def generate(
     fleet_size = fleet.size if fleet else 1
     if fleet:
         fleet.start_pass(None)
-    row_strategies = [strategy for strategy in strategies if strategy.beams == 1]
-    beam_strategies = [strategy for strategy in strategies if strategy.beams > 1]
     answers: Answers = {name: [{} for _ in range(fleet_size)] for name in names}
-    rows = max(
-        sum(samples if strategy.sample else 1 for strategy in row_strategies),
-        max((strategy.beams for strategy in beam_strategies), default=0),
-    )
-    budget = batch_tokens // fleet_size
-    trees = build_prompt_trees(contexts, max_prompts=max(1, budget // (2 * rows * max_new_tokens)))
+    settings = _Settings(model, fleet, tuple(strategies), max_new_tokens, eos_id, samples, seed, suppress_eos, encoder)
+    per_prompt = settings.rows * max_new_tokens
+    on_host = _is_host(model.device)
+    budget = (cache_tokens(model, fleet_size) if batch_tokens is None else batch_tokens) // fleet_size
+    trees = build_prompt_trees(contexts, max_prompts=max(1, budget // (2 * per_prompt)))
     done = 0
-    with torch.inference_mode():
-        for batch in batch_trees(trees, tokens=budget, per_prompt=rows * max_new_tokens):
-            state = prefill(model, fleet, batch)
-            if row_strategies:
-                found = step_rows(
-                    state,
-                    row_strategies,
-                    max_new_tokens=max_new_tokens,
-                    eos_id=eos_id,
-                    samples=samples,
-                    seed=seed,
-                    suppress_eos=suppress_eos,
-                    encoder=encoder,
-                )
-                _merge(answers, found)
-            for strategy in beam_strategies:
-                beams = search_beams(
-                    state,
-                    strategy.beams,
-                    max_new_tokens=max_new_tokens,
-                    eos_id=eos_id,
-                    suppress_eos=suppress_eos,
-                )
-                _merge(answers, {strategy.name: beams})
-            done += len(state.prompts)
-            del state  # free this batch's cache before the next one is filled
-            if progress:
-                progress(done)
+    while trees:
+        count, size = first_batch(trees, tokens=budget, per_prompt=per_prompt, padded=not on_host)
+        batch, trees = trees[:count], trees[count:]
+        prompts = sum(len(tree.prompts) for tree in batch)
+        try:
+            _merge(answers, _answer_batch(settings, batch, on_host=on_host))
+        except (RuntimeError, MemoryError) as problem:
+            if prompts == 1 or not is_out_of_memory(problem):
+                raise
+            budget = min(budget, size) // 2
+            trees = [*(split_tree(batch[0]) if count == 1 else batch), *trees]
+            prompts = 0
+        if prompts == 0 and model.device.type == "cuda":
+            torch.cuda.empty_cache()  # the next attempt needs other sizes
+        done += prompts
+        if progress and prompts:
+            progress(done)
     return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """The arguments of :func:`generate` that all batches share."""
+
+    model: GPT2
+    fleet: Trainable | None
+    strategies: tuple[Strategy, ...]
+    max_new_tokens: int
+    eos_id: int
+    samples: int
+    seed: int
+    suppress_eos: bool
+    encoder: Encoder | None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that are decoded together for each prompt."""
+        stepped = sum(self.samples if one.sample else 1 for one in self.strategies if one.beams == 1)
+        return max(stepped, *(one.beams for one in self.strategies if one.beams > 1), 0)
+
+
+@torch.inference_mode()
+def _answer_batch(settings: _Settings, trees: Sequence[PromptTree], *, on_host: bool) -> Answers:
+    """Answer the prompts of ``trees``, which are one batch; its cache is freed on return."""
+    state = prefill(settings.model, settings.fleet, trees)
+    found: Answers = {}
+    stepped = [strategy for strategy in settings.strategies if strategy.beams == 1]
+    if stepped:
+        found |= step_rows(
+            state,
+            stepped,
+            max_new_tokens=settings.max_new_tokens,
+            eos_id=settings.eos_id,
+            samples=settings.samples,
+            seed=settings.seed,
+            suppress_eos=settings.suppress_eos,
+            encoder=settings.encoder,
+            on_host=on_host,
+        )
+    for strategy in settings.strategies:
+        if strategy.beams > 1:
+            found[strategy.name] = search_beams(
+                state,
+                strategy.beams,
+                max_new_tokens=settings.max_new_tokens,
+                eos_id=settings.eos_id,
+                suppress_eos=settings.suppress_eos,
+                on_host=on_host,
+            )
+    return found
+
+
+def _is_host(device: torch.device) -> bool:
+    """Return True if the host can look at tensors of ``device`` at no cost."""
+    return device.type == "cpu"
 
 
 def _merge(answers: Answers, found: Answers) -> None:

@@ -5,17 +5,19 @@ Prompts of a paragraph that see the same part of its context share a tree; trees
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from squadron.data.encoding import EncodedContext, Prompt
-from squadron.decoding.cache import CachedAttention, Reader, SharedKeyValues
+from squadron.decoding.cache import CachedAttention, Ints, Places, Reader, SharedKeyValues
 from squadron.model.attention import TreeAttention
 from squadron.model.gpt2 import GPT2
 from squadron.model.trainable import Trainable
+from squadron.model.transfer import upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +47,32 @@ def build_prompt_trees(contexts: Sequence[EncodedContext], *, max_prompts: int) 
     return sorted(trees, key=lambda tree: -tree.visible)
 
 
-def batch_trees(trees: Sequence[PromptTree], *, tokens: int, per_prompt: int) -> Iterator[list[PromptTree]]:
-    """Yield batches of consecutive ``trees`` of at most ``tokens`` tokens, ``per_prompt`` generated ones included.
+def split_tree(tree: PromptTree) -> list[PromptTree]:
+    """Return the prompts of ``tree`` in two trees; one, if it has one prompt."""
+    middle = len(tree.prompts) // 2
+    parts = (tree.prompts[:middle], tree.prompts[middle:])
+    return [PromptTree(tree.context, tree.visible, part) for part in parts if part]
 
-    A larger tree is a batch of its own.
+
+def first_batch(trees: Sequence[PromptTree], *, tokens: int, per_prompt: int, padded: bool) -> tuple[int, int]:
+    """Return the number of the first ``trees`` that make a batch of at most ``tokens`` tokens, and its tokens.
+
+    The tokens are those of the prompts, and ``per_prompt`` generated ones for each prompt. If ``padded``, contexts
+    count with the length of the longest one, and questions too. The first tree is a batch in any case.
     """
-    batch: list[PromptTree] = []
-    size = 0
-    for tree in trees:
-        cost = tree.visible + sum(len(prompt.question) + per_prompt for prompt in tree.prompts)
-        if batch and size + cost > tokens:
-            yield batch
-            batch, size = [], 0
-        batch.append(tree)
-        size += cost
-    if batch:
-        yield batch
+    taken = context = question = prompts = size = 0
+    for count, tree in enumerate(trees, start=1):
+        lengths = [len(prompt.question) for prompt in tree.prompts]
+        prompts += len(lengths)
+        if padded:
+            context, question = max(context, tree.visible), max(question, *lengths)
+            larger = count * context + prompts * (question + per_prompt)
+        else:
+            larger = size + tree.visible + sum(lengths) + len(lengths) * per_prompt
+        if taken and larger > tokens:
+            break
+        taken, size = count, larger
+    return taken, size
 
 
 class _StoringAttention:
@@ -83,16 +95,16 @@ class _StoringAttention:
 class Prefilled:
     """A batch of trees after the pass over their prompts; its M branches are their prompts in order.
 
-    ``hidden`` ``[K, M, D]`` are the final states of the prompts' last tokens, ``lengths`` ``[M]`` int64 the numbers of
-    tokens of the prompts, context included, and ``tree_of`` ``[M]`` int64 the indices of their trees.
+    ``hidden`` ``[K, M, D]`` are the final states of the prompts' last tokens. On the host are ``lengths`` ``[M]``, the
+    numbers of tokens of the prompts, context included, and ``tree_of`` ``[M]``, the indices of their trees.
     """
 
     model: GPT2
     fleet: Trainable | None
     trees: tuple[PromptTree, ...]
     hidden: Tensor
-    lengths: Tensor
-    tree_of: Tensor
+    lengths: Ints
+    tree_of: Ints
     contexts: SharedKeyValues
     questions: SharedKeyValues
 
@@ -101,11 +113,16 @@ class Prefilled:
         """The prompts, one per branch."""
         return [prompt for tree in self.trees for prompt in tree.prompts]
 
-    def start(self, branch: Tensor, *, steps: int) -> Decoder:
-        """Return a decoder of rows that continue the prompts ``branch`` ``[R]`` int64, for up to ``steps`` tokens."""
-        shared = [Reader(self.contexts, self.tree_of[branch]), Reader(self.questions, branch)]
-        cache = CachedAttention(shared, layers=len(self.model.h), steps=steps)
-        return Decoder(self.model, self.fleet, cache, self.lengths[branch])
+    def start(self, branch: Ints, *, steps: int) -> Decoder:
+        """Return a decoder of rows that continue the prompts ``branch`` ``[R]``, for up to ``steps`` tokens."""
+        shared = (self.contexts, self.questions)
+        groups = (self.tree_of[branch], branch)
+        places = [Places.of(group, len(one.index)) for one, group in zip(shared, groups, strict=True)]
+        arrays = {f"cells {i}": one.cells for i, one in enumerate(places)} | {"positions": self.lengths[branch]}
+        sent = upload(arrays, self.hidden.device)
+        readers = [Reader(shared[i], one, sent[f"cells {i}"]) for i, one in enumerate(places)]
+        cache = CachedAttention(readers, layers=len(self.model.h), steps=steps)
+        return Decoder(self.model, self.fleet, cache, sent["positions"])
 
 
 class Decoder:
@@ -122,10 +139,20 @@ class Decoder:
         self.cache.length += 1
         return hidden
 
-    def keep(self, rows: Tensor) -> None:
-        """Keep ``rows`` ``[R']`` int64 and drop the others."""
-        self.positions = self.positions[rows]
-        self.cache.keep(rows)
+    def keep(self, rows: Ints) -> Tensor:
+        """Keep ``rows`` ``[R']`` and drop the others. Return ``rows`` on the device."""
+        plans = [reader.plan(rows) for reader in self.cache.readers]
+        arrays = {"rows": rows}
+        for i, (places, groups) in enumerate(plans):
+            arrays |= {f"cells {i}": places.cells, f"groups {i}": groups}
+        sent = upload(arrays, self.positions.device)
+        self.positions = self.positions[sent["rows"]]
+        readers = [
+            reader.keep(places, sent[f"cells {i}"], sent[f"groups {i}"])
+            for i, (reader, (places, _)) in enumerate(zip(self.cache.readers, plans, strict=True))
+        ]
+        self.cache.keep(sent["rows"], readers)
+        return sent["rows"]
 
 
 def prefill(model: GPT2, fleet: Trainable | None, trees: Sequence[PromptTree]) -> Prefilled:
@@ -147,36 +174,51 @@ def prefill(model: GPT2, fleet: Trainable | None, trees: Sequence[PromptTree]) -
             lengths.append(tree.visible + len(prompt.question))
             positions += range(tree.visible, lengths[-1])
             tree_of.append(number)
+    rows = np.array([start + length - 1 for start, length in question_ranges])
+    context_index, context_lengths = _grid(context_ranges)
+    question_index, question_lengths = _grid(question_ranges)
     device, dtype, n_head = model.device, model.dtype, model.config.n_head
-    rows = torch.tensor([start + length - 1 for start, length in question_ranges], device=device)
+    sent = upload(
+        {
+            "tokens": np.array(tokens),
+            "positions": np.array(positions),
+            "rows": rows,
+            "context index": context_index,
+            "context lengths": context_lengths,
+            "question index": question_index,
+            "question lengths": question_lengths,
+        },
+        device,
+    )
+    contexts = SharedKeyValues(sent["context index"], sent["context lengths"], n_head, dtype=dtype)
+    questions = SharedKeyValues(sent["question index"], sent["question lengths"], n_head, dtype=dtype)
     shapes = [(tree.visible, [len(prompt.question) for prompt in tree.prompts]) for tree in trees]
-    contexts = _empty_cache(context_ranges, n_head, dtype, device)
-    questions = _empty_cache(question_ranges, n_head, dtype, device)
-    attend = TreeAttention(shapes, n_head, dtype=dtype, device=device, rows=rows)
+    attend = TreeAttention(shapes, n_head, dtype=dtype, device=device, rows=torch.from_numpy(rows))
     size = fleet.size if fleet else 1
     hidden = model(
-        torch.tensor(tokens, device=device),
-        torch.tensor(positions, device=device),
+        sent["tokens"],
+        sent["positions"],
         _StoringAttention(attend, (contexts, questions), size),
         fleet=fleet,
-        rows=rows,
+        rows=sent["rows"],
     )
     return Prefilled(
         model=model,
         fleet=fleet,
         trees=tuple(trees),
         hidden=hidden.expand(size, -1, -1),
-        lengths=torch.tensor(lengths, device=device),
-        tree_of=torch.tensor(tree_of, device=device),
+        lengths=np.array(lengths),
+        tree_of=np.array(tree_of),
         contexts=contexts,
         questions=questions,
     )
 
 
-def _empty_cache(
-    ranges: Sequence[tuple[int, int]], n_head: int, dtype: torch.dtype, device: torch.device
-) -> SharedKeyValues:
-    """Return an empty cache for groups of tokens, given the start and length of each on the packed axis."""
-    start, length = torch.tensor(ranges, device=device).T[..., None]  # [G, 1] each
-    steps = torch.arange(int(length.max()), device=device)
-    return SharedKeyValues(start + torch.minimum(steps, length - 1), length[:, 0], n_head, dtype=dtype)
+def _grid(ranges: Sequence[tuple[int, int]]) -> tuple[Ints, Ints]:
+    """Return the positions ``[G, L]`` of groups of tokens, given the start and length of each, and the lengths ``[G]``.
+
+    A shorter group repeats its last position.
+    """
+    start, length = np.array(ranges).T[..., None]  # [G, 1] each
+    steps = np.arange(length.max())
+    return start + np.minimum(steps, length - 1), np.ascontiguousarray(length[:, 0])

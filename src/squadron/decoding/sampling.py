@@ -56,9 +56,10 @@ def _apply_top_p(scores: Tensor, top_p: float) -> Tensor:
     least = ordered.gather(-1, dropped)  # [n, 1], the lowest score that stays
     lower = scores < least
     tied = dropped - lower.sum(-1, keepdim=True)  # how many of the tokens with this score are dropped too
-    if bool((tied > 0).any()):
+    # Ties are rare; but to ask an accelerator for them would be to wait for it.
+    if scores.device.type != "cpu" or bool((tied > 0).any()):
         equal = scores == least
-        lower = lower | (equal & (equal.cumsum(-1) <= tied))
+        lower = lower | (equal & (equal.cumsum(-1, dtype=torch.int32) <= tied))
     return scores.masked_fill(lower, -math.inf)
 
 

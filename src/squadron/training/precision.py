@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +26,16 @@ AMX_WIDTH = 512
 loses."""
 _AMX_FLAGS = frozenset({"amx_tile", "amx_bf16"})
 _CPU_INFO = Path("/proc/cpuinfo")
+_GROWING_SEGMENTS = ("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+"""How PyTorch takes memory of a GPU, unless the user says otherwise: batches differ in length, and in segments of fixed
+sizes, freed memory of one batch would not fit the next one's tensors. Read when the first tensor is made there."""
 Timer = Callable[[Callable[[], object]], float]
 
 
 def resolve_device(name: str = "auto") -> torch.device:
     """Return the device called ``name``: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
 
-    For a GPU, it also calls :func:`use_exact_sums`. Raises :class:`DeviceError` if the name is unknown or the GPU does
+    For a GPU, it also calls :func:`use_exact_sums` and sets how memory is taken. Raises :class:`DeviceError` if the name is unknown or the GPU does
     not exist.
     """
     if name == "auto":
@@ -47,6 +51,7 @@ def resolve_device(name: str = "auto") -> torch.device:
             f"{option('device', name)}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu"
         )
     if device.type == "cuda":
+        os.environ.setdefault(*_GROWING_SEGMENTS)
         use_exact_sums()
     return device
 

@@ -46,7 +46,7 @@ def _query_rows(rows_ptr, context_end_ptr, branch_start_ptr, row, valid, HAS_ROW
     return position, context_end, branch_start
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows_count"])
 def forward(
     q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr,
     blocks_ptr, rows_ptr, context_end_ptr, branch_start_ptr,
@@ -91,7 +91,7 @@ def forward(
     tl.store(lse_ptr + (adapter * heads + head) * rows_count + row, most + tl.log2(total), mask=valid)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows_count"])
 def query_gradient(
     d_out_ptr, q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr, d_q_ptr, delta_ptr,
     blocks_ptr, rows_ptr, context_end_ptr, branch_start_ptr,
@@ -135,7 +135,7 @@ def query_gradient(
     _store(d_q_ptr + adapter * d_q_adapter + head * WIDTH, row, d_q_row, valid, d, d_q * scale, WIDTH)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows_count"])
 def key_gradient(
     d_out_ptr, q_ptr, k_ptr, v_ptr, lse_ptr, delta_ptr, d_k_ptr, d_v_ptr,
     blocks_ptr, rows_ptr, context_end_ptr, branch_start_ptr,

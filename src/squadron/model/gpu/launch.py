@@ -146,14 +146,14 @@ def _head(rows: Tensor | None, width: int) -> dict[str, int | bool]:
 
 
 def cross_entropy(
-    logits: Tensor, labels: Tensor, weights: Tensor, gradient_dtype: torch.dtype | None
+    logits: Tensor, labels: Tensor, weights: Tensor, vocabulary: int, gradient_dtype: torch.dtype | None
 ) -> tuple[Tensor, Tensor]:
-    rows, vocabulary = logits.shape
+    rows, stride = logits.shape
     losses = torch.empty(rows, dtype=torch.float32, device=logits.device)
     size = (0,) if gradient_dtype is None else logits.shape
     d_logits = torch.empty(size, dtype=gradient_dtype or logits.dtype, device=logits.device)
     row_kernels.cross_entropy[(rows,)](
-        logits, labels, weights, losses, d_logits, vocabulary, len(labels),
+        logits, labels, weights, losses, d_logits, vocabulary, stride, len(labels),
         HAS_GRADIENT=gradient_dtype is not None, BLOCK=4096, num_warps=8,
     )  # fmt: skip
     return losses, d_logits

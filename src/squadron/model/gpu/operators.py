@@ -29,7 +29,8 @@ SCHEMAS = {
     "Tensor? rows, Tensor context_end, Tensor branch_start, int heads, Tensor(a!) d_q) -> Tensor",
     "key_gradient_": f"(Tensor d_out, Tensor q, Tensor k, Tensor v, Tensor lse, Tensor delta, {_TABLES}, "
     "Tensor(a!) d_k, Tensor(b!) d_v) -> ()",
-    "cross_entropy": "(Tensor logits, Tensor labels, Tensor weights, ScalarType? gradient_dtype) -> (Tensor, Tensor)",
+    "cross_entropy": "(Tensor logits, Tensor labels, Tensor weights, int vocabulary, ScalarType? gradient_dtype) "
+    "-> (Tensor, Tensor)",
     "dropout": f"(Tensor x, {_MASK}) -> Tensor",
     "dropout_add_": f"(Tensor(a!) total, Tensor x, {_MASK}) -> ()",
     "adamw_": "(Tensor(a!) values, Tensor gradients, Tensor(b!) mean, Tensor(c!) square, Tensor(d!) before, "

@@ -173,21 +173,24 @@ def _scores(q: Tensor, k: Tensor, heads: int) -> Tensor:
 
 
 def cross_entropy(
-    logits: Tensor, labels: Tensor, weights: Tensor, gradient_dtype: torch.dtype | None
+    logits: Tensor, labels: Tensor, weights: Tensor, vocabulary: int, gradient_dtype: torch.dtype | None
 ) -> tuple[Tensor, Tensor]:
     """Return the losses ``[n]`` of ``logits`` ``[n, V]``, and the gradients of the weighted losses, ``[n, V]``.
 
-    Row i has target ``i % M`` of ``labels`` and ``weights`` ``[M]``. Without ``gradient_dtype`` the gradient is empty.
+    Row i has target ``i % M`` of ``labels`` and ``weights`` ``[M]``. Columns from ``vocabulary`` on are padding, whose
+    gradient is zero. Without ``gradient_dtype`` the gradient is empty.
     """
     count = logits.shape[0] // len(labels)
     target = labels.repeat(count)[:, None]
-    normalizer = logits.logsumexp(-1, keepdim=True)
-    losses = (normalizer - logits.gather(1, target))[:, 0]
+    real = logits[:, :vocabulary]
+    normalizer = real.logsumexp(-1, keepdim=True)
+    losses = (normalizer - real.gather(1, target))[:, 0]
     if gradient_dtype is None:
         return losses, logits.new_empty(0)
-    p = (logits - normalizer).exp_()
+    p = (real - normalizer).exp_()
     p.scatter_add_(1, target, torch.full_like(target, -1, dtype=p.dtype))
-    return losses, p.mul_(weights.to(p.dtype).repeat(count)[:, None]).to(gradient_dtype)
+    p = p.mul_(weights.to(p.dtype).repeat(count)[:, None]).to(gradient_dtype)
+    return losses, torch.nn.functional.pad(p, (0, logits.shape[1] - vocabulary))
 
 
 def dropout(

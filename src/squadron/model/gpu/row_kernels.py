@@ -6,7 +6,7 @@ import triton
 import triton.language as tl
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "residual_rows"])
 def add_layer_norm(
     residual_ptr, delta_ptr, weight_ptr, bias_ptr, sum_ptr, out_ptr, mean_ptr, scale_ptr,
     rows, residual_rows, epsilon, WIDTH: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr,
@@ -33,7 +33,7 @@ def add_layer_norm(
     tl.store(scale_ptr + row, scale, mask=row < rows)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def add_layer_norm_backward(
     d_out_ptr, d_sum_ptr, sum_ptr, weight_ptr, mean_ptr, scale_ptr, d_residual_ptr, d_delta_ptr,
     rows, HAS_D_SUM: tl.constexpr, HAS_D_DELTA: tl.constexpr,
@@ -59,14 +59,14 @@ def add_layer_norm_backward(
         tl.store(d_delta_ptr + at, gradient.to(d_delta_ptr.dtype.element_ty), mask=where)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["targets"])
 def cross_entropy(
     logits_ptr, labels_ptr, weights_ptr, losses_ptr, d_logits_ptr,
-    vocabulary, targets, HAS_GRADIENT: tl.constexpr, BLOCK: tl.constexpr,
+    vocabulary, stride, targets, HAS_GRADIENT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Write one row's loss, and the weighted gradient of its logits."""
+    """Write one row's loss, and the weighted gradient of its logits; both rows are ``stride`` long."""
     row = tl.program_id(0).to(tl.int64)
-    logits = logits_ptr + row * vocabulary
+    logits = logits_ptr + row * stride
     label = tl.load(labels_ptr + row % targets)
     most = tl.full([BLOCK], float("-inf"), tl.float32)
     total = tl.zeros([BLOCK], tl.float32)
@@ -83,12 +83,12 @@ def cross_entropy(
     tl.store(losses_ptr + row, normalizer - tl.load(logits + label))
     if HAS_GRADIENT:
         weight = tl.load(weights_ptr + row % targets)
-        for start in range(0, vocabulary, BLOCK):
+        for start in range(0, stride, BLOCK):
             at = start + tl.arange(0, BLOCK)
-            x = tl.load(logits + at, mask=at < vocabulary, other=float("-inf"))
+            x = tl.load(logits + at, mask=at < vocabulary, other=float("-inf"))  # so the padding gets a gradient of 0
             gradient = (tl.exp(x - normalizer) - tl.where(at == label, 1.0, 0.0)) * weight
             gradient = gradient.to(d_logits_ptr.dtype.element_ty)
-            tl.store(d_logits_ptr + row * vocabulary + at, gradient, mask=at < vocabulary)
+            tl.store(d_logits_ptr + row * stride + at, gradient, mask=at < stride)
 
 
 @triton.jit
@@ -101,7 +101,7 @@ def _mix(x):
     return x ^ (x >> 16)
 
 
-@triton.jit(do_not_specialize=["site", "first_token"])
+@triton.jit(do_not_specialize=["count", "site", "first_token"])
 def dropout(
     x_ptr, out_ptr, seeds_ptr, thresholds_ptr, factors_ptr, rows_ptr,
     count, width, x_adapter, site, first_token,

@@ -52,7 +52,7 @@ def add_layer_norm_backward(
 
 
 def _rows_per_program(width: int) -> int:
-    return max(1, 4096 // triton.next_power_of_2(width))
+    return max(1, 2048 // triton.next_power_of_2(width))
 
 
 def tree_attention(
@@ -73,7 +73,7 @@ def tree_attention(
         q, k, v, out, lse,
         query_blocks, context_end if rows is None else rows, context_end, branch_start,
         *q.stride()[:2], *k.stride()[:2], *out.stride()[:2], count, (width // heads) ** -0.5,
-        **_head(rows, width // heads),
+        **_head(rows, width // heads), num_stages=3,
     )  # fmt: skip
     return out, lse
 
@@ -99,7 +99,7 @@ def query_gradient_(
         d_out, q, k, v, out, lse, d_q, delta,
         query_blocks, context_end if rows is None else rows, context_end, branch_start,
         *q.stride()[:2], *k.stride()[:2], *out.stride()[:2], *d_q.stride()[:2], count, (width // heads) ** -0.5,
-        **_head(rows, width // heads),
+        **_head(rows, width // heads), num_stages=1,
     )  # fmt: skip
     return delta
 
@@ -128,7 +128,7 @@ def key_gradient_(
         d_out, q, k, v, lse, delta, d_k, d_v,
         key_blocks, context_end if rows is None else rows, context_end, branch_start,
         *q.stride()[:2], *k.stride()[:2], *d_out.stride()[:2], *d_k.stride()[:2], count, (width // heads) ** -0.5,
-        **_head(rows, width // heads),
+        **_head(rows, width // heads), num_stages=1,
     )  # fmt: skip
 
 
@@ -141,7 +141,6 @@ def _head(rows: Tensor | None, width: int) -> dict[str, int | bool]:
         "BLOCK_D": block,
         "BLOCK": BLOCK,
         "num_warps": 4,
-        "num_stages": 2,
     }
 
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help setup test cases demo performance pocket screenshots lint format clean
+.PHONY: help setup test cases demo performance gpu pocket screenshots lint format clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ demo: setup  ## run a small study: no network, no GPU, a few minutes
 
 performance: setup  ## benchmark against the peers; writes docs/performance.md (an hour)
 	$(BIN)/python benchmarks/performance.py
+
+gpu:  ## check and measure everything on one GPU, nothing installed; writes gpu-results (nine minutes)
+	$(PYTHON) benchmarks/gpu.py $(GPU_ARGS)
 
 pocket: setup  ## run the study's 75 runs on the pocket base; writes docs/pocket.md (forty minutes)
 	$(BIN)/python scripts/pocket_study.py

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 import squadron
 from squadron import errors
@@ -20,6 +21,7 @@ from squadron.errors import (
     argument,
     as_flags,
     command_line_text,
+    is_out_of_memory,
     option,
 )
 
@@ -151,3 +153,97 @@ def test_a_caught_error_keeps_its_marks_or_is_shown_as_flags() -> None:
                 texts = [node for node in ast.walk(handler) if as_text(node, handler.name)]
                 found += [f"{name}:{node.lineno}" for node in texts if isinstance(node, ast.expr)]
     assert found == []
+
+
+AcceleratorError = getattr(torch, "AcceleratorError", RuntimeError)  # new in PyTorch 2.8
+HINT = (
+    "\nCUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below might be "
+    "incorrect.\nFor debugging consider passing CUDA_LAUNCH_BLOCKING=1"
+)
+ALLOCATED = (
+    "CUDA out of memory. Tried to allocate 2.30 GiB. GPU 0 has a total capacity of 14.75 GiB of which 1.09 GiB is free."
+)
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError(ALLOCATED),
+    torch.cuda.OutOfMemoryError(ALLOCATED),
+    RuntimeError(ALLOCATED),  # of old versions
+    AcceleratorError(f"CUDA error: out of memory\nSearch for `cudaErrorMemoryAllocation' in the manual.{HINT}"),
+    RuntimeError(f"CUDA error: out of memory{HINT}"),
+    RuntimeError("CUDA driver error: out of memory"),
+    RuntimeError("cuda runtime error (2) : out of memory at /pytorch/aten/src/THC/THCCachingHostAllocator.cpp:280"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: CUSPARSE_STATUS_ALLOC_FAILED when calling `cusparseCreate(handle)`"),
+    RuntimeError("cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    RuntimeError("Triton Error [CUDA]: out of memory"),
+    RuntimeError("HIP out of memory. Tried to allocate 20.00 MiB"),
+    RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+        "allocate 4503599627370496 bytes. Error code 12 (Cannot allocate memory)"
+    ),
+    RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you tried to allocate 9."
+    ),
+    RuntimeError("std::bad_alloc"),
+    MemoryError(),
+]
+NOT_MEMORY = [
+    AcceleratorError(f"CUDA error: an illegal memory access was encountered{HINT}"),
+    RuntimeError(f"CUDA error: device-side assert triggered{HINT}"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: too many resources requested for launch"),
+    RuntimeError("cuda runtime error (59) : device-side assert triggered"),
+    type("OutOfResources", (Exception,), {})(
+        "out of resource: shared memory, Required: 262144, Hardware limit: 232448. Reducing block sizes may help."
+    ),
+    RuntimeError("cannot open 'CUDA out of memory.json'"),
+    FileNotFoundError(2, "No such file or directory", "CUDA out of memory"),
+    DataError("CUDA out of memory.json: no such file"),
+    ValueError("CUDA out of memory"),
+    KeyError("CUDNN_STATUS_ALLOC_FAILED"),
+]
+
+
+@pytest.mark.parametrize("problem", OUT_OF_MEMORY, ids=lambda problem: str(problem)[:60])
+def test_every_form_of_out_of_memory_is_recognized(problem: BaseException) -> None:
+    assert is_out_of_memory(problem)
+
+
+@pytest.mark.parametrize("problem", NOT_MEMORY, ids=lambda problem: str(problem)[:60])
+def test_other_errors_are_not_taken_for_it(problem: BaseException) -> None:
+    assert not is_out_of_memory(problem)
+
+
+def test_the_machine_itself_says_it_in_a_form_that_is_recognized() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 50)
+    assert is_out_of_memory(caught.value)
+    with pytest.raises(IndexError) as other:
+        torch.zeros(2)[3]
+    assert not is_out_of_memory(other.value)
+
+
+def test_an_error_that_hides_it_is_recognized_but_not_one_that_explains_it() -> None:
+    def raised(outer: BaseException, inner: BaseException, *, hidden: bool = False) -> BaseException:
+        try:
+            try:
+                raise inner
+            except BaseException:
+                if hidden:
+                    raise outer from None
+                raise outer  # noqa: B904
+        except BaseException as problem:
+            return problem
+
+    capture = "CUDA error: operation failed due to a previous error during capture"
+    memory = torch.OutOfMemoryError(ALLOCATED)
+    assert is_out_of_memory(raised(AcceleratorError(capture), memory))
+    assert not is_out_of_memory(raised(AcceleratorError(capture), memory, hidden=True))
+    assert not is_out_of_memory(raised(AcceleratorError(capture), ValueError("CUDA out of memory")))
+    assert not is_out_of_memory(raised(RunError("r4: out of memory even alone"), memory))
+    circle = RuntimeError("a")
+    circle.__context__ = RuntimeError("b")
+    circle.__context__.__context__ = circle
+    assert not is_out_of_memory(circle)

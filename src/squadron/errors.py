@@ -126,11 +126,38 @@ def _literal(value: object) -> str:
     return repr(os.fspath(value)) if isinstance(value, (str, os.PathLike)) else str(value)
 
 
+_OUT_OF_MEMORY = re.compile(
+    r"""
+    \A (?: Triton\ Error\ \[\w+\]:\ | (?:CUDA|HIP|XPU)\ (?:(?:driver\ )?error:\ )? ) out\ of\ memory
+    | \A cuda\ runtime\ error\ \(2\)
+    | \A std::bad_alloc
+    | \A (?: \[enforce\ fail | DefaultCPUAllocator:) .* (?: can't\ allocate | not\ enough )\ memory
+    | \b (?: CU|HIP|ROC|MIOPEN) [A-Z]* _STATUS_ (?:[A-Z_]*_)? ALLOC(?:ATION)?_FAILED \b  # cuBLAS, cuDNN, cuSPARSE ...
+    """,
+    re.VERBOSE,
+)
+"""The texts by which PyTorch, and the libraries that it calls, say in a bare RuntimeError that there is no memory left.
+
+Most begin with what is matched: in the middle of a text it may be a file's name. Triton's ``out of resource`` is about
+a kernel's size.
+"""
+
+
 def is_out_of_memory(problem: BaseException) -> bool:
-    """Return True if an error means that the machine or a GPU is out of memory."""
-    # PyTorch raises its own class for GPUs and a bare RuntimeError for the CPU.
-    return (
-        isinstance(problem, MemoryError)
-        or type(problem).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(problem)
-    )
+    """Return True if an error means that the machine or a GPU is out of memory.
+
+    That includes PyTorch's errors that hide another, out of memory, during whose handling they were raised: one that
+    ends the capture of a CUDA graph is followed by one about the capture.
+    """
+    seen: set[int] = set()
+    found: BaseException | None = problem
+    while found is not None and id(found) not in seen:
+        if isinstance(found, MemoryError) or type(found).__name__ == "OutOfMemoryError":
+            return True
+        if not isinstance(found, RuntimeError):  # PyTorch's own are: RuntimeError, AcceleratorError, OutOfMemoryError
+            return False
+        if _OUT_OF_MEMORY.search(str(found)):
+            return True
+        seen.add(id(found))
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    return False

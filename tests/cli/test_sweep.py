@@ -14,6 +14,7 @@ from squadron.model.config import read_config
 from squadron.model.targets import trainable_parameters
 from squadron.sweeps import sweep as sweeping
 from squadron.tracking.events import EpochEnded, RunEnded, RunScored, RunStarted, Stepped
+from squadron.training.steps import FleetTrainer
 
 CONFIG = """
 base: {epochs: 1, eval_questions: 0}
@@ -29,6 +30,24 @@ def command(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> list[Any]:
         *("sweep", tmp_path / "grid.yaml", "--base", byte_base_dir, "--dataset", small_data),
         *("--out", tmp_path / "sweep", "--precision", "fp32"),
     ]
+
+
+def test_a_preview_names_the_runs_that_do_not_fit(
+    squadron: Any, command: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = FleetTrainer.step
+
+    def small_memory(self: Any) -> Any:
+        if self.fleet.specs[0].rank == 3:
+            raise MemoryError
+        return step(self)
+
+    monkeypatch.setattr(FleetTrainer, "step", small_memory)
+    record = squadron(*command, "--dry-run", "--json").record
+    assert list(record["unfit"]) == ["r3-lr1e-2"]
+    assert "lower --batch-size 4 or --max-length" in record["unfit"]["r3-lr1e-2"]
+    shown = " ".join(squadron(*command, "--dry-run").out.split())
+    assert "does not fit r3-lr1e-2: out of memory even alone: beside the base, a step needs about" in shown
 
 
 def test_the_verb_from_preview_to_leaderboard(

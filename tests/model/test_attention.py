@@ -1,4 +1,4 @@
-"""Attention over trees: both implementations agree, forward and backward, and the mask equals one made by hand."""
+"""Attention over trees: all implementations agree, forward and backward, and the mask equals one made by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from squadron.model.attention import TreeAttention, _padded_attention, tree_mask
+from squadron.model.attention import TreeAttention, attention_arrays, tree_mask
+from squadron.model.gpu.attention import Way
+from squadron.model.transfer import upload
 
 SHAPES = [(5, [2, 3]), (7, []), (1, [1])]
 H, D = 3, 33
@@ -29,11 +31,14 @@ def _inputs(trimmed: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
 
 
 @pytest.mark.parametrize("trimmed", [False, True])
-def test_both_implementations_agree_in_values_and_gradients(trimmed: bool) -> None:
+@pytest.mark.parametrize("way", ["fused", "gathered"])
+def test_the_implementations_for_accelerators_agree_in_values_and_gradients(trimmed: bool, way: Way) -> None:
     qkv, q, rows = _inputs(trimmed)
     layout = TreeAttention(SHAPES, H, dtype=torch.float64, device="cpu", rows=rows)
+    arrays = attention_arrays(SHAPES, None if rows is None else rows.numpy(), way)
+    other = TreeAttention.from_tables(upload(arrays, torch.device("cpu")), H, way)
     results = []
-    for attend in (layout.__call__, lambda _, qkv, q: _padded_attention(qkv, q, layout)):
+    for attend in (layout, other):
         leaves = [x.clone().requires_grad_() for x in (qkv, q) if x is not None]
         out = attend(0, leaves[0], leaves[1] if trimmed else None)
         weight = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)

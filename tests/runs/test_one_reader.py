@@ -8,7 +8,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "squadron"
 PARSERS = {
     "files.py": "the one function that reads JSON",
-    "file_records.py": "the typed files of runs/reader.py, and data.json of data/prepared.py",
+    "file_records.py": "the typed files of runs/reader.py, and data.json of manifest.py",
     "runs/reader.py": "lines of metrics.jsonl",
     "scoring/predictions.py": "predictions",
     "marks.py": "whether Squadron wrote a file, analysis.json and predictions' details among them; no values",
@@ -64,4 +64,4 @@ def test_every_type_of_file_is_defined_once() -> None:
                 homes.setdefault(node.name, []).append(str(path.relative_to(SOURCE)))
     runs = {"RunFile", "TrainedRunFile", "SweepFile", "LeaderboardFile", "FleetFile", "RungFile", "ScoresFile"}
     expected = {name: ["runs/reader.py"] for name in (*runs, "FailuresFile")}
-    assert homes == {**expected, "VersionedFile": ["file_records.py"], "ManifestFile": ["data/prepared.py"]}
+    assert homes == {**expected, "VersionedFile": ["file_records.py"], "ManifestFile": ["manifest.py"]}

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from squadron.experiments.inputs import Inputs
+from squadron.errors import DeviceError
+from squadron.experiments import inputs as opening
+from squadron.experiments.inputs import Inputs, open_inputs
 from squadron.experiments.training_job import make_trainer
 from squadron.options.core import TrainOptions
 from squadron.sweeps import memory
-from squadron.sweeps.memory import Trial, run_trial, training_seconds
+from squadron.sweeps.memory import Trial, run_trial, shortage, training_seconds
+from squadron.training.steps import FleetTrainer
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -25,6 +29,9 @@ def test_the_size_fills_a_share_of_the_free_memory() -> None:
     assert Trial(100, 1, 10_000, 1.0).fleet_size(GPU) == 128
     assert Trial(100, 50, 120, 1.0).fleet_size(CPU) == 1  # one run may still fit, and cannot be split
     assert Trial(None, None, 1000, 1.0).fleet_size(CPU) == 8
+    assert Trial(100, 1, 10_000, 1.0).fleet_size(torch.device("meta")) == 128  # as any accelerator
+    assert Trial(100, 1, 10_000, 1.0, most=2).fleet_size(GPU) == 2  # three did not fit, whatever was measured
+    assert Trial(None, None, None, 1.0, most=1).fleet_size(GPU) == 1
 
 
 def run_options(**own: Any) -> TrainOptions:
@@ -72,11 +79,120 @@ def test_a_trial_measures_the_cost_of_a_run(inputs: Inputs, monkeypatch: pytest.
     assert training_seconds(inputs, twice, trial) == pytest.approx(2 * seconds)
 
 
-def test_free_memory_is_bounded_by_the_containers_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_proc_bytes", lambda *_: 1 << 40)
-    texts = {"memory.max": "5000\n", "memory.current": "2000\n"}
-    real = Path.read_text
-    monkeypatch.setattr(Path, "read_text", lambda self, *rest: texts.get(self.name) or real(self, *rest))
-    assert memory.free_bytes(CPU) == 3000
-    texts["memory.max"] = "max\n"
-    assert memory.free_bytes(CPU) == 1 << 40
+FORMS = {
+    "allocator": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.30 GiB."),
+    "accelerator": getattr(torch, "AcceleratorError", RuntimeError)("CUDA error: out of memory"),
+    "cublas": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    "cudnn": RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    "machine": MemoryError(),
+}
+
+
+def no_room(monkeypatch: pytest.MonkeyPatch, form: str, does_not_fit: Any) -> list[tuple[int, int]]:
+    """Let steps of trainers for which ``does_not_fit(size, rank)`` run out of memory; return all (size, rank) tried."""
+    step, tried = FleetTrainer.step, []
+
+    def small_memory(self: FleetTrainer) -> Any:
+        tried.append((self.fleet.size, next((spec.rank for spec in self.fleet.specs), 0)))
+        if does_not_fit(*tried[-1]):
+            raise FORMS[form]
+        return step(self)
+
+    monkeypatch.setattr(FleetTrainer, "step", small_memory)
+    return tried
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_trial_that_does_not_fit_gives_the_fleets_that_do(
+    inputs: Inputs, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    runs = {f"r{rank}": run_options(rank=rank) for rank in (1, 4)}
+    for most in (2, 1):
+        tried = no_room(monkeypatch, form, lambda size, _, most=most: size > most)
+        trial = run_trial(inputs, runs)
+        assert trial.fleet_size(CPU) == trial.fleet_size(GPU) == most
+        assert trial.seconds_per_token > 0
+        assert trial.unfit == ()
+        assert {size for size, _ in tried} == {1, 2, 3}
+        assert tried[-1] == (most, 1)  # the smallest run, in a fleet that fits
+        monkeypatch.undo()
+
+
+def test_other_errors_end_a_trial(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMS, "other", RuntimeError("CUDA error: an illegal memory access was encountered"))
+    no_room(monkeypatch, "other", lambda size, _: size > 1)
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        run_trial(inputs, {"r4": run_options()})
+
+
+def test_runs_that_do_not_fit_alone_do_not_end_a_trial_unless_none_fits(
+    inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = {f"r{rank}": run_options(rank=rank) for rank in (8, 1, 5, 4)}
+    tried = no_room(monkeypatch, "allocator", lambda _, rank: rank > 4)
+    trial = run_trial(inputs, runs)
+    assert trial.unfit == ("r8", "r5")
+    assert tried[:3] == [(1, 8), (1, 5), (1, 4)]
+    assert trial.most is None  # three of r4 fit
+    monkeypatch.undo()
+    no_room(monkeypatch, "cublas", lambda *_: True)
+    with pytest.raises(DeviceError, match=r"r1: out of memory even alone.* GB are free; lower batch_size=4 or max_len"):
+        run_trial(inputs, runs)
+    full = {"full": run_options(method="full", batch_size=2)}
+    with pytest.raises(DeviceError, match=r"full: out of memory even alone.*lower batch_size=2"):
+        run_trial(inputs, full)
+
+
+def test_a_run_that_does_not_fit_is_told_what_to_lower(inputs: Inputs) -> None:
+    large = shortage(inputs, run_options(rank=2048, target_modules=("all",)))
+    assert "--rank 2048" in DeviceError(large).for_command_line()
+    needed = 2048 * 20 * (32 + 96 + 32 + 32 + 32 + 48 + 48 + 32) * 2  # the state alone
+    assert f"a step needs about {needed / 1e9:.1f} GB" in large
+    assert "batch_size" not in large
+
+
+def test_memory_is_measured_once_a_gpu_is_warm(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first step on a GPU allocates workspaces that stay: they are neither a run's nor free."""
+    workspace, weights = 64, 500
+    state = {"workspace": 0}
+    monkeypatch.setattr(Inputs, "device", property(lambda _: GPU))
+    fakes = {
+        "mem_get_info": lambda _: (10_000 - weights - state["workspace"], 10_000),
+        "memory_reserved": lambda _: weights + state["workspace"],
+        "memory_allocated": lambda _: weights + state["workspace"],
+        "max_memory_allocated": lambda _: weights + state["workspace"] + state["used"],
+        "reset_peak_memory_stats": lambda _: None,
+        "empty_cache": lambda: None,
+        "synchronize": lambda _: None,
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setattr(torch.cuda, name, fake)
+
+    def trainer(_: Any, runs: Any, __: Any) -> Any:
+        def step() -> Any:
+            state.update(workspace=workspace, used=100 + 40 * len(runs))
+            return SimpleNamespace(tokens=1)
+
+        return SimpleNamespace(step=step)
+
+    monkeypatch.setattr(memory, "make_trainer", trainer)
+    trial = run_trial(inputs, {"r4": run_options()})
+    assert (trial.fixed_bytes, trial.bytes_per_run) == (100, 40)
+    assert trial.free_bytes == 10_000 - weights - workspace
+
+
+def test_a_base_that_is_larger_than_the_gpu_is_refused_before_it_is_read(
+    byte_base_dir: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("the base was read")
+
+    monkeypatch.setattr(opening, "load_base", never)
+    training: Any = None
+    for free, refused in ((1000, DeviceError), (10**9, AssertionError)):
+        monkeypatch.setattr(opening, "free_bytes", lambda _, free=free: free)
+        words = "base='.*': its weights need 0.0 GB, cuda has 0.0 GB free; use a smaller base|the base was read"
+        with pytest.raises(refused, match=words):
+            open_inputs(
+                str(byte_base_dir), str(small_data), training=training, offline=True, dtype=torch.float16, device=GPU
+            )

@@ -6,9 +6,11 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,49 @@ def test_out_of_memory_halves_the_fleet_and_continues(
     assert [run["f1"] for run in again["runs"]] == [run["f1"] for run in result["runs"]]
 
 
+OUT_OF_MEMORY = {
+    "allocator": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.30 GiB."),
+    "accelerator": lambda: getattr(torch, "AcceleratorError", RuntimeError)("CUDA error: out of memory"),
+    "cublas": lambda: RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    "cudnn": lambda: RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    "machine": MemoryError,
+}
+
+
+@pytest.mark.parametrize("form", OUT_OF_MEMORY)
+def test_every_form_of_out_of_memory_halves_fleets_in_training_and_in_evaluation(
+    options: Options, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """What a fleet had allocated is free before the halves are tried."""
+    step, answer = FleetTrainer.step, worker.evaluate_fleet
+    lost: list[weakref.ref[Any]] = []
+    sizes: dict[str, list[int]] = {"step": [], "answer": []}
+
+    def run_out(what: str, fleet: Any, most: int) -> None:
+        assert [own() for own in lost] == [None] * len(lost), "tensors of a fleet that did not fit are still there"
+        sizes[what].append(fleet.size)
+        if fleet.size > most:
+            lost.extend((weakref.ref(fleet), weakref.ref(fleet.values)))
+            raise OUT_OF_MEMORY[form]()
+
+    def small_step(self: FleetTrainer) -> Any:
+        run_out("step", self.fleet, 2)
+        return step(self)
+
+    def small_answer(base: Any, tokenizer: Any, fleet: Any, *rest: Any, **more: Any) -> Any:
+        run_out("answer", fleet, 1)
+        return answer(base, tokenizer, fleet, *rest, **more)
+
+    monkeypatch.setattr(FleetTrainer, "step", small_step)
+    monkeypatch.setattr(worker, "evaluate_fleet", small_answer)
+    result = sweep(options(SMALL))
+    assert set(statuses(result).values()) == {"done"}
+    assert sizes["step"][0] == 4
+    assert set(sizes["step"][1:]) == {2}
+    assert sizes["answer"] == [2, 1, 1, 2, 1, 1]
+    assert len(lost) == 6
+
+
 def test_a_run_that_does_not_fit_alone_fails_alone(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     make = training_job.make_trainer
 
@@ -151,6 +196,8 @@ def test_a_run_that_does_not_fit_alone_fails_alone(options: Options, monkeypatch
     result = sweep(options())
     failed = {run["name"]: run["reason"] for run in result["runs"] if run["status"] == "failed"}
     assert sorted(failed) == ["r5-lr5e-2-attention", "r5-lr5e-2-query-value+attention"]
+    for reason in failed.values():
+        assert re.search("out of memory even alone: .* a step needs about .* GB .*; lower --batch-size 4 or", reason)
     assert [run["status"] for run in result["runs"]] == ["done"] * 6 + ["failed"] * 2
 
 

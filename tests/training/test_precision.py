@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,40 @@ def test_auto_on_a_gpu_depends_on_the_gpu_alone(
         amx(present)
         for width in (256, 768):
             assert resolve_precision("auto", torch.device("cuda"), width=width) == chosen
+
+
+def switches() -> tuple[bool, bool, bool, str]:
+    products = torch.backends.cuda.matmul
+    return (
+        products.allow_fp16_reduced_precision_reduction,
+        products.allow_bf16_reduced_precision_reduction,
+        products.allow_tf32,
+        torch.get_float32_matmul_precision(),
+    )
+
+
+@pytest.fixture
+def loose() -> Iterator[None]:
+    """Everything that makes products inexact is on during the test; afterwards it is as before."""
+    products, (fp16, bf16, _, mode) = torch.backends.cuda.matmul, switches()
+    products.allow_fp16_reduced_precision_reduction = products.allow_bf16_reduced_precision_reduction = True
+    torch.set_float32_matmul_precision("high")
+    yield
+    products.allow_fp16_reduced_precision_reduction, products.allow_bf16_reduced_precision_reduction = fp16, bf16
+    torch.set_float32_matmul_precision(mode)
+
+
+@pytest.mark.usefixtures("loose")
+@pytest.mark.parametrize("name", ["auto", "cuda", "cuda:1"])
+def test_products_on_a_gpu_are_summed_in_float32(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    before = switches()
+    assert before == (True, True, True, "high")
+    resolve_device("cpu")
+    assert switches() == before  # a CPU has none of them
+    assert resolve_device(name).type == "cuda"
+    assert switches() == (False, False, False, "highest")
 
 
 @pytest.mark.parametrize("present", [False, True])

@@ -320,8 +320,8 @@ def test_a_run_that_diverges_right_after_resuming_keeps_its_last_good_parameters
     second.restore(*load_checkpoint(tmp_path / "c.safetensors"))
     losses = steps.micro_batch_losses
 
-    def broken(*arguments: Any) -> torch.Tensor:
-        return losses(*arguments) * torch.tensor([1.0, math.nan, 1.0])
+    def broken(*arguments: Any, **options: Any) -> torch.Tensor:
+        return losses(*arguments, **options) * torch.tensor([1.0, math.nan, 1.0])
 
     monkeypatch.setattr(steps, "micro_batch_losses", broken)
     second.step()

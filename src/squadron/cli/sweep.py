@@ -107,6 +107,7 @@ def _show_preview(out: rich.console.Console, record: dict[str, Any]) -> None:
         rows.append(("memory", f"{megabytes(max(memory))} for the largest fleet, plus the base"))
     if record["free_bytes"] is not None:
         rows.append(("free", megabytes(record["free_bytes"])))
+    rows += [("does not fit", f"{name}: {text}") for name, text in record["unfit"].items()]
     if record["halving_epochs"]:
         epochs = ", ".join(map(str, record["halving_epochs"]))
         rows.append(("halving", f"after epoch {epochs}; the estimate does not count the time it saves"))

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from squadron.data.sources import load_data, load_file
 from squadron.data.splits import SPLITS
 from squadron.data.squad import Dataset
-from squadron.errors import DataError, SquadronError, option
-from squadron.file_records import Count, RecordPart, VersionedFile
+from squadron.errors import DataError, option
 from squadron.files import sha256_file, write_json
 from squadron.marks import json_object
 from squadron.ownership import Layout
+
+if TYPE_CHECKING:
+    from squadron.manifest import PreparedSplit
 
 MANIFEST = "data.json"
 SCHEMA = 1
@@ -34,27 +34,6 @@ def is_prepared_file(path: Path) -> bool:
 
 LAYOUT = Layout(dict.fromkeys((MANIFEST, *(f"{split}.json" for split in SPLITS)), is_prepared_file))
 """The entries of a prepared folder."""
-
-
-class PreparedSplit(RecordPart):
-    """A split's file and its size, as ``data.json`` has them."""
-
-    file: str
-    questions: Count
-    paragraphs: Count | None = None
-    sha256: str
-
-
-class ManifestFile(VersionedFile):
-    """``data.json``."""
-
-    what: ClassVar[str] = "the manifest that `squadron prepare` writes"
-    next_step: ClassVar[str] = "prepare the data again"
-    error: ClassVar[type[SquadronError]] = DataError
-    source: str | None = None
-    version: str | None = None
-    splits: dict[str, PreparedSplit]
-    set_aside: list[str] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,4 +111,7 @@ def load_split(source: str | Path, split: str) -> Split:
 
 def _splits(folder: Path) -> dict[str, PreparedSplit]:
     """Return what the manifest says of each split."""
+    # Here, not above: it needs pydantic, which this package's other uses do not.
+    from squadron.manifest import ManifestFile
+
     return ManifestFile.read(folder / MANIFEST).splits

@@ -102,3 +102,37 @@ def pack_trees(trees: Sequence[Tree], *, loss: Loss = "answer") -> MicroBatch:
         weights=np.array(weights, dtype=np.float32),
         questions=sum(len(tree.branches) for tree in trees),
     )
+
+
+def join_batches(batches: Sequence[MicroBatch]) -> MicroBatch:
+    """Return micro-batches as one; its loss is the sum of theirs."""
+    if len(batches) == 1:
+        return batches[0]
+    starts = np.cumsum([0, *(len(batch.tokens) for batch in batches)])
+    return MicroBatch(
+        tokens=np.concatenate([batch.tokens for batch in batches]),
+        positions=np.concatenate([batch.positions for batch in batches]),
+        shapes=tuple(shape for batch in batches for shape in batch.shapes),
+        rows=np.concatenate([batch.rows + start for batch, start in zip(batches, starts.tolist(), strict=False)]),
+        labels=np.concatenate([batch.labels for batch in batches]),
+        weights=np.concatenate([batch.weights for batch in batches]),
+        questions=sum(batch.questions for batch in batches),
+    )
+
+
+def pad_batch(batch: MicroBatch, *, tokens: int, rows: int) -> MicroBatch:
+    """Return a micro-batch whose numbers of tokens and of rows are multiples of ``tokens`` and ``rows``.
+
+    The tokens that are added are a tree of their own at the end, and the rows have no weight: neither changes the loss.
+    """
+    more, more_rows = -len(batch.tokens) % tokens, -len(batch.rows) % rows
+    last = len(batch.tokens) + more - 1
+    return MicroBatch(
+        tokens=np.pad(batch.tokens, (0, more)),
+        positions=np.pad(batch.positions, (0, more)),
+        shapes=(*batch.shapes, (more, ())) if more else batch.shapes,
+        rows=np.pad(batch.rows, (0, more_rows), constant_values=last),
+        labels=np.pad(batch.labels, (0, more_rows)),
+        weights=np.pad(batch.weights, (0, more_rows)),
+        questions=batch.questions,
+    )

@@ -5,7 +5,7 @@ branch, never to a sibling branch. ``shapes`` describes the trees of a batch: th
 branches. A plain sequence is a context without branches.
 
 On a CPU the trees are processed one by one in the packed memory: without padding, gather or scatter, and with a
-hand-written backward pass. On other devices the trees are padded to equal length for PyTorch's fused attention.
+hand-written backward pass. On an accelerator :mod:`squadron.model.gpu.attention` processes them all at once.
 
 Dimension letters are those of :mod:`squadron.model.gpt2`; L is the length of one tree.
 """
@@ -13,13 +13,18 @@ Dimension letters are those of :mod:`squadron.model.gpt2`; L is the length of on
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from squadron.model.gpu.attention import FusedAttention, GatheredAttention, Way, choose_way
+from squadron.model.gpu.layout import attention_tables, padding_tables
+from squadron.model.transfer import upload
 
 TreeShape = tuple[int, Sequence[int]]
 """The length of a tree's context and of each branch, in tokens."""
@@ -33,6 +38,9 @@ def tree_mask(shape: TreeShape) -> Tensor:
     index = torch.arange(int(lengths.sum()))
     causal = index[:, None] >= index[None, :]
     return causal & ((segment[None, :] == 0) | (segment[None, :] == segment[:, None]))
+
+
+_Attend = Callable[[Tensor, Tensor | None], Tensor]
 
 
 @dataclass(slots=True)
@@ -58,24 +66,21 @@ class TreeAttention:
         dtype: torch.dtype,
         device: torch.device | str,
         rows: Tensor | None = None,
+        way: Way | None = None,
     ) -> None:
-        """Build the masks in ``dtype`` on ``device``.
+        """Build what the batch determines in ``dtype`` on ``device``.
 
-        ``rows`` ``[M]`` int64, ascending, are the packed positions that have queries in the last layer; None: all.
+        ``rows`` ``[M]`` int64, ascending, on the CPU, are the packed positions that have queries in the last layer;
+        None: all. ``way`` is for accelerators, chosen by the device if None.
         """
-        self.n_head = n_head
-        self.trees: list[_Tree] = []
-        start = first_row = 0
-        for shape in shapes:
-            stop = start + shape[0] + sum(shape[1])
-            seen = tree_mask(shape)
-            mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -math.inf).to(device)
-            end_row, row_mask = first_row, mask[:0]
-            if rows is not None:
-                end_row = int(torch.searchsorted(rows.cpu(), stop))
-                row_mask = mask[rows[first_row:end_row] - start]
-            self.trees.append(_Tree(start, stop, first_row, end_row, mask, row_mask))
-            start, first_row = stop, end_row
+        device = torch.device(device)
+        own = None if rows is None else rows.numpy()
+        if device.type == "cpu":
+            self._attend: _Attend = _PackedTrees(shapes, n_head, dtype, own)
+        else:
+            way = way or choose_way(device)
+            tables = upload(attention_arrays(shapes, own, way), device)
+            self._attend = _on_accelerator(tables, n_head, way)
 
     def __call__(self, layer: int, qkv: Tensor, q: Tensor | None) -> Tensor:  # noqa: ARG002
         """Attend within each tree: ``[K, T, 3D]`` to ``[K, T, D]``.
@@ -83,9 +88,49 @@ class TreeAttention:
         With ``q`` ``[K, M, D]``, map keys and values ``[K, T, 2D]`` to ``[K, M, D]``, as
         :class:`squadron.model.gpt2.Attend` describes.
         """
-        if qkv.device.type == "cpu":
-            return cast(Tensor, _PackedAttention.apply(qkv, q, self))  # type: ignore[no-untyped-call]
-        return _padded_attention(qkv, q, self)
+        return self._attend(qkv, q)
+
+    @classmethod
+    def from_tables(cls, tables: dict[str, Tensor], n_head: int, way: Way) -> TreeAttention:
+        """Return attention on an accelerator from the uploaded :func:`attention_arrays` of a batch."""
+        made = cls.__new__(cls)
+        made._attend = _on_accelerator(tables, n_head, way)
+        return made
+
+
+def attention_arrays(
+    shapes: Sequence[TreeShape], rows: npt.NDArray[np.int64] | None, way: Way
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Return the arrays that attention over a batch needs on an accelerator."""
+    return attention_tables(shapes, rows) if way == "fused" else padding_tables(shapes, rows)
+
+
+def _on_accelerator(tables: dict[str, Tensor], n_head: int, way: Way) -> _Attend:
+    return FusedAttention(tables, n_head) if way == "fused" else GatheredAttention(tables, n_head)
+
+
+class _PackedTrees:
+    """The trees of a batch in the packed memory, on a CPU."""
+
+    def __init__(
+        self, shapes: Sequence[TreeShape], n_head: int, dtype: torch.dtype, rows: npt.NDArray[np.int64] | None
+    ) -> None:
+        self.n_head = n_head
+        self.trees: list[_Tree] = []
+        start = first_row = 0
+        for shape in shapes:
+            stop = start + shape[0] + sum(shape[1])
+            seen = tree_mask(shape)
+            mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -math.inf)
+            end_row, row_mask = first_row, mask[:0]
+            if rows is not None:
+                end_row = int(np.searchsorted(rows, stop))
+                row_mask = mask[torch.from_numpy(rows[first_row:end_row] - start)]
+            self.trees.append(_Tree(start, stop, first_row, end_row, mask, row_mask))
+            start, first_row = stop, end_row
+
+    def __call__(self, qkv: Tensor, q: Tensor | None) -> Tensor:
+        return cast(Tensor, _PackedAttention.apply(qkv, q, self))  # type: ignore[no-untyped-call]
 
 
 class _PackedAttention(torch.autograd.Function):
@@ -95,7 +140,7 @@ class _PackedAttention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, qkv: Tensor, q: Tensor | None, layout: TreeAttention) -> Tensor:
+    def forward(ctx: Any, qkv: Tensor, q: Tensor | None, layout: _PackedTrees) -> Tensor:
         queries, keys, values = _split(qkv, q)
         out = torch.empty_like(queries, memory_format=torch.contiguous_format)
         scale = (queries.shape[-1] // layout.n_head) ** -0.5
@@ -121,7 +166,7 @@ class _PackedAttention(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (d_out,) = gradients
         qkv, q, *weights = ctx.saved_tensors
-        layout: TreeAttention = ctx.layout
+        layout: _PackedTrees = ctx.layout
         queries, keys, values = _split(qkv, q)
         d_qkv = torch.zeros_like(qkv) if q is not None else torch.empty_like(qkv)
         d_q = None if q is None else torch.zeros_like(q)
@@ -171,40 +216,3 @@ def _heads(
     span = slice(tree.start, tree.stop)
     mask = tree.row_mask if trimmed else tree.mask
     return (view(queries, _rows(tree, trimmed)), view(keys, span), view(values, span)), mask
-
-
-def _padded_attention(qkv: Tensor, q: Tensor | None, layout: TreeAttention) -> Tensor:
-    """Compute the same with PyTorch's fused attention, for GPUs: each tree is padded to the longest."""
-    queries, keys, values = _split(qkv, q)
-    trimmed = q is not None
-    fleet, trees = qkv.shape[0], layout.trees
-    longest = max(tree.stop - tree.start for tree in trees)
-    spans = [_rows(tree, trimmed) for tree in trees]
-    most = max(span.stop - span.start for span in spans)
-    device = qkv.device
-
-    def index(starts: Sequence[int], stops: Sequence[int], width: int) -> Tensor:
-        grid = torch.tensor(starts)[:, None] + torch.arange(width)[None]
-        return torch.minimum(grid, torch.tensor(stops)[:, None].clamp(min=1) - 1).clamp(min=0).to(device)
-
-    q_index = index([s.start for s in spans], [s.stop for s in spans], most)  # [trees, most]
-    k_index = index([t.start for t in trees], [t.stop for t in trees], longest)
-    mask = torch.full((len(trees), most, longest), -math.inf, dtype=qkv.dtype, device=device)
-    mask[:, :, 0] = 0  # a padded query attends to one key, so that its unused softmax is finite
-    for i, tree in enumerate(trees):
-        own = tree.row_mask if trimmed else tree.mask
-        mask[i, : own.shape[0], : own.shape[1]] = own
-
-    def rows(x: Tensor, at: Tensor) -> Tensor:
-        grid = x[:, at]  # [K, trees, L, D]
-        return grid.view(*grid.shape[:3], layout.n_head, -1).transpose(2, 3).flatten(0, 1)  # [K*trees, H, L, d]
-
-    mixed = F.scaled_dot_product_attention(
-        rows(queries, q_index),
-        rows(keys, k_index),
-        rows(values, k_index),
-        attn_mask=mask.repeat(fleet, 1, 1)[:, None],
-    )
-    mixed = mixed.transpose(1, 2).reshape(fleet, len(trees), most, -1)  # [K, trees, most, D]
-    valid = torch.tensor([s.stop - s.start for s in spans])[:, None] > torch.arange(most)[None]
-    return mixed[:, valid.to(device)]

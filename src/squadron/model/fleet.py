@@ -2,7 +2,8 @@
 
 A fleet stacks the A and B of its adapters, padded with zero rows to the largest rank. A zero row of A is multiplied by
 a zero row of B, so neither gets a gradient and both stay zero. All parameters are one matrix ``[K, P]``, a row per
-adapter, so that the optimizer, clipping and checkpoints each handle a fleet as one tensor.
+adapter, so that the optimizer, clipping and checkpoints each handle a fleet as one tensor. On an accelerator ranks are
+padded further, to a multiple of 8, without which its matrix units are not used.
 
 Dimension letters are those of :mod:`squadron.model.gpt2`.
 """
@@ -12,14 +13,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from squadron.model.config import GPT2Config
-from squadron.model.lora import AdapterWeights, DropoutState, LoraSpec, Site
+from squadron.model.lora import AdapterWeights, DeviceDropout, DropoutState, LoraSpec, Site
 from squadron.model.targets import Target, check_rank, describe_target, trainable_parameters
 from squadron.model.trainable import ParameterGroups
+from squadron.model.transfer import upload
 from squadron.randomness import derive_seed
+
+
+_RANK_MULTIPLE = 8
+"""16 bytes of 16-bit numbers, the alignment that an accelerator's matrix units ask for."""
 
 
 class Fleet:
@@ -77,13 +85,14 @@ class Fleet:
         """Allocate one matrix for all sites, and mark the parameters that each adapter has."""
         size = len(parts)
         assert size > 0, "a fleet has at least one adapter"
-        layout: list[tuple[str, Target, int]] = []
-        for name in _site_names(self.config):
+        multiple = 1 if torch.device(device).type == "cpu" else _RANK_MULTIPLE
+        layout: list[tuple[int, str, Target, int]] = []
+        for number, name in enumerate(_site_names(self.config)):
             owners = [adapter[name] for adapter in parts if name in adapter]
             if owners:
                 rank = max(sum(rank for _, rank in owner) for owner in owners)
-                layout.append((name, owners[0][0][0], rank))
-        total = sum(rank * (target.n_in + target.n_out) for _, target, rank in layout)
+                layout.append((number, name, owners[0][0][0], math.ceil(rank / multiple) * multiple))
+        total = sum(rank * (target.n_in + target.n_out) for _, _, target, rank in layout)
         self.device = torch.device(device)
         self.values = torch.zeros(size, total, device=device)
         self.gradients = torch.zeros(size, total, device=device)
@@ -94,11 +103,11 @@ class Fleet:
         self.sites: dict[str, Site] = {}
         self._regions: dict[str, tuple[int, int, int, int]] = {}  # offset, rank, n_in, n_out
         offset = 0
-        for name, target, rank in layout:
+        for number, name, target, rank in layout:
             self._regions[name] = (offset, rank, target.n_in, target.n_out)
             a, b = self._views(self.values, name)
             # A requires a gradient so that autograd records the pass; gradients are added to the matrix directly.
-            self.sites[name] = Site(name, a.requires_grad_(), b, *self._views(self.gradients, name), scale)
+            self.sites[name] = Site(name, number, a.requires_grad_(), b, *self._views(self.gradients, name), scale)
             offset += rank * (target.n_in + target.n_out)
             own_a, own_b = self._views(self.owned, name)
             for k, adapter in enumerate(parts):
@@ -108,6 +117,10 @@ class Fleet:
                     own_b[k, row : row + part_rank, part.start : part.stop] = True
                     row += part_rank
         self._is_unpadded: list[bool] = self.owned.all(1).tolist()
+        self._stored_columns = self._columns_without_padding() if multiple > 1 else None
+        self._root = scale.view(size, 1).sqrt()
+        self._scaled: Tensor | None = None
+        self._is_stale = True
         # Only a slice target has padding within a row of B; its gradients must be zeroed explicitly.
         self._has_slices = any(
             part.stop - part.start != part.n_out
@@ -115,6 +128,37 @@ class Fleet:
             for site_parts in adapter.values()
             for part, _ in site_parts
         )
+
+    def _columns_without_padding(self) -> Tensor:
+        """Return the columns that a fleet on a CPU has too, whose ranks are not padded to a multiple, int64."""
+        columns: list[Tensor] = []
+        for name, (offset, rank, n_in, n_out) in self._regions.items():
+            least = max(sum(own for _, own in adapter.get(name, ())) for adapter in self._parts)
+            middle = offset + rank * n_in
+            columns += [torch.arange(offset, offset + least * n_in), torch.arange(middle, middle + least * n_out)]
+        return torch.cat(columns).to(self.device)
+
+    def stored(self, matrix: Tensor) -> Tensor:
+        """Return a ``[K, P]`` matrix in the layout of files, which is a CPU's; there it is the matrix itself."""
+        return matrix if self._stored_columns is None else matrix.index_select(1, self._stored_columns)
+
+    @torch.no_grad()
+    def restore(self, matrix: Tensor, stored: Tensor) -> None:
+        """Copy ``stored``, a matrix in the layout of files, to a ``[K, P]`` matrix of this fleet."""
+        columns = self._stored_columns
+        expected = (matrix.shape[0], matrix.shape[1] if columns is None else len(columns))
+        assert stored.shape == expected, (stored.shape, expected)
+        if columns is None:
+            matrix.copy_(stored)
+        else:
+            matrix.index_copy_(1, columns, stored.to(self.device))
+
+    def second_matrices(self) -> Tensor:
+        """Return which columns belong to a B, whose learning rate LoRA+ multiplies: ``[P]`` uint8."""
+        found = torch.zeros(self.values.shape[1], dtype=torch.uint8)
+        for offset, rank, n_in, n_out in self._regions.values():
+            found[offset + rank * n_in : offset + rank * (n_in + n_out)] = 1
+        return found.to(self.device)
 
     def _views(self, matrix: Tensor, name: str) -> tuple[Tensor, Tensor]:
         """Return A ``[K, R, in]`` and B ``[K, R, out]`` of a site as detached views of a ``[K, P]`` matrix."""
@@ -167,23 +211,62 @@ class Fleet:
         """Set dropout for the next pass: one seed per adapter in training, None in evaluation."""
         probabilities = tuple(spec.dropout for spec in self.specs)
         active = step_seeds is not None and any(probabilities)
-        state = DropoutState(probabilities, tuple(step_seeds or ())) if active else None
+        state: DropoutState | DeviceDropout | None = None
+        if active and self.device.type == "cpu":
+            state = DropoutState(probabilities, tuple(step_seeds or ()))
+        elif active:
+            tensors = upload(self.dropout_arrays(tuple(step_seeds or ())), self.device)
+            state = DeviceDropout(tensors["seeds"], tensors["thresholds"], tensors["factors"])
+        self.set_dropout(state)
+
+    def dropout_arrays(self, step_seeds: Sequence[int]) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the arrays of a :class:`DeviceDropout`; an empty dict if no adapter has dropout."""
+        probabilities = np.array([spec.dropout for spec in self.specs])
+        if not probabilities.any():
+            return {}
+        return {
+            "seeds": np.array([seed & 0xFFFFFFFF for seed in step_seeds], dtype=np.int64),
+            "thresholds": np.round(probabilities * 2**32).astype(np.int64),
+            "factors": (1 / (1 - probabilities)).astype(np.float32),
+        }
+
+    def set_dropout(self, state: DropoutState | DeviceDropout | None) -> None:
+        """Set the dropout of the next pass, whose parameters are read anew."""
+        self._is_stale = True
         for site in self.sites.values():
             site.dropout = state
 
+    def prepare(self, dtype: torch.dtype) -> None:
+        """Make what a pass in ``dtype`` needs of the parameters: on an accelerator, copies of all in one operation."""
+        if self.device.type == "cpu" or not self._is_stale and self._scaled is not None and self._scaled.dtype == dtype:
+            return
+        with torch.inference_mode(False), torch.no_grad():
+            if self._scaled is None or self._scaled.dtype != dtype:
+                self._scaled = torch.empty(self.values.shape, dtype=dtype, device=self.device)
+                for name, site in self.sites.items():
+                    site.scaled = self._views(self._scaled, name)
+            torch.mul(self.values, self._root, out=self._scaled)
+        self._is_stale = False
+
     def finish_gradients(self) -> None:
         """Zero the gradients of padding. Call after the last backward pass of a step."""
+        if self.device.type != "cpu":
+            self.gradients.mul_(self._root)  # see Site: the passes used A and B times this root
         if self._has_slices:
             self.gradients.mul_(self.owned)
 
     def gradient_norms(self) -> Tensor:
         """Return the L2 norm of each adapter's gradient, ``[K]`` float32, without padding."""
+        if self.device.type != "cpu":
+            norms: Tensor = torch.linalg.vector_norm(self.gradients, dim=1)  # padding is zero
+            return norms
         # Padding depends on the other adapters, and with it the order of summation would depend on them too.
         rows = zip(self.gradients, self.owned, self._is_unpadded, strict=True)
         return torch.stack([(row if unpadded else row[owned]).norm() for row, owned, unpadded in rows])
 
     def refresh(self) -> None:
-        """Do nothing: a pass reads A and B from ``values`` directly."""
+        """Have the next pass read ``values`` anew."""
+        self._is_stale = True
 
     def weights(self, k: int) -> AdapterWeights:
         """Return a copy of adapter ``k`` on the CPU. The slices of ``c_attn`` are merged into one ``c_attn``."""

@@ -69,6 +69,19 @@ class FullWeights:
     def start_pass(self, step_seeds: Sequence[int] | None) -> None:
         """Do nothing: there is no dropout."""
 
+    def prepare(self, dtype: torch.dtype) -> None:
+        """Do nothing: the model's weights follow ``values``."""
+
+    def stored(self, matrix: Tensor) -> Tensor:
+        """Return ``matrix`` itself."""
+        return matrix
+
+    @torch.no_grad()
+    def restore(self, matrix: Tensor, stored: Tensor) -> None:
+        """Copy ``stored`` to ``matrix``."""
+        assert stored.shape == matrix.shape, (stored.shape, matrix.shape)
+        matrix.copy_(stored)
+
     def finish_gradients(self) -> None:
         """Do nothing: there is no padding."""
 

@@ -21,9 +21,10 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from squadron.model.config import GPT2Config
-from squadron.model.kernels import gelu, linear_gelu
+from squadron.model.kernels import add_layer_norm, gelu, linear_gelu, precise_linear
 from squadron.model.lora import Site, lora_linear
 from squadron.model.trainable import Trainable
 
@@ -114,12 +115,24 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
         self.mlp = MLP(config)
 
-    def forward(self, x: Tensor, layer: int, attend: Attend, fleet: Trainable | None, rows: Tensor | None) -> Tensor:
-        """Map ``x`` ``[K, T, D]`` to ``[K, T, D]``, or to ``[K, M, D]`` if M ``rows`` are given."""
-        residual = x if rows is None else x[:, rows]
-        x = residual + self.attn(self.ln_1(x), layer, attend, fleet, rows)
-        out: Tensor = x + self.mlp(self.ln_2(x), layer, fleet)
-        return out
+    def forward(
+        self,
+        x: Tensor,
+        delta: Tensor | None,
+        layer: int,
+        attend: Attend,
+        fleet: Trainable | None,
+        rows: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Map the residual stream ``x`` plus ``delta``, ``[K, T, D]`` each, to the same: its sum is the block's output.
+
+        The last addition is left to the next normalization, which does it in one pass. None for ``delta`` is zero. If M
+        ``rows`` are given, both results are ``[K, M, D]``.
+        """
+        x, normalized = add_layer_norm(x, delta, self.ln_1)
+        delta = self.attn(normalized, layer, attend, fleet, rows)
+        x, normalized = add_layer_norm(x if rows is None else x[:, rows], delta, self.ln_2)
+        return x, self.mlp(normalized, layer, fleet)
 
 
 def _embedding(rows: int, width: int) -> nn.Embedding:
@@ -164,25 +177,33 @@ class GPT2(nn.Module):
         *,
         fleet: Trainable | None = None,
         rows: Tensor | None = None,
+        checkpoint_activations: bool = False,
     ) -> Tensor:
         """Return the hidden states after the final normalization.
 
         ``tokens`` and ``positions`` are ``[T]`` int64 if all adapters read the same tokens, else ``[K, T]``.
         ``rows`` ``[M]`` int64 indexes the T axis: if given, the last block computes queries and MLP for these rows
-        alone. Returns ``[K, M or T, D]`` in the model's dtype; K is 1 without a fleet.
+        alone. With ``checkpoint_activations`` only the input of each block is kept for the backward pass, which
+        computes the rest again. Returns ``[K, M or T, D]`` in the model's dtype; K is 1 without a fleet.
         """
         if tokens.dim() == 1:
             tokens, positions = tokens[None], positions[None]
+        if fleet is not None:
+            fleet.prepare(self.dtype)
         x = self.wte(tokens) + self.wpe(positions)  # [1 or K, T, D]
+        delta: Tensor | None = None
         last = len(self.h) - 1
         for layer, block in enumerate(self.h):
-            x = block(x, layer, attend, fleet, rows if layer == last else None)
-        out: Tensor = self.ln_f(x)
-        return out
+            own = (x, delta, layer, attend, fleet, rows if layer == last else None)
+            if checkpoint_activations:
+                x, delta = checkpoint(block, *own, use_reentrant=False, preserve_rng_state=False)
+            else:
+                x, delta = block(*own)
+        return add_layer_norm(x, delta, self.ln_f)[1]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Map hidden states ``[..., D]`` to logits ``[..., V]``, float32."""
-        return F.linear(hidden, self.wte.weight).float()
+        return precise_linear(hidden, self.wte.weight)
 
     def projections(self) -> Iterator[tuple[str, Projection]]:
         """Yield every linear layer with its name, such as ``h.0.attn.c_attn``."""

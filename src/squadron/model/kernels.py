@@ -7,7 +7,9 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from squadron.model.gpu import operators as operators  # registers torch.ops.squadron
 
 _FUSED = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 _CACHE_ELEMENTS = 1 << 18
@@ -16,6 +18,61 @@ _CHUNK_ELEMENTS = 1 << 16
 """Elements per chunk and core for operations with several temporaries of that size."""
 _BETA, _KAPPA = math.sqrt(2 / math.pi), 0.044715
 """GPT-2's GELU is ``x / 2 * (1 + tanh(beta * (x + kappa * x ** 3)))`` (Hendrycks and Gimpel, 2016)."""
+
+
+def add_layer_norm(x: Tensor, delta: Tensor | None, norm: nn.LayerNorm) -> tuple[Tensor, Tensor]:
+    """Return ``x + delta`` and its normalization: ``[1 or K, T, D]`` and ``[K, T, D]`` to twice ``[K, T, D]``.
+
+    None for ``delta`` is zero. On an accelerator, with frozen weights, both are one operator, and so is their gradient.
+    """
+    weight, bias = norm.weight, norm.bias
+    if delta is None:
+        return x, F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)
+    if x.device.type == "cpu" or weight.requires_grad:
+        x = x + delta
+        return x, F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)
+    total, normalized = _AddLayerNorm.apply(x, delta, weight, bias, norm.eps)  # type: ignore[no-untyped-call]
+    return total, normalized
+
+
+class _AddLayerNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, delta: Tensor, weight: Tensor, bias: Tensor, epsilon: float
+    ) -> tuple[Tensor, Tensor]:
+        total, normalized, mean, scale = torch.ops.squadron.add_layer_norm(x, delta, weight, bias, epsilon)
+        ctx.save_for_backward(total, weight, mean, scale)
+        ctx.set_materialize_grads(False)
+        return total, normalized
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        d_total, d_normalized = gradients
+        total, weight, mean, scale = ctx.saved_tensors
+        assert d_normalized is not None, "a normalized state is always used"
+        d_x, d_delta = torch.ops.squadron.add_layer_norm_backward(d_normalized, d_total, total, weight, mean, scale)
+        return d_x if ctx.needs_input_grad[0] else None, d_delta, None, None, None
+
+
+def precise_linear(x: Tensor, weight: Tensor) -> Tensor:
+    """Return ``x @ weight.T`` in float32 (float64 for float64): ``[..., in]`` to ``[..., out]``.
+
+    On an accelerator a product of 16-bit numbers is not rounded to 16 bits first: at 64 and above, bf16 has steps of
+    0.5, in which unlike logits would be equal. A CPU has no such product, and it has no gradient.
+    """
+    precise = torch.promote_types(x.dtype, torch.float32)
+    if x.device.type == "cpu" or x.dtype == precise or torch.is_grad_enabled():
+        return F.linear(x, weight).to(precise)
+    product: Tensor = torch.mm(x.flatten(0, -2), weight.T, out_dtype=precise)
+    return product.unflatten(0, x.shape[:-1])
+
+
+def precise_bmm(x: Tensor, y: Tensor) -> Tensor:
+    """Return ``x @ y`` in float32 (float64 for float64): ``[K, n, m]`` and ``[K, m, p]`` to ``[K, n, p]``."""
+    precise = torch.promote_types(x.dtype, torch.float32)
+    if x.device.type == "cpu" or x.dtype == precise:
+        return torch.bmm(x, y)
+    return torch.bmm(x, y, out_dtype=precise)
 
 
 def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from squadron.errors import ConfigError, option
+from squadron.model.kernels import precise_bmm
 from squadron.model.targets import STABILIZED, Scaling, resolve_targets
 from squadron.randomness import derive_seed
 
@@ -80,20 +81,26 @@ class Site:
 
     ``a`` ``[K, R, in]`` and ``b`` ``[K, R, out]`` are float32 views of the fleet's parameters; ``a_grad`` and
     ``b_grad`` are the same views of its gradients, to which every backward pass adds. ``scale`` is ``[K, 1, 1]``.
+    ``number`` tells the sites of a model apart.
+
+    On an accelerator, ``scaled`` are A and B times the root of ``scale``, in the dtype of the base: their product has
+    the whole scale, and that of the gradients with the root is the gradient of A and B.
     """
 
     name: str
+    number: int
     a: Tensor
     b: Tensor
     a_grad: Tensor
     b_grad: Tensor
     scale: Tensor
-    dropout: DropoutState | None = None
+    dropout: DropoutState | DeviceDropout | None = None
+    scaled: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(slots=True)
 class DropoutState:
-    """The dropout probability of each adapter and its generator seed for the current pass."""
+    """The dropout probability of each adapter and its generator seed for the current pass, on a CPU."""
 
     probabilities: tuple[float, ...]
     seeds: tuple[int, ...]
@@ -112,6 +119,34 @@ class DropoutState:
         return drawn
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceDropout:
+    """Dropout on an accelerator: masks are a function of seed, site, token and column, made again in the backward pass.
+
+    ``seeds`` and ``thresholds`` int64 and ``factors`` float32, ``[K]`` each, are those of
+    :func:`squadron.model.gpu.reference.dropout`; ``first_token`` is the place of the pass's first token in its step.
+    So the masks differ from a CPU's, but not with the fleet's size or the passes that a step is split into.
+    """
+
+    seeds: Tensor
+    thresholds: Tensor
+    factors: Tensor
+    first_token: int = 0
+
+    def apply(self, x: Tensor, rows: Tensor | None, site: int) -> Tensor:
+        """Return ``x`` ``[1 or K, n, in]`` times the masks: ``[K, n, in]``."""
+        out: Tensor = torch.ops.squadron.dropout(
+            x, self.seeds, self.thresholds, self.factors, rows, site, self.first_token
+        )
+        return out
+
+    def add(self, total: Tensor, x: Tensor, rows: Tensor | None, site: int) -> None:
+        """Add ``x`` ``[K, n, in]`` times the masks to ``total``."""
+        torch.ops.squadron.dropout_add_(
+            total, x, self.seeds, self.thresholds, self.factors, rows, site, self.first_token
+        )
+
+
 def lora_linear(
     x: Tensor, weight: Tensor, bias: Tensor, site: Site, columns: slice, rows: Tensor | None = None
 ) -> Tensor:
@@ -121,11 +156,76 @@ def lora_linear(
     ``bias`` ``[out]`` are frozen, and belong to the outputs ``columns`` of the site. ``rows`` ``[M]`` int64 are the
     tokens to map; None: all. Returns ``[K, T or M, out]`` in the dtype of ``x``.
     """
+    if x.device.type != "cpu":
+        chosen = x if rows is None else x[:, rows]
+        return cast(Tensor, _AcceleratedLora.apply(chosen, weight, bias, site.a, site, columns, rows))  # type: ignore[no-untyped-call]
+    assert not isinstance(site.dropout, DeviceDropout), site.name
     mask = site.dropout.masks(site.name, x.shape, x) if site.dropout else None
     if rows is not None:
         x, mask = x[:, rows], None if mask is None else mask[:, rows]
     out = _LoraLinear.apply(x, weight, bias, site.a, site, columns, mask)  # type: ignore[no-untyped-call]
     return cast(Tensor, out)
+
+
+class _AcceleratedLora(torch.autograd.Function):
+    """The layer on an accelerator: few operations, gradients of adapters summed in float32, masks never stored."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, a: Tensor, site: Site, columns: slice, rows: Tensor | None
+    ) -> Tensor:
+        assert site.scaled is not None, f"{site.name}: start_pass was not called"
+        a, b = site.scaled[0], site.scaled[1][..., columns]
+        fleet = a.shape[0]
+        y = torch.nn.functional.linear(x, weight, bias)
+        if y.shape[0] != fleet:
+            y = y.repeat(fleet, 1, 1)
+        inputs = _dropped(x, fleet, site, rows)
+        h = torch.bmm(inputs, a.transpose(1, 2))  # [K, T, R]
+        y.baddbmm_(h, b)
+        ctx.save_for_backward(x, weight, h, rows)
+        ctx.site, ctx.columns = site, columns
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (dy,) = gradients
+        x, weight, h, rows = ctx.saved_tensors
+        site: Site = ctx.site
+        assert site.scaled is not None, site.name
+        a, b = site.scaled[0], site.scaled[1][..., ctx.columns]
+        fleet = a.shape[0]
+        inputs = _dropped(x, fleet, site, rows)
+        dh = torch.bmm(dy, b.transpose(1, 2))  # [K, T, R]
+        _accumulate(site.a_grad, dh.transpose(1, 2), inputs)
+        _accumulate(site.b_grad[..., ctx.columns], h.transpose(1, 2), dy)
+        dx = None
+        if ctx.needs_input_grad[0]:
+            dx = torch.matmul(dy, weight)  # [K, T, in]
+            if site.dropout is None:
+                dx.baddbmm_(dh, a)
+            else:
+                assert isinstance(site.dropout, DeviceDropout), site.name
+                site.dropout.add(dx, torch.bmm(dh, a), rows, site.number)
+            if x.shape[0] != fleet:
+                dx = dx.sum(0, keepdim=True)
+        return dx, None, None, None, None, None, None
+
+
+def _dropped(x: Tensor, fleet: int, site: Site, rows: Tensor | None) -> Tensor:
+    """Return the inputs of the adapters, ``[K, T, in]``, with dropout if the pass has it."""
+    if site.dropout is None:
+        return x.expand(fleet, -1, -1)
+    assert isinstance(site.dropout, DeviceDropout), site.name
+    return site.dropout.apply(x, rows, site.number)
+
+
+def _accumulate(total: Tensor, x: Tensor, y: Tensor) -> None:
+    """Add ``x @ y`` to ``total`` ``[K, n, p]`` float32; the product is not rounded to 16 bits."""
+    if x.dtype == total.dtype:
+        total.baddbmm_(x, y)
+    else:
+        total.add_(precise_bmm(x, y))
 
 
 class _LoraLinear(torch.autograd.Function):

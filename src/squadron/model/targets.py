@@ -8,23 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from pydantic import AfterValidator
+from typing import Literal
 
 from squadron.errors import ConfigError, option
 from squadron.model.config import GPT2Config
 
-STABILIZED = "alpha/sqrt(r)"
+STABILIZED: Literal["alpha/sqrt(r)"] = "alpha/sqrt(r)"
 
 
-def _canonical_name(scaling: str) -> str:
-    return STABILIZED if scaling == "rslora" else scaling
-
-
-Scaling = Annotated[Literal["alpha/r", "alpha/sqrt(r)", "rslora"], AfterValidator(_canonical_name)]
-"""The factor of the product B A: LoRA's own, or rank-stabilized (rsLoRA; Kalajdzievski, 2023). Options accept
-``rslora`` and store it as ``alpha/sqrt(r)``."""
+Scaling = Literal["alpha/r", "alpha/sqrt(r)", "rslora"]
+"""The factor of the product B A: LoRA's own, or rank-stabilized (rsLoRA; Kalajdzievski, 2023). ``rslora`` is another
+name of ``alpha/sqrt(r)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +89,11 @@ def describe_target(config: GPT2Config, name: str) -> Target:
         return Target(name, "attn.c_attn", width, 3 * width, first * width, end * width)
     n_in, n_out = {"attn.c_proj": (width, width), "mlp.c_fc": (width, inner), "mlp.c_proj": (inner, width)}[name]
     return Target(name, name, n_in, n_out, 0, n_out)
+
+
+def canonical_scaling(scaling: Scaling) -> Scaling:
+    """Return the name of a scaling that records have: ``alpha/sqrt(r)`` for ``rslora``."""
+    return STABILIZED if scaling == "rslora" else scaling
 
 
 def check_rank(config: GPT2Config, targets: Sequence[str], rank: int) -> None:

@@ -45,6 +45,15 @@ class Trainable(Protocol):
     def start_pass(self, step_seeds: Sequence[int] | None) -> None:
         """Prepare the next pass; ``step_seeds`` has a dropout seed for each adapter in training, None in evaluation."""
 
+    def prepare(self, dtype: torch.dtype) -> None:
+        """Make what a pass in ``dtype`` needs of the parameters."""
+
+    def stored(self, matrix: Tensor) -> Tensor:
+        """Return a ``[K, P]`` matrix, such as ``values``, in the layout of files."""
+
+    def restore(self, matrix: Tensor, stored: Tensor) -> None:
+        """Copy ``stored``, a matrix in the layout of files, to a ``[K, P]`` matrix."""
+
     def finish_gradients(self) -> None:
         """Complete the gradients after the last backward pass of a step."""
 

@@ -3,14 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+Arrays = dict[str, npt.NDArray[np.generic]]
+Layout = tuple[tuple[str, tuple[int, ...], torch.dtype, int], ...]
+"""Name, shape, dtype and first byte of each array in a buffer."""
 _ALIGNMENT = 16
 """Bytes to whose multiple every array starts, so that any dtype can view its part of the buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Arrays in one buffer of the host, ``[bytes]`` uint8, pinned if it is for CUDA."""
+
+    host: Tensor
+    layout: Layout
+
+    def upload(self, device: torch.device) -> dict[str, Tensor]:
+        """Return the arrays as tensors on ``device``, copied without waiting for it."""
+        return views(self.host.to(device, non_blocking=True), self.layout)
+
+
+def pack(arrays: Mapping[str, npt.NDArray[np.generic]], device: torch.device) -> Packed:
+    """Copy ``arrays`` into one buffer, for :meth:`Packed.upload` to ``device``."""
+    layout = []
+    size = 0
+    for name, array in arrays.items():
+        layout.append((name, array.shape, torch.from_numpy(array[:0].reshape(-1)).dtype, size))
+        size += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
+    host = torch.empty(size, dtype=torch.uint8, pin_memory=device.type == "cuda")
+    buffer = host.numpy()
+    for array, (_, _, _, start) in zip(arrays.values(), layout, strict=True):
+        buffer[start : start + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return Packed(host, tuple(layout))
+
+
+def views(buffer: Tensor, layout: Layout) -> dict[str, Tensor]:
+    """Return the arrays that ``buffer`` ``[bytes]`` uint8 holds, as views of it."""
+    found = {}
+    for name, shape, dtype, start in layout:
+        stop = start + int(np.prod(shape)) * dtype.itemsize
+        found[name] = buffer[start:stop].view(dtype).view(shape)
+    return found
 
 
 def upload(arrays: Mapping[str, npt.NDArray[np.generic]], device: torch.device) -> dict[str, Tensor]:
@@ -21,18 +60,4 @@ def upload(arrays: Mapping[str, npt.NDArray[np.generic]], device: torch.device) 
     """
     if device.type == "cpu":
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
-    starts: dict[str, int] = {}
-    size = 0
-    for name, array in arrays.items():
-        starts[name] = size
-        size += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
-    host = torch.empty(size, dtype=torch.uint8, pin_memory=device.type == "cuda")
-    buffer = host.numpy()
-    for name, array in arrays.items():
-        buffer[starts[name] : starts[name] + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    whole = host.to(device, non_blocking=True)
-    tensors = {}
-    for name, array in arrays.items():
-        part = whole[starts[name] : starts[name] + array.nbytes]
-        tensors[name] = part.view(torch.from_numpy(array[:0].reshape(-1)).dtype).view(array.shape)
-    return tensors
+    return pack(arrays, device).upload(device)

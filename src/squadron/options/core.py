@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     model_validator,
 )
@@ -16,7 +17,7 @@ from squadron.decoding.strategies import PARAMETERS, STRATEGIES
 from squadron.errors import ConfigError, option
 from squadron.files import MOST_BYTES
 from squadron.model.config import SIZES
-from squadron.model.targets import Scaling
+from squadron.model.targets import Scaling, canonical_scaling
 from squadron.options.base import (
     Count,
     Length,
@@ -73,8 +74,8 @@ class TrainOptions(Options):
     dropout: Annotated[float, Field(ge=0, lt=1), Role(axis="drop", place=5, adapter=True, own=True)] = Field(
         0.0, description="Dropout probability on the adapters' input, 0 to 1."
     )
-    scaling: Annotated[Scaling, Role(axis="", place=6, adapter=True, own=True)] = Field(
-        "alpha/r", description="Factor of the LoRA update B A."
+    scaling: Annotated[Scaling, AfterValidator(canonical_scaling), Role(axis="", place=6, adapter=True, own=True)] = (
+        Field("alpha/r", description="Factor of the LoRA update B A.")
     )
     target_modules: Annotated[tuple[str, ...], Role(axis="", place=3, axis_name="targets", adapter=True, own=True)] = (
         Field(

@@ -2,7 +2,7 @@
 
 Whatever a file holds, reading it gives a value of the types below or raises one :class:`RunError`: one line with the
 file, the key, the wrong value and the next step. Unknown keys are kept as they are. Two kinds of file are read
-elsewhere: ``data.json`` in :mod:`squadron.data.prepared`, predictions in :mod:`squadron.scoring.predictions`.
+elsewhere: ``data.json`` in :mod:`squadron.manifest`, predictions in :mod:`squadron.scoring.predictions`.
 """
 
 from __future__ import annotations

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from squadron.data.prepared import MANIFEST, ManifestFile, PreparedSplit
+from squadron.data.prepared import MANIFEST
 from squadron.errors import RunError, command_line_text
 from squadron.files import sha256_file
+from squadron.manifest import ManifestFile, PreparedSplit
 from squadron.options.axes import RENAMED
 from squadron.options.core import LATER_OPTIONS, TrainOptions
 from squadron.runs.conversion import curve_of, failures_of, scores_by_split

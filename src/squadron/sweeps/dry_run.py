@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.prepared import load_split
+from squadron.errors import as_flags
 from squadron.experiments.inputs import open_inputs
 from squadron.experiments.trainables import run_parameters
 from squadron.options.sweep import SweepOptions
 from squadron.sweeps.fleets import plan_fleets
-from squadron.sweeps.memory import answering_seconds, run_trial, training_seconds
+from squadron.sweeps.memory import answering_seconds, run_trial, shortage, training_seconds
 from squadron.sweeps.setup import (
     evaluate_options,
     is_prepared,
@@ -26,6 +27,8 @@ from squadron.training.precision import dtype_rule, precision_name, resolve_devi
 
 def preview(options: SweepOptions) -> dict[str, Any]:
     """Return the runs with their trainable parameters, the fleets with their memory in bytes, and the total seconds.
+
+    ``unfit`` has the runs that do not fit in memory even alone, each with what it needs and what to lower.
 
     Nothing is left on the disk. Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause.
     """
@@ -56,6 +59,8 @@ def preview(options: SweepOptions) -> dict[str, Any]:
                 trials[method] = trial if len(own) == len(runs) or method == "lora" else run_trial(inputs, own)
                 training += training_seconds(inputs, own, trials[method])
         memory = [trials[runs[names[0]].method].fleet_bytes(len(names)) for names in fleets]
+        names = {name for one in trials.values() for name in one.unfit}
+        unfit = {name: shortage(inputs, runs[name]) for name in runs if name in names}
         evaluation = evaluate_options(options, plan, plan.config.evaluate)
         split = load_split(data, evaluation.split)
         longest = max(run.max_length for run in runs.values())
@@ -77,6 +82,7 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         ],
         "fleets": [{"runs": names, "memory_bytes": bytes_} for names, bytes_ in zip(fleets, memory, strict=True)],
         "fleet_size": size,
+        "unfit": {name: as_flags(text) for name, text in unfit.items()},
         "free_bytes": trial.free_bytes,
         "precision": precision_name(model.dtype),
         "halving_epochs": list(plan_rungs(options, plan)),

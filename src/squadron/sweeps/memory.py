@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,22 +13,32 @@ import torch
 
 from squadron.data.batches import BatchSampler
 from squadron.data.prepared import Split
+from squadron.errors import DeviceError, is_out_of_memory, option
 from squadron.experiments.evaluate import evaluate_fleet
 from squadron.experiments.inputs import Inputs
 from squadron.experiments.scores import Subject
-from squadron.experiments.trainables import run_parameters
+from squadron.experiments.trainables import adapter_spec, run_parameters
 from squadron.experiments.training_job import last_step, make_batches, make_trainer
+from squadron.model.targets import TARGETS
 from squadron.options.core import EvaluateOptions, TrainOptions
+from squadron.training.memory import (
+    free_bytes,
+    most_tokens,
+    padded_parameters,
+    proc_bytes,
+    release_memory,
+    step_memory,
+)
 
 _MARGIN = 0.7
 """Share of the free memory that fleets may use; the rest is for other processes and fragmentation."""
-_MOST = {"cpu": 16, "cuda": 128}
+_MOST, _MOST_ON_CPU = 128, 16
 """Most runs in a fleet. On a CPU more gain little: its matrix products are large with a few runs already, and a smaller
 fleet loses less when it is stopped. A GPU needs many runs to be busy unless they are large."""
 _DEFAULT_SIZE = 8
 """Runs in a fleet if the system does not report free or used memory."""
-_TRIAL_SIZES = (1, 3)
-"""Runs in the two trials, whose difference gives the cost of one more run."""
+_TRIAL_SIZES = (3, 2)
+"""Runs in the trial beside that of one run: the difference gives the cost of one more. Two, if three do not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,8 @@ class Trial:
 
     A fleet needs ``fixed_bytes`` and ``bytes_per_run`` more for each run, on the longest batch; they and ``free_bytes``
     are None if the system does not report them. Training takes each run ``seconds_per_token``, and for each trainable
-    parameter ``seconds_per_parameter`` more per token.
+    parameter ``seconds_per_parameter`` more per token. ``most`` is the largest number of runs that fit in the trial, if
+    a larger one did not; ``unfit`` are the runs that did not fit even alone.
     """
 
     fixed_bytes: int | None
@@ -46,10 +56,14 @@ class Trial:
     free_bytes: int | None
     seconds_per_token: float
     seconds_per_parameter: float = 0.0
+    most: int | None = None
+    unfit: tuple[str, ...] = ()
 
     def fleet_size(self, device: torch.device) -> int:
         """Return the largest number of runs in a fleet."""
-        most = _MOST[device.type]
+        if self.most is not None:
+            return self.most
+        most = _MOST_ON_CPU if device.type == "cpu" else _MOST
         if self.fixed_bytes is None or self.bytes_per_run is None or self.free_bytes is None:
             return min(most, _DEFAULT_SIZE)
         room = int(self.free_bytes * _MARGIN) - self.fixed_bytes
@@ -65,30 +79,75 @@ class Trial:
 def run_trial(inputs: Inputs, runs: Mapping[str, TrainOptions]) -> Trial:
     """Train the largest run, alone and three times in one fleet, and the smallest, on the longest questions.
 
-    A run that trains all weights runs alone, and is measured only if all runs do.
+    A run that trains all weights runs alone, and is measured only if all runs do. What does not fit in memory does not
+    end the trial: the next smaller fleet, or run, is tried. Raises :class:`DeviceError` if no run fits.
     """
     model = inputs.base.model
-    adapters = [run for run in runs.values() if run.method == "lora"]
-    if not adapters:
-        longest = max(runs.values(), key=lambda run: run.batch_size * run.max_length)
-        free = free_bytes(inputs.device)
-        alone = _measure(inputs, longest, 1)
-        return Trial(0, alone.bytes, free, alone.seconds_per_token)
-    # Length first: it determines the memory of a batch.
-    ordered = sorted(adapters, key=lambda run: (run.batch_size * run.max_length, run_parameters(run, model)))
-    lightest, heaviest = min(adapters, key=lambda run: run_parameters(run, model)), ordered[-1]
+    own = {name: run for name, run in runs.items() if run.method == "lora"} or runs
+    lightest = min(own.values(), key=lambda run: run_parameters(run, model))
+    if inputs.device.type != "cpu":
+        # The first step on a GPU also allocates what all later ones share: contexts, workspaces, kernels.
+        _try(inputs, lightest, 1)
+        release_memory(inputs.device)
     free = free_bytes(inputs.device)
-    one, three, light = (
-        _measure(inputs, run, size)
-        for run, size in ((heaviest, _TRIAL_SIZES[0]), (heaviest, _TRIAL_SIZES[1]), (lightest, _TRIAL_SIZES[1]))
-    )
+    heaviest, one, unfit = _largest(inputs, own)
+    if heaviest.method == "full":
+        return Trial(0, one.bytes, free, one.seconds_per_token, unfit=unfit)
+    tried = ((size, _try(inputs, heaviest, size)) for size in _TRIAL_SIZES)
+    size, several = next(((size, measured) for size, measured in tried if measured is not None), (1, one))
+    light = _try(inputs, lightest, size) or several
     more = run_parameters(heaviest, model) - run_parameters(lightest, model)
-    per_parameter = max(0.0, (three.seconds_per_token - light.seconds_per_token) / more) if more > 0 else 0.0
-    seconds = max(0.0, three.seconds_per_token - per_parameter * run_parameters(heaviest, model))
-    if one.bytes is None or three.bytes is None:
-        return Trial(None, None, free, seconds, per_parameter)
-    per_run = max(1, (three.bytes - one.bytes) // (_TRIAL_SIZES[1] - _TRIAL_SIZES[0]))
-    return Trial(max(0, one.bytes - _TRIAL_SIZES[0] * per_run), per_run, free, seconds, per_parameter)
+    per_parameter = max(0.0, (several.seconds_per_token - light.seconds_per_token) / more) if more > 0 else 0.0
+    seconds = max(0.0, several.seconds_per_token - per_parameter * run_parameters(heaviest, model))
+    most = None if size == _TRIAL_SIZES[0] else size
+    if one.bytes is None or several.bytes is None:
+        return Trial(None, None, free, seconds, per_parameter, most, unfit)
+    per_run = max(1, (several.bytes - one.bytes) // (size - 1) if size > 1 else one.bytes)
+    return Trial(max(0, one.bytes - per_run), per_run, free, seconds, per_parameter, most, unfit)
+
+
+def _largest(inputs: Inputs, runs: Mapping[str, TrainOptions]) -> tuple[TrainOptions, _Measured, tuple[str, ...]]:
+    """Return the largest run that fits alone, what was measured of it, and the names of those that do not fit."""
+    by_cost: dict[tuple[int, int], list[str]] = {}
+    for name, run in runs.items():
+        # Length first: it determines the memory of a batch.
+        cost = (run.batch_size * run.max_length, run_parameters(run, inputs.base.model))
+        by_cost.setdefault(cost, []).append(name)
+    unfit: list[str] = []
+    for cost in sorted(by_cost, reverse=True):
+        run = runs[by_cost[cost][-1]]
+        measured = _try(inputs, run, 1)
+        if measured is not None:
+            return run, measured, tuple(unfit)
+        unfit += by_cost[cost]
+    raise DeviceError(f"{unfit[-1]}: {shortage(inputs, runs[unfit[-1]])}")
+
+
+def shortage(inputs: Inputs, run: TrainOptions) -> str:
+    """Return what a run that does not fit in memory alone needs by estimate, what is free, and the options to lower."""
+    config, spec = inputs.base.model.config, adapter_spec(run)
+    needed = step_memory(
+        config,
+        dtype=inputs.base.model.dtype,
+        parameters=config.parameter_count if spec is None else padded_parameters(config, spec.targets, spec.rank),
+        tokens=most_tokens(inputs.examples(run.max_length)[0], run.batch_size),
+        targets=TARGETS if spec is None else spec.targets,
+    )
+    release_memory(inputs.device)
+    free = free_bytes(inputs.device)
+    left = "" if free is None else f", {_gigabytes(free)} are free"
+    if spec is not None and needed.state > needed.activations:
+        lower = f"{option('rank', run.rank)}"
+    else:
+        lower = f"{option('batch_size', run.batch_size)} or {option('max_length', run.max_length)}"
+    return (
+        f"out of memory even alone: beside the base, a step needs about {_gigabytes(needed.beyond_base)} "
+        f"({_gigabytes(needed.activations)} for activations){left}; lower {lower}"
+    )
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
 
 
 def training_seconds(inputs: Inputs, runs: Mapping[str, TrainOptions], trial: Trial) -> float:
@@ -114,6 +173,18 @@ class _Measured:
 
     bytes: int | None
     seconds_per_token: float
+
+
+def _try(inputs: Inputs, run: TrainOptions, size: int) -> _Measured | None:
+    """Return what :func:`_measure` does; None if so many do not fit in memory."""
+    try:
+        return _measure(inputs, run, size)
+    except Exception as problem:
+        if not is_out_of_memory(problem):
+            raise
+    # Outside the handler: the error's frames would keep the fleet's tensors alive.
+    release_memory(inputs.device)
+    return None
 
 
 def _measure(inputs: Inputs, run: TrainOptions, size: int) -> _Measured:
@@ -143,20 +214,6 @@ def answering_seconds(inputs: Inputs, split: Split, options: EvaluateOptions, ma
     return (time.perf_counter() - began) * questions / few
 
 
-def free_bytes(device: torch.device) -> int | None:
-    """Return the bytes of free memory; None if the system does not report them."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    found = _proc_bytes(Path("/proc/meminfo"), "MemAvailable")
-    # In a container, its own limit counts.
-    with contextlib.suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())  # without a limit it is "max", a ValueError
-        left = limit - int((group / "memory.current").read_text())
-        found = left if found is None else min(found, left)
-    return found
-
-
 class _Peak:
     """``bytes`` is the peak memory in addition to what was in use before; None if the system does not report it."""
 
@@ -166,6 +223,7 @@ class _Peak:
 @contextlib.contextmanager
 def _peak(device: torch.device) -> Iterator[_Peak]:
     found = _Peak()
+    release_memory(device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         allocated = torch.cuda.memory_allocated(device)
@@ -173,24 +231,15 @@ def _peak(device: torch.device) -> Iterator[_Peak]:
         found.bytes = int(torch.cuda.max_memory_allocated(device)) - allocated
         return
     # Return freed memory to the system first: memory that is reused would not be measured.
-    gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
     status = Path("/proc/self/status")
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # Linux: reset the peak
-    before = _proc_bytes(status, "VmRSS")
+    before = proc_bytes(status, "VmRSS")
     yield found
-    after = _proc_bytes(status, "VmHWM")
+    after = proc_bytes(status, "VmHWM")
     found.bytes = None if before is None or after is None else max(0, after - before)
-
-
-def _proc_bytes(path: Path, key: str) -> int | None:
-    with contextlib.suppress(OSError):
-        for line in path.read_text().splitlines():
-            if line.startswith(f"{key}:"):
-                return int(line.split()[1]) * 1024
-    return None
 
 
 def _synchronize(device: torch.device) -> None:

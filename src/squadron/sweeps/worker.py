@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-
-import torch
 
 from squadron.data.prepared import Split
 from squadron.errors import DeviceError, InterruptedRunError, command_line_text, is_out_of_memory
@@ -23,9 +20,11 @@ from squadron.options.core import EvaluateOptions, TrainOptions
 from squadron.runs.folder import RunFolder
 from squadron.runs.sweep_folder import FINAL, SweepFolder
 from squadron.sweeps.halving import Standing, drop_reason, standing
+from squadron.sweeps.memory import shortage
 from squadron.tracking.events import RunScored, Stream
 from squadron.tracking.interrupt import Interruption
 from squadron.tracking.progress import Reporter
+from squadron.training.memory import release_memory
 
 
 @dataclass(slots=True)
@@ -64,11 +63,9 @@ class SweepJob:
         except Exception as problem:
             if not is_out_of_memory(problem):
                 raise
-            if len(names) == 1:
-                raise DeviceError(
-                    f"{names[0]}: out of memory even alone ({problem}); use a smaller batch_size or max_length"
-                ) from None
         # Outside the handler: the error's frames would keep the fleet's tensors alive.
+        if len(names) == 1:
+            raise DeviceError(f"{names[0]}: {shortage(self.inputs, self.runs[names[0]])}")
         for half, own in self._split(fleet, names).items():
             self._run_part(half, own, rung)
 
@@ -113,8 +110,10 @@ class SweepJob:
             self._mark(members, "interrupted", "stopped by a person")
             raise
         except Exception as problem:
-            if not is_out_of_memory(problem) or len(names) == 1:
+            if not is_out_of_memory(problem):
                 self._mark(members, "failed", command_line_text(problem))
+            elif len(names) == 1:
+                self._mark(members, "failed", "out of memory even alone")
             raise
         finally:
             for member in members:
@@ -167,9 +166,7 @@ class SweepJob:
 
     def _split(self, fleet: str, names: Sequence[str]) -> dict[str, list[str]]:
         """Split a fleet that did not fit in memory; return its halves, which continue from its checkpoint."""
-        gc.collect()
-        if self.inputs.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(self.inputs.device)
         middle = len(names) // 2
         halves = {f"{fleet}a": list(names[:middle]), f"{fleet}b": list(names[middle:])}
         self.reporter.note(f"fleet {fleet}: {len(names)} runs do not fit in memory; continuing with two halves")

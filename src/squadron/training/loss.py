@@ -10,10 +10,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from squadron.model.kernels import logsumexp
+from squadron.model.kernels import logsumexp, precise_linear
 
 _CHUNK_LOGITS = 1 << 24
 """Logits per chunk: 64 MiB in float32, some 330 rows of GPT-2's vocabulary."""
+_FLEET_LOGITS = 1 << 26
+"""Logits per chunk on an accelerator: 256 MiB in float32, and half of it for their gradients in 16 bits."""
 
 
 def summed_losses(hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
@@ -26,6 +28,8 @@ def summed_losses(hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor) 
     """
     if not torch.is_grad_enabled():  # within an autograd.Function gradients are always disabled
         hidden, wte = hidden.detach(), wte.detach()
+    if hidden.device.type != "cpu" and not wte.requires_grad:
+        return cast(Tensor, _FleetLosses.apply(hidden, wte, labels, weights))  # type: ignore[no-untyped-call]
     return cast(Tensor, _SummedLosses.apply(hidden, wte, labels, weights))  # type: ignore[no-untyped-call]
 
 
@@ -68,3 +72,36 @@ class _SummedLosses(torch.autograd.Function):
         d_hidden = None if d_hidden is None else factors.to(ctx.dtype)[:, None, None] * d_hidden
         d_wte = None if d_wte is None else (factors[0] * d_wte).to(ctx.dtype)
         return d_hidden, d_wte, None, None
+
+
+class _FleetLosses(torch.autograd.Function):
+    """The same for all adapters at once, on an accelerator: from frozen ``wte``, with float32 logits."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+        fleet, count, width = hidden.shape
+        dtype = hidden.dtype if ctx.needs_input_grad[0] else None
+        # Whole adapters per chunk; if one has too many rows, one adapter's rows in parts.
+        adapters = max(1, _FLEET_LOGITS // (count * wte.shape[0]))
+        rows = min(count, max(1, _FLEET_LOGITS // wte.shape[0])) if adapters == 1 else count
+        d_hidden = None if dtype is None else torch.empty_like(hidden, memory_format=torch.contiguous_format)
+        weighted = []
+        for k in range(0, fleet, adapters):
+            parts = []
+            for first in range(0, count, rows):
+                states = hidden[k : k + adapters, first : first + rows].reshape(-1, width)
+                own = slice(first, first + rows)
+                losses, d_logits = torch.ops.squadron.cross_entropy(
+                    precise_linear(states, wte), labels[own], weights[own], dtype
+                )
+                parts.append((losses.view(-1, len(labels[own])) * weights[own]).sum(1))
+                if d_hidden is not None:
+                    d_hidden[k : k + adapters, own] = (d_logits @ wte).view(-1, len(labels[own]), width)
+            weighted.append(torch.stack(parts).sum(0) if len(parts) > 1 else parts[0])
+        ctx.save_for_backward(d_hidden)
+        return torch.cat(weighted) if len(weighted) > 1 else weighted[0]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (d_hidden,) = ctx.saved_tensors
+        return gradients[0].to(d_hidden.dtype)[:, None, None] * d_hidden, None, None, None

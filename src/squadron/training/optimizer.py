@@ -7,14 +7,17 @@ LayerNorms of a fully fine-tuned model.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from squadron.model.gpu.reference import BETA1, BETA2, EPSILON
 from squadron.model.trainable import Trainable
 
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 _CHUNK_PARAMETERS = 1 << 20
 """Parameters of one adapter that are updated together: 4 MiB."""
 
@@ -36,25 +39,52 @@ class FleetAdamW:
     def step(self, learning_rates: Sequence[float], active: Sequence[bool]) -> None:
         """Update every active adapter; parameters and optimizer state of the others stay bit-identical."""
         values, gradients = self.fleet.values, self.fleet.gradients
-        self.steps = [steps + is_active for steps, is_active in zip(self.steps, active, strict=True)]
+        self.count(active)
         # Row by row rather than masked over [K, P]: rows are long, and that of a stopped adapter can hold NaN.
         for k, is_active in enumerate(active):
             if not is_active:
                 continue
             rate = learning_rates[k]
-            correction = (1 - _BETA2 ** self.steps[k]) ** 0.5
+            correction = (1 - BETA2 ** self.steps[k]) ** 0.5
             for part, multiple in self.fleet.decayed_parameters(k):
                 part.mul_(1 - rate * multiple * self.weight_decay[k])
             rows = (values[k], gradients[k], self.mean[k], self.square[k])
             for columns, multiple in self.fleet.parameter_groups(k):
-                step_size = -rate * multiple / (1 - _BETA1 ** self.steps[k])
+                step_size = -rate * multiple / (1 - BETA1 ** self.steps[k])
                 # In chunks, which fit the cache and need no temporary of a whole model's size.
                 chunks = (row[columns].split(_CHUNK_PARAMETERS) for row in rows)
                 for value, gradient, mean, square in zip(*chunks, strict=True):
-                    mean.lerp_(gradient, 1 - _BETA1)
-                    square.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
-                    denominator = (square.sqrt() / correction).add_(_EPSILON)
+                    mean.lerp_(gradient, 1 - BETA1)
+                    square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+                    denominator = (square.sqrt() / correction).add_(EPSILON)
                     value.addcdiv_(mean, denominator, value=step_size)
+
+    def count(self, active: Sequence[bool]) -> None:
+        """Count a step of every active adapter."""
+        self.steps = [steps + is_active for steps, is_active in zip(self.steps, active, strict=True)]
+
+    def coefficients(
+        self, learning_rates: Sequence[float], limits: Sequence[float | None], active: Sequence[bool]
+    ) -> npt.NDArray[np.float32]:
+        """Return what the operator ``squadron::adamw_`` needs to take the next step: ``[K, 6]`` float32.
+
+        ``limits`` are those of the gradients' norms. An adapter that is not active stays as it is.
+        """
+        ratios = [spec.lora_plus_ratio for spec in self.fleet.specs]
+        rows = []
+        for k, rate in enumerate(learning_rates):
+            steps, limit = self.steps[k] + 1, limits[k]
+            rows.append(
+                (
+                    float(active[k]),
+                    rate * self.weight_decay[k],
+                    rate / (1 - BETA1**steps),
+                    (1 - BETA2**steps) ** -0.5,
+                    math.inf if limit is None else limit,
+                    ratios[k],
+                )
+            )
+        return np.array(rows, dtype=np.float32)
 
 
 def clip_gradients(fleet: Trainable, norms: Tensor, limits: Sequence[float | None]) -> None:

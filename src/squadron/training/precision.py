@@ -31,7 +31,8 @@ Timer = Callable[[Callable[[], object]], float]
 def resolve_device(name: str = "auto") -> torch.device:
     """Return the device called ``name``: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
 
-    Raises :class:`DeviceError` if the name is unknown or the GPU does not exist.
+    For a GPU, it also calls :func:`use_exact_sums`. Raises :class:`DeviceError` if the name is unknown or the GPU does
+    not exist.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -45,7 +46,22 @@ def resolve_device(name: str = "auto") -> torch.device:
         raise DeviceError(
             f"{option('device', name)}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu"
         )
+    if device.type == "cuda":
+        use_exact_sums()
     return device
+
+
+def use_exact_sums() -> None:
+    """Let CUDA's matrix products add up in float32, and keep float32 factors whole, for this process.
+
+    PyTorch lets cuBLAS add partial sums of 16-bit products in 16 bits, which is hardly faster but can overflow in fp16
+    and loses what makes small gradients differ. TF32 rounds float32 factors to 10 bits, so that fp32 would not be fp32:
+    it is off by default, and switched off in case another library switched it on.
+    """
+    products = torch.backends.cuda.matmul
+    products.allow_fp16_reduced_precision_reduction = False
+    products.allow_bf16_reduced_precision_reduction = False
+    torch.set_float32_matmul_precision("highest")
 
 
 def resolve_precision(precision: Precision, device: torch.device, *, width: int) -> torch.dtype:

@@ -11,15 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from squadron.data.batches import BatchSampler
 from squadron.data.trees import MicroBatch
 from squadron.model.attention import TreeAttention
+from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
+from squadron.model.gpu.attention import Way, choose_way
 from squadron.model.trainable import Trainable
+from squadron.model.transfer import Arrays, upload
 from squadron.randomness import derive_seed
+from squadron.training.accelerated import DeviceSteps, Prepared, batch_arrays, pass_losses
 from squadron.training.loss import summed_losses
 from squadron.training.optimizer import FleetAdamW, clip_gradients
 from squadron.training.precision import LossScaler
@@ -43,15 +48,20 @@ class StepResult:
     tokens: int
 
 
-def micro_batch_losses(model: GPT2, fleet: Trainable | None, batch: MicroBatch) -> Tensor:
+def micro_batch_losses(
+    model: GPT2, fleet: Trainable | None, batch: MicroBatch, *, checkpoint_activations: bool = False
+) -> Tensor:
     """Return the summed loss (nats) of every adapter on one micro-batch, ``[K]`` float32, with its autograd graph."""
     device = model.device
+    if device.type != "cpu":
+        way = choose_way(device)
+        tensors = upload(batch_arrays(batch, way), device)
+        return pass_losses(model, fleet, tensors, way, checkpoint_activations=checkpoint_activations)
     rows = torch.from_numpy(batch.rows)
     attend = TreeAttention(batch.shapes, model.config.n_head, dtype=model.dtype, device=device, rows=rows)
     tokens, positions = torch.from_numpy(batch.tokens), torch.from_numpy(batch.positions)
-    hidden = model(tokens.to(device), positions.to(device), attend, fleet=fleet, rows=rows.to(device))
-    labels, weights = torch.from_numpy(batch.labels), torch.from_numpy(batch.weights)
-    return summed_losses(hidden, model.wte.weight, labels.to(device), weights.to(device))
+    hidden = model(tokens, positions, attend, fleet=fleet, rows=rows, checkpoint_activations=checkpoint_activations)
+    return summed_losses(hidden, model.wte.weight, torch.from_numpy(batch.labels), torch.from_numpy(batch.weights))
 
 
 @torch.inference_mode()
@@ -61,6 +71,29 @@ def mean_losses(model: GPT2, fleet: Trainable | None, micro_batches: Sequence[Mi
         fleet.start_pass(None)
     total = torch.stack([micro_batch_losses(model, fleet, batch) for batch in micro_batches]).double().sum(0)
     return [value / sum(batch.targets for batch in micro_batches) for value in total.tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batches:
+    """The micro-batches of a step, and for an accelerator what they become there."""
+
+    micro_batches: Sequence[MicroBatch]
+    prepared: Prepared | None = None
+
+    @property
+    def targets(self) -> float:
+        """The number of targets of the step."""
+        return sum(batch.targets for batch in self.micro_batches)
+
+    @property
+    def questions(self) -> int:
+        """The number of questions of the step."""
+        return sum(batch.questions for batch in self.micro_batches)
+
+    @property
+    def tokens(self) -> int:
+        """The number of tokens of the step."""
+        return sum(len(batch.tokens) for batch in self.micro_batches)
 
 
 class FleetTrainer:
@@ -78,7 +111,12 @@ class FleetTrainer:
         gradient_clipping: Sequence[float | None] | None = None,
         rate_schedules: Sequence[RateSchedule] | None = None,
         warmup_steps: int = 0,
+        checkpoint_activations: bool = False,
+        way: Way | None = None,
     ) -> None:
+        """``checkpoint_activations`` trades time for memory: of each block only its input is kept, and the backward
+        pass computes the rest again. ``way`` is how an accelerator attends, chosen by the device if None.
+        """
         size = fleet.size
         self.model, self.fleet, self.batches = model, fleet, batches
         self.learning_rates = tuple(learning_rates)
@@ -91,46 +129,107 @@ class FleetTrainer:
         self.stopped: dict[int, str] = {}
         # Only the next step's loss shows that an update went wrong, so the parameters before it are kept.
         self._before_update = fleet.values.detach().clone()
+        self.checkpoint_activations = checkpoint_activations
+        self._on_device: DeviceSteps | None = None
+        self._prepared: tuple[int, _Batches] | None = None
+        if isinstance(fleet, Fleet) and fleet.device.type != "cpu":
+            self._on_device = DeviceSteps(
+                model,
+                fleet,
+                self.optimizer,
+                self._before_update,
+                way=way,
+                checkpoint_activations=checkpoint_activations,
+            )
 
     def step(self) -> StepResult:
         """Train every adapter that is not stopped on the next batch."""
-        step, fleet = self.step_number, self.fleet
-        micro_batches = self.batches.step(step)
-        losses = self._accumulate_gradients(micro_batches, step)
-        norms = fleet.gradient_norms()
+        step = self.step_number
         rates = tuple(
             rate * learning_rate_factor(schedule, step, total=self.total_steps, warmup=self.warmup_steps)
             for rate, schedule in zip(self.learning_rates, self.rate_schedules, strict=True)
         )
+        if self._on_device is not None:
+            batches = self._device_batches(step)
+            losses, norms = self._step_on_device(self._on_device, batches, step, rates)
+        else:
+            batches = _Batches(self.batches.step(step))
+            losses, norms = self._step(batches, step, rates)
+        self.fleet.refresh()
+        self.step_number += 1
+        return StepResult(
+            step=step,
+            losses=tuple(losses),
+            gradient_norms=tuple(norms),
+            learning_rates=rates,
+            questions=batches.questions,
+            tokens=batches.tokens,
+        )
+
+    def _step(self, batches: _Batches, step: int, rates: Sequence[float]) -> tuple[list[float], list[float]]:
+        """Take a step operation by operation; return the losses and norms."""
+        fleet = self.fleet
+        losses = self._accumulate_gradients(batches, step)
+        norms = fleet.gradient_norms()
+        norm_values: list[float] = norms.tolist()
         active = [
-            self._takes_step(k, loss, norm) for k, (loss, norm) in enumerate(zip(losses, norms.tolist(), strict=True))
+            self._takes_step(k, loss, norm) for k, (loss, norm) in enumerate(zip(losses, norm_values, strict=True))
         ]
         clip_gradients(fleet, norms, self.clipping)
         for k, is_active in enumerate(active):
             if is_active:
                 self._before_update[k] = fleet.values[k]
         self.optimizer.step(rates, active)
-        fleet.refresh()
-        self.step_number += 1
-        return StepResult(
-            step=step,
-            losses=tuple(losses),
-            gradient_norms=tuple(norms.tolist()),
-            learning_rates=rates,
-            questions=sum(batch.questions for batch in micro_batches),
-            tokens=sum(len(batch.tokens) for batch in micro_batches),
-        )
+        return losses, norm_values
 
-    def _accumulate_gradients(self, micro_batches: Sequence[MicroBatch], step: int) -> list[float]:
+    def _step_on_device(
+        self, device: DeviceSteps, batches: _Batches, step: int, rates: Sequence[float]
+    ) -> tuple[list[float], list[float]]:
+        """Take a step without waiting for the device but at its end; return the losses and norms.
+
+        The device decides by the same rule as :meth:`_takes_step` which adapters take the step.
+        """
+        fleet = device.fleet
+        running = [k not in self.stopped for k in range(fleet.size)]
+        scales = np.array(self.scaler.scales)
+        settings: Arrays = {
+            "coefficients": self.optimizer.coefficients(rates, self.clipping, running),
+            "loss_factors": (scales / batches.targets).astype(np.float32),
+            "per_target": np.full(fleet.size, 1 / batches.targets, dtype=np.float32),
+            **fleet.dropout_arrays([derive_seed(spec.seed, "dropout", step) for spec in fleet.specs]),
+        }
+        if self.scaler.enabled:
+            settings["gradient_factors"] = (1 / scales).astype(np.float32)
+        assert batches.prepared is not None, step
+        results = device.launch(batches.prepared, settings)
+        if step + 1 < self.total_steps:
+            self._device_batches(step + 1)  # while the device works
+        losses, norms = results.tolist()
+        active = [
+            self._takes_step(k, loss, norm, restore=False)
+            for k, (loss, norm) in enumerate(zip(losses, norms, strict=True))
+        ]
+        self.optimizer.count(active)
+        return losses, norms
+
+    def _device_batches(self, step: int) -> _Batches:
+        """Return the batches of a step, prepared for the device; the latest ones are kept."""
+        if self._prepared is None or self._prepared[0] != step:
+            assert self._on_device is not None
+            micro_batches = self.batches.step(step)
+            self._prepared = step, _Batches(micro_batches, self._on_device.prepare(micro_batches))
+        return self._prepared[1]
+
+    def _accumulate_gradients(self, batches: _Batches, step: int) -> list[float]:
         """Set the fleet's gradients to those of the mean loss over all targets of the step; return that loss."""
         fleet = self.fleet
-        targets = sum(batch.targets for batch in micro_batches)
         scales = torch.tensor(self.scaler.scales, device=fleet.device)
         fleet.gradients.zero_()
         total = torch.zeros(fleet.size, dtype=torch.float64, device=fleet.device)
-        for micro, batch in enumerate(micro_batches):
+        for micro, batch in enumerate(batches.micro_batches):
             fleet.start_pass([derive_seed(spec.seed, "dropout", step, micro) for spec in fleet.specs])
-            losses = micro_batch_losses(self.model, fleet, batch) / targets
+            summed = micro_batch_losses(self.model, fleet, batch, checkpoint_activations=self.checkpoint_activations)
+            losses = summed / batches.targets
             (losses * scales).sum().backward()
             total += losses.detach().double()
         fleet.finish_gradients()
@@ -138,13 +237,17 @@ class FleetTrainer:
             fleet.gradients.div_(scales[:, None])
         return [float(value) for value in total.tolist()]
 
-    def _takes_step(self, k: int, loss: float, norm: float) -> bool:
-        """Return True if adapter ``k`` takes this step. Stop it, with its last good parameters, if it diverged."""
+    def _takes_step(self, k: int, loss: float, norm: float, *, restore: bool = True) -> bool:
+        """Return True if adapter ``k`` takes this step. Stop it, with its last good parameters, if it diverged.
+
+        Without ``restore`` it has these parameters already.
+        """
         if k in self.stopped:
             return False
         if not math.isfinite(loss):
             self.stopped[k] = f"loss {loss} at step {self.step_number}; lower the learning rate"
-            self.fleet.values[k] = self._before_update[k]
+            if restore:
+                self.fleet.values[k] = self._before_update[k]
             return False
         if not self.scaler.update(k, overflow=not math.isfinite(norm)):
             self.stopped[k] = f"gradient norm {norm} at step {self.step_number}; lower the learning rate"
@@ -163,7 +266,11 @@ class FleetTrainer:
         self.fleet.refresh()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the tensors that the next step depends on, ``[K, P]`` float32 each; views, not copies."""
+        """Return the tensors that the next step depends on, ``[K, P]`` float32 each, in the layout of files."""
+        return {name: self.fleet.stored(tensor) for name, tensor in self.matrices().items()}
+
+    def matrices(self) -> dict[str, Tensor]:
+        """Return the same as the fleet lays them out; views, not copies."""
         return {
             "values": self.fleet.values.detach(),
             "mean": self.optimizer.mean,
@@ -183,10 +290,8 @@ class FleetTrainer:
 
     def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Restore the training state from the results of :meth:`tensors` and :meth:`state`."""
-        with torch.no_grad():
-            for name, own in self.tensors().items():
-                assert own.shape == tensors[name].shape, (name, own.shape, tensors[name].shape)
-                own.copy_(tensors[name])
+        for name, own in self.matrices().items():
+            self.fleet.restore(own, tensors[name])
         self.fleet.refresh()
         self.step_number = int(state["step"])
         self.optimizer.steps = [int(steps) for steps in state["optimizer_steps"]]

@@ -30,9 +30,10 @@ def subset(trainer: FleetTrainer, keep: Sequence[int]) -> FleetTrainer:
         gradient_clipping=[trainer.clipping[k] for k in keep],
         rate_schedules=[trainer.rate_schedules[k] for k in keep],
         warmup_steps=trainer.warmup_steps,
+        checkpoint_activations=trainer.checkpoint_activations,
     )
-    source = trainer.tensors()
-    for name, tensor in smaller.tensors().items():
+    source = trainer.matrices()
+    for name, tensor in smaller.matrices().items():
         for row, k in enumerate(keep):
             tensor[row][fleet.owned[row]] = source[name][k][before.owned[k]]
     smaller.step_number = trainer.step_number

@@ -1,0 +1,1 @@
+"""The sections of ``benchmarks/gpu.py``, each of them a list of named cases."""

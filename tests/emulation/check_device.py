@@ -182,6 +182,7 @@ def test_memory_follows_storages(counts: Counts) -> None:
     memory.reset_peak()
     x.detach().add_(1)
     assert memory.peak == memory.live == 4000
+    assert sum(memory.at_peak.values()) == 4000
 
 
 def test_events_name_the_line_of_the_package(counts: Counts) -> None:

@@ -101,15 +101,18 @@ def test_a_read_is_counted(counts: Counts, name: str, inference: bool) -> None:
     assert counts.total("read") == counts.syncs == 1, counts.events
 
 
-def test_uploads_are_told_apart(counts: Counts) -> None:
+@pytest.mark.parametrize("inference", [False, True])
+def test_uploads_are_told_apart(counts: Counts, inference: bool) -> None:
     x = torch.ones(4, 2, device=DEVICE)
     index = torch.tensor([0, 2])
     counts.reset()
-    index.to(DEVICE)
-    torch.tensor([0, 2], device=DEVICE)
-    x[index]
-    x[:2] = torch.ones(2, 2)
-    assert (counts.total("upload"), counts.total("asynchronous upload")) == (4, 0), counts.events
+    with torch.inference_mode(inference):
+        index.to(DEVICE)
+        index.to(DEVICE, torch.float32)
+        torch.tensor([0, 2], device=DEVICE)
+        x[index]
+        x[:2] = torch.ones(2, 2)
+    assert (counts.total("upload"), counts.total("asynchronous upload")) == (5, 0), counts.events
     counts.reset()
     host = torch.zeros(2, dtype=torch.int64, pin_memory=True)
     on_device = host.to(DEVICE, non_blocking=True)
@@ -179,6 +182,7 @@ def test_memory_follows_storages(counts: Counts) -> None:
     memory.reset_peak()
     x.detach().add_(1)
     assert memory.peak == memory.live == 4000
+    assert sum(memory.at_peak.values()) == 4000
 
 
 def test_events_name_the_line_of_the_package(counts: Counts) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from emulation.device import DEVICE, emulated_device, move
-from helpers import TINY, liven, random_examples, shake
+from helpers import TINY, random_examples, shake
 from squadron.data.batches import BatchSampler, Order
 from squadron.data.trees import Loss
 from squadron.model.checkpoint import random_model
@@ -64,11 +64,15 @@ def trainer_of(
     )
 
 
-def gradient(trainer: FleetTrainer, k: int) -> Tensor:
-    """Return adapter ``k``'s gradient of the latest step, without padding, on the CPU."""
+def direction(trainer: FleetTrainer, k: int) -> Tensor:
+    """Return the direction of adapter ``k``'s gradient of the latest step, without padding, on the CPU.
+
+    Its length is that before clipping or after.
+    """
     fleet = trainer.fleet
     assert isinstance(fleet, Fleet)
-    return fleet.gradients[k].cpu()[fleet.owned[k].cpu()]
+    own = fleet.gradients[k].cpu()[fleet.owned[k].cpu()]
+    return own / own.norm()
 
 
 def weights(trainer: FleetTrainer, k: int) -> Tensor:
@@ -102,7 +106,7 @@ def test_unlike_adapters(order: Order, loss: Loss) -> None:
         assert [torch.equal(weights(found, k), starts[k]) for k in range(3)] == [True] * 3
         assert_same_results([found.step()], [expected.step()], 1e-6)
         for k in range(3):
-            assert distance(gradient(found, k), gradient(expected, k)) < 1e-5
+            assert distance(direction(found, k), direction(expected, k)) < 1e-5
         own, other = ([trainer.step() for _ in range(STEPS - 1)] for trainer in (found, expected))
         assert_same_results(own, other, 1e-5)
         for k in range(3):
@@ -133,7 +137,7 @@ def test_16_bit(dtype: torch.dtype) -> None:
             assert one.losses == pytest.approx(precise.losses, rel=epsilon / 4)
             assert one.gradient_norms == pytest.approx(precise.gradient_norms, rel=2 * epsilon)
         for k in range(3):
-            assert distance(gradient(found, k), gradient(expected, k)) < 4 * epsilon
+            assert distance(direction(found, k), direction(expected, k)) < 4 * epsilon
             assert distance(weights(found, k), weights(expected, k), starts[k]) < 40 * epsilon
         assert found.state()["loss_scales"] == [65536.0 if dtype == torch.float16 else 1.0] * 3
 
@@ -159,15 +163,16 @@ def test_an_adapter_that_diverges_leaves_the_others_alone() -> None:
         model = move(base())
         found = trainer_of(model, rates=(RATES[0], 1e30, RATES[2]))
         tame = trainer_of(model)
-        for _ in range(STEPS):
+        for _ in range(STEPS + 2):
             results = [trainer.step() for trainer in (found, tame, wild)]
             for k in (0, 2):
                 assert results[0].losses[k] == results[1].losses[k]
+            if 1 in found.stopped:
+                assert distance(weights(found, 1), weights(wild, 1)) < 1e-5, "the last good parameters"
         assert found.stopped.keys() == wild.stopped.keys() == {1}
         assert tame.stopped == {}
         for k in (0, 2):
             assert torch.equal(weights(found, k), weights(tame, k))
-        assert distance(weights(found, 1), weights(wild, 1)) < 1e-5, "the last good parameters"
         assert bool(weights(found, 1).isfinite().all())
 
 
@@ -221,7 +226,7 @@ def test_a_restored_run_equals_one_without_interruption() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_full_fine_tuning(dtype: torch.dtype) -> None:
-    epsilon = max(torch.finfo(dtype).eps, 1e-6)
+    epsilon = max(torch.finfo(dtype).eps, 5e-6)
 
     def trainer(place: Callable[[GPT2], GPT2], dtype: torch.dtype) -> FleetTrainer:
         model = place(base().requires_grad_(True))
@@ -262,7 +267,7 @@ def test_dropout_depends_on_the_adapters_own_seed_and_the_step() -> None:
             assert losses[0] == losses[1]
             assert losses[3][0] == pytest.approx(losses[0][2], rel=1e-4), "neighbours do not matter"
         assert losses[0][1] == pytest.approx(losses[2][1], rel=1e-6), "an adapter without dropout"
-        assert abs(losses[0][2] - losses[2][2]) > 1e-3
+        assert abs(losses[0][2] - losses[2][2]) > 1e-4, "dropout matters"
         assert torch.equal(one.fleet.values.cpu(), same.fleet.values.cpu())
 
 
@@ -289,6 +294,7 @@ def identity_fleet(width: int) -> tuple[Fleet, GPT2]:
 
 def drop(fleet: Fleet, model: GPT2, x: Tensor, seeds: Sequence[int], layer: int = 0, **options: Tensor) -> Tensor:
     fleet.start_pass(seeds)
+    fleet.prepare(model.dtype)
     module, site = model.h[layer].attn.c_proj, fleet.site(layer, "attn.c_proj")
     out: Tensor = module(x, site, **options)
     return out
@@ -319,6 +325,7 @@ def test_dropout_keeps_its_share_and_scales_it() -> None:
                 differing = ((other[k] != 0) != (mask[k] != 0)).double().mean().item()
                 assert differing == pytest.approx(2 * p * (1 - p), abs=0.03)
         fleet.start_pass(None)
+        fleet.prepare(model.dtype)
         without = model.h[0].attn.c_proj(ones, fleet.site(0, "attn.c_proj")).cpu()
         assert torch.equal(without, torch.ones_like(without))
 
@@ -349,14 +356,15 @@ def test_forward_and_backward_drop_the_same() -> None:
         torch.testing.assert_close(some, (x * mask)[:, rows])
 
 
-def test_evaluation_of_trained_adapters_is_without_dropout() -> None:
-    expected = trainer_of(base(), specs=dropping(0.4))
-    fleet = expected.fleet
-    assert isinstance(fleet, Fleet)
-    liven(fleet, seed=2)
-    micro_batches = expected.batches.step(0)
+def test_evaluation_is_without_dropout() -> None:
     with emulated_device():
-        found = Fleet.from_weights(TINY, [fleet.weights(k) for k in range(3)], device=DEVICE)
-        assert mean_losses(move(base()), found, micro_batches) == pytest.approx(
-            mean_losses(base(), fleet, micro_batches), rel=1e-5
-        )
+        found = trainer_of(move(base()), specs=dropping(0.4))
+        for _ in range(2):
+            found.step()
+        micro_batches = found.batches.step(0)
+        losses = mean_losses(found.model, found.fleet, micro_batches)
+        trained = [found.fleet.weights(k) for k in range(3)]
+        again = Fleet.from_weights(TINY, trained, device=DEVICE)
+        assert mean_losses(found.model, again, micro_batches) == pytest.approx(losses, rel=1e-6)
+    on_cpu = Fleet.from_weights(TINY, trained)
+    assert losses == pytest.approx(mean_losses(base(), on_cpu, micro_batches), rel=1e-6)

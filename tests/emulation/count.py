@@ -134,6 +134,9 @@ def main() -> None:
         "asynchronous copies by line": counts.by("line", "asynchronous upload", "asynchronous read"),
         "operations by line": counts.by("line", "launch"),
         "operations by name": counts.by("operator", "launch"),
+        "MB at the peak by the line that allocated them": [
+            (line, size // 10**6) for line, size in counts.memory.at_peak.most_common()
+        ],
         "MB moved by line": [(line, size // 10**6) for line, size in counts.by("line", "launch", size=True)],
     }
     for title, rows in tables.items():

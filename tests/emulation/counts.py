@@ -43,11 +43,14 @@ class Memory:
     """The bytes of the device's storages: ``live`` now, and ``peak`` since :meth:`reset_peak`.
 
     A storage counts from its first tensor until nothing holds it, autograd included, as on a GPU whose allocator loses
-    nothing. The workspaces within an operation are not known, and not counted.
+    nothing. The workspaces within an operation are not known, and not counted. ``at_peak`` has the bytes by the line
+    that allocated them, when the peak was reached to 1 %.
     """
 
     def __init__(self) -> None:
         self.live = self.peak = 0
+        self.at_peak: Counter[str] = Counter()
+        self._lines: Counter[str] = Counter()
         self._known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
 
     def add(self, tensor: Tensor) -> None:
@@ -56,17 +59,23 @@ class Memory:
         key, size = id(storage), storage.nbytes()
         if key in self._known:
             return
-        self._known[key] = weakref.ref(storage, lambda _: self._remove(key, size))
+        line = source_line()
+        self._known[key] = weakref.ref(storage, lambda _: self._remove(key, size, line))
         self.live += size
+        self._lines[line] += size
         self.peak = max(self.peak, self.live)
+        if self.live > 1.01 * self.at_peak.total():
+            self.at_peak = self._lines.copy()
 
-    def _remove(self, key: int, size: int) -> None:
+    def _remove(self, key: int, size: int, line: str) -> None:
         del self._known[key]
         self.live -= size
+        self._lines[line] -= size
 
     def reset_peak(self) -> None:
         """Start a new peak at what is live now."""
         self.peak = self.live
+        self.at_peak = self._lines.copy()
 
 
 class Counts:

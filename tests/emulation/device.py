@@ -174,7 +174,7 @@ class _Mode(TorchDispatchMode):
 def _run(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run one operator: check the rules, count, compute on the inner tensors, and wrap the results."""
     tensors = tensors_of(args, kwargs)
-    target = torch.device(kwargs["device"]).type if kwargs.get("device") is not None else None
+    target = next((x.type for x in (kwargs.get("device"), *args) if isinstance(x, torch.device)), None)
     if target != "gpu" and not any(isinstance(x, DeviceTensor) for x in tensors):
         return _run_on_host(func, args, kwargs)
     if _is_composite(func):

@@ -54,7 +54,8 @@ class _Searches:
         """Advance by one token; return the parents, among the B beams, and tokens of the running hypotheses.
 
         On the ``last`` step all hypotheses end, with or without EOS. A search whose logits are not finite ends: it
-        keeps its best tokens, with a log-probability of NaN. Parents and tokens are ``[K, Q, B]``.
+        keeps its best tokens, with a log-probability of NaN. Parents and tokens are ``[K, Q, B]``; those of a search
+        that is done are any.
         """
         values, places, valid = candidates
         parents, tokens = places.div(vocabulary, rounding_mode="floor"), places % vocabulary
@@ -66,8 +67,6 @@ class _Searches:
         beams = self.scores.shape[-1]
         running = is_eos.to(torch.uint8).argsort(dim=-1, stable=True)[..., :beams]  # at most B of 2B are EOS
         parents, tokens = parents.gather(-1, running), tokens.gather(-1, running)
-        own = torch.arange(beams, device=parents.device)
-        parents, tokens = torch.where(is_open[..., None], parents, own), tokens * is_open[..., None]
         self.scores = values.gather(-1, running)
         self.tokens = self.tokens.gather(2, parents[..., None].expand_as(self.tokens))
         self.tokens[..., step] = tokens

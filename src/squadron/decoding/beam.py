@@ -27,7 +27,7 @@ from squadron.model.kernels import logsumexp
 from squadron.model.transfer import upload
 
 Candidates = tuple[Tensor, Tensor, Tensor]
-"""The best ``2 B`` continuations of each search, best first: their log-probabilities ``[K, Q, 2B]`` float32, their
+"""The best ``2 B`` continuations of each search, best first: their log-probabilities ``[K, Q, 2B]``, their
 places ``[K, Q, 2B]`` int64 among those of all beams, one beam after the other, and False ``[K, Q]`` bool where logits
 are not finite."""
 
@@ -35,7 +35,7 @@ are not finite."""
 class _Searches:
     """The searches of the questions in the batch.
 
-    ``scores`` ``[K, Q, B]`` float32 are the log-probabilities of the running hypotheses, best first, and ``tokens``
+    ``scores`` ``[K, Q, B]`` are the log-probabilities of the running hypotheses, best first, and ``tokens``
     ``[K, Q, B, steps]`` their tokens. ``finished`` ``[K, Q, B]`` float64 are the scores of the best finished
     hypotheses, best first, -inf if there are fewer; ``best`` is the first of them. ``done`` is ``[K, Q]`` bool.
     """
@@ -172,10 +172,10 @@ def _open_candidates(
 ) -> Candidates:
     """Return the best continuations of the searches that are not done, of one adapter at a time; others are any.
 
-    ``hidden`` ``[K, Q, width, D]`` are the states of the hypotheses, ``scores`` ``[K, Q, width]`` float32 their
+    ``hidden`` ``[K, Q, width, D]`` are the states of the hypotheses, ``scores`` ``[K, Q, width]`` their
     log-probabilities. The token ``banned`` gets a log-probability of -inf.
     """
-    values = torch.zeros(*done.shape, count)
+    values = torch.zeros(*done.shape, count, dtype=torch.promote_types(hidden.dtype, torch.float32))
     places = torch.zeros(*done.shape, count, dtype=torch.int64)
     valid = torch.ones_like(done)
     chunk = max(1, logits_rows(model) // hidden.shape[2])

@@ -147,6 +147,10 @@ def test_logits_that_are_not_finite_later_end_rows_there(model: GPT2, monkeypatc
     lengths = {len(one.tokens) for one in theirs if math.isnan(one.log_probability)}
     assert len(lengths) > 2
     assert any(not math.isnan(one.log_probability) for one in theirs)
+    found = [one for one in theirs if one.span is not None and math.isnan(one.log_probability)]
+    assert any(one.tokens for one in found)
+    # Each token covers a character and the space before it: what broke a row is not in its span.
+    assert all((one.span[1] - one.span[0] + 1) // 2 == len(one.tokens) for one in found if one.span)
 
 
 def test_the_host_reads_at_most_once_for_every_four_tokens() -> None:

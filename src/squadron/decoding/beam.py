@@ -27,7 +27,7 @@ from squadron.model.kernels import logsumexp
 from squadron.model.transfer import upload
 
 Candidates = tuple[Tensor, Tensor, Tensor]
-"""The best ``2 B`` continuations of each search, best first: their log-probabilities ``[K, Q, 2B]`` float32, their
+"""The best ``2 B`` continuations of each search, best first: their log-probabilities ``[K, Q, 2B]``, their
 places ``[K, Q, 2B]`` int64 among those of all beams, one beam after the other, and False ``[K, Q]`` bool where logits
 are not finite."""
 
@@ -35,7 +35,7 @@ are not finite."""
 class _Searches:
     """The searches of the questions in the batch.
 
-    ``scores`` ``[K, Q, B]`` float32 are the log-probabilities of the running hypotheses, best first, and ``tokens``
+    ``scores`` ``[K, Q, B]`` are the log-probabilities of the running hypotheses, best first, and ``tokens``
     ``[K, Q, B, steps]`` their tokens. ``finished`` ``[K, Q, B]`` float64 are the scores of the best finished
     hypotheses, best first, -inf if there are fewer; ``best`` is the first of them. ``done`` is ``[K, Q]`` bool.
     """
@@ -54,7 +54,8 @@ class _Searches:
         """Advance by one token; return the parents, among the B beams, and tokens of the running hypotheses.
 
         On the ``last`` step all hypotheses end, with or without EOS. A search whose logits are not finite ends: it
-        keeps its best tokens, with a log-probability of NaN. Parents and tokens are ``[K, Q, B]``.
+        keeps its best tokens, with a log-probability of NaN. Parents and tokens are ``[K, Q, B]``; those of a search
+        that is done are any.
         """
         values, places, valid = candidates
         parents, tokens = places.div(vocabulary, rounding_mode="floor"), places % vocabulary
@@ -66,8 +67,6 @@ class _Searches:
         beams = self.scores.shape[-1]
         running = is_eos.to(torch.uint8).argsort(dim=-1, stable=True)[..., :beams]  # at most B of 2B are EOS
         parents, tokens = parents.gather(-1, running), tokens.gather(-1, running)
-        own = torch.arange(beams, device=parents.device)
-        parents, tokens = torch.where(is_open[..., None], parents, own), tokens * is_open[..., None]
         self.scores = values.gather(-1, running)
         self.tokens = self.tokens.gather(2, parents[..., None].expand_as(self.tokens))
         self.tokens[..., step] = tokens
@@ -173,10 +172,10 @@ def _open_candidates(
 ) -> Candidates:
     """Return the best continuations of the searches that are not done, of one adapter at a time; others are any.
 
-    ``hidden`` ``[K, Q, width, D]`` are the states of the hypotheses, ``scores`` ``[K, Q, width]`` float32 their
+    ``hidden`` ``[K, Q, width, D]`` are the states of the hypotheses, ``scores`` ``[K, Q, width]`` their
     log-probabilities. The token ``banned`` gets a log-probability of -inf.
     """
-    values = torch.zeros(*done.shape, count)
+    values = torch.zeros(*done.shape, count, dtype=torch.promote_types(hidden.dtype, torch.float32))
     places = torch.zeros(*done.shape, count, dtype=torch.int64)
     valid = torch.ones_like(done)
     chunk = max(1, logits_rows(model) // hidden.shape[2])

@@ -19,7 +19,7 @@ DEVICE_LOGITS_BYTES = 1 << 30
 _LOGITS_COPIES = 10
 """The memory of the filters and draws of a chunk, as a multiple of its logits: nucleus sorts them with their indices
 (int64) and sums them in float64."""
-_ACTIVATIONS = 16
+_ACTIVATIONS = 12
 """The activations of a token in a pass over the prompts, as a multiple of the model's width: residual stream, queries,
 keys and values, twice the inner layer of the MLP, and what a layer of the cache takes while it is laid out."""
 _FREE_SHARE = 0.85

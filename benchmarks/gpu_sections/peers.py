@@ -107,7 +107,7 @@ def ratio(setting: Setting) -> Figures:
             found[key] = size * measured[fastest] / fleet["ms"]
     total = sections.get("study", {}).get("all runs", {})
     if "seconds" in total:
-        steps = sections["study"][f"rank {setting.sizes.ranks[0]}"]["steps"]
+        steps = sections["study"]["fleet 1"]["steps"]
         found["study_seconds"] = total["runs"] * steps * measured[fastest] / 1e3
         found["study_ratio"] = found["study_seconds"] / total["seconds"]
     return found

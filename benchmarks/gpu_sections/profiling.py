@@ -33,7 +33,7 @@ def cases(setting: Setting) -> Cases:
 def profile_step(setting: Setting, size: int, *, keep: bool) -> Figures:
     """Profile one training step by question."""
     trainer = make_trainer(setting, same_specs(size))
-    for _ in range(setting.sizes.warmup):
+    for _ in range(min(setting.sizes.warmup, 10)):
         trainer.step()
     return _profile(setting, trainer.step, f"training step, {size} adapters", TRACE if keep else None)
 

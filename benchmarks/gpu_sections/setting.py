@@ -71,8 +71,8 @@ FULL = Sizes(
     fleets=(1, 15, 75),
     ranks=(4, 8, 16, 32, 64),
     high_rank=64,
-    warmup=5,
-    steps=12,
+    warmup=150,
+    steps=20,
     study_steps=20,
     study_questions=2000,
     study_epochs=5,
@@ -220,7 +220,8 @@ def time_calls(
     """Time ``call``: the device is idle before and after each call. Figures are in milliseconds.
 
     ``ms`` is the median, ``stream_ms`` that of the time between two events of the device around the call (it includes
-    the device's waiting for the host). After ``seconds``, no more calls are made than the least that give a median.
+    the device's waiting for the host). Warming up takes at most half of ``seconds``: kernels are compiled and short steps
+    recorded for each length of batch, which a real run does once too. After ``seconds``, no more calls are made than the least that give a median.
     """
     began = time.monotonic()
     for number in range(warmup):

@@ -24,7 +24,7 @@ from squadron.data.batches import Order
 from squadron.data.trees import MicroBatch
 from squadron.model.config import GPT2Config
 from squadron.model.lora import LoraSpec
-from squadron.model.targets import describe_target
+from squadron.model.targets import describe_target, resolve_targets
 from squadron.training.precision import precision_name
 
 STUDY_RATES = (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)
@@ -90,6 +90,7 @@ def train(
         lambda: tokens.append(trainer.step().tokens),
         warmup=setting.sizes.warmup,
         count=setting.sizes.steps,
+        seconds=8.0,
     )
     timed = range(len(tokens) - found["calls"], len(tokens))
     flops = [step_flops(setting.sizes.base, specs, trainer.batches.step(step)) for step in timed]
@@ -138,20 +139,37 @@ def step_flops(config: GPT2Config, specs: Sequence[LoraSpec], micro_batches: Seq
 
 
 def study_cases(setting: Setting) -> Cases:
-    """Yield the fleets of the study, one a rank, since runs of similar rank fly together."""
-    for rank in sorted(setting.sizes.ranks, reverse=True):
-        yield f"rank {rank}", functools.partial(study_fleet, setting, rank)
+    """Yield the fleets of the study, those of the largest ranks first, and their sum."""
+    for number, runs in enumerate(study_fleets(setting)):
+        yield f"fleet {number + 1}", functools.partial(study_fleet, setting, runs)
     yield "all runs", lambda: study_total(setting)
 
 
-def study_fleet(setting: Setting, rank: int) -> Figures:
-    """Train the study's runs of one rank: 5 rates x 3 sets of targets, batches of 4 x 2, at most 256 tokens a question.
+def study_fleets(setting: Setting) -> list[list[tuple[int, float, str]]]:
+    """Return the rank, rate and targets of the study's runs, in fleets of 15 in which ranks are alike.
+
+    The order is that of a sweep: by the largest rank of an adapter at one layer, then by its parameters.
+    """
+    config = setting.sizes.base
+
+    def weight(run: tuple[int, float, str]) -> tuple[int, int]:
+        rank, _, targets = run
+        described = [describe_target(config, name) for name in resolve_targets((targets,))]
+        sites = [target.site for target in described]
+        return rank * max(map(sites.count, sites)), sum(target.parameters(rank) for target in described)
+
+    grid = sorted(itertools.product(setting.sizes.ranks, STUDY_RATES, STUDY_TARGETS), key=weight, reverse=True)
+    size = len(STUDY_RATES) * len(STUDY_TARGETS)
+    return [grid[start : start + size] for start in range(0, len(grid), size)]
+
+
+def study_fleet(setting: Setting, runs: Sequence[tuple[int, float, str]]) -> Figures:
+    """Train a fleet of the study's runs in batches of 4 x 2, with at most 256 tokens a question.
 
     Unless the full study is asked for, ``seconds`` is extrapolated from the mean of the measured steps.
     """
     sizes = setting.sizes
-    grid = list(itertools.product(STUDY_RATES, STUDY_TARGETS))
-    specs = [LoraSpec(rank=rank, targets=(targets,), seed=0) for _, targets in grid]
+    specs = [LoraSpec(rank=rank, targets=(targets,), seed=0) for rank, _, targets in runs]
     setting.model()
     memory = PeakMemory(setting)
     trainer = make_trainer(
@@ -161,10 +179,12 @@ def study_fleet(setting: Setting, rank: int) -> Figures:
         accumulation=2,
         longest=sizes.study_longest,
         count=sizes.study_questions,
-        rates=[rate for rate, _ in grid],
+        rates=[rate for _, rate, _ in runs],
     )
     steps = trainer.batches.steps_per_epoch * sizes.study_epochs
-    found: Figures = {"runs": len(specs), "steps": steps, "extrapolated": not setting.full_study}
+    ranks = [rank for rank, _, _ in runs]
+    found: Figures = {"runs": len(specs), "ranks": [min(ranks), max(ranks)], "steps": steps}
+    found["extrapolated"] = not setting.full_study
     if setting.full_study:
         setting.synchronize()
         began = time.perf_counter()
@@ -182,10 +202,10 @@ def study_fleet(setting: Setting, rank: int) -> Figures:
 def study_total(setting: Setting) -> Figures:
     """Add up the fleets of the study."""
     done = setting.record["sections"]["study"]
-    fleets = [done.get(f"rank {rank}", {}) for rank in setting.sizes.ranks]
-    missing = [rank for rank, fleet in zip(setting.sizes.ranks, fleets, strict=True) if "seconds" not in fleet]
+    fleets = [done.get(f"fleet {number + 1}", {}) for number in range(len(study_fleets(setting)))]
+    missing = [number + 1 for number, fleet in enumerate(fleets) if "seconds" not in fleet]
     if missing:
-        raise RuntimeError(f"the fleets of ranks {missing} were not measured")
+        raise RuntimeError(f"the fleets {missing} were not measured")
     return {
         "runs": sum(fleet["runs"] for fleet in fleets),
         "seconds": sum(fleet["seconds"] for fleet in fleets),

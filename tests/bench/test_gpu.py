@@ -85,7 +85,7 @@ def test_results_are_few_small_files_without_paths(whole: tuple[int, Path]) -> N
 def test_the_table_and_the_page_have_every_section(gpu: ModuleType, whole: tuple[int, Path]) -> None:
     record = read(whole[1])
     for text in (gpu.summary(record), gpu.page(record)):
-        for words in ("Laws on the device", "strategies draw as on the CPU", "2 by question", "rank 3", "all runs"):
+        for words in ("Laws on the device", "strategies draw as on the CPU", "2 by question", "fleet 1", "all runs"):
             assert words in text
         assert "10 of 10 laws hold" in text
         assert "its figures mean nothing" in text

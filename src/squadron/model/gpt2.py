@@ -34,7 +34,10 @@ _OUTPUT_MULTIPLE = 64
 
 
 import os
-RESIDUAL32=bool(os.environ.get("R32"))
+
+RESIDUAL32 = bool(os.environ.get("R32"))
+
+
 class Attend(Protocol):
     """The attention of a layer: over the trees of a batch, or over the key-value cache when decoding."""
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from squadron.data.trees import MicroBatch, join_batches, pad_batch
+from squadron.errors import is_out_of_memory
 from squadron.model.attention import TreeAttention, attention_arrays
 from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
@@ -97,6 +98,8 @@ class DeviceSteps:
         self.pads_short_steps = self.way == "fused"
         self._second = fleet.second_matrices()
         self._graphs: dict[Layout, _Graph | None] = {}
+        self._records = fleet.device.type == "cuda"
+        self._stream: torch.cuda.Stream | None = None
 
     def prepare(self, batches: Sequence[MicroBatch]) -> Prepared:
         """Return a step's micro-batches in as few passes as the size of a pass allows."""
@@ -129,18 +132,32 @@ class DeviceSteps:
         for number, own in enumerate(prepared.passes):
             arrays |= {f"{number}.{name}": array for name, array in own.items()}
         packed = pack(arrays, self.fleet.device)
-        if not prepared.is_short or self.fleet.device.type != "cuda":
-            return self._run(packed.upload(self.fleet.device), prepared.first_tokens)
-        if packed.layout not in self._graphs:
-            # The first step of a layout runs as it is, which compiles its kernels; the second is recorded.
-            self._graphs[packed.layout] = None
-            return self._run(packed.upload(self.fleet.device), prepared.first_tokens)
-        graph = self._graphs[packed.layout]
-        if graph is None:
+        graph = self._graph(packed) if prepared.is_short and self._records else None
+        if graph is not None:
+            return graph.replay(packed)
+        return self._run(packed.upload(self.fleet.device), prepared.first_tokens)
+
+    def _graph(self, packed: Packed) -> _Graph | None:
+        """Return the recorded step of a layout; None for its first step, which compiles the kernels that it needs."""
+        layout = packed.layout
+        if layout not in self._graphs:
+            self._graphs[layout] = None
+            return None
+        if self._graphs[layout] is None:
+            # One stream for all graphs: memory that one of them has freed is used again on the same stream alone.
+            self._stream = self._stream or torch.cuda.Stream(self.fleet.device)
             others = [known for known in self._graphs.values() if known is not None]
-            graph = _Graph(self, packed, others[0] if others else None)
-            self._graphs[packed.layout] = graph
-        return graph.replay(packed)
+            try:
+                self._graphs[layout] = _Graph(self, packed, self._stream, others[0] if others else None)
+            except Exception as problem:
+                if not is_out_of_memory(problem):
+                    raise
+                self._records = False  # graphs keep their memory; without them the steps fit
+        if not self._records:
+            self._graphs.clear()
+            torch.cuda.empty_cache()
+            return None
+        return self._graphs[layout]
 
     def _run(self, tensors: Mapping[str, Tensor], first_tokens: Sequence[int]) -> Tensor:
         """Run the passes of a step, and the update."""
@@ -170,21 +187,20 @@ class DeviceSteps:
 class _Graph:
     """A step of one layout, recorded as a CUDA graph: replaying it starts all its operations at once."""
 
-    def __init__(self, steps: DeviceSteps, packed: Packed, other: _Graph | None) -> None:
+    def __init__(self, steps: DeviceSteps, packed: Packed, stream: torch.cuda.Stream, other: _Graph | None) -> None:
         """Record a step without running it; graphs share the memory of ``other``, since one runs at a time."""
         device = steps.fleet.device
         self.buffer = torch.empty(packed.host.shape, dtype=torch.uint8, device=device)
         self.graph = torch.cuda.CUDAGraph()
+        pools = [] if other is None else [other.graph.pool()]
         steps.fleet.refresh()
-        pool = None if other is None else other.graph.pool()
-        # Unlike torch.cuda.graph, nothing is collected or given back first: a run records a graph for each length.
-        stream = torch.cuda.Stream(device)
         stream.wait_stream(torch.cuda.current_stream(device))
         collects = gc.isenabled()
-        gc.disable()  # freeing an old tensor of another stream would end the recording
+        gc.disable()  # to free an old tensor of another stream would end the recording
         try:
+            # Unlike torch.cuda.graph, give no memory back first: a run records a graph for each length.
             with torch.cuda.stream(stream):
-                self.graph.capture_begin(*([] if pool is None else [pool]))
+                self.graph.capture_begin(*pools)
                 try:
                     self.results = steps._run(views(self.buffer, packed.layout), (0,))
                 finally:

@@ -81,9 +81,7 @@ class _FleetLosses(torch.autograd.Function):
     """The same for all adapters at once, on an accelerator: from frozen ``wte``, with float32 logits."""
 
     @staticmethod
-    def forward(
-        ctx: Any, hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor, vocabulary: int
-    ) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, wte: Tensor, labels: Tensor, weights: Tensor, vocabulary: int) -> Tensor:
         fleet, count, width = hidden.shape
         dtype = hidden.dtype if ctx.needs_input_grad[0] else None
         # Whole adapters per chunk; if one has too many rows, one adapter's rows in parts.

@@ -46,37 +46,6 @@ def _query_rows(rows_ptr, context_end_ptr, branch_start_ptr, row, valid, HAS_ROW
     return position, context_end, branch_start
 
 
-@triton.jit
-def _whole_stop(start, stop, first_position, context_end, BLOCK: tl.constexpr):
-    """Return up to where blocks of keys from ``start`` on are seen whole by every query: no mask is needed there."""
-    whole = tl.minimum(tl.minimum(first_position + 1, context_end), stop)
-    return start + tl.maximum(whole - start, 0) // BLOCK * BLOCK
-
-
-@triton.jit
-def _attend(
-    q, k_head, v_head, kv_row, start, stop, limit, most, total, mixed, factor, position, context_end, branch_start, d,
-    MASKED: tl.constexpr, WIDTH: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """Return the running maximum, sum of exponentials and mixed values after the keys from ``start`` to ``stop``."""
-    for key_start in range(start, stop, BLOCK):
-        key = key_start + tl.arange(0, BLOCK)
-        k = _load(k_head, key, kv_row, key < limit, d, WIDTH)
-        v = _load(v_head, key, kv_row, key < limit, d, WIDTH)
-        scores = tl.dot(q, tl.trans(k), input_precision="ieee") * factor
-        if MASKED:
-            scores = tl.where(_seen(key, position, context_end, branch_start, limit), scores, float("-inf"))
-        higher = tl.maximum(most, tl.max(scores, 1))
-        # A row that has not seen a key yet would give inf - inf.
-        shift = tl.where(higher == float("-inf"), 0.0, higher)
-        p = tl.exp2(scores - shift[:, None])
-        decay = tl.exp2(most - shift)
-        total = total * decay + tl.sum(p, 1)
-        mixed = mixed * decay[:, None] + tl.dot(p.to(v.dtype), v, input_precision="ieee")
-        most = higher
-    return most, total, mixed
-
-
 @triton.jit(do_not_specialize=["rows_count"])
 def forward(
     q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr,
@@ -101,42 +70,25 @@ def forward(
     total = tl.zeros([BLOCK], tl.float32)
     mixed = tl.zeros([BLOCK, BLOCK_D], tl.float32)
     factor = scale * _LOG2_E
-    start, stop = tl.load(table + 2), tl.load(table + 3)
-    start2, stop2 = tl.load(table + 4), tl.load(table + 5)
-    whole = _whole_stop(start, stop, tl.min(position, 0), tl.max(context_end, 0), BLOCK)
-    most, total, mixed = _attend(
-        q, k_head, v_head, kv_row, start, whole, stop, most, total, mixed, factor, position, context_end, branch_start,
-        d, False, WIDTH, BLOCK,
-    )  # fmt: skip
-    most, total, mixed = _attend(
-        q, k_head, v_head, kv_row, whole, stop, stop, most, total, mixed, factor, position, context_end, branch_start,
-        d, True, WIDTH, BLOCK,
-    )  # fmt: skip
-    most, total, mixed = _attend(
-        q, k_head, v_head, kv_row, start2, stop2, stop2, most, total, mixed, factor, position, context_end,
-        branch_start, d, True, WIDTH, BLOCK,
-    )  # fmt: skip
+    for part in tl.static_range(2):
+        start, stop = tl.load(table + 2 + 2 * part), tl.load(table + 3 + 2 * part)
+        for key_start in range(start, stop, BLOCK):
+            key = key_start + tl.arange(0, BLOCK)
+            k = _load(k_head, key, kv_row, key < stop, d, WIDTH)
+            v = _load(v_head, key, kv_row, key < stop, d, WIDTH)
+            scores = tl.dot(q, tl.trans(k), input_precision="ieee") * factor
+            scores = tl.where(_seen(key, position, context_end, branch_start, stop), scores, float("-inf"))
+            higher = tl.maximum(most, tl.max(scores, 1))
+            # A row that has not seen a key yet would give inf - inf.
+            shift = tl.where(higher == float("-inf"), 0.0, higher)
+            p = tl.exp2(scores - shift[:, None])
+            decay = tl.exp2(most - shift)
+            total = total * decay + tl.sum(p, 1)
+            mixed = mixed * decay[:, None] + tl.dot(p.to(v.dtype), v, input_precision="ieee")
+            most = higher
     total = tl.where(valid, total, 1.0)
     _store(out_ptr + adapter * out_adapter + head * WIDTH, row, out_row, valid, d, mixed / total[:, None], WIDTH)
     tl.store(lse_ptr + (adapter * heads + head) * rows_count + row, most + tl.log2(total), mask=valid)
-
-
-@triton.jit
-def _add_query_gradient(
-    q, d_out, lse, delta, k_head, v_head, kv_row, start, stop, limit, d_q, factor, position, context_end, branch_start,
-    d, MASKED: tl.constexpr, WIDTH: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """Return the unscaled gradient of the queries after the keys from ``start`` to ``stop``."""
-    for key_start in range(start, stop, BLOCK):
-        key = key_start + tl.arange(0, BLOCK)
-        k = _load(k_head, key, kv_row, key < limit, d, WIDTH)
-        v = _load(v_head, key, kv_row, key < limit, d, WIDTH)
-        p = tl.exp2(tl.dot(q, tl.trans(k), input_precision="ieee") * factor - lse[:, None])
-        if MASKED:
-            p = tl.where(_seen(key, position, context_end, branch_start, limit), p, 0.0)
-        d_p = tl.dot(d_out, tl.trans(v), input_precision="ieee")
-        d_q += tl.dot((p * (d_p - delta[:, None])).to(k.dtype), k, input_precision="ieee")
-    return d_q
 
 
 @triton.jit(do_not_specialize=["rows_count"])
@@ -168,49 +120,19 @@ def query_gradient(
     v_head = v_ptr + adapter * kv_adapter + head * WIDTH
     d_q = tl.zeros([BLOCK, BLOCK_D], tl.float32)
     factor = scale * _LOG2_E
-    start, stop = tl.load(table + 2), tl.load(table + 3)
-    start2, stop2 = tl.load(table + 4), tl.load(table + 5)
-    whole = _whole_stop(start, stop, tl.min(position, 0), tl.max(context_end, 0), BLOCK)
-    d_q = _add_query_gradient(
-        q, d_out, lse, delta, k_head, v_head, kv_row, start, whole, stop, d_q, factor, position, context_end,
-        branch_start, d, False, WIDTH, BLOCK,
-    )  # fmt: skip
-    d_q = _add_query_gradient(
-        q, d_out, lse, delta, k_head, v_head, kv_row, whole, stop, stop, d_q, factor, position, context_end,
-        branch_start, d, True, WIDTH, BLOCK,
-    )  # fmt: skip
-    d_q = _add_query_gradient(
-        q, d_out, lse, delta, k_head, v_head, kv_row, start2, stop2, stop2, d_q, factor, position, context_end,
-        branch_start, d, True, WIDTH, BLOCK,
-    )  # fmt: skip
+    for part in tl.static_range(2):
+        start, stop = tl.load(table + 2 + 2 * part), tl.load(table + 3 + 2 * part)
+        for key_start in range(start, stop, BLOCK):
+            key = key_start + tl.arange(0, BLOCK)
+            k = _load(k_head, key, kv_row, key < stop, d, WIDTH)
+            v = _load(v_head, key, kv_row, key < stop, d, WIDTH)
+            scores = tl.dot(q, tl.trans(k), input_precision="ieee") * factor
+            seen = _seen(key, position, context_end, branch_start, stop) & valid[:, None]
+            p = tl.where(seen, tl.exp2(scores - lse[:, None]), 0.0)
+            d_p = tl.dot(d_out, tl.trans(v), input_precision="ieee")
+            d_scores = p * (d_p - delta[:, None])
+            d_q += tl.dot(d_scores.to(k.dtype), k, input_precision="ieee")
     _store(d_q_ptr + adapter * d_q_adapter + head * WIDTH, row, d_q_row, valid, d, d_q * scale, WIDTH)
-
-
-@triton.jit
-def _add_key_gradient(
-    k, v, key, end, q_head, q_row, d_out_head, out_row, lse_head, delta_head,
-    rows_ptr, context_end_ptr, branch_start_ptr, start, stop, limit, d_k, d_v, factor, d,
-    MASKED: tl.constexpr, HAS_ROWS: tl.constexpr, WIDTH: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """Return the gradients of keys, unscaled, and values after the rows from ``start`` to ``stop``."""
-    for row_start in range(start, stop, BLOCK):
-        row = row_start + tl.arange(0, BLOCK)
-        valid = row < limit
-        q = _load(q_head, row, q_row, valid, d, WIDTH)
-        d_out = _load(d_out_head, row, out_row, valid, d, WIDTH)
-        lse = tl.load(lse_head + row, mask=valid, other=0.0)
-        delta = tl.load(delta_head + row, mask=valid, other=0.0)
-        # A row that is not valid has a query and gradients of zero, so its weights count for nothing.
-        p = tl.exp2(tl.dot(q, tl.trans(k), input_precision="ieee") * factor - lse[:, None])
-        if MASKED:
-            position, context_end, branch_start = _query_rows(
-                rows_ptr, context_end_ptr, branch_start_ptr, row, valid, HAS_ROWS
-            )
-            p = tl.where(_seen(key, position, context_end, branch_start, end) & valid[:, None], p, 0.0)
-        d_v += tl.dot(tl.trans(p.to(d_out.dtype)), d_out, input_precision="ieee")
-        d_p = tl.dot(d_out, tl.trans(v), input_precision="ieee")
-        d_k += tl.dot(tl.trans((p * (d_p - delta[:, None])).to(q.dtype)), q, input_precision="ieee")
-    return d_k, d_v
 
 
 @triton.jit(do_not_specialize=["rows_count"])
@@ -238,21 +160,22 @@ def key_gradient(
     d_k = tl.zeros([BLOCK, BLOCK_D], tl.float32)
     d_v = tl.zeros([BLOCK, BLOCK_D], tl.float32)
     factor = scale * _LOG2_E
-    lse_head, delta_head = lse_ptr + numbers, delta_ptr + numbers
-    # Where rows are positions, those after this block see a block of the context whole.
-    masked_end = end_row
-    if not HAS_ROWS:
-        if end <= tl.load(context_end_ptr + first):
-            masked_end = tl.minimum(first_row + BLOCK, end_row)
-    d_k, d_v = _add_key_gradient(
-        k, v, key, end, q_head, q_row, d_out_head, out_row, lse_head, delta_head,
-        rows_ptr, context_end_ptr, branch_start_ptr, first_row, masked_end, masked_end, d_k, d_v, factor, d,
-        True, HAS_ROWS, WIDTH, BLOCK,
-    )  # fmt: skip
-    d_k, d_v = _add_key_gradient(
-        k, v, key, end, q_head, q_row, d_out_head, out_row, lse_head, delta_head,
-        rows_ptr, context_end_ptr, branch_start_ptr, masked_end, end_row, end_row, d_k, d_v, factor, d,
-        False, HAS_ROWS, WIDTH, BLOCK,
-    )  # fmt: skip
+    for row_start in range(first_row, end_row, BLOCK):
+        row = row_start + tl.arange(0, BLOCK)
+        valid = row < end_row
+        position, context_end, branch_start = _query_rows(
+            rows_ptr, context_end_ptr, branch_start_ptr, row, valid, HAS_ROWS
+        )
+        q = _load(q_head, row, q_row, valid, d, WIDTH)
+        d_out = _load(d_out_head, row, out_row, valid, d, WIDTH)
+        lse = tl.load(lse_ptr + numbers + row, mask=valid, other=0.0)
+        delta = tl.load(delta_ptr + numbers + row, mask=valid, other=0.0)
+        scores = tl.dot(q, tl.trans(k), input_precision="ieee") * factor
+        seen = _seen(key, position, context_end, branch_start, end) & valid[:, None]
+        p = tl.where(seen, tl.exp2(scores - lse[:, None]), 0.0)
+        d_v += tl.dot(tl.trans(p.to(d_out.dtype)), d_out, input_precision="ieee")
+        d_p = tl.dot(d_out, tl.trans(v), input_precision="ieee")
+        d_scores = p * (d_p - delta[:, None])
+        d_k += tl.dot(tl.trans(d_scores.to(q.dtype)), q, input_precision="ieee")
     _store(d_k_ptr + adapter * d_kv_adapter + head * WIDTH, key, d_kv_row, key < end, d, d_k * scale, WIDTH)
     _store(d_v_ptr + adapter * d_kv_adapter + head * WIDTH, key, d_kv_row, key < end, d, d_v, WIDTH)

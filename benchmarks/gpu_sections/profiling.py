@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.profiler import ProfilerActivity, profile
 
 from gpu_sections.laws_decoding import random_adapters
@@ -16,6 +17,7 @@ from gpu_sections.texts import contexts
 from squadron.decoding.generate import generate
 from squadron.decoding.strategies import resolve_strategies
 from squadron.model.fleet import Fleet
+from squadron.training.precision import precision_name
 
 TRACE = "trace.json.gz"
 _MOST_BYTES = 12 << 20
@@ -27,15 +29,27 @@ def cases(setting: Setting) -> Cases:
     fleets = sorted(setting.sizes.fleets, reverse=True)
     yield f"step of {fleets[0]}", functools.partial(profile_step, setting, fleets[0], keep=True)
     yield f"step of {fleets[-1]}", functools.partial(profile_step, setting, fleets[-1], keep=False)
+    if setting.is_cuda:
+        middle = fleets[len(fleets) // 2]
+        yield (
+            f"step of {middle}, fp16",
+            functools.partial(profile_step, setting, middle, keep=False, dtype=torch.float16),
+        )
     yield f"decoding of {fleets[len(fleets) // 2]}", lambda: profile_decoding(setting, fleets[len(fleets) // 2])
 
 
-def profile_step(setting: Setting, size: int, *, keep: bool) -> Figures:
+def profile_step(setting: Setting, size: int, *, keep: bool, dtype: torch.dtype | None = None) -> Figures:
     """Profile one training step by question."""
-    trainer = make_trainer(setting, same_specs(size))
+    setting.model(dtype)
+    trainer = make_trainer(setting, same_specs(size), dtype=dtype)
     for _ in range(min(setting.sizes.warmup, 10)):
         trainer.step()
-    return _profile(setting, trainer.step, f"training step, {size} adapters", TRACE if keep else None)
+    return _profile(
+        setting,
+        trainer.step,
+        f"training step, {size} adapters, {precision_name(trainer.model.dtype)}",
+        TRACE if keep else None,
+    )
 
 
 def profile_decoding(setting: Setting, size: int) -> Figures:

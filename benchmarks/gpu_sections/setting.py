@@ -27,6 +27,7 @@ Figures = dict[str, Any]
 Case = tuple[str, Callable[[], Figures]]
 Cases = Iterator[Case]
 LEARNING_RATE = 2e-4
+_FIRST_CALLS = 5
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ FULL = Sizes(
     high_rank=64,
     warmup=150,
     steps=20,
-    study_steps=20,
+    study_steps=250,
     study_questions=2000,
     study_epochs=5,
     paragraphs=200,
@@ -220,14 +221,17 @@ def time_calls(
     """Time ``call``: the device is idle before and after each call. Figures are in milliseconds.
 
     ``ms`` is the median, ``stream_ms`` that of the time between two events of the device around the call (it includes
-    the device's waiting for the host). Warming up takes at most half of ``seconds``: kernels are compiled and short steps
-    recorded for each length of batch, which a real run does once too. After ``seconds``, no more calls are made than the least that give a median.
+    the device's waiting for the host). Warming up takes at most half of ``seconds``, but the first calls do not count
+    in that: kernels are compiled, and short steps recorded for each length of batch, which a real run does once too.
+    After ``seconds``, no more calls are made than the least that give a median.
     """
     began = time.monotonic()
     for number in range(warmup):
-        if number and time.monotonic() - began > seconds / 2:
+        if number >= _FIRST_CALLS and time.monotonic() - began > seconds / 2:
             break
         call()
+        if number + 1 == _FIRST_CALLS:
+            began = time.monotonic()
     setting.synchronize()
     began, wall, stream = time.monotonic(), [], []
     for number in range(count):

@@ -24,7 +24,7 @@ from squadron.data.batches import Order
 from squadron.data.trees import MicroBatch
 from squadron.model.config import GPT2Config
 from squadron.model.lora import LoraSpec
-from squadron.model.targets import describe_target, resolve_targets
+from squadron.model.targets import describe_target
 from squadron.training.precision import precision_name
 
 STUDY_RATES = (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)
@@ -146,27 +146,21 @@ def study_cases(setting: Setting) -> Cases:
 
 
 def study_fleets(setting: Setting) -> list[list[tuple[int, float, str]]]:
-    """Return the rank, rate and targets of the study's runs, in fleets of 15 in which ranks are alike.
+    """Return the rank, rate and targets of the study's runs, a fleet for each set of targets.
 
-    The order is that of a sweep: by the largest rank of an adapter at one layer, then by its parameters.
+    So a sweep plans fleets of 25: by the layers that an adapter has, then by rank.
     """
-    config = setting.sizes.base
-
-    def weight(run: tuple[int, float, str]) -> tuple[int, int]:
-        rank, _, targets = run
-        described = [describe_target(config, name) for name in resolve_targets((targets,))]
-        sites = [target.site for target in described]
-        return rank * max(map(sites.count, sites)), sum(target.parameters(rank) for target in described)
-
-    grid = sorted(itertools.product(setting.sizes.ranks, STUDY_RATES, STUDY_TARGETS), key=weight, reverse=True)
-    size = len(STUDY_RATES) * len(STUDY_TARGETS)
-    return [grid[start : start + size] for start in range(0, len(grid), size)]
+    grid = itertools.product(STUDY_TARGETS, setting.sizes.ranks, STUDY_RATES)
+    size = len(setting.sizes.ranks) * len(STUDY_RATES)
+    runs = [(rank, rate, targets) for targets, rank, rate in grid]
+    return [runs[start : start + size] for start in range(0, len(runs), size)]
 
 
 def study_fleet(setting: Setting, runs: Sequence[tuple[int, float, str]]) -> Figures:
     """Train a fleet of the study's runs in batches of 4 x 2, with at most 256 tokens a question.
 
-    Unless the full study is asked for, ``seconds`` is extrapolated from the mean of the measured steps.
+    Unless the full study is asked for, ``seconds`` is extrapolated from the mean of the first steps, in which kernels
+    are compiled and steps recorded.
     """
     sizes = setting.sizes
     specs = [LoraSpec(rank=rank, targets=(targets,), seed=0) for rank, _, targets in runs]
@@ -185,17 +179,14 @@ def study_fleet(setting: Setting, runs: Sequence[tuple[int, float, str]]) -> Fig
     ranks = [rank for rank, _, _ in runs]
     found: Figures = {"runs": len(specs), "ranks": [min(ranks), max(ranks)], "steps": steps}
     found["extrapolated"] = not setting.full_study
-    if setting.full_study:
-        setting.synchronize()
-        began = time.perf_counter()
-        losses = [trainer.step().losses for _ in range(steps)]
-        setting.synchronize()
-        seconds = time.perf_counter() - began
-        found |= {"first_loss": statistics.fmean(losses[0]), "last_loss": statistics.fmean(losses[-1])}
-        found |= {"seconds": seconds, "mean_ms": 1e3 * seconds / steps}
-    else:
-        found |= time_calls(setting, trainer.step, warmup=sizes.warmup, count=sizes.study_steps)
-        found["seconds"] = found["mean_ms"] / 1e3 * steps
+    count = steps if setting.full_study else min(steps, sizes.study_steps)
+    setting.synchronize()
+    began = time.perf_counter()
+    losses = [trainer.step().losses for _ in range(count)]
+    setting.synchronize()
+    mean = (time.perf_counter() - began) / count
+    found |= {"calls": count, "mean_ms": 1e3 * mean, "seconds": mean * steps}
+    found |= {"first_loss": statistics.fmean(losses[0]), "last_loss": statistics.fmean(losses[-1])}
     return {**found, "peak_bytes": memory.read(), "stopped": dict(trainer.stopped)}
 
 

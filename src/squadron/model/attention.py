@@ -78,7 +78,7 @@ class TreeAttention:
         if device.type == "cpu":
             self._attend: _Attend = _PackedTrees(shapes, n_head, dtype, own)
         else:
-            way = way or choose_way(device)
+            way = way or choose_way(device, dtype)
             tables = upload(attention_arrays(shapes, own, way), device)
             self._attend = _on_accelerator(tables, n_head, way)
 

@@ -24,6 +24,15 @@ class Packed:
     host: Tensor
     layout: Layout
 
+    def write(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Overwrite arrays of the same names, shapes and dtypes."""
+        buffer = self.host.numpy()
+        places = {name: (shape, dtype, start) for name, shape, dtype, start in self.layout}
+        for name, array in arrays.items():
+            shape, dtype, start = places[name]
+            assert array.shape == shape and torch.from_numpy(array).dtype == dtype, (name, array.shape, array.dtype)
+            _copy(array, buffer, start)
+
     def upload(self, device: torch.device) -> dict[str, Tensor]:
         """Return the arrays as tensors on ``device``, copied without waiting for it."""
         return views(self.host.to(device, non_blocking=True), self.layout)
@@ -37,10 +46,13 @@ def pack(arrays: Mapping[str, npt.NDArray[np.generic]], device: torch.device) ->
         layout.append((name, array.shape, torch.from_numpy(array[:0].reshape(-1)).dtype, size))
         size += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
     host = torch.empty(size, dtype=torch.uint8, pin_memory=device.type == "cuda")
-    buffer = host.numpy()
     for array, (_, _, _, start) in zip(arrays.values(), layout, strict=True):
-        buffer[start : start + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        _copy(array, host.numpy(), start)
     return Packed(host, tuple(layout))
+
+
+def _copy(array: npt.NDArray[np.generic], buffer: npt.NDArray[np.uint8], start: int) -> None:
+    buffer[start : start + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 def views(buffer: Tensor, layout: Layout) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Plan fleets: runs that share their batches train together, grouped by similar rank and size."""
+"""Plan fleets: runs that share their batches train together, grouped by layers, similar rank and size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def plan_fleets(
     """Return fleets of at most ``size`` runs each, and at least ``at_least`` fleets if there are enough runs.
 
     Runs of a fleet differ only in the options that each run may have for itself. A fleet pads its adapters to the
-    largest rank of each layer, so runs are grouped with others of similar rank, then of similar size. A run that trains
+    largest rank of each layer, so runs are grouped with others that adapt the same layers, then of similar rank, then
+    of similar size. A run that trains
     all weights has no adapter and runs alone.
     """
     groups: dict[str, list[str]] = {}
@@ -39,12 +40,15 @@ def plan_fleets(
     return fleets
 
 
-def _weight(options: TrainOptions, config: GPT2Config) -> tuple[int, int]:
-    """Return the largest rank of an adapter in one layer, and its number of trainable parameters."""
+def _weight(options: TrainOptions, config: GPT2Config) -> tuple[list[str], int, int]:
+    """Return the linear layers of a block that an adapter has, its largest rank at one, and its parameters.
+
+    The layers come first: a fleet computes each layer that one of its adapters has for all of them.
+    """
     spec = adapter_spec(options)
     assert spec is not None, options
     by_site: dict[str, int] = {}
     for name in spec.targets:
         site = describe_target(config, name).site
         by_site[site] = by_site.get(site, 0) + spec.rank
-    return max(by_site.values()), trainable_parameters(config, spec.targets, spec.rank)
+    return sorted(by_site), max(by_site.values()), trainable_parameters(config, spec.targets, spec.rank)

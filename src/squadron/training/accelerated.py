@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -30,9 +31,9 @@ from squadron.training.optimizer import FleetAdamW
 
 PASS_TOKENS = 1 << 17
 """Tokens of all adapters in one pass: a step's micro-batches are joined up to these, which keep any GPU busy."""
-GRAPH_TOKENS = 1 << 15
+GRAPH_TOKENS = 1 << 16
 """Tokens of all adapters up to which a step is replayed as a graph: starting its operations takes longer than they."""
-_PADDED_TOKENS, _PADDED_ROWS, _PADDED_TREES = 64, 32, 16
+_PADDED_TOKENS, _PADDED_ROWS, _PADDED_TREES = 64, 64, 16
 """Multiples to which the batches of graphs are padded, so that few graphs serve all steps."""
 
 
@@ -71,9 +72,9 @@ def pass_losses(
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A step's passes as arrays, and the place of each pass's first token in the step."""
+    """A step's passes, ready for upload, and the place of each pass's first token in the step."""
 
-    passes: tuple[Arrays, ...]
+    packed: Packed
     first_tokens: tuple[int, ...]
     is_short: bool
 
@@ -93,17 +94,44 @@ class DeviceSteps:
     ) -> None:
         """``way`` is chosen by the device if None."""
         self.model, self.fleet, self.optimizer, self.before = model, fleet, optimizer, before
-        self.way = way or choose_way(fleet.device)
+        self.way = way or choose_way(fleet.device, model.dtype)
         self.checkpoint_activations = checkpoint_activations
-        self.pads_short_steps = self.way == "fused"
+        self.pass_tokens = PASS_TOKENS
         self._second = fleet.second_matrices()
-        self._graphs: dict[Layout, _Graph | None] = {}
-        self._records = fleet.device.type == "cuda"
+        self._graphs: dict[Layout, _Graph] = {}
+        self._records = self._has_run = False
         self._stream: torch.cuda.Stream | None = None
 
-    def prepare(self, batches: Sequence[MicroBatch]) -> Prepared:
-        """Return a step's micro-batches in as few passes as the size of a pass allows."""
-        most = PASS_TOKENS // self.fleet.size
+    def settings(
+        self,
+        targets: float,
+        *,
+        coefficients: npt.NDArray[np.float32],
+        scales: Sequence[float] | None,
+        seeds: Sequence[int],
+    ) -> Arrays:
+        """Return what a step needs to know of the adapters, an entry or a row for each.
+
+        ``targets`` is the step's number of them, ``coefficients`` are those of the optimizer, ``scales`` those of fp16
+        losses, or None, and ``seeds`` those of dropout.
+        """
+        given = np.ones(self.fleet.size) if scales is None else np.array(scales)
+        found: Arrays = {
+            "coefficients": coefficients,
+            "loss_factors": (given / targets).astype(np.float32),  # the gradients of the summed losses
+            "per_target": np.full(self.fleet.size, 1 / targets, dtype=np.float32),
+            **self.fleet.dropout_arrays(seeds),
+        }
+        if scales is not None:
+            found["gradient_factors"] = (1 / given).astype(np.float32)
+        return found
+
+    def prepare(self, batches: Sequence[MicroBatch], settings: Arrays) -> Prepared:
+        """Return a step's micro-batches in as few passes as the size of a pass allows.
+
+        :meth:`launch` overwrites ``settings``, which have the shapes of this step's.
+        """
+        most = self.pass_tokens // self.fleet.size
         groups: list[list[MicroBatch]] = []
         room = 0
         for batch in batches:
@@ -115,49 +143,46 @@ class DeviceSteps:
             room -= len(batch.tokens)
         joined = [join_batches(group) for group in groups]
         first_tokens = tuple(np.cumsum([0, *(len(batch.tokens) for batch in joined[:-1])]).tolist())
-        if len(joined) > 1 or len(joined[0].tokens) * self.fleet.size > GRAPH_TOKENS or not self.pads_short_steps:
-            return Prepared(tuple(batch_arrays(batch, self.way) for batch in joined), first_tokens, is_short=False)
-        padded = pad_batch(joined[0], tokens=_PADDED_TOKENS, rows=_PADDED_ROWS)
-        trees = -(-len(padded.shapes) // _PADDED_TREES) * _PADDED_TREES
-        return Prepared((pad_blocks(batch_arrays(padded, self.way), trees),), first_tokens, is_short=True)
+        is_short = len(joined) == 1 and len(joined[0].tokens) * self.fleet.size <= GRAPH_TOKENS and self.way == "fused"
+        if is_short:
+            padded = pad_batch(joined[0], tokens=_PADDED_TOKENS, rows=_PADDED_ROWS)
+            trees = -(-len(padded.shapes) // _PADDED_TREES) * _PADDED_TREES
+            passes = [pad_blocks(batch_arrays(padded, self.way), trees)]
+        else:
+            passes = [batch_arrays(batch, self.way) for batch in joined]
+        arrays = dict(settings)
+        for number, own in enumerate(passes):
+            arrays |= {f"{number}.{name}": array for name, array in own.items()}
+        return Prepared(pack(arrays, self.fleet.device), first_tokens, is_short)
 
     def launch(self, prepared: Prepared, settings: Arrays) -> Tensor:
-        """Start a step; return the mean losses and the norms of the gradients, ``[2, K]`` float32 on the device.
-
-        ``settings`` have one entry per adapter: ``coefficients`` of the optimizer, ``loss_factors`` (the gradient of
-        each summed loss), ``per_target`` (one over the number of targets), for fp16 ``gradient_factors``, which undo
-        the scale of the loss, and the arrays of :meth:`Fleet.dropout_arrays`.
-        """
-        arrays = dict(settings)
-        for number, own in enumerate(prepared.passes):
-            arrays |= {f"{number}.{name}": array for name, array in own.items()}
-        packed = pack(arrays, self.fleet.device)
-        graph = self._graph(packed) if prepared.is_short and self._records else None
-        if graph is not None:
-            return graph.replay(packed)
-        return self._run(packed.upload(self.fleet.device), prepared.first_tokens)
+        """Start a step; return the mean losses and the norms of the gradients, ``[2, K]`` float32 on the device."""
+        prepared.packed.write(settings)
+        if prepared.is_short and self._records:
+            graph = self._graph(prepared.packed)
+            if graph is not None:
+                return graph.replay(prepared.packed)
+        # The first step runs as it is in any case: it compiles the kernels, which a recording must not.
+        self._records = self._records or (not self._has_run and self.fleet.device.type == "cuda")
+        self._has_run = True
+        return self._run(prepared.packed.upload(self.fleet.device), prepared.first_tokens)
 
     def _graph(self, packed: Packed) -> _Graph | None:
-        """Return the recorded step of a layout; None for its first step, which compiles the kernels that it needs."""
-        layout = packed.layout
-        if layout not in self._graphs:
-            self._graphs[layout] = None
-            return None
-        if self._graphs[layout] is None:
+        """Return the recorded step of a layout; None if there is no memory for it."""
+        if packed.layout not in self._graphs:
             # One stream for all graphs: memory that one of them has freed is used again on the same stream alone.
             self._stream = self._stream or torch.cuda.Stream(self.fleet.device)
-            others = [known for known in self._graphs.values() if known is not None]
+            other = next(iter(self._graphs.values()), None)
             try:
-                self._graphs[layout] = _Graph(self, packed, self._stream, others[0] if others else None)
+                self._graphs[packed.layout] = _Graph(self, packed, self._stream, other)
             except Exception as problem:
                 if not is_out_of_memory(problem):
                     raise
-                self._records = False  # graphs keep their memory; without them the steps fit
+                self._records = False  # graphs keep their memory; without them the steps may fit
+                self._graphs.clear()
         if not self._records:
-            self._graphs.clear()
             torch.cuda.empty_cache()
-            return None
-        return self._graphs[layout]
+        return self._graphs.get(packed.layout)
 
     def _run(self, tensors: Mapping[str, Tensor], first_tokens: Sequence[int]) -> Tensor:
         """Run the passes of a step, and the update."""
@@ -192,7 +217,7 @@ class _Graph:
         device = steps.fleet.device
         self.buffer = torch.empty(packed.host.shape, dtype=torch.uint8, device=device)
         self.graph = torch.cuda.CUDAGraph()
-        pools = [] if other is None else [other.graph.pool()]
+        pool = torch.cuda.graph_pool_handle() if other is None else other.graph.pool()
         steps.fleet.refresh()
         stream.wait_stream(torch.cuda.current_stream(device))
         collects = gc.isenabled()
@@ -200,7 +225,7 @@ class _Graph:
         try:
             # Unlike torch.cuda.graph, give no memory back first: a run records a graph for each length.
             with torch.cuda.stream(stream):
-                self.graph.capture_begin(*pools)
+                self.graph.capture_begin(pool)
                 try:
                     self.results = steps._run(views(self.buffer, packed.layout), (0,))
                 finally:

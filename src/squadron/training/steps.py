@@ -54,7 +54,7 @@ def micro_batch_losses(
     """Return the summed loss (nats) of every adapter on one micro-batch, ``[K]`` float32, with its autograd graph."""
     device = model.device
     if device.type != "cpu":
-        way = choose_way(device)
+        way = choose_way(device, model.dtype)
         tensors = upload(batch_arrays(batch, way), device)
         return pass_losses(model, fleet, tensors, way, checkpoint_activations=checkpoint_activations)
     rows = torch.from_numpy(batch.rows)
@@ -75,7 +75,7 @@ def mean_losses(model: GPT2, fleet: Trainable | None, micro_batches: Sequence[Mi
 
 @dataclass(frozen=True, slots=True)
 class _Batches:
-    """The micro-batches of a step, and for an accelerator what they become there."""
+    """The micro-batches of a step, and what they are on an accelerator, once that is made."""
 
     micro_batches: Sequence[MicroBatch]
     prepared: Prepared | None = None
@@ -131,7 +131,7 @@ class FleetTrainer:
         self._before_update = fleet.values.detach().clone()
         self.checkpoint_activations = checkpoint_activations
         self._on_device: DeviceSteps | None = None
-        self._prepared: tuple[int, _Batches] | None = None
+        self._next: tuple[int, _Batches] | None = None
         if isinstance(fleet, Fleet) and fleet.device.type != "cpu":
             self._on_device = DeviceSteps(
                 model,
@@ -149,11 +149,12 @@ class FleetTrainer:
             rate * learning_rate_factor(schedule, step, total=self.total_steps, warmup=self.warmup_steps)
             for rate, schedule in zip(self.learning_rates, self.rate_schedules, strict=True)
         )
+        if self._next is None or self._next[0] != step:
+            self._next = step, _Batches(self.batches.step(step))
+        batches = self._next[1]
         if self._on_device is not None:
-            batches = self._device_batches(step)
             losses, norms = self._step_on_device(self._on_device, batches, step, rates)
         else:
-            batches = _Batches(self.batches.step(step))
             losses, norms = self._step(batches, step, rates)
         self.fleet.refresh()
         self.step_number += 1
@@ -191,19 +192,17 @@ class FleetTrainer:
         """
         fleet = device.fleet
         running = [k not in self.stopped for k in range(fleet.size)]
-        scales = np.array(self.scaler.scales)
-        settings: Arrays = {
-            "coefficients": self.optimizer.coefficients(rates, self.clipping, running),
-            "loss_factors": (scales / batches.targets).astype(np.float32),
-            "per_target": np.full(fleet.size, 1 / batches.targets, dtype=np.float32),
-            **fleet.dropout_arrays([derive_seed(spec.seed, "dropout", step) for spec in fleet.specs]),
-        }
-        if self.scaler.enabled:
-            settings["gradient_factors"] = (1 / scales).astype(np.float32)
-        assert batches.prepared is not None, step
-        results = device.launch(batches.prepared, settings)
-        if step + 1 < self.total_steps:
-            self._device_batches(step + 1)  # while the device works
+        settings = device.settings(
+            batches.targets,
+            coefficients=self.optimizer.coefficients(rates, self.clipping, running),
+            scales=self.scaler.scales if self.scaler.enabled else None,
+            seeds=[derive_seed(spec.seed, "dropout", step) for spec in fleet.specs],
+        )
+        prepared = batches.prepared or device.prepare(batches.micro_batches, settings)
+        results = device.launch(prepared, settings)
+        if step + 1 < self.total_steps:  # while the device works
+            following = self.batches.step(step + 1)
+            self._next = step + 1, _Batches(following, device.prepare(following, settings))
         losses, norms = results.tolist()
         active = [
             self._takes_step(k, loss, norm, restore=False)
@@ -211,14 +210,6 @@ class FleetTrainer:
         ]
         self.optimizer.count(active)
         return losses, norms
-
-    def _device_batches(self, step: int) -> _Batches:
-        """Return the batches of a step, prepared for the device; the latest ones are kept."""
-        if self._prepared is None or self._prepared[0] != step:
-            assert self._on_device is not None
-            micro_batches = self.batches.step(step)
-            self._prepared = step, _Batches(micro_batches, self._on_device.prepare(micro_batches))
-        return self._prepared[1]
 
     def _accumulate_gradients(self, batches: _Batches, step: int) -> list[float]:
         """Set the fleet's gradients to those of the mean loss over all targets of the step; return that loss."""

@@ -16,18 +16,26 @@ from torch import Tensor
 from squadron.model.gpu.operators import HAS_TRITON
 
 Way = Literal["fused", "gathered"]
-FUSED_CAPABILITY = (8, 0)
+_FUSED_CAPABILITY = (8, 0)
 """The least CUDA compute capability for ``fused``."""
+_FLOAT32_SHARED_BYTES = 163 * 1024
+"""Shared memory that the kernels need for float32; cards for desktops have 99 KiB."""
 
 
-def choose_way(device: torch.device) -> Way:
-    """Return how a device attends: ``fused`` from Ampere on if Triton is installed, else ``gathered``.
+def choose_way(device: torch.device, dtype: torch.dtype) -> Way:
+    """Return how a base in ``dtype`` attends on a device: ``fused`` from Ampere on if Triton is installed.
 
-    A device that is not CUDA gets ``fused``: its operators have a reference for every device.
+    In float32 it is ``fused`` only on cards with the shared memory of a data centre's, else ``gathered``. A device that
+    is not CUDA gets ``fused``: its operators have a reference for every device.
     """
     if device.type != "cuda":
         return "fused"
-    return "fused" if HAS_TRITON and torch.cuda.get_device_capability(device) >= FUSED_CAPABILITY else "gathered"
+    if not HAS_TRITON or torch.cuda.get_device_capability(device) < _FUSED_CAPABILITY:
+        return "gathered"
+    if dtype in (torch.float16, torch.bfloat16):
+        return "fused"
+    shared: int = torch.cuda.get_device_properties(device).shared_memory_per_multiprocessor
+    return "fused" if dtype == torch.float32 and shared >= _FLOAT32_SHARED_BYTES else "gathered"
 
 
 class FusedAttention:

@@ -25,7 +25,6 @@ from squadron.model.trainable import ParameterGroups
 from squadron.model.transfer import upload
 from squadron.randomness import derive_seed
 
-
 _RANK_MULTIPLE = 8
 """16 bytes of 16-bit numbers, the alignment that an accelerator's matrix units ask for."""
 
@@ -238,10 +237,11 @@ class Fleet:
 
     def prepare(self, dtype: torch.dtype) -> None:
         """Make what a pass in ``dtype`` needs of the parameters: on an accelerator, copies of all in one operation."""
-        if self.device.type == "cpu" or not self._is_stale and self._scaled is not None and self._scaled.dtype == dtype:
+        known = self._scaled is not None and self._scaled.dtype == dtype
+        if self.device.type == "cpu" or (known and not self._is_stale):
             return
         with torch.inference_mode(False), torch.no_grad():
-            if self._scaled is None or self._scaled.dtype != dtype:
+            if self._scaled is None or not known:
                 self._scaled = torch.empty(self.values.shape, dtype=dtype, device=self.device)
                 for name, site in self.sites.items():
                     site.scaled = self._views(self._scaled, name)

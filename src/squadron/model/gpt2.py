@@ -28,14 +28,8 @@ from squadron.model.kernels import add_layer_norm, gelu, linear_gelu, precise_li
 from squadron.model.lora import Site, lora_linear
 from squadron.model.trainable import Trainable
 
-
 _OUTPUT_MULTIPLE = 64
 """Rows to whose multiple the output projection is padded on an accelerator."""
-
-
-import os
-
-RESIDUAL32 = bool(os.environ.get("R32"))
 
 
 class Attend(Protocol):
@@ -201,8 +195,6 @@ class GPT2(nn.Module):
         if fleet is not None:
             fleet.prepare(self.dtype)
         x = self.wte(tokens) + self.wpe(positions)  # [1 or K, T, D]
-        if RESIDUAL32 and self.dtype != torch.float64 and x.device.type != "cpu" and not self.wte.weight.requires_grad:
-            x = self.wte(tokens).float() + self.wpe(positions).float()
         delta: Tensor | None = None
         last = len(self.h) - 1
         for layer, block in enumerate(self.h):

@@ -27,8 +27,7 @@ def add_layer_norm(x: Tensor, delta: Tensor | None, norm: nn.LayerNorm) -> tuple
     """
     weight, bias = norm.weight, norm.bias
     if delta is None:
-        own = (weight.to(x.dtype), bias.to(x.dtype))
-        return x, F.layer_norm(x, norm.normalized_shape, *own, norm.eps).to(weight.dtype)
+        return x, F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)
     if x.device.type == "cpu" or weight.requires_grad:
         x = x + delta
         return x, F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)
@@ -65,7 +64,7 @@ def precise_linear(x: Tensor, weight: Tensor) -> Tensor:
     if x.device.type == "cpu" or x.dtype == precise or torch.is_grad_enabled():
         return F.linear(x, weight).to(precise)
     product: Tensor = torch.mm(x.flatten(0, -2), weight.T, out_dtype=precise)
-    return product.unflatten(0, x.shape[:-1])
+    return product.view(*x.shape[:-1], len(weight))
 
 
 def precise_bmm(x: Tensor, y: Tensor) -> Tensor:
@@ -73,7 +72,8 @@ def precise_bmm(x: Tensor, y: Tensor) -> Tensor:
     precise = torch.promote_types(x.dtype, torch.float32)
     if x.device.type == "cpu" or x.dtype == precise:
         return torch.bmm(x, y)
-    return torch.bmm(x, y, out_dtype=precise)
+    product: Tensor = torch.bmm(x, y, out_dtype=precise)
+    return product
 
 
 def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -30,7 +30,8 @@ class Packed:
         places = {name: (shape, dtype, start) for name, shape, dtype, start in self.layout}
         for name, array in arrays.items():
             shape, dtype, start = places[name]
-            assert array.shape == shape and torch.from_numpy(array).dtype == dtype, (name, array.shape, array.dtype)
+            assert array.shape == shape, (name, array.shape, shape)
+            assert torch.from_numpy(array).dtype == dtype, (name, array.dtype, dtype)
             _copy(array, buffer, start)
 
     def upload(self, device: torch.device) -> dict[str, Tensor]:

@@ -35,8 +35,8 @@ Timer = Callable[[Callable[[], object]], float]
 def resolve_device(name: str = "auto") -> torch.device:
     """Return the device called ``name``: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
 
-    For a GPU, it also calls :func:`use_exact_sums` and sets how memory is taken. Raises :class:`DeviceError` if the name is unknown or the GPU does
-    not exist.
+    For a GPU, it also calls :func:`use_exact_sums` and sets how memory is taken. Raises :class:`DeviceError` if the
+    name is unknown or the GPU does not exist.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"

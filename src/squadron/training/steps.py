@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +21,7 @@ from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
 from squadron.model.gpu.attention import Way, choose_way
 from squadron.model.trainable import Trainable
-from squadron.model.transfer import Arrays, upload
+from squadron.model.transfer import upload
 from squadron.randomness import derive_seed
 from squadron.training.accelerated import DeviceSteps, Prepared, batch_arrays, pass_losses
 from squadron.training.loss import summed_losses

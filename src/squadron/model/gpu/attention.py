@@ -133,7 +133,7 @@ class GatheredAttention:
 def _pad(packed: Tensor, grid: Tensor, cell: Tensor) -> Tensor:
     """Return the rows ``grid`` ``[trees, L]`` of ``packed`` ``[K, T, n]``: ``[K, trees, L, n]``."""
     padded = _Gather.apply(packed, grid.flatten(), cell)  # type: ignore[no-untyped-call]
-    return cast(Tensor, padded).unflatten(1, grid.shape)
+    return cast(Tensor, padded).view(len(packed), *grid.shape, -1)
 
 
 def _unpad(padded: Tensor, cell: Tensor) -> Tensor:

@@ -52,7 +52,8 @@ def add_layer_norm_backward(
 
 
 def _rows_per_program(width: int) -> int:
-    return max(1, 2048 // triton.next_power_of_2(width))
+    rows: int = max(1, 2048 // triton.next_power_of_2(width))
+    return rows
 
 
 def tree_attention(

@@ -158,7 +158,7 @@ def _mask(
 
 def _split(x: Tensor, heads: int) -> Tensor:
     """Return ``[K, n, D]`` as ``[K, H, n, d]``."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
 
 
 def _join(x: Tensor) -> Tensor:

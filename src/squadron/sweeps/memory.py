@@ -189,14 +189,16 @@ def _try(inputs: Inputs, run: TrainOptions, size: int) -> _Measured | None:
 
 
 def _measure(inputs: Inputs, run: TrainOptions, size: int) -> _Measured:
-    """Train two steps of a fleet of ``size`` copies of a run on the longest questions.
+    """Train a few steps of a fleet of ``size`` copies of a run on the longest questions.
 
-    The first step gives the memory, since it allocates everything, the second the time.
+    The first step gives the memory, since it allocates everything, the last the time.
     """
     examples = sorted(inputs.examples(run.max_length)[0], key=lambda example: -example.length)
     with _peak(inputs.device) as peak:
         trainer = make_trainer(inputs, [run] * size, examples[: run.batch_size])
         trainer.step()
+    if inputs.device.type != "cpu":
+        trainer.step()  # a GPU records short steps the first time that it repeats one
     _synchronize(inputs.device)
     began = time.perf_counter()
     result = trainer.step()

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from squadron.data.trees import MicroBatch, join_batches, pad_batch
-from squadron.errors import is_out_of_memory
 from squadron.model.attention import TreeAttention, attention_arrays
 from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
@@ -170,17 +169,17 @@ class DeviceSteps:
         return self._run(prepared.packed.upload(self.fleet.device), prepared.first_tokens)
 
     def _graph(self, packed: Packed) -> _Graph | None:
-        """Return the recorded step of a layout; None if there is no memory for it."""
+        """Return the recorded step of a layout; None if it cannot be recorded, as for want of memory."""
         if packed.layout not in self._graphs:
             # One stream for all graphs: memory that one of them has freed is used again on the same stream alone.
             self._stream = self._stream or torch.cuda.Stream(self.fleet.device)
             other = next(iter(self._graphs.values()), None)
             try:
                 self._graphs[packed.layout] = _Graph(self, packed, self._stream, other)
-            except Exception as problem:
-                if not is_out_of_memory(problem):
-                    raise
-                self._records = False  # graphs keep their memory; without them the steps may fit
+            except Exception:
+                # Graphs keep their memory: without them the steps may fit. What fails for another reason fails again
+                # when the step runs as it is, and is reported then.
+                self._records = False
                 self._graphs.clear()
         if not self._records:
             torch.cuda.empty_cache()

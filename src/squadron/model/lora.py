@@ -174,7 +174,7 @@ class _AcceleratedLora(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, a: Tensor, site: Site, columns: slice, rows: Tensor | None
     ) -> Tensor:
-        assert site.scaled is not None, f"{site.name}: start_pass was not called"
+        assert site.scaled is not None, f"{site.name}: Fleet.prepare was not called"
         a, b = site.scaled[0], site.scaled[1][..., columns]
         fleet = a.shape[0]
         y = torch.nn.functional.linear(x, weight, bias)

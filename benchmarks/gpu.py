@@ -6,8 +6,9 @@ base has GPT-2's 124M shape with seeded random weights, questions are random tok
 
 Results go to `--out` (gpu-results/): gpu.json, gpu.log, the tables of the profiles, and a trace of one step. They are
 written after every case, so that a run that is cut short keeps what it had; `--resume` continues it. `--tiny --device
-cpu` runs all of the code in seconds, on sizes whose figures mean nothing. `--page FILE` makes docs/gpu.md from a
-gpu.json, which it copies beside it, and `--page none` the page that says that nothing has been measured.
+cpu` runs all of the code in seconds, on sizes whose figures mean nothing. `--page FILE ...` makes docs/gpu.md from the
+gpu.json of one card or more, the main one first, and copies them beside it (gpu.json, gpu-CARD.json). `--page none`
+makes the page that says that nothing has been measured.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import torch  # noqa: E402
 from gpu_sections.page import page, summary  # noqa: E402
 from gpu_sections.running import RECORD, SECTIONS, Run, restart_process  # noqa: E402
 from gpu_sections.setting import FULL, TINY, Figures, Setting  # noqa: E402
+from gpu_sections.tables import card_name  # noqa: E402
 from gpu_sections.texts import ORIGIN  # noqa: E402
 from squadron.errors import DataError, SquadronError  # noqa: E402
 from squadron.files import read_json, write_json, write_text  # noqa: E402
@@ -38,10 +40,7 @@ def main(given: Sequence[str] | None = None, *, device: torch.device | None = No
     """Run the command line ``given``; ``device`` overrides its own. Return the exit code: 1 if a case failed."""
     arguments = _parser().parse_args(given)
     if arguments.page:
-        record = None if arguments.page == "none" else _read(Path(arguments.page))
-        if record is not None:
-            write_json(PAGE.with_suffix(".json"), record)
-        write_text(PAGE, page(record))
+        _write_page([] if arguments.page == ["none"] else [Path(name) for name in arguments.page])
         return 0
     setting = Setting(
         device=device or resolve_device(arguments.device),
@@ -58,6 +57,25 @@ def main(given: Sequence[str] | None = None, *, device: torch.device | None = No
     print(summary(run.record), flush=True)
     failed = [own for cases in run.record["sections"].values() for own in cases.values()]
     return int(any("error" in own or own.get("holds") is False for own in failed))
+
+
+def _write_page(paths: Sequence[Path]) -> None:
+    """Write the page, and the records that it is made from beside it."""
+    records = [_read(path) for path in paths]
+    names = ["gpu.json", *(f"gpu-{_short_name(record)}.json" for record in records[1:])]
+    if len(set(names)) < len(names):
+        raise DataError(f"--page {' '.join(map(str, paths))}: two records beside the first are of one card; give one")
+    for name, record in zip(names, records, strict=False):
+        write_json(PAGE.with_name(name), record)
+    write_text(PAGE, page(records))
+
+
+def _short_name(record: Figures) -> str:
+    """Return the word of a card's name that tells it from others, such as ``h100``."""
+    words = card_name(record).lower().split()
+    return next(
+        (word for word in words if word.isalnum() and not word.isalpha()), "".join(filter(str.isalnum, words[-1]))
+    )
 
 
 def _read(path: Path) -> Figures:
@@ -83,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tiny", action="store_true", help="run all code on sizes whose figures mean nothing")
     parser.add_argument("--full-study", action="store_true", help="train all 75 runs to their end")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
-    parser.add_argument("--page", metavar="FILE", help="write docs/gpu.md from this gpu.json (none: not measured)")
+    parser.add_argument(
+        "--page", nargs="+", metavar="FILE", help="write docs/gpu.md from gpu.json (none: not measured)"
+    )
     return parser
 
 

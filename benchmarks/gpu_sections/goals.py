@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gpu_sections.setting import Figures
 
-_STEP = "training step of {} adapters by question, ms"
+_STEP = "training step by question, K = {}, ms"
 _GOALS: Sequence[tuple[str, str, tuple[str, str, str], float, bool]] = (
     (_STEP.format(75), "at most", ("train", "75 by question", "ms"), 130.0, True),
     (_STEP.format(15), "at most", ("train", "15 by question", "ms"), 25.0, True),
@@ -31,6 +31,11 @@ def goal_rows(record: Figures) -> list[list[str]]:
         verdict = "not measured" if value is None else "yes" if (value <= limit) == is_highest else "**no**"
         rows.append([what, f"{word} {limit:,.0f}", "" if value is None else f"{value:,.1f}", verdict])
     return rows
+
+
+def goal_cells(record: Figures) -> list[str]:
+    """Return what a record has of each goal and if it is reached, in one cell a goal."""
+    return [f"{value}: {verdict}" if value else verdict for _, _, value, verdict in goal_rows(record)]
 
 
 def _is_h100(record: Figures) -> bool:

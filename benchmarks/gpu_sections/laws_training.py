@@ -195,6 +195,7 @@ def dropout_masks(setting: Setting) -> list[Law]:
 
     def passed(seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         fleet.start_pass(list(seeds))
+        fleet.prepare(torch.float32)  # the model does this in a whole pass; here the layer is called by itself
         y = layer(x, fleet.site(0, "mlp.c_fc"))[..., :64]
         (gradient,) = torch.autograd.grad(y.sum(), x)
         return (y.detach() / x.detach()).cpu(), gradient.cpu()

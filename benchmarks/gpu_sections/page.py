@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Sequence
 
-from gpu_sections.goals import goal_rows
+from gpu_sections.goals import goal_cells, goal_rows
+from gpu_sections.ratios import completed
 from gpu_sections.setting import FULL, Figures, same_specs
+from gpu_sections.tables import card_name, notes, section_tables
 from gpu_sections.texts import training_examples
 from gpu_sections.training import step_flops
 from squadron.data.batches import BatchSampler, Order
@@ -18,18 +21,26 @@ _FLOOR_STEPS = 40
 
 def summary(record: Figures) -> str:
     """Return the tables of a run as text for a terminal."""
+    record = completed(record)
+    tables = [(title, table) for _, title, table in section_tables(record)]
+    if goals := goal_rows(record):
+        tables.append(("Goals", [["goal", "limit", "measured", "reached"], *goals]))
     lines = []
-    for title, table in _tables(record):
+    for title, table in tables:
         widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
         lines += ["", title, ""]
         lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
-    return "\n".join([*lines, "", *_notes(record)])
+    return "\n".join([*lines, "", *(note for own in notes(record).values() for note in own)])
 
 
-def page(record: Figures | None) -> str:
-    """Return docs/gpu.md: from a record, or without one what is known without a GPU."""
+def page(records: Sequence[Figures]) -> str:
+    """Return docs/gpu.md: from records, the main one first, or without any what is known without a GPU.
+
+    A record's ``remarks``, texts by section or under ``run``, stand with its notes; ``engine`` says which state of the
+    engine it measured. Both are written by hand where a record needs an explanation.
+    """
     lines = ["# On a GPU", ""]
-    if record is None:
+    if not records:
         lines += [
             "**Not measured yet**: this page was made without a GPU. `make gpu` checks and measures everything on one",
             "within nine minutes, and `python benchmarks/gpu.py --page gpu-results/gpu.json` makes this page from the",
@@ -39,14 +50,56 @@ def page(record: Figures | None) -> str:
     else:
         lines += [
             "Made by `make gpu` and `python benchmarks/gpu.py --page`. The base has GPT-2's 124M shape with seeded",
-            "random weights. Questions are random tokens with the lengths of real SQuAD questions.",
+            "random weights. Questions are random tokens with the lengths of real SQuAD questions. All figures are in",
+            "the JSON files beside this page.",
             "",
         ]
-        for title, table in _tables(record):
-            lines += [f"## {title}", "", *_markdown(table), ""]
-        lines += [f"- {note}" for note in _notes(record)]
-        lines.append("")
+        whole = [completed(record) for record in records]
+        lines += _goals(whole)
+        for record in whole:
+            lines += _record(record)
     return "\n".join([*lines, *_floors(), "", *_COMMANDS])
+
+
+def _title(record: Figures) -> str:
+    return ", ".join([card_name(record), *([record["engine"]] if "engine" in record else [])])
+
+
+def _goals(records: Sequence[Figures]) -> list[str]:
+    """Return the goals with a column for each record that they are judged by."""
+    judged = [record for record in records if goal_rows(record)]
+    if not judged:
+        return []
+    head = ["goal", "limit", *(_title(record) for record in judged)]
+    columns = [goal_cells(record) for record in judged]
+    table = [head, *([*row[:2], *cells] for row, *cells in zip(goal_rows(judged[0]), *columns, strict=True))]
+    text = "The goals are for an H100 in bf16, with K adapters at once; times of steps are medians."
+    if any("H200" in card_name(record) for record in judged):
+        text += " An H200 has faster memory: what it reaches, an H100 may miss."
+    return ["## Goals", "", *textwrap.wrap(text, 120), "", *_markdown(table), ""]
+
+
+def _record(record: Figures) -> list[str]:
+    """Return the part of the page that is about one record."""
+    noted = notes(record)
+    for name, own in record.get("remarks", {}).items():
+        noted[name] = [*noted.get(name, []), *own]
+    lines = [f"## {_title(record)}", "", *_list(noted["run"])]
+    for name, title, table in section_tables(record, is_brief=True):
+        lines += [f"### {title}", "", *_markdown(table), "", *_list(noted.get(name, []))]
+    return lines
+
+
+def _list(items: Sequence[str]) -> list[str]:
+    """Return a list with lines of at most 120 characters, and an empty line after it; nothing if it is empty."""
+    lines = [
+        line
+        for item in items
+        for line in textwrap.wrap(
+            item, 120, initial_indent="- ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    ]
+    return [*lines, ""] if lines else []
 
 
 _COMMANDS = """\
@@ -60,7 +113,9 @@ python3 benchmarks/gpu.py --sections machine,laws,train --out results --budget 3
 It needs a checkout, and Python with torch, numpy, safetensors, tokenizers, transformers and peft; no installation and
 no network. Results are written after every case, and `--resume` continues a run that was cut short.
 
-On Colab, choose a T4 runtime and run one cell (`REPOSITORY` is where you have this project from):
+On Colab, choose a T4 runtime and run one cell. In place of `REPOSITORY`, put the address of a copy of this project that
+Colab can reach (`git remote get-url origin` tells where yours is from). Without one, upload a ZIP of the checkout in
+Colab's file panel, and unpack it with `!unzip -q NAME.zip -d squadron` in place of the first line.
 
 ```
 !git clone --depth 1 REPOSITORY squadron
@@ -69,7 +124,8 @@ On Colab, choose a T4 runtime and run one cell (`REPOSITORY` is where you have t
 !python benchmarks/gpu.py --budget 540
 ```
 
-The T4 has no bf16, so fp16 is used. A fleet that does not fit in its memory is reported, and the others go on.
+The T4 has no bf16, so fp16 is used; no T4 has been measured yet. A fleet that does not fit in its memory is reported,
+and the others go on.
 The study itself runs there with one more line, and goes on with `--resume` if the session ends:
 
 ```
@@ -111,161 +167,3 @@ def _sampler(order: Order, questions: int | None) -> BatchSampler:
 def _markdown(table: Sequence[Sequence[str]]) -> list[str]:
     head, *rows = ["| " + " | ".join(row) + " |" for row in table]
     return [head, "|" + "---|" * len(table[0]), *rows]
-
-
-def _tables(record: Figures) -> list[tuple[str, list[list[str]]]]:
-    """Return the title and the table of every section of a record that has cases, and of the goals."""
-    makers: dict[str, tuple[str, Callable[[Figures], list[list[str]]]]] = {
-        "machine": ("Machine", _machine),
-        "laws": ("Laws on the device", _laws),
-        "train": ("Training steps of 8 questions", _train),
-        "study": ("The study: 2,000 questions, 5 epochs", _study),
-        "peft": ("peft, one run after another", _peft),
-        "decode": ("Decoding", _decode),
-        "profile": ("Profile", _profile),
-    }
-    sections = record["sections"]
-    tables = [(title, make(sections[name])) for name, (title, make) in makers.items() if sections.get(name)]
-    goals = goal_rows(record)
-    return [*tables, *([("Goals", [["goal", "limit", "measured", "reached"], *goals])] if goals else [])]
-
-
-def _rows(cases: Figures, head: list[str], cells: Callable[[Figures], list[str]]) -> list[list[str]]:
-    """Return a table with a row a case; the reason in place of the figures of one that was not measured."""
-    table = [head]
-    for name, own in cases.items():
-        missing = own.get("error") or own.get("skipped")
-        measured = [str(missing).replace("|", "/"), *[""] * (len(head) - 2)] if missing else cells(own)
-        table.append([name, *measured])
-    return table
-
-
-def _number(value: float | None, digits: int = 1, factor: float = 1.0) -> str:
-    return "" if value is None else f"{value * factor:,.{digits}f}"
-
-
-def _machine(cases: Figures) -> list[list[str]]:
-    table = [["what", "measured"]]
-    for name, own in cases.items():
-        missing = own.get("error") or own.get("skipped")
-        if missing:
-            table.append([name, str(missing).replace("|", "/")])
-        elif name == "card":
-            memory = f", {own['memory_bytes'] / 2**30:,.0f} GiB" if "memory_bytes" in own else ""
-            table.append([name, f"{own['name']}{memory}, {own['cores']} cores"])
-            versions = {"Python": own["python"], **own["versions"]}
-            table.append(["versions", ", ".join(f"{key} {value}" for key, value in versions.items() if value)])
-            if own.get("driver"):
-                table.append(["driver, clock, power", own["driver"]])
-        elif name == "copy":
-            table.append([name, f"{own['bytes_per_second'] / 1e9:,.0f} GB/s, read and written"])
-        else:
-            rates = ", ".join(f"{shape}: {rate / 1e12:,.1f}" for shape, rate in own["by_shape"].items())
-            table.append([f"{name}, TFLOP/s", rates])
-    return table
-
-
-def _laws(cases: Figures) -> list[list[str]]:
-    table = [["law", "holds", "compared", "error", "allowed"]]
-    for name, own in cases.items():
-        missing = own.get("error") or own.get("skipped")
-        if missing:
-            table.append([name, "failed" if "error" in own else "not checked", str(missing).replace("|", "/"), "", ""])
-        for number, one in enumerate(own.get("compared", [])):
-            error = one["error"] if isinstance(one["error"], str) else f"{one['error']:.2g}"
-            verdict = "yes" if one["holds"] else "**no**"
-            table.append(["" if number else name, verdict, one["compared"], error, f"{one['allowed']:.2g}"])
-    return table
-
-
-def _train(cases: Figures) -> list[list[str]]:
-    head = ["adapters", "ms", "on the device", "steps", "tokens", "TFLOP", "share of matrix rate", "peak memory, GiB"]
-    return _rows(
-        cases,
-        head,
-        lambda own: [
-            _number(own["ms"]),
-            _number(own["stream_ms"]),
-            str(own["calls"]),
-            _number(own["tokens"], 0),
-            _number(own["flops"], 2, 1e-12),
-            "" if own["share"] is None else f"{100 * own['share']:.0f} %",
-            _number(own["peak_bytes"], 2, 2**-30),
-        ],
-    )
-
-
-def _study(cases: Figures) -> list[list[str]]:
-    head = ["fleet", "runs", "ms a step", "seconds", "how", "peak memory, GiB"]
-    return _rows(
-        cases,
-        head,
-        lambda own: [
-            str(own["runs"]),
-            _number(own.get("mean_ms")),
-            _number(own["seconds"]),
-            f"extrapolated from {own['calls']} steps"
-            if own["extrapolated"] and "calls" in own
-            else "extrapolated"
-            if own["extrapolated"]
-            else "trained",
-            _number(own.get("peak_bytes"), 2, 2**-30),
-        ],
-    )
-
-
-def _peft(cases: Figures) -> list[list[str]]:
-    head = ["setting", "ms a step", "steps", "peak memory, GiB"]
-    timed = {name: own for name, own in cases.items() if name != "ratio"}
-    return _rows(
-        timed, head, lambda own: [_number(own["ms"]), str(own["calls"]), _number(own["peak_bytes"], 2, 2**-30)]
-    )
-
-
-def _decode(cases: Figures) -> list[list[str]]:
-    head = ["adapters", "questions", "answered", "seconds", "answers/s", "tokens an answer", "peak memory, GiB"]
-    return _rows(
-        cases,
-        head,
-        lambda own: [
-            _number(own["questions"], 0),
-            _number(own["answered"], 0),
-            _number(own["seconds"], 2),
-            _number(own["answers_per_second"], 0),
-            _number(own["tokens_per_answer"]),
-            _number(own["peak_bytes"], 2, 2**-30),
-        ],
-    )
-
-
-def _profile(cases: Figures) -> list[list[str]]:
-    def cells(own: Figures) -> list[str]:
-        top = ", ".join(f"{one['name'][:40]} {one['ms']:.1f} ms" for one in own["top"][:3])
-        return [_number(own["device_ms"]), _number(own["kernels"], 0), top.replace("|", "/")]
-
-    return _rows(cases, ["what", "ms of work on the device", "kernels", "most time"], cells)
-
-
-def _notes(record: Figures) -> list[str]:
-    """Return what the tables mean, and the comparison with ``peft``."""
-    sections = record["sections"]
-    notes = []
-    if record["tiny"]:
-        notes.append("Tiny sizes: this run checks that the code runs; its figures mean nothing.")
-    laws = [own for own in sections.get("laws", {}).values() if "skipped" not in own]
-    if laws:
-        notes.append(f"{sum(own.get('holds', False) for own in laws)} of {len(laws)} laws hold.")
-    ratio = sections.get("peft", {}).get("ratio", {})
-    labels = {
-        "step_ratio": "the largest fleet's step is {:.1f} times as fast as as many steps of peft",
-        "same_batch_ratio": "in the same micro-batches of 4 x 2, {:.1f} times",
-        "study_ratio": "the study's runs are {:.1f} times as fast as one after another in peft",
-    }
-    found = [text.format(ratio[key]) for key, text in labels.items() if key in ratio]
-    if found:
-        notes.append(f"Compared with {ratio['setting']} ({ratio['ms']:.1f} ms a step): {'; '.join(found)}.")
-    if sections.get("decode"):
-        notes.append("Weights are random, so that EOS hardly ever comes: answers have all their tokens.")
-    if "seconds" in record:
-        notes.append(f"The whole run took {record['seconds']:.0f} s.")
-    return notes

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gpu_sections.ratios import compare
 from gpu_sections.reference import peft_model
 from gpu_sections.setting import LEARNING_RATE, Cases, Figures, PeakMemory, Setting, time_calls
 from gpu_sections.texts import training_examples
@@ -91,23 +92,7 @@ def padded(batch: MicroBatch) -> dict[str, torch.Tensor]:
 
 def ratio(setting: Setting) -> Figures:
     """Compare runs one after another in ``peft``'s faster setting with the largest fleet and with the study."""
-    sections: dict[str, dict[str, Any]] = setting.record["sections"]
-    measured = {name: own["ms"] for name, own in sections["peft"].items() if name.endswith("4 x 2") and "ms" in own}
-    if not measured:
+    found = compare(setting.record["sections"])
+    if not found:
         raise RuntimeError("no setting of peft was measured")
-    fastest = min(measured, key=lambda name: measured[name])
-    found: Figures = {"setting": fastest, "ms": measured[fastest]}
-    size = max(setting.sizes.fleets)
-    for name, key in (
-        (f"{size} by question", "step_ratio"),
-        (f"{size} by question, batches 4 x 2", "same_batch_ratio"),
-    ):
-        fleet = sections.get("train", {}).get(name, {})
-        if "ms" in fleet:
-            found[key] = size * measured[fastest] / fleet["ms"]
-    total = sections.get("study", {}).get("all runs", {})
-    if "seconds" in total:
-        steps = sections["study"]["fleet 1"]["steps"]
-        found["study_seconds"] = total["runs"] * steps * measured[fastest] / 1e3
-        found["study_ratio"] = found["study_seconds"] / total["seconds"]
     return found

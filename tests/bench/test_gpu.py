@@ -84,12 +84,12 @@ def test_results_are_few_small_files_without_paths(whole: tuple[int, Path]) -> N
 
 def test_the_table_and_the_page_have_every_section(gpu: ModuleType, whole: tuple[int, Path]) -> None:
     record = read(whole[1])
-    for text in (gpu.summary(record), gpu.page(record)):
+    for text in (gpu.summary(record), gpu.page([record])):
         for words in ("Laws on the device", "strategies draw as on the CPU", "2 by question", "fleet 1", "all runs"):
             assert words in text
         assert "10 of 10 laws hold" in text
         assert "its figures mean nothing" in text
-    assert "Not measured" not in gpu.page(record)
+    assert "Not measured" not in gpu.page([record])
 
 
 def test_the_page_of_an_h100_says_which_goals_are_reached(gpu: ModuleType) -> None:
@@ -97,10 +97,10 @@ def test_the_page_of_an_h100_says_which_goals_are_reached(gpu: ModuleType) -> No
     record["sections"]["machine"]["card"] |= {"python": "3", "versions": {}}
     record["sections"]["peft"] = {"ratio": {"study_ratio": 19.0, "setting": "weights", "ms": 40.0}}
     record["sections"]["study"] = {"all runs": {"runs": 75, "seconds": 170.0, "extrapolated": True}}
-    text = gpu.page(record)
-    assert "| the study's 75 runs, s | at most 180 | 170.0 | yes |" in text
-    assert "| the study, times as fast as peft | at least 20 | 19.0 | **no** |" in text
-    assert "| greedy answers of 75 adapters to 1,000 questions, s | at most 60 |  | not measured |" in text
+    text = gpu.page([record])
+    assert "| the study's 75 runs, s | at most 180 | 170.0: yes |" in text
+    assert "| the study, times as fast as peft | at least 20 | 19.0: **no** |" in text
+    assert "| greedy answers of 75 adapters to 1,000 questions, s | at most 60 | not measured |" in text
 
 
 def test_a_case_that_fails_is_recorded_and_the_others_go_on(
@@ -203,22 +203,131 @@ def test_an_unknown_section_is_named(gpu: ModuleType, capsys: pytest.CaptureFixt
     assert "trian is unknown; sections are machine, laws, train" in capsys.readouterr().err
 
 
-def test_the_page_matches_its_record(gpu: ModuleType) -> None:
-    source = ROOT / "docs" / "gpu.json"
-    record = json.loads(source.read_text()) if source.is_file() else None
-    text = (ROOT / "docs" / "gpu.md").read_text()
-    assert gpu.page(record) == text
-    assert ("Not measured yet" in text) == (record is None)
+def made(card: str, **sections: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of ``card`` with these sections."""
+    machine = {"card": {"name": card, "cores": 1, "python": "3", "versions": {}}}
+    return {"tiny": False, "sections": {"machine": machine, **sections}}
+
+
+def with_times(*, greedy: float) -> dict[str, Any]:
+    """Return a record of an H200 whose run left out the comparison with peft."""
+    train = {
+        f"{size} by question{how}": {
+            "adapters": size,
+            "ms": ms,
+            "mean_ms": ms,
+            "calls": 20,
+            "tokens": 1000,
+            "share": 0.5,
+            "peak_bytes": 1 << 30,
+        }
+        for size, how, ms in ((75, "", 100.0), (75, ", batches 4 x 2", 125.0), (1, "", 3.0))
+    }
+    fleet = {"runs": 75, "steps": 1000, "seconds": 150.0, "extrapolated": True, "calls": 9}
+    peft = {
+        "bf16 weights, 4 x 2": {"ms": 60.0, "calls": 20, "peak_bytes": 1},
+        "bf16 autocast, 4 x 2": {"ms": 50.0, "calls": 20, "peak_bytes": 1},
+        "bf16 weights, 8 x 1": {"ms": 10.0, "calls": 20, "peak_bytes": 1},
+        "ratio": {"skipped": "no time left"},
+    }
+    decode = {"questions": 1000, "answered": 1000, "seconds": greedy, "answers_per_second": 1.0}
+    decode |= {"tokens_per_answer": 32.0, "peak_bytes": 1}
+    return made(
+        "NVIDIA H200",
+        train=train,
+        study={"fleet 1": fleet, "all runs": {"runs": 75, "seconds": 150.0, "extrapolated": True}},
+        peft=peft,
+        decode={"75, greedy": decode},
+    )
+
+
+def test_the_comparison_with_peft_is_computed_from_a_record_that_lacks_it(gpu: ModuleType) -> None:
+    record = with_times(greedy=14.0)
+    before = json.dumps(record)
+    text = gpu.page([record])
+    assert "| the study, times as fast as peft | at least 20 | 25.0: yes |" in text  # 75 runs x 1,000 steps x 50 ms
+    flat = " ".join(text.split())
+    assert "bf16 autocast, 4 x 2 (50.0 ms a step): the largest fleet's step is 37.5 times as fast" in flat
+    assert "in the same micro-batches of 4 x 2, 30.0 times" in flat
+    assert "These ratios were computed later" in flat
+    assert json.dumps(record) == before
+    assert "25.0 times" in gpu.summary(record)
+    del record["sections"]["study"]
+    assert "| the study, times as fast as peft | at least 20 | not measured |" in gpu.page([record])
+    record["sections"]["peft"] = {"bf16 weights, 4 x 2": {"error": "RuntimeError: out"}, "ratio": {"skipped": "no"}}
+    assert "Compared with" not in gpu.page([record])
+
+
+def test_a_page_of_two_cards_has_both_and_judges_each(gpu: ModuleType) -> None:
+    first, second = with_times(greedy=14.0), with_times(greedy=90.0)
+    first["remarks"] = {"run": ["One remark."], "decode": ["A remark of decoding."]}
+    second["sections"]["machine"]["card"]["name"] = "NVIDIA H100 80GB HBM3"
+    second["engine"] = "an earlier engine"
+    text = gpu.page([first, second])
+    assert "| goal | limit | NVIDIA H200 | NVIDIA H100 80GB HBM3, an earlier engine |" in text
+    goal = "greedy answers of 75 adapters to 1,000 questions, s | at most 60"
+    assert f"| {goal} | 14.0: yes | 90.0: **no** |" in text
+    parts = text.split("\n## ")
+    assert [part.splitlines()[0] for part in parts[1:4]] == [
+        "Goals",
+        "NVIDIA H200",
+        "NVIDIA H100 80GB HBM3, an earlier engine",
+    ]
+    assert "- One remark." in parts[2]
+    assert "- A remark of decoding." in parts[2].split("### Decoding")[1]
+    assert "remark" not in parts[3]
+
+
+def test_a_law_that_did_not_run_says_why_and_the_nearest_figure_stands_for_the_others(gpu: ModuleType) -> None:
+    compared = [
+        {"compared": "one", "error": 0.0, "allowed": 0.0, "holds": True},
+        {"compared": "two", "error": 0.5, "allowed": 1.0, "holds": True},
+        {"compared": "three", "error": 0.9, "allowed": 10.0, "holds": True},
+    ]
+    laws = {
+        "first": {"holds": True, "compared": compared},
+        "second": {"holds": False, "compared": [*compared, {**compared[0], "error": "nan", "holds": False}]},
+        "third": {"error": "AssertionError: never called"},
+        "fourth": {"skipped": "no time left"},
+    }
+    text = gpu.page([made("a card", laws=laws)])
+    assert "| first | yes | 3 | two | 0.5 | 1 |" in text
+    assert "| second | **no** | 4 | one | nan | 0 |" in text
+    assert "| third | **did not run** |  | AssertionError: never called |  |  |" in text
+    assert "| fourth | not checked |  | no time left |  |  |" in text
+    assert "1 of 3 laws hold; 1 did not run." in text
+
+
+def test_the_page_matches_its_records(gpu: ModuleType) -> None:
+    docs = ROOT / "docs"
+    sources = [*docs.glob("gpu.json"), *sorted(docs.glob("gpu-*.json"))]
+    records = [json.loads(source.read_text()) for source in sources]
+    text = (docs / "gpu.md").read_text()
+    assert gpu.page(records) == text
+    assert ("Not measured yet" in text) == (not records)
     assert all(len(line) <= 120 or line.startswith("|") for line in text.splitlines())
 
 
-def test_a_page_is_written_with_its_record(
+def test_a_page_is_written_with_its_records(
     gpu: ModuleType, whole: tuple[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gpu, "PAGE", tmp_path / "gpu.md")
-    assert gpu.main(["--page", str(whole[1] / "gpu.json")]) == 0
+    own = str(whole[1] / "gpu.json")
+    assert gpu.main(["--page", own]) == 0
     assert read(tmp_path) == read(whole[1])
-    assert (tmp_path / "gpu.md").read_text() == gpu.page(read(tmp_path))
+    assert (tmp_path / "gpu.md").read_text() == gpu.page([read(tmp_path)])
+    other, third = tmp_path / "other.json", tmp_path / "third.json"
+    other.write_text(json.dumps(made("NVIDIA H100 80GB HBM3")))
+    third.write_text(json.dumps(made("NVIDIA H100 PCIe")))
+    assert gpu.main(["--page", own, str(other)]) == 0
+    assert json.loads((tmp_path / "gpu-h100.json").read_text()) == json.loads(other.read_text())
+    assert "## NVIDIA H100 80GB HBM3" in (tmp_path / "gpu.md").read_text()
+    before = (tmp_path / "gpu.md").read_bytes()
+    with pytest.raises(gpu.DataError, match="two records beside the first are of one card"):
+        gpu.main(["--page", own, str(other), str(third)])
+    assert (tmp_path / "gpu.md").read_bytes() == before
+    assert gpu.main(["--page", "none"]) == 0
+    assert "Not measured yet" in (tmp_path / "gpu.md").read_text()
 
 
 @pytest.mark.parametrize(("error", "holds"), [(0.5, True), (1.0, True), (1.5, False), (float("nan"), False)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import pytest
+import torch
 
 from decoding.drawn import draw_contexts
 from emulation.count import Counted, Order, count_step
@@ -21,6 +22,8 @@ MOST_OPERATIONS = 650
 MOST_PEAK = 13_500_000_000
 """Bytes over the base, for 75 adapters by question: half of what it took when every layer gathered."""
 TOKENS_PER_SYNC = 4
+T4_BYTES, T4_SHARE = 15_000_000_000, 0.7
+"""Memory of a T4, and the share of it that a sweep's fleets may use."""
 
 STEPS: tuple[tuple[int, Order], ...] = ((1, "question"), (15, "question"), (75, "question"), (75, "paragraph"))
 
@@ -61,9 +64,17 @@ def test_accumulation_waits_for_nothing_between_micro_batches() -> None:
     assert found.counts.syncs <= MOST_SYNCS, described(found)
 
 
-def test_memory_of_75_adapters() -> None:
-    found = counted(75, "question")
-    assert 0 < found.fixed < found.peak <= MOST_PEAK, (found.fixed, found.peak)
+def test_memory_of_75_adapters_with_checkpointed_activations() -> None:
+    whole, found = counted(75, "question"), counted(75, "question", checkpoint_activations=True)
+    assert 0 < found.fixed < found.peak <= MOST_PEAK < whole.peak, (found.fixed, found.peak, whole.peak)
+    assert found.counts.operations <= MOST_OPERATIONS, described(found)
+    assert found.counts.syncs <= MOST_SYNCS, described(found)
+
+
+def test_40_runs_of_the_study_fit_on_a_t4() -> None:
+    found = count_step(40, "question", micro_batches=2, dtype=torch.float16, way="gathered", memory_bytes=T4_BYTES)
+    assert found.counts.syncs <= MOST_SYNCS, described(found)
+    assert found.base + found.peak <= T4_SHARE * T4_BYTES, (found.base, found.peak)
 
 
 def decoding_syncs(size: int, strategy: str, tokens: int) -> int:

@@ -27,6 +27,7 @@ from squadron.data.encoding import Branch, Example
 from squadron.model.config import GPT2Config
 from squadron.model.fleet import Fleet
 from squadron.model.gpt2 import GPT2
+from squadron.model.gpu.attention import Way
 from squadron.model.lora import LoraSpec
 from squadron.training.steps import FleetTrainer
 
@@ -79,6 +80,9 @@ def count_step(
     rank: int = 4,
     micro_batches: int = 1,
     dtype: torch.dtype = torch.bfloat16,
+    checkpoint_activations: bool = False,
+    way: Way | None = None,
+    memory_bytes: int | None = None,
 ) -> Counted:
     """Count one training step of ``size`` adapters, the second one: what is made once is made before it."""
     config = GPT2Config()
@@ -92,7 +96,16 @@ def count_step(
         batches = BatchSampler(
             study_examples(order), batch_size=8 // micro_batches, accumulation=micro_batches, order="paragraph"
         )
-        trainer = FleetTrainer(model, fleet, batches, learning_rates=[1e-3] * size, total_steps=9)
+        trainer = FleetTrainer(
+            model,
+            fleet,
+            batches,
+            learning_rates=[1e-3] * size,
+            total_steps=9,
+            checkpoint_activations=checkpoint_activations,
+            way=way,
+            memory_bytes=memory_bytes,
+        )
         trainer.step()
         counts.reset()
         fixed = counts.memory.live - base
@@ -109,6 +122,8 @@ def main() -> None:
     parser.add_argument("--targets", nargs="+", default=["attention"])
     parser.add_argument("--rank", type=int, default=4)
     parser.add_argument("--micro-batches", type=int, choices=(1, 2, 4, 8), default=1)
+    parser.add_argument("--checkpoint-activations", action="store_true")
+    parser.add_argument("--way", choices=("fused", "gathered"), default="fused")
     parser.add_argument("--lines", type=int, default=25, help="lines of each table")
     asked = parser.parse_args()
     began = time.process_time()
@@ -120,6 +135,8 @@ def main() -> None:
         targets=asked.targets,
         rank=asked.rank,
         micro_batches=asked.micro_batches,
+        checkpoint_activations=asked.checkpoint_activations,
+        way=asked.way,
     )
     counts = found.counts
     print(

@@ -16,12 +16,11 @@ Weights keep GPT-2's own names (``wte``, ``h.0.attn.c_attn`` ...). Source of the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from squadron.model.config import GPT2Config
 from squadron.model.kernels import add_layer_norm, gelu, linear_gelu, precise_linear
@@ -138,6 +137,41 @@ class Block(nn.Module):
         return x, self.mlp(normalized, layer, fleet)
 
 
+class _CheckpointedBlock(torch.autograd.Function):
+    """A block that keeps its input alone; the backward pass computes the rest again.
+
+    Unlike ``torch.utils.checkpoint`` it needs no state of generators: dropout is a function of its seeds. ``anchor``
+    requires a gradient, which is none: the first block's input needs no gradient, but its adapters do.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        anchor: Tensor,  # noqa: ARG004
+        block: Block,
+        x: Tensor,
+        delta: Tensor | None,
+        *others: Any,
+    ) -> tuple[Tensor, Tensor]:
+        ctx.block, ctx.others = block, others
+        ctx.save_for_backward(x, delta)
+        ctx.set_materialize_grads(False)
+        found: tuple[Tensor, Tensor] = block(x, delta, *others)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        inputs = []
+        for tensor, needed in zip(ctx.saved_tensors, ctx.needs_input_grad[2:4], strict=True):
+            inputs.append(None if tensor is None else tensor.detach().requires_grad_(needed))
+        with torch.enable_grad():
+            outputs = ctx.block(*inputs, *ctx.others)
+        used = [(out, gradient) for out, gradient in zip(outputs, gradients, strict=True) if gradient is not None]
+        torch.autograd.backward([out for out, _ in used], [gradient for _, gradient in used])
+        found = [None if tensor is None else tensor.grad for tensor in inputs]
+        return None, None, *found, *(None for _ in ctx.others)
+
+
 def _embedding(rows: int, width: int) -> nn.Embedding:
     """Return an uninitialized embedding table.
 
@@ -196,11 +230,13 @@ class GPT2(nn.Module):
             fleet.prepare(self.dtype)
         x = self.wte(tokens) + self.wpe(positions)  # [1 or K, T, D]
         delta: Tensor | None = None
+        checkpoint_activations = checkpoint_activations and torch.is_grad_enabled()
+        anchor = torch.zeros((), device=x.device, requires_grad=True) if checkpoint_activations else None
         last = len(self.h) - 1
         for layer, block in enumerate(self.h):
             own = (x, delta, layer, attend, fleet, rows if layer == last else None)
             if checkpoint_activations:
-                x, delta = checkpoint(block, *own, use_reentrant=False, preserve_rng_state=False)
+                x, delta = _CheckpointedBlock.apply(anchor, block, *own)  # type: ignore[no-untyped-call]
             else:
                 x, delta = block(*own)
         return add_layer_norm(x, delta, self.ln_f)[1]

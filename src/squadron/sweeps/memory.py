@@ -132,6 +132,7 @@ def shortage(inputs: Inputs, run: TrainOptions) -> str:
         parameters=config.parameter_count if spec is None else padded_parameters(config, spec.targets, spec.rank),
         tokens=most_tokens(inputs.examples(run.max_length)[0], run.batch_size),
         targets=TARGETS if spec is None else spec.targets,
+        checkpoint_activations=inputs.device.type != "cpu",  # that was tried too
     )
     release_memory(inputs.device)
     free = free_bytes(inputs.device)

@@ -27,10 +27,9 @@ from squadron.model.lora import DeviceDropout
 from squadron.model.trainable import Trainable
 from squadron.model.transfer import Arrays, Layout, Packed, pack, views
 from squadron.training.loss import summed_losses
+from squadron.training.memory import pass_tokens
 from squadron.training.optimizer import FleetAdamW
 
-PASS_TOKENS = 1 << 17
-"""Tokens of all adapters in one pass: a step's micro-batches are joined up to these, which keep any GPU busy."""
 GRAPH_TOKENS = 1 << 16
 """Tokens of all adapters up to which a step is replayed as a graph: starting its operations takes longer than they."""
 _PADDED_TOKENS, _PADDED_ROWS, _PADDED_TREES = 64, 64, 16
@@ -91,12 +90,15 @@ class DeviceSteps:
         *,
         way: Way | None = None,
         checkpoint_activations: bool = False,
+        memory_bytes: int | None = None,
     ) -> None:
-        """``way`` is chosen by the device if None."""
+        """``way`` and ``memory_bytes``, the memory of the device, are found out if None."""
         self.model, self.fleet, self.optimizer, self.before = model, fleet, optimizer, before
         self.way = way or choose_way(fleet.device, model.dtype)
         self.checkpoint_activations = checkpoint_activations
-        self.pass_tokens = PASS_TOKENS
+        if memory_bytes is None and fleet.device.type == "cuda":
+            memory_bytes = torch.cuda.get_device_properties(fleet.device).total_memory
+        self.pass_tokens = pass_tokens(model.config, dtype=model.dtype, memory_bytes=memory_bytes)
         self._second = fleet.second_matrices()
         self._graphs: dict[Layout, _Graph] = {}
         self._records = self._has_run = False

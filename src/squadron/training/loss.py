@@ -14,7 +14,7 @@ from squadron.model.kernels import logsumexp, precise_linear
 
 _CHUNK_LOGITS = 1 << 24
 """Logits per chunk: 64 MiB in float32, some 330 rows of GPT-2's vocabulary."""
-_FLEET_LOGITS = 1 << 26
+FLEET_LOGITS = 1 << 26
 """Logits per chunk on an accelerator: 256 MiB in float32, and half of it for their gradients in 16 bits."""
 
 
@@ -85,8 +85,8 @@ class _FleetLosses(torch.autograd.Function):
         fleet, count, width = hidden.shape
         dtype = hidden.dtype if ctx.needs_input_grad[0] else None
         # Whole adapters per chunk; if one has too many rows, one adapter's rows in parts.
-        adapters = max(1, _FLEET_LOGITS // (count * wte.shape[0]))
-        rows = min(count, max(1, _FLEET_LOGITS // wte.shape[0])) if adapters == 1 else count
+        adapters = max(1, FLEET_LOGITS // (count * wte.shape[0]))
+        rows = min(count, max(1, FLEET_LOGITS // wte.shape[0])) if adapters == 1 else count
         d_hidden = None if dtype is None else torch.empty_like(hidden, memory_format=torch.contiguous_format)
         weighted = []
         for k in range(0, fleet, adapters):

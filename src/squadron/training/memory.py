@@ -16,7 +16,8 @@ normalized input of ``mlp.c_fc``           1        if ``mlp.c_fc`` is adapted
 activated input of ``mlp.c_proj``          n_inner  if ``mlp.c_proj`` is adapted
 =========================================  =======  ==============================
 
-With activation checkpointing a layer keeps the first alone, and one layer at a time has the others. The backward pass
+With activation checkpointing a layer keeps its input alone, as two parts that are yet to be added, and one layer at a
+time has the others. The backward pass
 of a layer needs its gradients beside them, which are about as large. Masks, positions, products of rank R and the
 statistics of LayerNorm are left out: they are small.
 """
@@ -35,6 +36,7 @@ import torch
 from squadron.data.encoding import Example
 from squadron.model.config import GPT2Config
 from squadron.model.targets import TARGETS, describe_target, resolve_targets
+from squadron.training.loss import FLEET_LOGITS
 
 MARGIN = 0.9
 """Share of the free memory that an estimated step may use; the rest is for fragmentation and workspaces."""
@@ -42,8 +44,10 @@ RANK_MULTIPLE = 8
 """Fleets on accelerators pad the rank at each site to a multiple of this."""
 _STATE_BYTES = 5 * 4
 """Bytes of a trainable parameter: value, gradient, two moments and the value before the update, float32 each."""
-_CHUNK_LOGITS = 1 << 24
-"""Logits that the loss holds at a time: in the base's dtype, in float32, and their gradients in the base's dtype."""
+PASS_TOKENS = 1 << 17
+"""Most tokens of all adapters in one pass: they keep any GPU busy."""
+_PASS_SHARE = 0.4
+"""Share of a GPU's memory for the activations of a pass that could have fewer tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +106,26 @@ def step_memory(
     inner = config.n_inner / config.n_embd
     sites = {describe_target(config, name).site for name in resolve_targets(targets)}
     layer = 6 + inner + ("attn.c_attn" in sites) + ("mlp.c_fc" in sites) + inner * ("mlp.c_proj" in sites)
-    kept = config.n_layer * (1 if checkpoint_activations else layer)
+    kept = config.n_layer * (2 if checkpoint_activations else layer)
     working = layer * (2 if checkpoint_activations else 1)  # a layer's gradients; its activations, if made again
     last = 2  # the last residual and its normalized form
     return StepMemory(
         base=config.parameter_count * dtype.itemsize,
         state=parameters * adapters * _STATE_BYTES,
         activations=round(unit * (kept + working + last)),
-        loss=min(_CHUNK_LOGITS, tokens * adapters * config.vocab_size) * (2 * dtype.itemsize + 4),
+        loss=min(FLEET_LOGITS, tokens * adapters * config.vocab_size) * (dtype.itemsize + 4),
     )
+
+
+def pass_tokens(config: GPT2Config, *, dtype: torch.dtype, memory_bytes: int | None) -> int:
+    """Return how many tokens of all adapters one pass may have, on a GPU with this memory (None: unknown).
+
+    A step's micro-batches are joined up to these. One micro-batch is never divided.
+    """
+    if memory_bytes is None:
+        return PASS_TOKENS
+    token = step_memory(config, dtype=dtype, parameters=0, tokens=1).activations
+    return min(PASS_TOKENS, int(_PASS_SHARE * memory_bytes) // token)
 
 
 def fits(needed: StepMemory, free_bytes: int, *, with_base: bool = False) -> bool:

@@ -112,9 +112,11 @@ class FleetTrainer:
         warmup_steps: int = 0,
         checkpoint_activations: bool = False,
         way: Way | None = None,
+        memory_bytes: int | None = None,
     ) -> None:
         """``checkpoint_activations`` trades time for memory: of each block only its input is kept, and the backward
-        pass computes the rest again. ``way`` is how an accelerator attends, chosen by the device if None.
+        pass computes the rest again. ``way`` is how an accelerator attends, and ``memory_bytes`` its memory; both are
+        found out if None.
         """
         size = fleet.size
         self.model, self.fleet, self.batches = model, fleet, batches
@@ -139,6 +141,7 @@ class FleetTrainer:
                 self._before_update,
                 way=way,
                 checkpoint_activations=checkpoint_activations,
+                memory_bytes=memory_bytes,
             )
 
     def step(self) -> StepResult:

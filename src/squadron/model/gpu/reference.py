@@ -169,7 +169,8 @@ def _join(x: Tensor) -> Tensor:
 def _scores(q: Tensor, k: Tensor, heads: int) -> Tensor:
     precise = torch.promote_types(q.dtype, torch.float32)
     scale = (q.shape[-1] // heads) ** -0.5
-    return (_split(q, heads).to(precise) @ _split(k, heads).to(precise).transpose(-1, -2)) * scale
+    scores: Tensor = torch.matmul(_split(q, heads).to(precise), _split(k, heads).to(precise).transpose(-1, -2)) * scale
+    return scores
 
 
 def cross_entropy(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -48,8 +49,9 @@ def trainer_of(
     order: Order = "question",
     loss: Loss = "answer",
     kept: Sequence[int] = (0, 1, 2),
+    **options: Any,
 ) -> FleetTrainer:
-    """Return a trainer of the adapters ``kept``, on the device of ``model``."""
+    """Return a trainer of the adapters ``kept``, on the device of ``model``, with other options of a trainer."""
     fleet = Fleet(TINY, [specs[k] for k in kept], device=model.device)
     return FleetTrainer(
         model,
@@ -61,6 +63,7 @@ def trainer_of(
         gradient_clipping=[CLIPPING[k] for k in kept],
         rate_schedules=[("constant", "linear", "cosine")[k] for k in kept],
         warmup_steps=1,
+        **options,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -347,3 +348,16 @@ def test_non_finite_parameters_are_detected_though_the_loss_is_finite(
     assert trainer.stopped == {1: "loss 1.25 after step 2; lower the learning rate"}
     assert torch.equal(trainer.fleet.values[1], good[1])
     assert not torch.equal(trainer.fleet.values[0], good[0])
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_checkpointed_activations_change_no_bit(model: GPT2, examples: list[Example], dropout: float) -> None:
+    """In float32, where the order of a sum would show."""
+    plain = copy.deepcopy(model).float()
+    specs = tuple(replace(spec, dropout=dropout) for spec in SPECS)
+    found = []
+    for checkpointed in (False, True):
+        trainer = trainer_of(plain, examples, specs, precise=False, checkpoint_activations=checkpointed)
+        found.append(([trainer.step() for _ in range(3)], trainer.fleet.values.detach()))
+    assert found[0][0] == found[1][0]
+    assert torch.equal(found[0][1], found[1][1])

@@ -56,16 +56,23 @@ class Projection(nn.Module):
         self.bias = nn.Parameter(torch.empty(n_out))
 
     def forward(
-        self, x: Tensor, site: Site | None = None, *, columns: slice = slice(None), rows: Tensor | None = None
+        self,
+        x: Tensor,
+        site: Site | None = None,
+        *,
+        columns: slice = slice(None),
+        rows: Tensor | None = None,
+        tokens: Tensor | None = None,
     ) -> Tensor:
         """Map ``x`` ``[K, T, in]`` to ``[K, T, out]``, with the fleet's adapters if ``site`` is given.
 
-        ``columns`` selects outputs, and ``rows`` ``[M]`` int64 selects tokens; the rest is not computed.
+        ``columns`` selects outputs, and ``rows`` ``[M]`` int64 selects tokens; the rest is not computed. ``tokens``
+        ``[M]`` are those that ``x`` holds, if they are selected already.
         """
         weight, bias = self.weight[columns], self.bias[columns]
         if site is None:
             return F.linear(x if rows is None else x[:, rows], weight, bias)
-        return lora_linear(x, weight, bias, site, columns, rows)
+        return lora_linear(x, weight, bias, site, columns, rows, tokens)
 
 
 class Attention(nn.Module):
@@ -87,7 +94,7 @@ class Attention(nn.Module):
             q = self.c_attn(x, site, columns=slice(0, self.n_embd), rows=rows)
             kv = self.c_attn(x, site, columns=slice(self.n_embd, None))
             mixed = attend(layer, kv, q)
-        out: Tensor = self.c_proj(mixed, fleet.site(layer, "attn.c_proj") if fleet else None)
+        out: Tensor = self.c_proj(mixed, fleet.site(layer, "attn.c_proj") if fleet else None, tokens=rows)
         return out
 
 
@@ -99,11 +106,12 @@ class MLP(nn.Module):
         self.c_fc = Projection(config.n_embd, config.n_inner)
         self.c_proj = Projection(config.n_inner, config.n_embd)
 
-    def forward(self, x: Tensor, layer: int, fleet: Trainable | None) -> Tensor:
-        """Map ``x`` ``[K, T, D]`` to ``[K, T, D]``."""
+    def forward(self, x: Tensor, layer: int, fleet: Trainable | None, tokens: Tensor | None = None) -> Tensor:
+        """Map ``x`` ``[K, T, D]`` to ``[K, T, D]``; ``tokens`` ``[T]`` are those that ``x`` holds, if not all."""
         site = fleet.site(layer, "mlp.c_fc") if fleet else None
-        x = linear_gelu(x, self.c_fc.weight, self.c_fc.bias) if site is None else gelu(self.c_fc(x, site))
-        out: Tensor = self.c_proj(x, fleet.site(layer, "mlp.c_proj") if fleet else None)
+        bias = self.c_fc.bias
+        x = linear_gelu(x, self.c_fc.weight, bias) if site is None else gelu(self.c_fc(x, site, tokens=tokens))
+        out: Tensor = self.c_proj(x, fleet.site(layer, "mlp.c_proj") if fleet else None, tokens=tokens)
         return out
 
 
@@ -134,7 +142,7 @@ class Block(nn.Module):
         x, normalized = add_layer_norm(x, delta, self.ln_1)
         delta = self.attn(normalized, layer, attend, fleet, rows)
         x, normalized = add_layer_norm(x if rows is None else x[:, rows], delta, self.ln_2)
-        return x, self.mlp(normalized, layer, fleet)
+        return x, self.mlp(normalized, layer, fleet, rows)
 
 
 class _CheckpointedBlock(torch.autograd.Function):

@@ -148,17 +148,24 @@ class DeviceDropout:
 
 
 def lora_linear(
-    x: Tensor, weight: Tensor, bias: Tensor, site: Site, columns: slice, rows: Tensor | None = None
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    site: Site,
+    columns: slice,
+    rows: Tensor | None = None,
+    tokens: Tensor | None = None,
 ) -> Tensor:
     """Return ``x @ weight.T + bias + scale * (dropout(x) @ A.T) @ B`` for every adapter of a fleet.
 
     ``x`` is ``[K, T, in]``, or ``[1, T, in]`` if it is the same for all adapters. ``weight`` ``[out, in]`` and
     ``bias`` ``[out]`` are frozen, and belong to the outputs ``columns`` of the site. ``rows`` ``[M]`` int64 are the
-    tokens to map; None: all. Returns ``[K, T or M, out]`` in the dtype of ``x``.
+    tokens to map; None: all. If ``x`` holds some tokens alone, ``tokens`` are these: on an accelerator a token's mask
+    depends on its place in the step. Returns ``[K, T or M, out]`` in the dtype of ``x``.
     """
     if x.device.type != "cpu":
-        chosen = x if rows is None else x[:, rows]
-        return cast(Tensor, _AcceleratedLora.apply(chosen, weight, bias, site.a, site, columns, rows))  # type: ignore[no-untyped-call]
+        chosen, tokens = (x, tokens) if rows is None else (x[:, rows], rows)
+        return cast(Tensor, _AcceleratedLora.apply(chosen, weight, bias, site.a, site, columns, tokens))  # type: ignore[no-untyped-call]
     assert not isinstance(site.dropout, DeviceDropout), site.name
     mask = site.dropout.masks(site.name, x.shape, x) if site.dropout else None
     if rows is not None:

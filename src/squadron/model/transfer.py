@@ -44,7 +44,7 @@ def pack(arrays: Mapping[str, npt.NDArray[np.generic]], device: torch.device) ->
     layout = []
     size = 0
     for name, array in arrays.items():
-        layout.append((name, array.shape, torch.from_numpy(array[:0].reshape(-1)).dtype, size))
+        layout.append((name, array.shape, torch.from_numpy(np.empty(0, array.dtype)).dtype, size))
         size += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
     host = torch.empty(size, dtype=torch.uint8, pin_memory=device.type == "cuda")
     for array, (_, _, _, start) in zip(arrays.values(), layout, strict=True):

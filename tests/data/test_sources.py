@@ -104,7 +104,7 @@ def test_every_layout_and_compression_gives_the_same(tmp_path: Path) -> None:
         (b'{"data": [{"title": "A", "paragraphs": [{"context": "c"}]}]}', "paragraph 0: qas: missing"),
         (b"\xff\xfe{}", "byte 0 is not UTF-8"),
         (lzma.compress(b'{"data": []}' * 99)[:-30], "truncated or damaged"),
-        (gzip.compress(b'{"data": []}' * 99)[:-30], "truncated or damaged"),
+        (gzip.compress(b'{"data": []}' * 99, mtime=0)[:-30], "truncated or damaged"),
         (b"PAR1 and then nothing of the kind PAR1", "parquet file is truncated or damaged"),
         (b'{"id": "a", "context": "c"}\n{"id": ', "line 2 is not JSON"),
         (b"[" * 100_000, "nested too deeply"),

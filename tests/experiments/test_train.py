@@ -176,7 +176,7 @@ def test_a_run_resumed_with_more_epochs_equals_one_that_had_them_from_the_start(
     for name, old in zip(FILES, before, strict=True):
         new = (tmp_path / "run" / name).read_bytes()
         assert new == (tmp_path / "whole" / name).read_bytes(), name
-        assert new != old, name
+        assert new != old or name.startswith("adapter"), name  # the best one may be of an earlier epoch
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ def test_only_the_new_runs_of_an_axis_are_trained_and_scored(options: Options, t
     record = json.loads((home / "sweep.json").read_text())
     assert record["config"]["grid"] == {"rank": [9, 2, 5], "seed": [0, 1]}
     assert sorted(run["name"] for run in record["runs"]) == every
-    assert record["fleets"] == ["01", "02"]
-    assert json.loads((home / "fleets" / "02.json").read_text())["runs"] == new
+    fleets = [json.loads((home / "fleets" / f"{name}.json").read_text())["runs"] for name in record["fleets"]]
+    assert fleets == [["r2-s0", "r5-s0"], ["r2-s1", "r5-s1"], ["r9-s0"], ["r9-s1"]]  # a fleet has one seed
     board = json.loads((home / "leaderboard.json").read_text())
     assert sorted(run["name"] for run in board["runs"]) == every
     assert len(board["settings"]) == 3
@@ -112,7 +112,7 @@ def begin(options: SweepOptions) -> None:
     ("before", "after"),
     [
         ("grid: {rank: [2, 3], lr: [0.1]}", "grid: {lr: [0.1, 0.01], rank: [4, 3, 2]}"),
-        ("grid: {targets: [attention]}", "grid: {targets: [mlp, attention, [attn.q, attn.v]]}"),
+        ("grid: {targets: [attention]}", "grid: {targets: [mlp.c_fc, attention, [attn.q, attn.v]]}"),
         ("tied: {rank: [2, 3], alpha: [4, 6]}", "tied: {rank: [2, 3, 4], alpha: [4, 6, 8]}"),
         ("grid: {rank: [2, 3]}\nexclude: [{rank: 3}]", "grid: {rank: [2, 3]}"),
         ("grid: {rank: [2]}", "grid: {rank: [2]}\nruns: [{rank: 8, name: large}]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from squadron.data.batches import BatchSampler
 from squadron.data.encoding import encode_training
 from squadron.data.prepared import load_split
 from squadron.data.trees import MicroBatch, build_trees, pack_trees
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, RunError
 from squadron.experiments import inputs, training_job
 from squadron.experiments import train as training
 from squadron.experiments.ask import ask
@@ -47,6 +48,11 @@ def trainers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[FleetTrainer, list[l
 
 def lines(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of all files by their paths in the folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_adapter_of_the_lowest_validation_loss_is_kept(
@@ -149,6 +155,70 @@ def test_a_stopped_and_resumed_run_equals_one_that_was_never_stopped(options: di
     train(TrainOptions(**{**options, "lr": 0.2}, epochs=3), resume=True)
     for name in ("metrics.jsonl", "adapter/adapter_model.safetensors", "last/adapter_model.safetensors"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+FILES = ("metrics.jsonl", "adapter/adapter_model.safetensors", "last/adapter_model.safetensors")
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_run_resumed_with_more_epochs_equals_one_that_had_them_from_the_start(
+    options: dict[str, Any], tmp_path: Path, ended: bool
+) -> None:
+    """Whether it has ended or was stopped within an epoch; with dropout and warm-up."""
+    own = {**options, "lr": 0.2, "dropout": 0.2, "warmup_steps": 4}
+    train(TrainOptions(**{**own, "out": str(tmp_path / "whole")}, epochs=4))
+    train(TrainOptions(**own, epochs=2, max_steps=None if ended else 4))
+    before = [(tmp_path / "run" / name).read_bytes() for name in FILES]
+    summary = train(TrainOptions(**own, epochs=4), resume=True)
+    assert (summary["status"], summary["steps"]) == ("done", 12)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (record["status"], record["config"]["epochs"]) == ("done", 4)
+    for name, old in zip(FILES, before, strict=True):
+        new = (tmp_path / "run" / name).read_bytes()
+        assert new == (tmp_path / "whole" / name).read_bytes(), name
+        assert new != old or name.startswith("adapter"), name  # the best one may be of an earlier epoch
+
+
+@pytest.mark.parametrize(
+    ("schedule", "epochs", "reason"),
+    [
+        ("linear", 3, r"epochs was 2 and is now 3, but the linear schedule falls over all epochs, .* choose another"),
+        ("cosine", 3, r"epochs was 2 and is now 3, but the cosine schedule"),
+        ("constant", 1, r"epochs was 2 and is now 1; resume with the same options, or use"),
+    ],
+)
+def test_other_epochs_that_would_make_another_run_are_refused(
+    options: dict[str, Any], tmp_path: Path, schedule: str, epochs: int, reason: str
+) -> None:
+    own = {**options, "schedule": schedule}
+    train(TrainOptions(**own, epochs=2))
+    before = contents(tmp_path / "run")
+    with pytest.raises(RunError, match=reason):
+        train(TrainOptions(**own, epochs=epochs), resume=True)
+    assert contents(tmp_path / "run") == before
+
+
+def test_more_epochs_need_the_checkpoint_of_a_run_that_has_ended(options: dict[str, Any], tmp_path: Path) -> None:
+    train(TrainOptions(**options, epochs=1))
+    (tmp_path / "run" / "checkpoint.safetensors").unlink()
+    before = contents(tmp_path / "run")
+    with pytest.raises(RunError, match=r"but its checkpoint\.safetensors is gone, .* train from the start, in another"):
+        train(TrainOptions(**options, epochs=2), resume=True)
+    assert contents(tmp_path / "run") == before
+
+
+def test_a_run_keeps_its_record_if_it_cannot_be_resumed(
+    options: dict[str, Any], byte_base_dir: Path, tmp_path: Path
+) -> None:
+    base = shutil.copytree(byte_base_dir, tmp_path / "base")
+    own = {**options, "base": str(base)}
+    train(TrainOptions(**own, epochs=1))
+    before = contents(tmp_path / "run")
+    weights = base / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + bytes(4))
+    with pytest.raises(RunError, match=r"base: its sha256 was .* put it back"):
+        train(TrainOptions(**own, epochs=2), resume=True)
+    assert contents(tmp_path / "run") == before
 
 
 @pytest.mark.parametrize("with_validation", [True, False])

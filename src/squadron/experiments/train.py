@@ -15,6 +15,7 @@ from squadron.experiments.training_job import FleetJob, Member
 from squadron.options.core import TrainOptions
 from squadron.ownership import refuse_inputs_inside
 from squadron.runs.folder import RunFolder
+from squadron.runs.sweep_folder import FINAL
 from squadron.tracking.events import Listener, RunEnded, Stream
 from squadron.tracking.interrupt import graceful_interrupt
 from squadron.tracking.progress import Reporter
@@ -38,7 +39,7 @@ def train(
     The run folder has ``adapter/`` (``model/`` if all weights are trained), ``last/``, ``metrics.jsonl`` and
     ``run.json``. ``adapter/`` is of the epoch with the lowest validation loss, or of the last epoch without validation
     data. Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause; finished work is kept,
-    and ``resume`` continues from it.
+    and ``resume`` continues from it, also to more epochs than before if the learning rate is constant.
     """
     reporter = reporter or Reporter()
     stream = Stream(listeners, note=reporter.note)
@@ -60,8 +61,10 @@ def train(
         resume=resume,
         replace=replace,
         may_differ=MAY_DIFFER,
+        extended=lambda before: more_epochs(before, options),
     )
     job: FleetJob | None = None
+    begun = folder.is_new or folder.replaces  # else nothing of the run that is resumed has changed yet
     try:
         dtype = dtype_rule(requested_precision(options, folder), device)
         inputs = open_inputs(
@@ -73,6 +76,7 @@ def train(
         if job.checkpoint.is_file():
             job.restore(job.checkpoint, {folder.path.name: options})
         job.begin()
+        begun = True
         with graceful_interrupt() as interruption:
             job.run(interruption)
         (summary,) = job.finish()
@@ -81,18 +85,41 @@ def train(
             reporter.note(f"training data: {'; '.join(remarks)}")
         return summary
     except (InterruptedRunError, KeyboardInterrupt):
-        if not folder.replaces:
+        if begun and not folder.replaces:
             mark(folder, "interrupted", "stopped by a person", stream)
         raise
     except Exception as problem:
         if folder.is_new and (job is None or job.trainer.step_number == 0):
             folder.discard()  # nothing was trained, so the corrected command can be given again
-        elif not folder.replaces:
+        elif begun and not folder.replaces:
             mark(folder, "failed", command_line_text(problem), stream)
         raise
     finally:
         folder.release()
         stream.close()
+
+
+def more_epochs(before: RunFolder, options: TrainOptions) -> set[str]:
+    """Return the option in which a resumed run may differ if it is only to train for more epochs; none if it is not.
+
+    Batches and dropout depend on the seed and the step alone, so the result is that of a run with so many epochs from
+    the start. Raises :class:`RunError` if it would not be, or if a run that has ended has no checkpoint to continue.
+    """
+    old = before.record["config"].get("epochs")
+    if not isinstance(old, int) or options.epochs <= old:
+        return set()
+    resumed = f"{option('resume')} {before.path}: epochs was {old} and is now {options.epochs}"
+    if options.schedule != "constant":
+        raise RunError(
+            f"{resumed}, but the {options.schedule} schedule falls over all epochs, so a longer one is another run; "
+            f"choose another {option('out')}, or use {option('replace', True)}"
+        )
+    if before.record["status"] in FINAL and not (before.path / CHECKPOINT).is_file():
+        raise RunError(
+            f"{resumed}, but its {CHECKPOINT} is gone, so it cannot be continued; train from the start, "
+            f"in another {option('out')} or with {option('replace', True)}"
+        )
+    return {"epochs"}
 
 
 def check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -81,13 +81,22 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls, path: Path, config: Mapping[str, Any], *, kind: str, resume: bool, replace: bool, may_differ: set[str]
+        cls,
+        path: Path,
+        config: Mapping[str, Any],
+        *,
+        kind: str,
+        resume: bool,
+        replace: bool,
+        may_differ: Set[str],
+        extended: Callable[[Self], Set[str]] = lambda _: frozenset(),
     ) -> Self:
         """Make a run folder, or resume or replace an existing one, only as the user asks.
 
-        ``may_differ`` are options that a resumed run may change. Raises :class:`RunError` if the folder exists and
-        neither ``resume`` nor ``replace`` is set, if it is another kind of folder, if it was made with other options,
-        or if another process uses it.
+        ``may_differ`` are options that a resumed run may change. ``extended`` returns others, which add work to that in
+        the folder that it is given, as it is before, and raises :class:`RunError` if they would change that work.
+        Raises :class:`RunError` if the folder exists and neither ``resume`` nor ``replace`` is set, if it is another
+        kind of folder, if it was made with other options, or if another process uses it.
         """
         if path.exists() and not path.is_dir():
             raise RunError(f"{option('out', path)}: a file; give a folder")
@@ -114,7 +123,7 @@ class RunFolder:
         folder = cls.open(path)
         before = folder.record["config"]
         # Report keys of both configurations first: a key of only one follows from another difference, which says more.
-        keys = (before.keys() | config.keys()) - may_differ
+        keys = (before.keys() | config.keys()) - may_differ - extended(folder)
         for key in sorted(keys, key=lambda key: (not (key in before and key in config), key)):
             if before.get(key) != config.get(key):
                 raise RunError(

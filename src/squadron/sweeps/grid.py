@@ -68,12 +68,18 @@ def read_sweep(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
     path = find_config(path)
     try:
         config = read_config(path, overrides or {})
-        problems: list[InitErrorDetails] = []
-        runs = _plan(config, problems)
-        refuse(problems)
+        runs = plan_runs(config)
     except ValidationError as found:
         raise report(str(path), found, advice) from None
     return SweepPlan(runs, config)
+
+
+def plan_runs(config: SweepConfig) -> tuple[PlannedRun, ...]:
+    """Return the runs of a configuration. Raises :class:`pydantic.ValidationError` with all problems."""
+    problems: list[InitErrorDetails] = []
+    runs = _plan(config, problems)
+    refuse(problems)
+    return runs
 
 
 def find_config(name: Path | str) -> Path:

@@ -22,6 +22,7 @@ from squadron.runs.folder import refuse_half_replaced
 from squadron.runs.sweep_folder import SweepFolder, same_config
 from squadron.sweeps.config import Evaluation
 from squadron.sweeps.grid import PlannedRun, SweepPlan, read_sweep
+from squadron.sweeps.growth import more_runs
 from squadron.sweeps.halving import rung_epochs
 
 MAY_DIFFER = {"config", "out", "engine", "ray_address", "gpus_per_fleet", "cpus_per_fleet", "device", "offline"}
@@ -103,7 +104,15 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
             },
         )
     if not join:
-        return SweepFolder.create(path, config, kind="sweep", resume=resume, replace=replace, may_differ=MAY_DIFFER)
+        return SweepFolder.create(
+            path,
+            config,
+            kind="sweep",
+            resume=resume,
+            replace=replace,
+            may_differ=MAY_DIFFER,
+            extended=lambda before: more_runs(before, config, plan),
+        )
     folder = SweepFolder.open(path)
     refuse_half_replaced(path, folder.record)
     before = folder.record["config"]

@@ -1,7 +1,7 @@
 """Run a sweep: many runs of one base on the same questions, trained in fleets, scored and ranked.
 
 The whole state is in the folder: the same command with ``--resume`` continues a sweep that was stopped or killed, with
-the same results.
+the same results. A configuration with more runs adds them; those that are done stay as they are.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from squadron.encodings import encoding_fault
 from squadron.errors import DeviceError, SquadronError
 from squadron.temporaries import final_name, replace_folder, sweep_leftovers, temporary
 
@@ -106,13 +107,13 @@ def read_json(path: Path | str, *, what: str, error: type[SquadronError]) -> Any
             data = read_bounded(stream, MOST_BYTES)
         if data is None:
             raise error(f"{path}: over {MOST_BYTES:,} bytes; expected {what}")
-        return json.loads(data)
+        return json.loads(data)  # in UTF-8, UTF-16 or UTF-32
     except FileNotFoundError:
         raise error(f"{path}: no such file; expected {what}") from None
     except OSError as problem:
         raise error(f"{path}: cannot be read ({problem.strerror}); expected {what}") from None
     except UnicodeDecodeError as problem:
-        raise error(f"{path}: byte {problem.start} is not UTF-8; expected {what}") from None
+        raise error(f"{path}: {encoding_fault(data or b'', problem)}; expected {what}") from None
     except json.JSONDecodeError as problem:
         raise error(
             f"{path}: not JSON (line {problem.lineno}, column {problem.colno}: {problem.msg}); expected {what}"

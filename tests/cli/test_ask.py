@@ -69,7 +69,8 @@ def test_the_context_may_come_from_standard_input(
     ("content", "question", "words"),
     [
         (b"", "When?", "empty; give the text to answer from"),
-        (b"\xff\xfe", "When?", "byte 0 is not UTF-8"),
+        (b"\xff\xfe", "When?", "empty; give the text to answer from"),
+        (b"Caf\xe9.", "When?", "byte 3 is not UTF-8; it looks like Latin-1"),
         (b"x" * 200_000, "When?", "200,000 characters; at most 100,000"),
         (b"Some text.", " ", "the question is empty"),
         (b"Some text.", "", "the question is empty"),

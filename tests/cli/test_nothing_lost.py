@@ -248,7 +248,7 @@ def test_an_export_is_atomic(
 ) -> None:
     out = tmp_path / "out"
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     written: list[Path] = []

@@ -60,7 +60,7 @@ def test_rows_that_are_set_aside_are_reported(
     assert "rows: 1 set aside, the first: " in shown
     source = ("--data", tmp_path / "data.json", "--max-new-tokens", 1)
     evaluated = squadron("evaluate", "--base", byte_base_dir, *source, "--out", tmp_path / "out")
-    assert "bad rows set aside and not asked: 1; the first: " in evaluated.err
+    assert "evaluation data: 1 set aside, the first: " in evaluated.err
 
 
 def test_golds_are_scored_as_the_file_has_them(squadron: Any, small_squad: Path, tmp_path: Path) -> None:

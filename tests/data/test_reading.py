@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from squadron.data import prepared
 from squadron.data.reading import read_data
 from squadron.data.sources import load_data
+from squadron.data.squad import Dataset
 from squadron.errors import DataError
 
 ROWS = b'[{"id": "q", "context": "Ada.", "question": "Who?", "answers": {"text": ["Ada"], "answer_start": [0]}}]'
@@ -23,7 +25,9 @@ def test_a_file_is_read_whole_up_to_the_bound(pack: type[bytes], tmp_path: Path)
     path = tmp_path / "file"
     path.write_bytes(pack(ROWS))
     assert read_data(path, max_bytes=len(ROWS)) == ROWS
-    with pytest.raises(DataError, match=f"file: over {len(ROWS) - 1:,} bytes, unpacked; split it"):
+    with pytest.raises(
+        DataError, match=f"file: over {len(ROWS) - 1:,} bytes, unpacked; split it, .*squadron prepare --max-bytes MORE$"
+    ):
         read_data(path, max_bytes=len(ROWS) - 1)
 
 
@@ -69,3 +73,17 @@ def test_blanks_alone_are_an_empty_file(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"\n" * 100))
     with pytest.raises(DataError, match="the file is empty"):
         load_data(path)
+
+
+def test_prepared_splits_are_read_whatever_their_size(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way out that the error names must lead out: `prepare` may have read more than the usual bound."""
+    monkeypatch.setattr(prepared, "MOST_BYTES", 10)
+    bounds: list[int] = []
+
+    def spy(path: Path, *, max_bytes: int = 10) -> Dataset:
+        bounds.append(max_bytes)
+        return load_data(path, max_bytes=max_bytes)
+
+    monkeypatch.setattr(prepared, "load_data", spy)
+    assert len(prepared.load_split(small_data, "train").dataset) == 20
+    assert bounds == [(small_data / "train.json").stat().st_size]

@@ -286,8 +286,14 @@ def test_a_file_that_cannot_be_read_is_reported_in_one_line(tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="cannot be read"):
         read_sweep(tmp_path)
     (tmp_path / "latin.yaml").write_bytes(b"a: \xe9")
-    with pytest.raises(ConfigError, match="byte 3 is not UTF-8"):
+    with pytest.raises(ConfigError, match="byte 3 is not UTF-8; it looks like Latin-1"):
         read_sweep(tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_a_configuration(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.yaml").write_text("epochs: 3\n", encoding=encoding)
+    assert read_yaml(tmp_path / "a.yaml") == {"epochs": 3}
 
 
 def test_the_papers_75_runs() -> None:

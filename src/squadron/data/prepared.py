@@ -11,7 +11,7 @@ from squadron.data.sources import load_data, load_file
 from squadron.data.splits import SPLITS
 from squadron.data.squad import Dataset
 from squadron.errors import DataError, option
-from squadron.files import sha256_file, write_json
+from squadron.files import MOST_BYTES, sha256_file, write_json
 from squadron.marks import json_object
 from squadron.ownership import Layout
 
@@ -106,7 +106,8 @@ def load_split(source: str | Path, split: str) -> Split:
         raise DataError(
             f"{option('split', split)}: {folder} was prepared with none; ask `squadron prepare` for more than 0"
         )
-    return Split(load_data(path), split, sha256)
+    # `prepare` made the file, perhaps with a higher bound than the usual one.
+    return Split(load_data(path, max_bytes=max(MOST_BYTES, path.stat().st_size)), split, sha256)
 
 
 def _splits(folder: Path) -> dict[str, PreparedSplit]:

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Any
 
-from squadron.errors import DataError, option
+from squadron.errors import DataError
 from squadron.files import MOST_BYTES, read_bounded
 
 _XZ, _GZIP = b"\xfd7zXZ\x00", b"\x1f\x8b"
@@ -44,7 +44,8 @@ def bounded(data: bytes | None, source: str, max_bytes: int) -> bytes:
     """Return what :func:`squadron.files.read_bounded` gave. Raises :class:`DataError` if it stopped at the bound."""
     if data is None:
         raise DataError(
-            f"{source}: over {max_bytes:,} bytes, unpacked; split it, or raise {option('max_bytes')} of `prepare`"
+            f"{source}: over {max_bytes:,} bytes, unpacked; split it, or draw questions from it first, with: "
+            f"squadron prepare --max-bytes MORE"
         )
     return data
 

@@ -17,6 +17,7 @@ from squadron.data.parquet import read_parquet
 from squadron.data.reading import bounded, read_stream
 from squadron.data.squad import Dataset
 from squadron.data.validation import build_dataset
+from squadron.encodings import decode_text
 from squadron.errors import DataError, option
 from squadron.files import MOST_BYTES, read_bounded
 
@@ -71,15 +72,14 @@ def load_file(path: Path, *, split: str = "train", max_bytes: int = MOST_BYTES, 
 def parse_data(data: bytes, source: str, *, split: str = "train", **how: bool) -> Dataset:
     """Read a data set from the decompressed bytes of a file; ``source`` names it in errors.
 
+    Text is UTF-8, or UTF-16 with a byte order mark.
+
     ``how`` are ``strict``, ``texts_only`` and ``split_contexts``, as for :func:`load_data`.
     """
     if data[:4] == b"PAR1":
         return _build(read_parquet(data, source), source, split=split, **how)
     refuse_foreign_bytes(data, source)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise DataError(f"{source}: byte {problem.start} is not UTF-8; save the file as UTF-8") from None
+    text = decode_text(data, source, error=DataError)
     return _build(_parsed(text, source), source, split=split, **how)
 
 

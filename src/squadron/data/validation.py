@@ -56,7 +56,7 @@ class _Reader:
         if not cleaned.strip():
             raise _BadRowError(name, "empty; text is expected")
         if len(cleaned) > longest:
-            hint = f", or add {option('split_contexts', True)}" if name == "context" else ""
+            hint = ", or cut it with: squadron prepare --split-contexts" if name == "context" else ""
             raise _BadRowError(name, f"{len(cleaned):,} characters; at most {longest:,} are allowed, split it{hint}")
         if (half := _HALF.search(cleaned)) is not None:
             raise _BadRowError(name, f"has the character U+{ord(half[0]):04X} at {half.start()}; remove it")

@@ -8,6 +8,7 @@ from typing import Any
 
 from squadron.data.validation import LONGEST_QUESTION
 from squadron.decoding.strategies import resolve_strategies
+from squadron.encodings import decode_text
 from squadron.errors import ConfigError, DataError, option
 from squadron.experiments.load_run import open_run, run_base
 from squadron.experiments.pocket import base_location
@@ -71,9 +72,7 @@ def read_context(source: str) -> str:
                 data = read_bounded(stream, MOST_BYTES)
         if data is None:
             raise DataError(f"{option('context', source)}: over {MOST_BYTES:,} bytes; give a shorter text")
-        text = data.decode("utf-8-sig")
+        text = decode_text(data, option("context", source), error=DataError)
     except OSError as problem:
         raise DataError(f"{option('context', source)}: cannot be read ({problem.strerror})") from None
-    except UnicodeDecodeError as problem:
-        raise DataError(f"{option('context', source)}: byte {problem.start} is not UTF-8; save it as UTF-8") from None
     return checked_context(text, source=option("context", source))

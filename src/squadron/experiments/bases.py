@@ -28,5 +28,5 @@ def init_base(options: BaseInitOptions) -> dict[str, Any]:
     model = random_model(config, seed=options.seed)
     with atomic_folder(out) as fresh:
         tokenizer.save(fresh)
-        save_model(model, fresh)
+        save_model(model, fresh, eos_id=tokenizer.eos_id)
     return {"base": str(out), "parameters": model.parameter_count, "sha256": sha256_file(out / WEIGHTS)}

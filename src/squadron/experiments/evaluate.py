@@ -60,6 +60,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
     dataset = selected_questions(subject.split, options)
     if opened.out is not None:
         refuse_foreign_results(opened.out, subject.split.name, strategy_names(options))
+    remarks = [subject.split.dataset.summary()]
     reporter.start("answering", len(dataset), "question")
     began = time.perf_counter()
     try:
@@ -72,15 +73,16 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
             options,
             max_length=opened.max_length,
             progress=reporter.reach,
+            remark=remarks.append,
         )
     finally:
         reporter.finish()
     seconds = time.perf_counter() - began
-    if set_aside := subject.split.dataset.set_aside:
-        reporter.note(f"bad rows set aside and not asked: {len(set_aside):,}; the first: {set_aside[0]}")
     for name, record in decodings.items():
         if record["nan_answers"]:
             reporter.note(f"{name}: {record['nan_answers']:,} answers ended at a logit that is not a number")
+    if any(remarks):
+        reporter.note(f"evaluation data: {'; '.join(filter(None, remarks))}")
     first = next(iter(decodings.values()))
     return {
         "run": options.run,
@@ -107,11 +109,13 @@ def evaluate_fleet(
     *,
     max_length: int,
     progress: Callable[[int], None] | None = None,
+    remark: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Answer the same questions with every adapter of a fleet, or with the base alone, in one pass; score and write.
 
-    ``subjects`` and ``outs`` have one entry per adapter; nothing is written for an entry of None in ``outs``. Returns
-    the scores by strategy of each adapter.
+    ``subjects`` and ``outs`` have one entry per adapter; nothing is written for an entry of None in ``outs``. If
+    questions were left out or lost context, ``remark`` is called with a line that says so. Returns the scores by
+    strategy of each adapter.
     """
     dataset = selected_questions(subjects[0].split, options)
     positions = base.model.config.n_positions
@@ -132,6 +136,8 @@ def evaluate_fleet(
         suppress_eos=options.suppress_eos,
         progress=progress,
     )
+    if remark is not None and (cut_off := next(iter(answers.values()))[0].truncation.summary()):
+        remark(cut_off)
     settings = options.model_dump(mode="json", exclude=_NOT_SETTINGS)
     recorded = recorded_parameters(settings)
     settings = {name: value for name, value in settings.items() if name not in PARAMETERS or name in recorded}

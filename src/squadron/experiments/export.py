@@ -30,6 +30,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
             for file in (WEIGHTS, CONFIG):
                 write_bytes(fresh / file, (run.weights.parent / file).read_bytes())
         else:
-            load_tokenizer(run.base.folder).save(fresh)
-            save_model(merge(run.base.model, run.adapter), fresh)
+            tokenizer = load_tokenizer(run.base.folder)
+            tokenizer.save(fresh)
+            save_model(merge(run.base.model, run.adapter), fresh, eos_id=tokenizer.eos_id)
     return {"run": options.run, "out": str(out), "format": options.format, "base": run.folder.record["config"]["base"]}

@@ -53,6 +53,15 @@ class Inputs:
         """Return the encoded validation questions; an empty list if there is no validation split."""
         return [] if self.validation is None else self._encode(self.validation, max_length)[0]
 
+    def cut_off(self) -> list[str]:
+        """Return in one line for each length that was used which training questions were left out or lost context."""
+        told = {
+            length: summary
+            for (split, length), (_, truncation) in self._encoded.items()
+            if split == self.training.name and (summary := truncation.summary())
+        }
+        return [text if len(told) == 1 else f"max_length {length}: {text}" for length, text in told.items()]
+
     def _encode(self, split: Split, max_length: int) -> Encoded:
         key = (split.name, max_length)
         if key not in self._encoded:

@@ -80,8 +80,7 @@ def train(
         with graceful_interrupt() as interruption:
             job.run(interruption)
         (summary,) = job.finish()
-        left_out = inputs.examples(options.max_length)[1].summary()
-        if remarks := [text for text in (training.dataset.summary(), left_out) if text]:
+        if remarks := [text for text in (training.dataset.summary(), *inputs.cut_off()) if text]:
             reporter.note(f"training data: {'; '.join(remarks)}")
         return summary
     except (InterruptedRunError, KeyboardInterrupt):

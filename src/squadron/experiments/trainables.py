@@ -61,7 +61,7 @@ def save_trained(
     place = weights_folder(folder, which)
     if isinstance(fleet, FullWeights):
         tokenizer.save(place)
-        save_model(fleet.precise_model(), place)
+        save_model(fleet.precise_model(), place, eos_id=tokenizer.eos_id)
     else:
         assert isinstance(fleet, Fleet), type(fleet)
         save_adapter(place, fleet.weights(k), base=options.base, dropout=options.dropout)

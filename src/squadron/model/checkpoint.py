@@ -24,7 +24,10 @@ from squadron.randomness import derive_seed
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-_HUB_FILES = ("*.safetensors", INDEX, "config.json", "tokenizer.json", "vocab.json", "merges.txt")
+_HUB_FILES = (
+    *("*.safetensors", INDEX, "config.json", "tokenizer.json", "vocab.json", "merges.txt"),
+    *("tokenizer_config.json", "special_tokens_map.json"),
+)
 # Causal masks that old checkpoints store as weights; they are not parameters.
 _BUFFERS = (".attn.bias", ".attn.masked_bias")
 DtypeRule = Callable[[GPT2Config], torch.dtype]
@@ -185,15 +188,18 @@ def _load_weights(model: GPT2, files: list[Path], folder: Path) -> None:
         raise ModelError(f"{folder}: lm_head.weight differs from wte.weight; Squadron's GPT-2 ties the two")
 
 
-def save_model(model: GPT2, folder: Path) -> None:
-    """Write ``config.json`` and ``model.safetensors`` in the hub's layout, which ``transformers`` can load."""
+def save_model(model: GPT2, folder: Path, *, eos_id: int | None = None) -> None:
+    """Write ``config.json`` and ``model.safetensors`` in the hub's layout, which ``transformers`` can load.
+
+    ``eos_id`` is the id of the token that ends a sequence; the last one by default.
+    """
     tensors = {
         name: (value.detach().T if name.endswith(_CONV1D) else value.detach()).cpu().contiguous()
         for name, value in model.named_parameters()
     }
     with atomic_path(folder / WEIGHTS, apart=True) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
-    write_json(folder / "config.json", model.config.to_hub())
+    write_json(folder / "config.json", model.config.to_hub(eos_id))
 
 
 def random_model(config: GPT2Config, *, seed: int) -> GPT2:

@@ -35,8 +35,12 @@ class GPT2Config:
         mlp = 2 * width * inner + inner + width
         return (self.vocab_size + self.n_positions) * width + self.n_layer * (attention + mlp + 4 * width) + 2 * width
 
-    def to_hub(self) -> dict[str, Any]:
-        """Return the content of ``config.json`` in the hub's format, which ``transformers`` reads."""
+    def to_hub(self, eos_id: int | None = None) -> dict[str, Any]:
+        """Return the content of ``config.json`` in the hub's format, which ``transformers`` reads.
+
+        ``eos_id`` is the id of the token that ends a sequence: GPT-2's is the last one.
+        """
+        eos_id = self.vocab_size - 1 if eos_id is None else eos_id
         return {
             "architectures": ["GPT2LMHeadModel"],
             "model_type": "gpt2",
@@ -55,8 +59,8 @@ class GPT2Config:
             "initializer_range": 0.02,
             "scale_attn_weights": True,
             "tie_word_embeddings": True,
-            "bos_token_id": self.vocab_size - 1,
-            "eos_token_id": self.vocab_size - 1,
+            "bos_token_id": eos_id,
+            "eos_token_id": eos_id,
         }
 
 

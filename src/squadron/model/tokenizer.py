@@ -12,28 +12,32 @@ from tokenizers import Tokenizer as Backend
 
 from squadron.errors import ModelError
 from squadron.files import read_json, write_json, write_text
+from squadron.model.end_token import EOS as EOS
+from squadron.model.end_token import find_end_token
 from squadron.model.tokenizer_checks import MAX_BYTES, tokenizer_fault, vocabulary_fault
-
-EOS = "<|endoftext|>"
 
 
 class Tokenizer:
     """Encode text as token ids and decode it.
 
-    A special token spelled out in a text is encoded as ordinary text, so that data cannot end a sequence. ``eos_id``
-    is the only special token; the code that builds a sequence adds it. ``size`` is the number of tokens.
+    A special token spelled out in a text is encoded as ordinary text, so that data cannot end a sequence. ``eos``, with
+    the id ``eos_id``, is the only one that is used; the code that builds a sequence adds it. ``size`` is the number of
+    tokens.
     """
 
-    def __init__(self, backend: Backend, source: str) -> None:
-        """Wrap ``backend``; ``source`` names its files in errors."""
-        eos_id = backend.token_to_id(EOS)
+    def __init__(self, backend: Backend, source: str, eos: str = EOS) -> None:
+        """Wrap ``backend``; ``source`` names its files in errors, and ``eos`` is the token that ends a sequence."""
+        eos_id = backend.token_to_id(eos)
         if eos_id is None:
-            raise ModelError(f"{source}: the tokenizer has no {EOS} token; a GPT-2 tokenizer is expected")
+            raise ModelError(f"{source}: the tokenizer has no {eos} token; a GPT-2 tokenizer is expected")
+        if not any(token.special for token in backend.get_added_tokens_decoder().values() if token.content == eos):
+            backend.add_special_tokens([AddedToken(eos, special=True, normalized=False)])
         backend.encode_special_tokens = True
         backend.no_truncation()
         backend.no_padding()
         self._backend = backend
         self._source = source
+        self.eos = eos
         self.eos_id: int = eos_id
         self.size: int = backend.get_vocab_size(with_added_tokens=True)
         # Ids can have gaps: the highest one decides whether a model has an embedding for each.
@@ -70,9 +74,9 @@ class Tokenizer:
             folder / "tokenizer_config.json",
             {
                 "tokenizer_class": "GPT2Tokenizer",
-                "bos_token": EOS,
-                "eos_token": EOS,
-                "unk_token": EOS,
+                "bos_token": self.eos,
+                "eos_token": self.eos,
+                "unk_token": self.eos,
                 "add_prefix_space": False,
                 "model_max_length": 1024,
             },
@@ -97,8 +101,9 @@ def _translated_errors(source: str) -> Iterator[None]:
 def load_tokenizer(folder: Path, *, vocab_size: int | None = None) -> Tokenizer:
     """Load the tokenizer of a checkpoint folder, for a model of ``vocab_size`` tokens if given.
 
-    Raises :class:`ModelError` if its files are missing, damaged or not of a GPT-2 tokenizer, or if a token's id has no
-    row in the model's embedding.
+    The token that ends a sequence is the one that the folder's files name, see
+    :func:`squadron.model.end_token.find_end_token`. Raises :class:`ModelError` if the files are missing, damaged or not
+    of a GPT-2 tokenizer, if they contradict each other, or if a token's id has no row in the model's embedding.
     """
     path = folder / "tokenizer.json"
     tokenizer = _load_tokenizer_json(path) if path.is_file() else _load_vocab_and_merges(folder)
@@ -119,7 +124,7 @@ def _load_tokenizer_json(path: Path) -> Tokenizer:
         raise ModelError(f"{path}: not a tokenizer that Squadron reads: {found}; copy the base model's own file there")
     with _translated_errors(str(path)):
         backend = Backend.from_file(str(path))
-    return Tokenizer(backend, str(path))
+    return _with_end_token(backend, path)
 
 
 def _load_vocab_and_merges(folder: Path) -> Tokenizer:
@@ -132,9 +137,13 @@ def _load_vocab_and_merges(folder: Path) -> Tokenizer:
     backend = Backend(_bpe(vocabulary, merges))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
-    if backend.token_to_id(EOS) is not None:
-        backend.add_special_tokens([AddedToken(EOS, special=True, normalized=False)])
-    return Tokenizer(backend, str(vocabulary))
+    return _with_end_token(backend, vocabulary)
+
+
+def _with_end_token(backend: Backend, path: Path) -> Tokenizer:
+    special = [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
+    eos = find_end_token(path.parent, path, backend.get_vocab(with_added_tokens=True), special)
+    return Tokenizer(backend, str(path), eos)
 
 
 def _bpe(vocabulary: Path, merges: Path) -> models.BPE:

@@ -93,6 +93,8 @@ class SweepRun:
         self.changes: dict[str, Mapping[str, Any]] = {}
         self.failed: dict[str, str] = {}
         self.is_coordinator = False
+        self.remarks: dict[str, None] = {}
+        """Lines on evaluation questions that were left out or lost context, in order."""
         self._began = time.monotonic()
         self._seconds_before = float(folder.record.get("seconds", 0.0))
 
@@ -303,6 +305,7 @@ class SweepRun:
             options,
             max_length=max_length,
             progress=self.job.check_interruption,
+            remark=lambda text: self.remarks.update({f"{split.name} data: {text}": None}),
         )
         return decodings
 

@@ -130,12 +130,16 @@ def is_prepared(dataset: str) -> bool:
     return (Path(dataset) / MANIFEST).is_file()
 
 
-def prepare_data(options: SweepOptions, plan: SweepPlan, out: Path) -> None:
-    """Make the folder of splits. Raises :class:`squadron.errors.DataError` for unusable data or sizes."""
+def prepare_data(options: SweepOptions, plan: SweepPlan, out: Path) -> str:
+    """Make the folder of splits; return in one line which rows were set aside or read differently, or "".
+
+    Raises :class:`squadron.errors.DataError` for unusable data or sizes.
+    """
     values = {"seed": plan.config.base_options.get("seed", 0), **plan.config.data_options}
-    prepare(
+    made = prepare(
         checked(PrepareOptions, {"dataset": options.dataset, "out": str(out), "offline": options.offline, **values})
     )
+    return str(made["summary"])
 
 
 def train_options(options: SweepOptions, plan: SweepPlan, run: PlannedRun, *, data: str, out: Path) -> TrainOptions:

@@ -65,13 +65,17 @@ def sweep(
     try:
         engine = engine or _engine(options, join=join)
         with graceful_interrupt() as interruption:
-            inputs, data = _open_inputs(options, plan, folder, join=join)
+            inputs, data, summary = _open_inputs(options, plan, folder, join=join)
             if data == options.dataset and plan.config.data_options:
                 names = ", ".join(plan.config.data_options)
                 reporter.note(f"--dataset {data}: prepared already; {names} of the configuration have no effect")
             run = SweepRun(options, plan, folder, inputs, data, stream, reporter, interruption, engine)
             source = source or WholePlan(plan)
-            return run.join(source) if join else run.coordinate(source)
+            result = run.join(source) if join else run.coordinate(source)
+            cut_off = [f"training data: {text}" for text in inputs.cut_off()]
+            if remarks := [text for text in (summary, *cut_off, *run.remarks) if text]:
+                reporter.note(f"data: {'; '.join(remarks)}")
+            return result
     except (InterruptedRunError, KeyboardInterrupt):
         done = 0 if run is None else run.note_end("interrupted")
         joined = join and not (run is not None and run.is_coordinator)
@@ -111,9 +115,10 @@ def gpus() -> list[str]:
     return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
 
 
-def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, join: bool) -> tuple[Inputs, str]:
-    """Open the base and the questions, and prepare the questions if necessary; return them with the data's folder.
+def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *, join: bool) -> tuple[Inputs, str, str]:
+    """Open the base and the questions, and prepare the questions if necessary.
 
+    Return them with the data's folder, and in one line which rows of the data were set aside or read differently.
     A sweep that is to be replaced is removed only once all new inputs are ready.
     """
     device = resolve_device(options.device)
@@ -134,8 +139,7 @@ def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *,
         # It may be unfinished, or not Squadron's.
         refuse_foreign(Path(data), DATA, subject=f"{option('resume')} {data}")
     try:
-        if making:
-            prepare_data(options, plan, fresh)
+        summary = prepare_data(options, plan, fresh) if making else ""
         source = str(fresh) if making else data
         inputs = open_inputs(
             options.base,
@@ -163,4 +167,4 @@ def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *,
     finally:
         if making:
             shutil.rmtree(fresh, ignore_errors=True)
-    return dataclasses.replace(inputs, data=data), data
+    return dataclasses.replace(inputs, data=data), data, summary

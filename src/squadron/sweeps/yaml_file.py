@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.resolver import VersionedResolver
 
+from squadron.encodings import decode_text
 from squadron.errors import ConfigError
 
 _MOST_BYTES = 1 << 18
@@ -60,10 +61,8 @@ def read_yaml(path: Path) -> Any:
     yaml.Resolver, yaml.max_depth = _Resolver, _MOST_DEPTH + 1
     yaml.composer.warn_double_anchors = False  # YAML allows them: the last one counts
     try:
-        node = yaml.compose(data.decode("utf-8"))
+        node = yaml.compose(decode_text(data, str(path), error=ConfigError))
         return None if node is None else _data(path, node, yaml.constructor, 0, count(1))
-    except UnicodeDecodeError as problem:
-        raise ConfigError(f"{path}: byte {problem.start} is not UTF-8; save it as UTF-8") from None
     except MaxDepthExceededError as problem:
         raise _too_deep(path, problem.problem_mark) from None
     except YAMLError as problem:

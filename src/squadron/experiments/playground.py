@@ -12,7 +12,7 @@ from squadron.data.prepared import load_split
 from squadron.data.squad import Dataset, Paragraph
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, RunError, SquadronError
-from squadron.experiments.load_run import open_run, run_base
+from squadron.experiments.load_run import open_run, run_base, untouched_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predictor import Answerer, checked_context
 from squadron.model.checkpoint import Base, load_base
@@ -79,10 +79,9 @@ class Playground:
         for row in self.board().rows:
             try:
                 if row.can_answer:
-                    adapters.append(Choice(row.name, run_base(row.path), row.path))
-                    bases.append(
-                        str(RunFolder.open(row.path).record["config"]["base"])
-                    )  # the untouched base, also of a full run
+                    given = self.options.base
+                    adapters.append(Choice(row.name, run_base(row.path, given), row.path))
+                    bases.append(untouched_base(row.path, given))
             except SquadronError:
                 continue  # a run that cannot be opened is only listed on the board
         bases = list(dict.fromkeys(bases)) or [POCKET]

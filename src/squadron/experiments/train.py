@@ -9,6 +9,7 @@ from typing import Any
 from squadron.data.prepared import load_split
 from squadron.errors import InterruptedRunError, RunError, command_line_text, option
 from squadron.experiments.inputs import open_inputs
+from squadron.experiments.places import absolute, absolute_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.trainables import adapter_spec, requested_precision
 from squadron.experiments.training_job import FleetJob, Member
@@ -21,8 +22,8 @@ from squadron.tracking.progress import Reporter
 from squadron.training.checkpoint import CHECKPOINT
 from squadron.training.precision import dtype_rule, resolve_device
 
-MAY_DIFFER = {"out", "device", "max_steps", "checkpoint_seconds", "offline"}
-"""Options that a resumed run may change."""
+MAY_DIFFER = {"base", "data", "out", "device", "max_steps", "checkpoint_seconds", "offline"}
+"""Options that a resumed run may change. Base and data are compared by their checksums: they may have moved."""
 
 
 def train(
@@ -45,6 +46,8 @@ def train(
     spec = adapter_spec(options)  # reports invalid options before anything is written
     if spec is None and "lr" not in options.model_fields_set:
         reporter.note(f"--lr {options.lr:g} is usual for adapters; for --method full, 1e-5 to 1e-4 is usual")
+    places = {"base": absolute_base(options.base), "data": absolute(options.data)}
+    options = options.model_copy(update=places)  # a record is read from other folders, too
     device = resolve_device(options.device)
     dtype_rule(options.precision, device)  # refuses what cannot be before anything is read
     training = load_split(options.data, "train")
@@ -62,6 +65,7 @@ def train(
         may_differ=MAY_DIFFER,
     )
     job: FleetJob | None = None
+    accepted = folder.is_new  # the record of a run that cannot be resumed like this stays as it is
     try:
         dtype = dtype_rule(requested_precision(options, folder), device)
         inputs = open_inputs(
@@ -69,6 +73,7 @@ def train(
         )
         job = FleetJob(inputs, [Member(options, folder)], folder.path / CHECKPOINT, reporter=reporter, stream=stream)
         check_facts(folder, inputs.facts())
+        accepted = True
         folder.begin()
         if job.checkpoint.is_file():
             job.restore(job.checkpoint, {folder.path.name: options})
@@ -81,13 +86,13 @@ def train(
             reporter.note(f"training data: {'; '.join(remarks)}")
         return summary
     except (InterruptedRunError, KeyboardInterrupt):
-        if not folder.replaces:
+        if accepted and not folder.replaces:
             mark(folder, "interrupted", "stopped by a person", stream)
         raise
     except Exception as problem:
         if folder.is_new and (job is None or job.trainer.step_number == 0):
             folder.discard()  # nothing was trained, so the corrected command can be given again
-        elif not folder.replaces:
+        elif accepted and not folder.replaces:
             mark(folder, "failed", command_line_text(problem), stream)
         raise
     finally:

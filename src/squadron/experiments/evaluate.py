@@ -16,7 +16,7 @@ from squadron.decoding.strategies import PARAMETERS, Strategy, recorded_paramete
 from squadron.errors import ConfigError, RunError, option
 from squadron.experiments.environment import peak_memory_bytes
 from squadron.experiments.load_run import open_run
-from squadron.experiments.places import DIGITS, absolute_base, find_data
+from squadron.experiments.places import absolute_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predict import answer_questions, first_questions
 from squadron.experiments.scores import Subject, refuse_foreign_results, score_answers, write_evaluation
@@ -28,6 +28,7 @@ from squadron.model.trainable import Trainable
 from squadron.options.core import EvaluateOptions
 from squadron.runs.folder import RunFolder
 from squadron.runs.layout import HEADLINE, RECORD, SWEEP
+from squadron.runs.places import DIGITS, find_data
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import dtype_rule, precision_name, resolve_device
 
@@ -207,7 +208,7 @@ def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:
     """Return the questions to evaluate a run on: those of ``--data``, else a split of the data it was trained on."""
     if options.data is not None:
         return load_split(options.data, options.split)
-    data = find_data(folder)
+    data = find_data(folder.path, folder.record)
     if not Path(data).is_dir():
         raise ConfigError(
             f"{option('data')}: missing; {folder.path} was trained on a plain file, so name other questions"

@@ -9,13 +9,14 @@ from typing import Any
 from squadron.data.prepared import load_split
 from squadron.errors import InterruptedRunError, RunError, command_line_text, option
 from squadron.experiments.inputs import open_inputs
-from squadron.experiments.places import absolute, absolute_base
+from squadron.experiments.places import absolute_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.trainables import adapter_spec, requested_precision
 from squadron.experiments.training_job import FleetJob, Member
 from squadron.options.core import TrainOptions
 from squadron.ownership import refuse_inputs_inside
 from squadron.runs.folder import RunFolder
+from squadron.runs.places import absolute
 from squadron.tracking.events import Listener, RunEnded, Stream
 from squadron.tracking.interrupt import graceful_interrupt
 from squadron.tracking.progress import Reporter

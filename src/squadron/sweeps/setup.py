@@ -10,7 +10,7 @@ from typing import Any
 
 from squadron.data.prepared import prepared_hashes
 from squadron.errors import ConfigError, RunError, SquadronError, argument, option
-from squadron.experiments.places import absolute, absolute_dataset, is_prepared
+from squadron.experiments.places import absolute_dataset
 from squadron.experiments.pocket import base_location
 from squadron.experiments.prepare import prepare
 from squadron.model.checkpoint import locate_base, weight_files
@@ -23,6 +23,7 @@ from squadron.options.sweep import SweepOptions
 from squadron.ownership import refuse_inputs_inside
 from squadron.runs.folder import refuse_half_replaced
 from squadron.runs.layout import SWEEP
+from squadron.runs.places import absolute, is_prepared
 from squadron.runs.sweep_folder import SweepFolder, same_config
 from squadron.sweeps.config import Evaluation
 from squadron.sweeps.grid import PlannedRun, SweepPlan, read_sweep

@@ -18,11 +18,12 @@ from squadron.data.prepared import LAYOUT as DATA
 from squadron.data.prepared import load_split
 from squadron.errors import ConfigError, InterruptedRunError, RunError, option
 from squadron.experiments.inputs import Inputs, open_inputs
-from squadron.experiments.places import absolute_base, absolute_dataset, is_prepared
+from squadron.experiments.places import absolute_base, absolute_dataset
 from squadron.experiments.train import check_facts
 from squadron.files import explain_os_errors
 from squadron.options.sweep import SweepOptions
 from squadron.ownership import refuse_foreign
+from squadron.runs.places import is_prepared
 from squadron.runs.sweep_folder import SweepFolder
 from squadron.sweeps.coordinator import RunSource, SweepRun, WholePlan
 from squadron.sweeps.engines import Engine, LocalEngine, join_command

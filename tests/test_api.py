@@ -200,8 +200,8 @@ BOTH: Mapping[str, tuple[str, dict[str, Any], list[str], str, str]] = {
     ),
     "evaluate": (
         "evaluate",
-        {"run": "r", "base": "b"},
-        ["evaluate", "r", "--base", "b"],
+        {},
+        ["evaluate"],
         "evaluate: give either a run folder, or --base for a base without adapter",
         "evaluate: give either a run folder, or base for a base without adapter",
     ),

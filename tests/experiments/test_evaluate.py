@@ -216,7 +216,7 @@ def test_evaluate_notices_another_base_and_a_run_without_adapter(
     with pytest.raises(RunError, match="no such run folder"):
         evaluate(EvaluateOptions(run=str(tmp_path / "none")))
     with pytest.raises(ConfigError, match="either a run folder, or base for"):
-        evaluate(EvaluateOptions(run="a", base=str(tiny_base_dir)))
+        evaluate(EvaluateOptions())
     with pytest.raises(ConfigError, match="data: missing"):
         evaluate(EvaluateOptions(base=str(tiny_base_dir)))
 

@@ -76,6 +76,11 @@ def prepared_sizes(folder: Path) -> dict[str, int]:
     return {name: described.questions for name, described in _splits(folder).items()}
 
 
+def prepared_hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each split's file in a prepared folder, as its manifest says."""
+    return {name: described.sha256 for name, described in _splits(folder).items()}
+
+
 def load_split(source: str | Path, split: str) -> Split:
     """Load one split of a prepared folder, or a data file as a single split.
 

@@ -40,7 +40,7 @@ def ask(options: AskOptions) -> dict[str, Any]:
     strategies = resolve_strategies(options.decoding)
     by_base: dict[str, list[str]] = {}
     for run in runs:
-        by_base.setdefault(run_base(Path(run)), []).append(run)
+        by_base.setdefault(run_base(Path(run), options.base), []).append(run)
     alone: list[tuple[str, list[str]]] = [(options.base, [])] if options.base else []
     answers: list[dict[str, Any]] = []
     for name, members in [*alone, *by_base.items()]:

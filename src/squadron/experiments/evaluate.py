@@ -16,6 +16,7 @@ from squadron.decoding.strategies import PARAMETERS, Strategy, recorded_paramete
 from squadron.errors import ConfigError, RunError, option
 from squadron.experiments.environment import peak_memory_bytes
 from squadron.experiments.load_run import open_run
+from squadron.experiments.places import absolute_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predict import answer_questions, first_questions
 from squadron.experiments.scores import Subject, refuse_foreign_results, score_answers, write_evaluation
@@ -27,6 +28,7 @@ from squadron.model.trainable import Trainable
 from squadron.options.core import EvaluateOptions
 from squadron.runs.folder import RunFolder
 from squadron.runs.layout import HEADLINE, RECORD, SWEEP
+from squadron.runs.places import DIGITS, find_data
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import dtype_rule, precision_name, resolve_device
 
@@ -173,7 +175,7 @@ def _strategies(options: EvaluateOptions) -> tuple[Strategy, ...]:
 
 def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule) -> _Opened:
     """Load the base, the questions and, if there is a run, its adapter."""
-    if (options.run is None) == (options.base is None):
+    if options.run is None and options.base is None:
         raise ConfigError(f"evaluate: give either a run folder, or {option('base')} for a base without adapter")
     out = None if options.out is None else Path(options.out)
     if out is not None:
@@ -186,9 +188,9 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule) -> _
             )
         split = load_split(options.data, options.split)
         base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
-        subject = Subject(options.base, base.sha256, None, split, options.limit)
+        subject = Subject(absolute_base(options.base), base.sha256, None, split, options.limit)
         return _Opened(subject, base, None, options.max_length or _BASE_MAX_LENGTH, out)
-    run = open_run(Path(options.run), offline=options.offline, dtype=dtype, device=device)
+    run = open_run(Path(options.run), base_place=options.base, offline=options.offline, dtype=dtype, device=device)
     config = run.folder.record["config"]
     split = _split_of_run(options, run.folder)
     fleet = Fleet.from_weights(run.base.model.config, [run.adapter], device=device)
@@ -212,14 +214,16 @@ def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:
     """Return the questions to evaluate a run on: those of ``--data``, else a split of the data it was trained on."""
     if options.data is not None:
         return load_split(options.data, options.split)
-    data = folder.record["config"]["data"]
+    data = find_data(folder.path, folder.record)
     if not Path(data).is_dir():
         raise ConfigError(
             f"{option('data')}: missing; {folder.path} was trained on a plain file, so name other questions"
         )
-    if load_split(data, "train").sha256 != folder.record["data"]["train"]["sha256"]:
+    was, now = folder.record["data"]["train"]["sha256"], load_split(data, "train").sha256
+    if was != now:
         raise RunError(
-            f"{folder.path}: {data} was prepared again after this run was trained, and other splits may now hold "
-            f"its training questions; name questions with {option('data')}"
+            f"{folder.path}: {data} was prepared again after this run was trained (the sha256 of train was "
+            f"{was[:DIGITS]}..., is {now[:DIGITS]}...), and other splits may now hold its training questions; "
+            f"name questions with {option('data')}"
         )
     return load_split(data, options.split)

@@ -19,7 +19,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{option('out', out)}: exists and is not an empty folder; choose another")
-    run = open_run(Path(options.run), which=options.which, offline=options.offline)  # verifies adapter and base
+    run = open_run(Path(options.run), which=options.which, base_place=options.base, offline=options.offline)
     if options.format == "peft" and is_full(run.folder):
         raise RunError(
             f"{option('format', 'peft')}: {run.folder.path} has no adapter ({option('method', 'full')}); "

@@ -75,6 +75,7 @@ class Inputs:
                 "name": self.name,
                 "sha256": self.base.sha256,
                 "parameters": self.base.model.parameter_count,
+                "local": Path(self.name).is_absolute(),  # a path, not a name of the hub
             },
             "data": {"train": describe_split(self.training), "validation": describe_split(self.validation)},
             "precision": precision_name(self.base.model.dtype),

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 
 from squadron.errors import RunError
+from squadron.experiments.places import check_base, find_base
 from squadron.experiments.pocket import base_location
 from squadron.model.adapters import WEIGHTS, load_adapter
 from squadron.model.checkpoint import WEIGHTS as MODEL_WEIGHTS
-from squadron.model.checkpoint import Base, DtypeRule, load_base
+from squadron.model.checkpoint import Base, DtypeRule, base_sha256, load_base, locate_base
 from squadron.model.lora import AdapterWeights
 from squadron.runs.folder import RunFolder, require_weights, verify_weights
 from squadron.runs.layout import RECORD
@@ -54,13 +55,25 @@ def _open_trained(path: Path) -> RunFolder:
     return folder
 
 
-def run_base(path: Path) -> str:
+def run_base(path: Path, given: str | None = None) -> str:
     """Return the base that a run's adapter needs: the one it was trained on, or, for a full run, its own checkpoint.
 
-    Raises :class:`RunError` if a full run has no checkpoint yet.
+    ``given`` is tried if the base is not where it was. Raises :class:`RunError` if it is in neither place, or if a full
+    run has no checkpoint yet.
     """
     folder = _open_trained(path)
-    return str(_require_kept(folder)) if is_full(folder) else str(folder.record["config"]["base"])
+    return str(_require_kept(folder)) if is_full(folder) else untouched_base(path, given)
+
+
+def untouched_base(path: Path, given: str | None = None) -> str:
+    """Return the base that a run was trained on, as :func:`run_base` does; of a full run, too."""
+    folder = _open_trained(path)
+    try:
+        return find_base(folder)
+    except RunError:
+        if given is None:
+            raise
+        return find_base(folder, given)
 
 
 def _require_kept(folder: RunFolder, which: str = "adapter") -> Path:
@@ -76,11 +89,14 @@ def open_run(
     *,
     which: str = "adapter",
     base: Base | None = None,
+    base_place: str | None = None,
     offline: bool = False,
     dtype: torch.dtype | DtypeRule = torch.float32,
     device: torch.device | str = "cpu",
 ) -> OpenRun:
     """Open a run's best adapter (or its ``last``) with its base, which is loaded unless it is given.
+
+    ``base_place`` is where the base that the run was trained on is now; by default, where it was.
 
     Raises :class:`RunError` if the run has no adapter yet or was pruned, if its weights have changed since the run
     ended, or if the base is not the one it was trained on.
@@ -89,17 +105,14 @@ def open_run(
     kept = _require_kept(folder, which)
     verify_weights(path, folder.record, weights_path(folder, which), which)
     if is_full(folder):
+        if base_place is not None:
+            place = locate_base(base_location(base_place), offline=offline)
+            check_base(folder, base_sha256(place), base_place)
         if base is None:
             base = load_base(str(kept), dtype=dtype, device=device)
         assert base.folder == kept, (base.folder, kept)
         return OpenRun(folder, base, AdapterWeights({}, 1.0), weights_path(folder, which))
-    name = folder.record["config"]["base"]
     if base is None:
-        base = load_base(base_location(name), offline=offline, dtype=dtype, device=device)
-    trained_on = folder.record["base"]["sha256"]
-    if base.sha256 != trained_on:
-        raise RunError(
-            f"{folder.path}: was trained on another {name} (sha256 was {trained_on[:12]}..., is "
-            f"{base.sha256[:12]}...); put the base back"
-        )
+        base = load_base(base_location(find_base(folder, base_place)), offline=offline, dtype=dtype, device=device)
+    check_base(folder, base.sha256, base.name)
     return OpenRun(folder, base, load_adapter(kept, base.model.config), weights_path(folder, which))

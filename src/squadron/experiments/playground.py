@@ -12,7 +12,7 @@ from squadron.data.prepared import load_split
 from squadron.data.squad import Dataset, Paragraph
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, RunError, SquadronError
-from squadron.experiments.load_run import open_run, run_base
+from squadron.experiments.load_run import open_run, run_base, untouched_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predictor import Answerer, checked_context
 from squadron.model.checkpoint import Base, load_base
@@ -23,6 +23,7 @@ from squadron.pocket.world import make_dataset
 from squadron.runs.board import Board, read_board
 from squadron.runs.folder import RunFolder
 from squadron.runs.layout import RECORD, SWEEP
+from squadron.runs.places import find_data
 from squadron.runs.reader import RunFile, SweepFile
 from squadron.scoring.metrics import answer_scores
 from squadron.training.precision import dtype_rule, resolve_device
@@ -79,10 +80,9 @@ class Playground:
         for row in self.board().rows:
             try:
                 if row.can_answer:
-                    adapters.append(Choice(row.name, run_base(row.path), row.path))
-                    bases.append(
-                        str(RunFolder.open(row.path).record["config"]["base"])
-                    )  # the untouched base, also of a full run
+                    given = self.options.base
+                    adapters.append(Choice(row.name, run_base(row.path, given), row.path))
+                    bases.append(untouched_base(row.path, given))
             except SquadronError:
                 continue  # a run that cannot be opened is only listed on the board
         bases = list(dict.fromkeys(bases)) or [POCKET]
@@ -164,8 +164,8 @@ class Playground:
         """Return example paragraphs from the sweep's data, else from a run's data, else from the pocket world."""
         candidates: list[Path | None] = []
         if self._sweep is not None:
-            candidates += [self._sweep / "data", _configured_folder(SweepFile, self._sweep / SWEEP, "dataset")]
-        candidates += [_configured_folder(RunFile, run / RECORD, "data") for run in self._runs]
+            candidates += [self._sweep / "data", _dataset_of(self._sweep)]
+        candidates += [_data_of(run) for run in self._runs]
         for folder in filter(None, candidates):
             for split in ("test", "validation"):
                 try:
@@ -181,10 +181,19 @@ def _with_questions(dataset: Dataset) -> tuple[Paragraph, ...]:
     return tuple(paragraph for paragraph in dataset.paragraphs if paragraph.questions)[:_EXAMPLES]
 
 
-def _configured_folder(kind: type[RunFile | SweepFile], record: Path, key: str) -> Path | None:
-    """Return the folder that a record's configuration names; None if it names none or cannot be read."""
+def _dataset_of(sweep: Path) -> Path | None:
+    """Return the data set that a sweep's record names; None if it names none or cannot be read."""
     try:
-        found = kind.read(record).content.get("config", {}).get(key)
+        found = SweepFile.read(sweep / SWEEP).config.get("dataset")
     except RunError:
         return None
     return Path(found) if isinstance(found, str) else None
+
+
+def _data_of(run: Path) -> Path | None:
+    """Return the data that a run was trained on; None if its record cannot be read or the data is gone."""
+    try:
+        record = RunFile.read(run / RECORD)
+        return None if record.config.data is None else Path(find_data(run, record.content))
+    except RunError:
+        return None

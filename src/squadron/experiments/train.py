@@ -9,12 +9,14 @@ from typing import Any
 from squadron.data.prepared import load_split
 from squadron.errors import InterruptedRunError, RunError, command_line_text, option
 from squadron.experiments.inputs import open_inputs
+from squadron.experiments.places import absolute_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.trainables import adapter_spec, requested_precision
 from squadron.experiments.training_job import FleetJob, Member
 from squadron.options.core import TrainOptions
 from squadron.ownership import refuse_inputs_inside
 from squadron.runs.folder import RunFolder
+from squadron.runs.places import absolute
 from squadron.runs.sweep_folder import FINAL
 from squadron.tracking.events import Listener, RunEnded, Stream
 from squadron.tracking.interrupt import graceful_interrupt
@@ -22,8 +24,8 @@ from squadron.tracking.progress import Reporter
 from squadron.training.checkpoint import CHECKPOINT
 from squadron.training.precision import dtype_rule, resolve_device
 
-MAY_DIFFER = {"out", "device", "max_steps", "checkpoint_seconds", "offline"}
-"""Options that a resumed run may change."""
+MAY_DIFFER = {"base", "data", "out", "device", "max_steps", "checkpoint_seconds", "offline"}
+"""Options that a resumed run may change. Base and data are compared by their checksums: they may have moved."""
 
 
 def train(
@@ -46,6 +48,8 @@ def train(
     spec = adapter_spec(options)  # reports invalid options before anything is written
     if spec is None and "lr" not in options.model_fields_set:
         reporter.note(f"--lr {options.lr:g} is usual for adapters; for --method full, 1e-5 to 1e-4 is usual")
+    places = {"base": absolute_base(options.base), "data": absolute(options.data)}
+    options = options.model_copy(update=places)  # a record is read from other folders, too
     device = resolve_device(options.device)
     dtype_rule(options.precision, device)  # refuses what cannot be before anything is read
     training = load_split(options.data, "train")

@@ -93,9 +93,17 @@ def load_base(
     model = model.to(dtype if isinstance(dtype, torch.dtype) else dtype(config)).to_empty(device=device)
     _load_weights(model, files, folder)
     model.requires_grad_(False).eval()
+    return Base(model, folder, name, _hash_files(files))
+
+
+def base_sha256(folder: Path) -> str:
+    """Return the SHA-256 of a checkpoint folder's weights, as :class:`Base` has it, without loading them."""
+    return _hash_files(weight_files(folder))
+
+
+def _hash_files(files: list[Path]) -> str:
     digests = [sha256_file(file) for file in files]
-    sha256 = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    return Base(model, folder, name, sha256)
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -170,7 +170,9 @@ class EvaluateOptions(Options):
         json_schema_extra={"argument": True},
     )
     base: Place | None = Field(
-        None, description="Base model without adapter (the baseline): pocket, a folder or a hub id."
+        None,
+        description="Base to evaluate without adapter (the baseline): pocket, a folder or a hub id. With a run: where "
+        "the base that it was trained on is now.",
     )
     data: Place | None = Field(
         None, description="Prepared folder or SQuAD file. Default: the data that the run was trained on."
@@ -242,6 +244,9 @@ class ExportOptions(Options):
 
     run: Place = Field(description="Run folder.", json_schema_extra={"argument": True})
     out: Place = Field(description="Folder to create.")
+    base: Place | None = Field(
+        None, description="Where the base that the run was trained on is now. Default: where it was."
+    )
     format: Literal["peft", "merged"] = Field(
         "peft", description="Format: peft (PEFT's adapter files) or merged (base and adapter as one checkpoint)."
     )

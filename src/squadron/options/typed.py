@@ -156,7 +156,10 @@ class EvaluateKeywords(CommonKeywords, total=False):
     run: str | PathLike[str] | None
     """Run folder to evaluate; leave it out to evaluate a base."""
     base: str | PathLike[str] | None
-    """Base model without adapter (the baseline): pocket, a folder or a hub id."""
+    """
+    Base to evaluate without adapter (the baseline): pocket, a folder or a hub id. With a run: where the base that
+    it was trained on is now.
+    """
     data: str | PathLike[str] | None
     """Prepared folder or SQuAD file. Default: the data that the run was trained on."""
     split: str
@@ -267,6 +270,8 @@ class ExportKeywords(CommonKeywords, total=False):
     """Run folder."""
     out: Required[str | PathLike[str]]
     """Folder to create."""
+    base: str | PathLike[str] | None
+    """Where the base that the run was trained on is now. Default: where it was."""
     format: Literal["peft", "merged"]
     """Format: peft (PEFT's adapter files) or merged (base and adapter as one checkpoint)."""
     which: Literal["adapter", "last"]

@@ -9,6 +9,7 @@ from squadron.data.prepared import Split, load_split
 from squadron.errors import ConfigError, RunError, option
 from squadron.options.runs import RunsCompareOptions
 from squadron.runs.layout import RECORD, SCORES, answers_stem
+from squadron.runs.places import find_data
 from squadron.runs.reader import RunFile, ScoresFile
 from squadron.scoring.evaluation import compare, score
 from squadron.scoring.predictions import read_predictions
@@ -62,9 +63,9 @@ def _questions(paths: tuple[Path, Path], options: RunsCompareOptions) -> Split:
         return load_split(options.data, options.split)
     for path in paths:
         if (path / RECORD).is_file():
-            data = RunFile.read(path / RECORD).config.data
-            if data is not None:
-                return load_split(data, options.split)
+            record = RunFile.read(path / RECORD)
+            if record.config.data is not None:
+                return load_split(find_data(path, record.content), options.split)
     raise ConfigError(f"{option('data')}: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")
 
 

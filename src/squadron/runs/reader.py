@@ -60,6 +60,7 @@ class BaseFacts(RecordPart):
     name: str | None = None
     sha256: str
     parameters: Count | None = None
+    local: bool | None = None
 
 
 class SplitFacts(RecordPart):

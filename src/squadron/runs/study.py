@@ -295,7 +295,7 @@ def _data(path: Path, facts: Sequence[StudyFacts]) -> Data:
     named = [_dataset(record) for record in facts]
     known = next((record.data for record in facts if record.data), {})
     splits = {name: _split_info(one) for name, one in known.items() if one is not None}
-    for place in (path / "data", *map(Path, filter(None, named))):
+    for place in (path / "data", *(start / name for start in (Path(), path) for name in filter(None, named))):
         if not (place / MANIFEST).is_file():
             continue
         manifest = ManifestFile.read(place / MANIFEST)

@@ -11,11 +11,11 @@ from squadron.errors import as_flags
 from squadron.experiments.inputs import open_inputs
 from squadron.experiments.trainables import run_parameters
 from squadron.options.sweep import SweepOptions
+from squadron.runs.places import is_prepared
 from squadron.sweeps.fleets import plan_fleets
 from squadron.sweeps.memory import answering_seconds, run_trial, shortage, training_seconds
 from squadron.sweeps.setup import (
     evaluate_options,
-    is_prepared,
     plan_rungs,
     precision_of,
     prepare_data,

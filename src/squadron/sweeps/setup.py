@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from squadron.data.prepared import MANIFEST
+from squadron.data.prepared import prepared_hashes
 from squadron.errors import ConfigError, RunError, SquadronError, argument, option
+from squadron.experiments.places import absolute_dataset
 from squadron.experiments.pocket import base_location
 from squadron.experiments.prepare import prepare
 from squadron.model.checkpoint import locate_base, weight_files
@@ -19,14 +22,19 @@ from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions
 from squadron.options.sweep import SweepOptions
 from squadron.ownership import refuse_inputs_inside
 from squadron.runs.folder import refuse_half_replaced
+from squadron.runs.layout import SWEEP
+from squadron.runs.places import absolute, is_prepared
 from squadron.runs.sweep_folder import SweepFolder, same_config
 from squadron.sweeps.config import Evaluation
 from squadron.sweeps.grid import PlannedRun, SweepPlan, read_sweep
 from squadron.sweeps.growth import more_runs
 from squadron.sweeps.halving import rung_epochs
 
-MAY_DIFFER = {"config", "out", "engine", "ray_address", "gpus_per_fleet", "cpus_per_fleet", "device", "offline"}
-"""Options that say where a sweep runs; a resumed sweep may change them."""
+MAY_DIFFER = {
+    *("base", "config", "out", "device", "offline"),
+    *("engine", "ray_address", "gpus_per_fleet", "cpus_per_fleet"),
+}
+"""Options that say where a sweep runs; a resumed sweep may change them. The base is compared by its checksum."""
 
 
 def read_plan(options: SweepOptions) -> SweepPlan:
@@ -103,6 +111,9 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
                 option("dataset", options.dataset): options.dataset,
             },
         )
+    may_differ = MAY_DIFFER
+    if (resume or join) and _is_same_dataset(options, plan, path):
+        may_differ = MAY_DIFFER | {"dataset"}
     if not join:
         return SweepFolder.create(
             path,
@@ -110,13 +121,13 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
             kind="sweep",
             resume=resume,
             replace=replace,
-            may_differ=MAY_DIFFER,
+            may_differ=may_differ,
             extended=lambda before: more_runs(before, config, plan),
         )
     folder = SweepFolder.open(path)
     refuse_half_replaced(path, folder.record)
     before = folder.record["config"]
-    for key in sorted((before.keys() | config.keys()) - MAY_DIFFER):
+    for key in sorted((before.keys() | config.keys()) - may_differ):
         if not same_config({"": before.get(key)}, {"": config.get(key)}):
             raise RunError(
                 f"{option('join')} {path}: {key} is {before.get(key)!r} there and {config.get(key)!r} here; "
@@ -125,9 +136,23 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
     return folder
 
 
-def is_prepared(dataset: str) -> bool:
-    """Return True if the questions are a folder that ``prepare`` made."""
-    return (Path(dataset) / MANIFEST).is_file()
+def _is_same_dataset(options: SweepOptions, plan: SweepPlan, path: Path) -> bool:
+    """Return True if the data set is the one of the sweep at ``path``, which may have been named by another path.
+
+    Of a prepared folder, the checksums decide once it is opened. Any other is prepared anew, to compare the checksums.
+    """
+    if is_prepared(options.dataset):
+        return True
+    if not (path / SWEEP).is_file() or not os.path.exists(options.dataset):
+        return False  # nothing to compare, or a name of the hub, which is compared as it is typed
+    before = SweepFolder.open(path).record["config"].get("dataset")
+    if isinstance(before, str) and options.dataset in (absolute_dataset(before), absolute(str(path.parent / before))):
+        return True
+    if not is_prepared(str(path / "data")):
+        return False
+    with tempfile.TemporaryDirectory() as scratch:
+        prepare_data(options, plan, Path(scratch) / "data")
+        return prepared_hashes(Path(scratch) / "data") == prepared_hashes(path / "data")
 
 
 def prepare_data(options: SweepOptions, plan: SweepPlan, out: Path) -> str:

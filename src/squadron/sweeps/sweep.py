@@ -18,15 +18,17 @@ from squadron.data.prepared import LAYOUT as DATA
 from squadron.data.prepared import load_split
 from squadron.errors import ConfigError, InterruptedRunError, RunError, option
 from squadron.experiments.inputs import Inputs, open_inputs
+from squadron.experiments.places import absolute_base, absolute_dataset
 from squadron.experiments.train import check_facts
 from squadron.files import explain_os_errors
 from squadron.options.sweep import SweepOptions
 from squadron.ownership import refuse_foreign
+from squadron.runs.places import is_prepared
 from squadron.runs.sweep_folder import SweepFolder
 from squadron.sweeps.coordinator import RunSource, SweepRun, WholePlan
 from squadron.sweeps.engines import Engine, LocalEngine, join_command
 from squadron.sweeps.grid import SweepPlan
-from squadron.sweeps.setup import is_prepared, open_folder, precision_of, prepare_data, read_plan
+from squadron.sweeps.setup import open_folder, precision_of, prepare_data, read_plan
 from squadron.temporaries import temporary_name
 from squadron.tracking.events import Listener, Stream
 from squadron.tracking.interrupt import graceful_interrupt
@@ -53,6 +55,8 @@ def sweep(
     diverge are listed in the result with the reason.
     """
     reporter = reporter or Reporter()
+    places = {"base": absolute_base(options.base), "dataset": absolute_dataset(options.dataset)}
+    options = options.model_copy(update=places)  # records are read from other folders, too
     plan = read_plan(options)
     if join and plan.config.search is not None and plan.config.search.method == "optuna":
         raise ConfigError(
@@ -126,7 +130,7 @@ def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *,
     if precision == "auto" and not folder.replaces:
         precision = folder.record.get("precision", precision)  # a resumed sweep keeps its number format
     dtype = dtype_rule(precision, device)
-    data = options.dataset if is_prepared(options.dataset) else str(folder.path / "data")
+    data = options.dataset if is_prepared(options.dataset) else str(folder.path.absolute() / "data")
     # Within the folder: its parent may be on another disk, or not writable.
     fresh = temporary_name(folder.path / "data")
     if join and data != options.dataset and not is_prepared(data):

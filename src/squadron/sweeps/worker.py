@@ -142,8 +142,7 @@ class SweepJob:
             kind="train",
             resume=True,
             replace=False,
-            # Base and data are identified by their checksums; their folders may have moved.
-            may_differ=MAY_DIFFER | {"base", "data"},
+            may_differ=MAY_DIFFER,
         )
         return Member(options, folder)
 

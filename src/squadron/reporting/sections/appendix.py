@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import PurePath
 
 from squadron.reporting.document.bibliography import SOURCES
 from squadron.reporting.document.blocks import Cell, Reference, References, TextRun
@@ -61,7 +62,8 @@ def reproduction(draft: Draft, inputs: ReportInputs) -> None:
             rows.append([draft.phrase_cell(f"reproduction.{key}", **values), text_cell((labels.code(str(value)),))])
 
     add("folder", study.path.resolve().name)
-    add("base", study.base.name)
+    path = PurePath(study.base.name)
+    add("base", path.name if path.is_absolute() else study.base.name)
     add("base_hash", study.base.sha256 and study.base.sha256[:_HASH])
     for key, split in study.data.splits.items():
         add("split_hash", split.sha256 and split.sha256[:_HASH], split=labels.split(draft, key))

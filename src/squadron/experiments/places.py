@@ -1,0 +1,65 @@
+"""The places of bases: as records keep them, and where they are found again once folders were moved.
+
+Records keep the absolute path of a folder on this machine, and the names of the hub and ``pocket`` as they are typed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from squadron.errors import ModelError, RunError, option
+from squadron.model.checkpoint import base_sha256, locate_base
+from squadron.pocket.base import NAME as POCKET
+from squadron.runs.folder import RunFolder
+from squadron.runs.places import DIGITS, absolute, find_place, is_prepared
+
+
+def absolute_base(name: str) -> str:
+    """Return the absolute path of a base's folder; the name of the hub or ``pocket`` unchanged."""
+    return name if name == POCKET else absolute(name)
+
+
+def absolute_dataset(name: str) -> str:
+    """Return the absolute path of a data set's file or prepared folder; the name of the hub or ``pocket`` unchanged."""
+    return name if name == POCKET and not is_prepared(name) else absolute(name)
+
+
+def find_base(folder: RunFolder, given: str | None = None) -> str:
+    """Return the name or the folder of the base that a run was trained on; ``given`` says where it is now.
+
+    A relative path, as old records have, is tried from the current folder, then from the folder that the run is in.
+    Raises :class:`RunError` if the base is not there any more. A recorded path is never sent to the hub.
+    """
+    if given is not None:
+        return absolute_base(given)
+    name, facts = str(folder.record["config"]["base"]), folder.record["base"]
+    if name == POCKET or facts.get("local") is False:
+        return name
+    if found := find_place(folder.path, name, facts["sha256"], lambda place: base_sha256(Path(place))):
+        return found
+    if facts.get("local") is None and not os.path.isabs(name) and _is_cached(name):
+        return name  # old records do not say whether this is a path: the hub's files that are here do
+    raise RunError(
+        f"{folder.path}: was trained on the base {name}, which is not there any more; "
+        f"say where it is now with {option('base', 'DIR')}"
+    )
+
+
+def check_base(folder: RunFolder, sha256: str, place: str) -> None:
+    """Raise :class:`RunError` if the base at ``place``, with this SHA-256, is not the one a run was trained on."""
+    trained_on = folder.record["base"]["sha256"]
+    if sha256 != trained_on:
+        raise RunError(
+            f"{folder.path}: was trained on another base than {place} (its sha256 was {trained_on[:DIGITS]}..., this "
+            f"one's is {sha256[:DIGITS]}...); put the base back, or say where it is with {option('base', 'DIR')}"
+        )
+
+
+def _is_cached(name: str) -> bool:
+    """Return True if the hub's base of this name is in the local cache."""
+    try:
+        locate_base(name, offline=True)
+    except ModelError:
+        return False
+    return True

@@ -111,8 +111,10 @@ def test_the_study_is_planned_in_fleets_of_similar_rank() -> None:
         for rate in (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)
         for targets in modules
     }
-    fleets = plan_fleets(runs, SIZES["gpt2"], size=16)
-    assert [len(fleet) for fleet in fleets] == [15] * 5
+    fleets = plan_fleets(runs, SIZES["gpt2"], size=25)
+    assert [len(fleet) for fleet in fleets] == [25] * 3
+    # A fleet that has the MLP in one adapter computes it for all, so these runs are by themselves.
+    assert [sum("mlp" in name for name in fleet) for fleet in fleets] == [0, 0, 25]
     # query-value+attention has three parts in c_attn, so that its rank counts three times there.
-    tops = [{runs[name].rank * (3 if "query" in name else 1) for name in fleet} for fleet in fleets]
+    tops = [{runs[name].rank * (3 if "query" in name else 1) for name in fleet} for fleet in fleets[:2]]
     assert all(max(one) <= min(other) for one, other in itertools.pairwise(tops))

@@ -329,7 +329,7 @@ def test_text_from_data_is_not_read_as_markup(squadron: Any, small_squad: Path, 
 def test_out_of_memory_names_the_options_to_lower(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from squadron.training import steps
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
     monkeypatch.setattr(steps, "micro_batch_losses", fail)

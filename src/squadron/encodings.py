@@ -41,13 +41,13 @@ def encoding_fault(data: bytes, problem: UnicodeDecodeError) -> str:
     if not name.startswith("UTF-8"):
         return f"byte {problem.start} is not {name}, in which the file begins; is it whole?"
     place = f"byte {problem.start} is not UTF-8"
-    if problem.reason == "unexpected end of data":
-        return f"{place}: the file ends within a character; is it whole?"
     sample = data[max(0, problem.start - _SAMPLE) : problem.start + _SAMPLE]
     if any(byte < 32 and byte not in b"\t\n\r\f" for byte in sample):
         return f"{place}, and it looks like no text; give a text file in UTF-8"
     read = sample.decode("utf-8", "replace")
     bad, others = read.count("\ufffd"), sum(letter > "\x7f" for letter in read)
+    if problem.reason == "unexpected end of data" and others > bad:
+        return f"{place}: the file ends within a character; is it whole?"
     if others > 2 * bad:
         return f"{place}, and the text around it is; correct it there, or save the file as UTF-8"
     if bad > _MANY * len(read):

@@ -13,6 +13,7 @@ from squadron.data.squad import Dataset, Paragraph
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, RunError, SquadronError
 from squadron.experiments.load_run import open_run, run_base, untouched_base
+from squadron.experiments.places import absolute_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predictor import Answerer, checked_context
 from squadron.model.checkpoint import Base, load_base
@@ -76,7 +77,7 @@ class Playground:
     def choices(self) -> tuple[Choice, ...]:
         """Return the models to choose from: bases first, then adapters in the leaderboard's order."""
         adapters = []
-        bases = [self.options.base] if self.options.base else []
+        bases = [absolute_base(self.options.base)] if self.options.base else []
         for row in self.board().rows:
             try:
                 if row.can_answer:

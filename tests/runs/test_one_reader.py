@@ -16,6 +16,7 @@ PARSERS = {
     "model/adapters.py": "adapter_config.json",
     "model/checkpoint.py": "a checkpoint's index",
     "model/config.py": "config.json",
+    "model/end_token.py": "tokenizer_config.json and special_tokens_map.json",
     "model/tokenizer.py": "tokenizer.json and vocab.json",
     "training/checkpoint.py": "the state within a checkpoint",
     "web/gate.py": "what a browser sends",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from squadron.model.gpt2 import GPT2
+from squadron.model.gpu.memory import free_cuda_bytes
 
 BATCH_TOKENS = 8_192
 """The number of tokens in the key-value cache at a time on a CPU: 0.6 GB at GPT-2's 124M shape in float32, half of it
@@ -39,10 +40,7 @@ def cache_tokens(model: GPT2, fleet_size: int) -> int:
     """Return the number of tokens that the cache may hold, over all adapters: on a GPU, what fits its free memory."""
     if model.device.type != "cuda":
         return BATCH_TOKENS
-    free, _ = torch.cuda.mem_get_info(model.device)
-    # Memory that PyTorch holds for later use is free for us.
-    free += torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
-    return fleet_size * fitting_tokens(model, fleet_size, free)
+    return fleet_size * fitting_tokens(model, fleet_size, free_cuda_bytes(model.device))
 
 
 def fitting_tokens(model: GPT2, fleet_size: int, free: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from squadron.data.encoding import Example
 from squadron.experiments.load_run import weights_folder
 from squadron.model.adapters import save_adapter
 from squadron.model.checkpoint import Base, load_base, save_model
@@ -15,12 +16,13 @@ from squadron.model.fleet import Fleet
 from squadron.model.full import FullWeights
 from squadron.model.gpt2 import GPT2
 from squadron.model.lora import LoraSpec
-from squadron.model.targets import trainable_parameters
+from squadron.model.targets import TARGETS, trainable_parameters
 from squadron.model.tokenizer import Tokenizer
 from squadron.model.trainable import Trainable
 from squadron.options.axes import ADAPTER_AXES
 from squadron.options.core import TrainOptions
 from squadron.runs.folder import RunFolder
+from squadron.training.memory import free_bytes, most_tokens, padded_parameters, plan_checkpointing
 
 
 def adapter_spec(options: TrainOptions) -> LoraSpec | None:
@@ -52,6 +54,25 @@ def make_fleet(runs: Sequence[TrainOptions], base: Base) -> tuple[GPT2, Trainabl
     assert len(runs) == 1, "a run that trains all weights runs alone"
     own = load_base(str(base.folder), dtype=torch.float32, device=base.model.device).model
     return own, FullWeights(own, base.model.dtype)
+
+
+def needs_checkpointing(runs: Sequence[TrainOptions], model: GPT2, examples: Sequence[Example]) -> bool:
+    """Return True if a run alone fits in a GPU's memory only if activations are computed again; False on a CPU."""
+    if model.device.type == "cpu":
+        return False
+    config, dtype = model.config, model.dtype
+    tokens, free = most_tokens(examples, runs[0].batch_size), free_bytes(model.device)
+    return any(
+        plan_checkpointing(
+            config,
+            dtype=dtype,
+            parameters=config.parameter_count if spec is None else padded_parameters(config, spec.targets, spec.rank),
+            tokens=tokens,
+            free_bytes=free,
+            targets=TARGETS if spec is None else spec.targets,
+        )
+        for spec in map(adapter_spec, runs)
+    )
 
 
 def save_trained(

@@ -21,9 +21,8 @@ from squadron.experiments.environment import describe_environment, peak_memory_b
 from squadron.experiments.inputs import Inputs
 from squadron.experiments.load_run import weights_path
 from squadron.experiments.predict import answer_questions, first_questions
-from squadron.experiments.trainables import adapter_spec, make_fleet, save_trained
+from squadron.experiments.trainables import make_fleet, needs_checkpointing, save_trained
 from squadron.files import sha256_file
-from squadron.model.targets import TARGETS
 from squadron.options.core import ROLES, TrainOptions
 from squadron.runs.folder import RunFolder
 from squadron.scoring.evaluation import score
@@ -31,7 +30,6 @@ from squadron.tracking.events import EpochEnded, RunEnded, RunStarted, Stepped, 
 from squadron.tracking.interrupt import Interruption
 from squadron.tracking.progress import Reporter
 from squadron.training.checkpoint import load_checkpoint, save_checkpoint
-from squadron.training.memory import free_bytes, most_tokens, padded_parameters, plan_checkpointing
 from squadron.training.steps import FleetTrainer, StepResult, mean_losses
 from squadron.training.subset import subset
 
@@ -99,22 +97,7 @@ def make_trainer(
         gradient_clipping=[run.gradient_clipping or None for run in runs],
         rate_schedules=[run.schedule for run in runs],
         warmup_steps=first.warmup_steps,
-        checkpoint_activations=any(needs_checkpointing(inputs, run, batches.examples) for run in runs),
-    )
-
-
-def needs_checkpointing(inputs: Inputs, run: TrainOptions, examples: Sequence[Example]) -> bool:
-    """Return True if a run alone fits in a GPU's memory only if activations are computed again; False on a CPU."""
-    if inputs.device.type == "cpu":
-        return False
-    config, dtype, spec = inputs.base.model.config, inputs.base.model.dtype, adapter_spec(run)
-    return plan_checkpointing(
-        config,
-        dtype=dtype,
-        parameters=config.parameter_count if spec is None else padded_parameters(config, spec.targets, spec.rank),
-        tokens=most_tokens(examples, run.batch_size),
-        free_bytes=free_bytes(inputs.device),
-        targets=TARGETS if spec is None else spec.targets,
+        checkpoint_activations=needs_checkpointing(runs, inputs.base.model, batches.examples),
     )
 
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from squadron.model.gpu.attention import FusedAttention, GatheredAttention, Way, choose_way
+from squadron.model.gpu.attention import FusedAttention, GatheredAttention, Way, choose_way, split_qkv
 from squadron.model.gpu.layout import attention_tables, padding_tables
 from squadron.model.transfer import upload
 
@@ -141,7 +141,7 @@ class _PackedAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, q: Tensor | None, layout: _PackedTrees) -> Tensor:
-        queries, keys, values = _split(qkv, q)
+        queries, keys, values = split_qkv(qkv, q)
         out = torch.empty_like(queries, memory_format=torch.contiguous_format)
         scale = (queries.shape[-1] // layout.n_head) ** -0.5
         weights = []
@@ -167,11 +167,11 @@ class _PackedAttention(torch.autograd.Function):
         (d_out,) = gradients
         qkv, q, *weights = ctx.saved_tensors
         layout: _PackedTrees = ctx.layout
-        queries, keys, values = _split(qkv, q)
+        queries, keys, values = split_qkv(qkv, q)
         d_qkv = torch.zeros_like(qkv) if q is not None else torch.empty_like(qkv)
         d_q = None if q is None else torch.zeros_like(q)
         scale = (queries.shape[-1] // layout.n_head) ** -0.5
-        grads = _split(d_qkv, d_q)
+        grads = split_qkv(d_qkv, d_q)
         saved = iter(weights)
         for k in range(qkv.shape[0]):
             for tree in layout.trees:
@@ -189,15 +189,6 @@ class _PackedAttention(torch.autograd.Function):
                 to_q.copy_(torch.baddbmm(to_q, ds, head_k, beta=0, alpha=scale))
                 to_k.copy_(torch.baddbmm(to_k, ds.transpose(1, 2), head_q, beta=0, alpha=scale))
         return d_qkv, d_q, None
-
-
-def _split(qkv: Tensor, q: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Return queries, keys and values as views."""
-    if q is not None:
-        keys, values = qkv.chunk(2, -1)
-        return q, keys, values
-    first, second, third = qkv.chunk(3, -1)
-    return first, second, third
 
 
 def _rows(tree: _Tree, trimmed: bool) -> slice:

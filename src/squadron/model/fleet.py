@@ -25,7 +25,7 @@ from squadron.model.trainable import ParameterGroups
 from squadron.model.transfer import upload
 from squadron.randomness import derive_seed
 
-_RANK_MULTIPLE = 8
+RANK_MULTIPLE = 8
 """16 bytes of 16-bit numbers, the alignment that an accelerator's matrix units ask for."""
 
 
@@ -84,7 +84,7 @@ class Fleet:
         """Allocate one matrix for all sites, and mark the parameters that each adapter has."""
         size = len(parts)
         assert size > 0, "a fleet has at least one adapter"
-        multiple = 1 if torch.device(device).type == "cpu" else _RANK_MULTIPLE
+        multiple = 1 if torch.device(device).type == "cpu" else RANK_MULTIPLE
         layout: list[tuple[int, str, Target, int]] = []
         for number, name in enumerate(_site_names(self.config)):
             owners = [adapter[name] for adapter in parts if name in adapter]

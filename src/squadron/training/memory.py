@@ -35,13 +35,13 @@ import torch
 
 from squadron.data.encoding import Example
 from squadron.model.config import GPT2Config
+from squadron.model.fleet import RANK_MULTIPLE
+from squadron.model.gpu.memory import free_cuda_bytes
 from squadron.model.targets import TARGETS, describe_target, resolve_targets
 from squadron.training.loss import FLEET_LOGITS
 
 MARGIN = 0.9
 """Share of the free memory that an estimated step may use; the rest is for fragmentation and workspaces."""
-RANK_MULTIPLE = 8
-"""Fleets on accelerators pad the rank at each site to a multiple of this."""
 _STATE_BYTES = 5 * 4
 """Bytes of a trainable parameter: value, gradient, two moments and the value before the update, float32 each."""
 PASS_TOKENS = 1 << 17
@@ -161,8 +161,7 @@ def most_tokens(examples: Sequence[Example], batch_size: int) -> int:
 def free_bytes(device: torch.device) -> int | None:
     """Return the bytes of free memory, with what PyTorch keeps for reuse; None if the system does not report them."""
     if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0]) + kept
+        return free_cuda_bytes(device)
     found = proc_bytes(Path("/proc/meminfo"), "MemAvailable")
     # In a container, its own limit counts.
     with contextlib.suppress(OSError, ValueError):

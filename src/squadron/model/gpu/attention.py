@@ -65,7 +65,7 @@ class FusedAttention:
 class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, q: Tensor | None, attend: FusedAttention) -> Tensor:
-        queries, keys, values = _split(qkv, q)
+        queries, keys, values = split_qkv(qkv, q)
         tables = attend.names(q is not None)
         out, lse = torch.ops.squadron.tree_attention(queries, keys, values, *tables, attend.heads)
         ctx.save_for_backward(qkv, q, out, lse)
@@ -80,8 +80,8 @@ class _Fused(torch.autograd.Function):
         query_blocks, key_blocks, *rest = attend.names(q is not None)
         d_qkv = torch.empty_like(qkv)
         d_q = None if q is None else torch.empty_like(q)
-        queries, keys, values = _split(qkv, q)
-        to_q, to_k, to_v = _split(d_qkv, d_q)
+        queries, keys, values = split_qkv(qkv, q)
+        to_q, to_k, to_v = split_qkv(d_qkv, d_q)
         d_out, heads = gradients[0], attend.heads
         operators = torch.ops.squadron
         delta = operators.query_gradient_(d_out, queries, keys, values, out, lse, query_blocks, *rest, heads, to_q)
@@ -169,7 +169,7 @@ class _Ungather(torch.autograd.Function):
         return d_padded, None
 
 
-def _split(qkv: Tensor, q: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def split_qkv(qkv: Tensor, q: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return queries, keys and values as views."""
     if q is not None:
         keys, values = qkv.chunk(2, -1)

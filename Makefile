@@ -25,7 +25,8 @@ lint: setup  ## format check, lint, types
 
 test: lint  ## check everything: format, lint, types, tests, docs
 	# Idle threads sleep: otherwise two test runs on one machine would slow each other by spinning.
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
+	# One thread for each of the two test processes: the tensors are small, and more threads only cost time.
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 cases: setup  ## run the inputs of ../shared/cases through their verbs, a line each (if they are there)
 	$(BIN)/python scripts/cases.py

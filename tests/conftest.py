@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from collections.abc import Iterator
@@ -35,6 +36,17 @@ CHROMIUM = [
 ]
 """Arguments of the browser: no window, and no requests of its own."""
 pytest_plugins = ["study_fixtures"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_collections() -> None:
+    """Exempt what is there before a module from garbage collection: PyTorch alone makes a collection take 0.2 s.
+
+    Trials of memory and sweeps collect after every fleet, as they must.
+    """
+    gc.collect()
+    gc.freeze()
+
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -34,8 +34,9 @@ def tensors_of(*trees: Any) -> list[Tensor]:
         if isinstance(tree, Tensor):
             found.append(tree)
         elif isinstance(tree, (list, tuple)):
-            found += tensors_of(*tree)
-        elif isinstance(tree, dict):
+            if tree:
+                found += tensors_of(*tree)
+        elif isinstance(tree, dict) and tree:
             found += tensors_of(*tree.values())
     return found
 

@@ -174,13 +174,13 @@ class _Mode(TorchDispatchMode):
 def _run(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run one operator: check the rules, count, compute on the inner tensors, and wrap the results."""
     tensors = tensors_of(args, kwargs)
-    target = next((x.type for x in (kwargs.get("device"), *args) if isinstance(x, torch.device)), None)
+    target = next((x.type for x in (kwargs.get("device"), *args) if type(x) is torch.device), None)
     if target != "gpu" and not any(isinstance(x, DeviceTensor) for x in tensors):
         return _run_on_host(func, args, kwargs)
     if _is_composite(func):
         with _Mode():  # inference mode hands over composite operators whole
             return func.decompose(*args, **kwargs)
-    name = str(func).split(".")[1]
+    name = _name(func)
     _check(func, args, kwargs, tensors)
     inner_args, inner_kwargs = map_tensors(_unwrap, args), map_tensors(_unwrap, kwargs)
     if target is not None:
@@ -193,6 +193,11 @@ def _run(func: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if target == "cpu":
         return numbers(out)
     return _wrap_results(func, args, kwargs, out)
+
+
+@functools.cache
+def _name(func: Operator) -> str:
+    return str(func).split(".")[1]
 
 
 @functools.cache

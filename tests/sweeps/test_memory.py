@@ -111,7 +111,7 @@ def test_a_trial_that_does_not_fit_gives_the_fleets_that_do(
         tried = no_room(monkeypatch, form, lambda size, _, most=most: size > most)
         trial = run_trial(inputs, runs)
         assert trial.fleet_size(CPU) == trial.fleet_size(GPU) == most
-        assert trial.seconds_per_token > 0
+        assert training_seconds(inputs, runs, trial) > 0
         assert trial.unfit == ()
         assert {size for size, _ in tried} == {1, 2, 3}
         assert tried[-1] == (most, 1)  # the smallest run, in a fleet that fits

@@ -381,10 +381,26 @@ def test_a_full_disk_reported_by_safetensors_is_recognised() -> None:
     assert not files.disk_is_full(SafetensorError("Error while deserializing header: header too large"))
 
 
+def training(run: Path, base: Path, data: Path, *more: str) -> list[str]:
+    places = ["--base", str(base), "--data", str(data), "--out", str(run)]
+    return [
+        "train",
+        *places,
+        "--precision",
+        "fp32",
+        "--epochs",
+        "200",
+        "--eval-questions",
+        "0",
+        "--dropout",
+        "0.1",
+        *more,
+    ]
+
+
 def start(run: Path, base: Path, data: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "squadron", "train", "--base", str(base), "--data", str(data), "--out", str(run)]
-    options = ["--precision", "fp32", "--epochs", "200", "--eval-questions", "0", "--dropout", "0.1", *more]
-    return subprocess.Popen([*command, *options], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "squadron", *training(run, base, data, *more)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
@@ -402,7 +418,7 @@ def losses(run: Path) -> list[Any]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_stopped_within_a_step_and_resumed_equals_an_uninterrupted_one(
-    number: signal.Signals, byte_base_dir: Path, small_data: Path, tmp_path: Path
+    squadron: Any, number: signal.Signals, byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
     """Law 7 on the command itself: Ctrl-C finishes the current step; kill -9 goes back to the last checkpoint."""
     run = tmp_path / "run"
@@ -421,12 +437,9 @@ def test_a_run_stopped_within_a_step_and_resumed_equals_an_uninterrupted_one(
     done = len(losses(run))
     assert 0 < done < 600
     stop = max(done + 10, 20)
-    finished = start(run, byte_base_dir, small_data, "--resume", "--max-steps", str(stop))
-    assert finished.wait(timeout=120) == 0, finished.communicate()
-    whole = start(tmp_path / "whole", byte_base_dir, small_data, "--max-steps", str(stop))
-    assert whole.wait(timeout=120) == 0, whole.communicate()
-    for process in (finished, whole):
-        process.communicate()
+    for folder, more in ((run, ["--resume"]), (tmp_path / "whole", [])):  # here, where PyTorch is loaded already
+        ended = squadron(*training(folder, byte_base_dir, small_data, *more, "--max-steps", str(stop)))
+        assert ended.code == 0, ended.err
     assert [x for x in losses(run) if x] == [x for x in losses(tmp_path / "whole") if x]
     for name in ("last/adapter_model.safetensors", "adapter/adapter_model.safetensors"):
         assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

@@ -26,6 +26,7 @@ lint: setup  ## format check, lint, types
 test: lint  ## check everything: format, lint, types, tests, docs
 	# Idle threads sleep: otherwise two test runs on one machine would slow each other by spinning.
 	# One thread for each of the two test processes: the tensors are small, and more threads only cost time.
+	# Files go out in their own order: by number of tests, the long files of one test would come last, to one process.
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 cases: setup  ## run the inputs of ../shared/cases through their verbs, a line each (if they are there)

@@ -145,11 +145,12 @@ def test_a_tree_that_a_step_has_whole_is_in_one_micro_batch(accumulation: int) -
 
 
 def test_a_tree_that_needs_more_memory_than_its_questions_apart_is_cut() -> None:
-    # 4 questions apart have 4 * 22 tokens at most; the tree of 8 has 12 + 8 * 10.
-    examples = unequal([8], context=12, question=8)
+    # 4 questions apart have 4 * 69 ** 2 pairs of tokens; the tree of 8 has (59 + 80) ** 2, more by one token a side.
+    examples = unequal([8], context=59, question=8)
     step = BatchSampler(examples, batch_size=4, accumulation=2, order="paragraph").step(0)
-    assert trees_of(step) == [4, 4]
-    examples = unequal([8], context=14, question=8)
+    assert trees_of(step) == [7, 1]
+    # As many tokens more, and the 4 questions have 4 more, are 140 a side on both.
+    examples = unequal([8], context=60, question=8)
     step = BatchSampler(examples, batch_size=4, accumulation=2, order="paragraph").step(0)
     assert [part.questions for part in step] == [8]
 
@@ -163,7 +164,10 @@ def test_parts_that_add_up_to_a_micro_batch_come_together() -> None:
 def test_the_studys_questions_by_paragraph_have_few_tokens(
     batch_size: int, accumulation: int, shared_squad: Path, gpt2_tokenizer_dir: Path
 ) -> None:
-    """Each with its context it is 175 tokens a question at 256, with a context once a paragraph 52."""
+    """By question they are 175 tokens each at 256; before trees were packed they were 89, and 102 in batches of 4.
+
+    Less than 59.3 cannot be with steps of 8: that is the optimum of the linear program over all ways to cut the trees.
+    """
     tokenizer = load_tokenizer(gpt2_tokenizer_dir)
     drawn = split_dataset(load_data(shared_squad), train=2000, validation=200, test=5)["train"]
 
@@ -175,4 +179,4 @@ def test_the_studys_questions_by_paragraph_have_few_tokens(
         return sum(len(part.tokens) for step in steps for part in step) / 2000
 
     assert tokens(256, "question") > 170
-    assert tokens(256, "paragraph") <= min(58, tokens(1024, "paragraph"))
+    assert tokens(256, "paragraph") <= min(60, tokens(1024, "paragraph"))

@@ -18,8 +18,13 @@ def numbered(sizes: Sequence[int]) -> list[list[int]]:
     return [list(range(start, start + size)) for start, size in zip(ends, sizes, strict=False)]
 
 
+def lengths(sizes: Sequence[int]) -> list[int]:
+    """Return the tokens of each tree's context: drawn, whatever its size."""
+    return numpy_generator(7, "contexts").integers(20, 300, len(sizes)).tolist()
+
+
 def packed(sizes: Sequence[int], capacity: int, seed: int = 0) -> list[list[int]]:
-    order = pack_steps(numbered(sizes), capacity, numpy_generator(seed, "order", 0))
+    order = pack_steps(numbered(sizes), lengths(sizes), capacity, numpy_generator(seed, "order", 0))
     return [order[start : start + capacity] for start in range(0, len(order), capacity)]
 
 
@@ -56,6 +61,16 @@ def test_trees_of_one_size_are_cut_as_rarely_as_can_be() -> None:
     # 8 trees of 5 are 5 steps of 8: whatever the order, 4 of the 5 ends of a step are within a tree.
     sizes = [5] * 80
     assert sum(parts(sizes, packed(sizes, 8))) == 80 + 40
+
+
+def test_the_trees_that_are_cut_have_the_shortest_contexts() -> None:
+    sizes = [5] * 80 + [4] * 7
+    found = parts(sizes, packed(sizes, 8))
+    for alike in (range(80), range(80, 87)):
+        cut = [lengths(sizes)[tree] for tree in alike if found[tree] > 1]
+        whole = [lengths(sizes)[tree] for tree in alike if found[tree] == 1]
+        assert max(cut, default=0) <= min(whole, default=300)
+    assert 30 < sum(found) - 87 <= 40
 
 
 def test_the_last_step_has_the_rest() -> None:

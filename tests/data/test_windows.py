@@ -101,7 +101,7 @@ def test_the_whole_context_is_kept_if_it_fits_for_all() -> None:
     assert windows(asked) == [(PREFIX, LENGTH)] * 3
     # One question more that is too long for it: all share a window while their answers fit into one.
     assert windows([*asked[1:], Asked(50, (30, 31))]) == [(10, 60)] * 3
-    assert windows([*asked, Asked(50, (30, 31))]) == [(PREFIX, LENGTH)] * 3 + [(6, 56)]
+    assert windows([*asked, Asked(50, (30, 31))]) == [(3, 53), (3, 60), (3, 53), (3, 53)]
 
 
 def test_without_an_answer_a_question_goes_with_the_first_group() -> None:

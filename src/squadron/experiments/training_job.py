@@ -147,7 +147,7 @@ class FleetJob:
         if state.get("batches", 1) != SCHEMES[self.options.order]:  # before there were two rules, none was recorded
             raise RunError(
                 f"{path}: trained with {option('order', self.options.order)} on batches that this version draws "
-                f"differently; train again with {option('replace', True)}, or go on with the version that began it"
+                f"differently; remove it to start again, or go on with the version that began it"
             )
         names: list[str] = [one["name"] for one in state["members"]]
         places = list(range(len(names)))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from squadron.data.batches import BatchSampler, Order
-from squadron.data.encoding import Branch, Example
-from squadron.data.trees import build_trees, pack_trees
+from squadron.data.batches import BatchSampler, Order, longest_lengths
+from squadron.data.encoding import Branch, Example, encode_training
+from squadron.data.sources import load_data
+from squadron.data.splits import split_dataset
+from squadron.data.trees import MicroBatch, build_trees, pack_trees
+from squadron.model.tokenizer import load_tokenizer
 
 QUESTION = 7  # the first token of every branch
 
@@ -62,7 +68,7 @@ def test_an_epoch_has_every_question_once(order: Order) -> None:
     assert batches.steps_per_epoch == 5  # 33 questions, 8 a step
     steps = [batches.step(step) for step in range(5)]
     assert [sum(part.questions for part in step) for step in steps] == [8, 8, 8, 8, 1]
-    assert all(part.questions <= 4 for step in steps for part in step)
+    assert all(part.questions <= (4 if order == "question" else 6) for step in steps for part in step)
     answers = Counter(
         (part.tokens[row + 1], part.tokens[row + 2]) for step in steps for part in step for row in part.rows[::3]
     )
@@ -91,3 +97,86 @@ def test_a_step_is_a_pure_function_of_seed_and_number() -> None:
         assert [int(t) for part in walked.step(step) for t in part.tokens] == tokens(3, step)
     assert tokens(3, 0) != tokens(4, 0)
     assert tokens(3, 0) != tokens(3, 5)
+
+
+def test_by_question_the_batches_are_those_that_runs_have_had_from_the_start() -> None:
+    """The digest was made by commit 0afe2f9, before paragraphs were packed."""
+    batches = BatchSampler(made(), batch_size=4, accumulation=2, seed=3)
+    digest = hashlib.sha256()
+    for step in range(7):
+        for part in batches.step(step):
+            for array in (part.tokens, part.positions, part.rows, part.labels, part.weights):
+                digest.update(array.tobytes())
+    assert digest.hexdigest() == "3eeb88037172a48ddee9f480fbc33bbe64268a4393a781ceb1b3282a0fd52c46"
+
+
+def unequal(sizes: Sequence[int], *, context: int = 30, question: int = 6) -> list[Example]:
+    """Return paragraphs of so many questions, whose contexts have ``context`` tokens or a few more."""
+    return [
+        Example(p, (1,) * (context + p % 7), Branch(f"{p}.{q}", (QUESTION,) * question, (9, 9)))
+        for p, size in enumerate(sizes)
+        for q in range(size)
+    ]
+
+
+def trees_of(parts: Sequence[MicroBatch]) -> list[int]:
+    """Return the questions of each tree."""
+    return [len(branches) for part in parts for _, branches in part.shapes]
+
+
+@pytest.mark.parametrize("accumulation", [1, 2, 4, 8])
+def test_a_tree_that_a_step_has_whole_is_in_one_micro_batch(accumulation: int) -> None:
+    examples = unequal([5, 3, 2, 6, 4, 4, 7, 1] * 8, context=80)
+    batches = BatchSampler(examples, batch_size=8 // accumulation, accumulation=accumulation, order="paragraph", seed=1)
+    tokens, pairs = (sum(length**n for length in longest_lengths(examples, batches.batch_size)) for n in (1, 2))
+    trees = 0
+    for number in range(batches.steps_per_epoch):
+        step = batches.step(number)
+        assert sum(part.questions for part in step) == 8
+        for part in step:
+            # More questions than a micro-batch has come in one tree alone, and with no more than its memory.
+            assert part.questions <= batches.batch_size or len(part.shapes) == 1
+            lengths = [context + sum(branches) for context, branches in part.shapes]
+            assert len(part.tokens) == sum(lengths) <= tokens
+            assert sum(length**2 for length in lengths) <= pairs
+        trees += len(trees_of(step))
+    if accumulation <= 2:  # else some need more memory whole
+        assert trees <= 70  # of 64
+
+
+def test_a_tree_that_needs_more_memory_than_its_questions_apart_is_cut() -> None:
+    # 4 questions apart have 4 * 69 ** 2 pairs of tokens; the tree of 8 has (59 + 80) ** 2, more by one token a side.
+    examples = unequal([8], context=59, question=8)
+    step = BatchSampler(examples, batch_size=4, accumulation=2, order="paragraph").step(0)
+    assert trees_of(step) == [7, 1]
+    # As many tokens more, and the 4 questions have 4 more, are 140 a side on both.
+    examples = unequal([8], context=60, question=8)
+    step = BatchSampler(examples, batch_size=4, accumulation=2, order="paragraph").step(0)
+    assert [part.questions for part in step] == [8]
+
+
+def test_parts_that_add_up_to_a_micro_batch_come_together() -> None:
+    step = BatchSampler(unequal([2, 4, 1, 1]), batch_size=4, accumulation=2, order="paragraph").step(0)
+    assert [sorted(trees_of([part])) for part in step] == [[4], [1, 1, 2]]
+
+
+@pytest.mark.parametrize(("batch_size", "accumulation"), [(8, 1), (4, 2)])
+def test_the_studys_questions_by_paragraph_have_few_tokens(
+    batch_size: int, accumulation: int, shared_squad: Path, gpt2_tokenizer_dir: Path
+) -> None:
+    """By question they are 175 tokens each at 256; before trees were packed they were 89, and 102 in batches of 4.
+
+    Less than 59.3 cannot be with steps of 8: that is the optimum of the linear program over all ways to cut the trees.
+    """
+    tokenizer = load_tokenizer(gpt2_tokenizer_dir)
+    drawn = split_dataset(load_data(shared_squad), train=2000, validation=200, test=5)["train"]
+
+    def tokens(max_length: int, order: Order) -> float:
+        examples, _ = encode_training(drawn, tokenizer, max_length=max_length, share_windows=order == "paragraph")
+        batches = BatchSampler(examples, batch_size=batch_size, accumulation=accumulation, order=order)
+        steps = [batches.step(number) for number in range(batches.steps_per_epoch)]
+        assert sum(part.questions for step in steps for part in step) == 2000
+        return sum(len(part.tokens) for step in steps for part in step) / 2000
+
+    assert tokens(256, "question") > 170
+    assert tokens(256, "paragraph") <= min(60, tokens(1024, "paragraph"))

@@ -135,3 +135,46 @@ def test_the_summary_says_what_was_left_out_and_cut(tokenizer: Tokenizer) -> Non
     question = encode_training(one(long, "Bob", "Who? " * 80), tokenizer, max_length=64)[1]
     assert question.summary() == "of 1 questions: 1 too long even without context, left out ('q')"
     assert set(cut.to_json()) == {"questions", "truncated", "tokens_dropped", "too_long"}
+
+
+def several(context: str, *golds: str) -> Dataset:
+    asked = tuple(
+        Question(f"q{n}", "Who?" + " Where?" * n, (Answer(gold, context.index(gold)),)) for n, gold in enumerate(golds)
+    )
+    return Dataset((Paragraph("t", context, asked),), "1.1", "made")
+
+
+def test_questions_of_a_paragraph_share_a_window(tokenizer: Tokenizer) -> None:
+    words = [f"word{i}" for i in range(80)]
+    data = several(" ".join(words), "word40", "word44", "word2", "word42")
+    found, truncation = encode_training(data, tokenizer, max_length=64, share_windows=True)
+    contexts = [one.context for one in found]
+    assert contexts[0] == contexts[1] == contexts[3] != contexts[2]
+    assert max(one.length for one in found) == 64
+    for one, gold in zip(found, ("word40", "word44", "word2", "word42"), strict=True):
+        text = tokenizer.decode(one.context)
+        assert text.startswith("Context:")
+        assert f" {gold}" in text
+    # Each question counts by itself what it does not see.
+    whole = len(tokenizer.encode(context_text(" ".join(words))))
+    assert (truncation.questions, truncation.truncated, truncation.answers_cut) == (4, 4, 0)
+    assert truncation.tokens_dropped == sum(whole - len(one.context) for one in found)
+    assert len({one.context for one in encode_training(data, tokenizer, max_length=64)[0]}) == 4
+
+
+def test_shared_windows_leave_no_answer_out_that_was_whole(tokenizer: Tokenizer, shared_squad: Path) -> None:
+    data = load_data(shared_squad)
+    own, told = encode_training(data, tokenizer, max_length=256)
+    shared, told_shared = encode_training(data, tokenizer, max_length=256, share_windows=True)
+    assert told_shared.answers_cut == told.answers_cut
+    assert [(one.paragraph, one.branch) for one in shared] == [(one.paragraph, one.branch) for one in own]
+    golds = {question.id: question.answers[0].text for _, question in data.questions()}
+    cut = missing = 0
+    for one, other in zip(own, shared, strict=True):
+        assert other.length <= 256
+        gold = golds[one.branch.id]
+        if gold in tokenizer.decode(one.context):
+            cut += one.context != other.context
+            missing += gold not in tokenizer.decode(other.context)
+    assert cut > 500
+    assert missing == 0

@@ -75,7 +75,7 @@ def main() -> None:
     base = load_base(base_location("pocket"), dtype=torch.float32, device=torch.device("cpu"))
     model = base.model.requires_grad_(False)
     tokenizer = load_tokenizer(base.folder, vocab_size=model.config.vocab_size)
-    examples = encode_training(training, tokenizer, max_length=256)[0]
+    examples = encode_training(training, tokenizer, max_length=256, share_windows=True)[0]
     batches = BatchSampler(examples, batch_size=8, order="paragraph")
     dataset = first_questions(validation, asked.questions)
     untrained = scored(model, Fleet(model.config, [SPEC]), tokenizer, dataset)

@@ -28,6 +28,7 @@ from squadron.model.tokenizer import load_tokenizer
 from squadron.options.base import checked
 from squadron.options.core import AskOptions, EvaluateOptions, TrainOptions
 from squadron.training import precision
+from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.schedules import learning_rate_factor
 from squadron.training.steps import FleetTrainer, StepResult, mean_losses
 
@@ -145,16 +146,62 @@ def test_a_plain_file_trains_without_validation(options: dict[str, Any], small_s
         evaluate(EvaluateOptions(run=str(tmp_path / "run")))
 
 
-def test_a_stopped_and_resumed_run_equals_one_that_was_never_stopped(options: dict[str, Any], tmp_path: Path) -> None:
-    """Also if the early stop is in the middle of an epoch."""
-    whole = {**options, "out": str(tmp_path / "whole"), "lr": 0.2}
-    train(TrainOptions(**whole, epochs=3))
+@pytest.mark.parametrize("order", ["question", "paragraph"])
+def test_a_stopped_and_resumed_run_equals_one_that_was_never_stopped(
+    options: dict[str, Any], tmp_path: Path, order: str
+) -> None:
+    """Also if the early stop is in the middle of an epoch, and if contexts are truncated."""
+    options = {**options, "lr": 0.2, "max_length": 70, "order": order}
+    train(TrainOptions(**{**options, "out": str(tmp_path / "whole")}, epochs=3))
     for steps in (1, 4, 6, 8):
-        train(TrainOptions(**{**options, "lr": 0.2}, epochs=3, max_steps=steps), resume=True)
+        train(TrainOptions(**options, epochs=3, max_steps=steps), resume=True)
         assert (tmp_path / "run" / "adapter").is_dir()
-    train(TrainOptions(**{**options, "lr": 0.2}, epochs=3), resume=True)
+    train(TrainOptions(**options, epochs=3), resume=True)
     for name in ("metrics.jsonl", "adapter/adapter_model.safetensors", "last/adapter_model.safetensors"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("order", ["question", "paragraph"])
+def test_a_run_begun_on_batches_of_the_old_rule_is_not_continued_on_others(
+    options: dict[str, Any], tmp_path: Path, order: str
+) -> None:
+    """Checkpoints did not name a rule before there were two; that of ``question`` has stayed."""
+    own = {**options, "order": order, "epochs": 2}
+    train(TrainOptions(**own, max_steps=4))
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    tensors, state = load_checkpoint(path)
+    assert state.pop("batches") == {"question": 1, "paragraph": 2}[order]
+    save_checkpoint(path, tensors, state)
+    before = contents(tmp_path / "run")
+    if order == "question":
+        assert train(TrainOptions(**own), resume=True)["steps"] == 6
+        return
+    with pytest.raises(RunError, match=r"checkpoint\.safetensors: trained with order='paragraph' on batches that this"):
+        train(TrainOptions(**own), resume=True)
+    assert contents(tmp_path / "run") == before
+    path.unlink()
+    train(TrainOptions(**own), resume=True)
+    train(TrainOptions(**{**own, "out": str(tmp_path / "whole")}))
+    for name in FILES:
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_the_validation_loss_of_both_orders_is_on_the_same_windows(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[list[int]]] = []
+    measure = training_job.mean_losses
+
+    def spy(model: Any, fleet: Any, batches: list[MicroBatch]) -> list[float]:
+        told.append([batch.tokens.tolist() for batch in batches])
+        return measure(model, fleet, batches)
+
+    monkeypatch.setattr(training_job, "mean_losses", spy)
+    for order in ("question", "paragraph"):
+        train(TrainOptions(**{**options, "out": str(tmp_path / order)}, order=order, max_length=70, epochs=1))
+    assert told[0] == told[1] != []
+    records = [json.loads((tmp_path / order / "run.json").read_text()) for order in ("question", "paragraph")]
+    assert [record["truncation"]["truncated"] for record in records] == [20, 20]
 
 
 FILES = ("metrics.jsonl", "adapter/adapter_model.safetensors", "last/adapter_model.safetensors")

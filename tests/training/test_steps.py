@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from helpers import TINY, liven, random_examples
 from squadron.data.batches import BatchSampler, Order
-from squadron.data.encoding import Example
+from squadron.data.encoding import Branch, Example
 from squadron.data.trees import Loss, build_trees, pack_trees
+from squadron.data.windows import Asked, shared_windows
 from squadron.errors import RunError
 from squadron.model.checkpoint import load_base
 from squadron.model.fleet import Fleet
@@ -90,6 +92,51 @@ def test_a_tree_has_the_loss_and_gradients_of_its_separate_questions(
     torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-10)
 
 
+def windowed_examples(paragraphs: int, *, most: int = 40) -> list[Example]:
+    """Return questions of at most ``most`` tokens on random paragraphs of 60, which share windows."""
+    draw = np.random.default_rng(4)
+    found = []
+    for number in range(paragraphs):
+        context = draw.integers(1, TINY.vocab_size, 60).tolist()
+        branches, asked = [], []
+        for question in range(1 + int(draw.integers(7))):
+            ids = draw.integers(1, TINY.vocab_size, int(draw.integers(5, 9))).tolist()
+            first = int(draw.integers(2, 57))
+            branches.append(Branch(f"{number}.{question}", (0, *ids[:3]), tuple(ids[3:])))
+            asked.append(Asked(most - 2 - 1 - len(ids), (first, first + 2)))
+        for branch, (start, stop) in zip(branches, shared_windows(asked, prefix=2, length=60), strict=True):
+            found.append(Example(number, (*context[:2], *context[start:stop]), branch))
+    return found
+
+
+@pytest.mark.parametrize("loss", ["answer", "full"])
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_a_step_on_shared_windows_is_one_on_its_questions_apart(model: GPT2, loss: Loss, accumulation: int) -> None:
+    """Law 3, on truncated paragraphs in the batches of a run."""
+    drawn = windowed_examples(9)
+    assert len({(one.paragraph, one.context) for one in drawn}) < len(drawn) - 6
+    batches = BatchSampler(
+        drawn, batch_size=8 // accumulation, accumulation=accumulation, order="paragraph", loss=loss, seed=2
+    )
+    order = batches.epoch_order(0)
+    assert sorted(order) == list(range(len(drawn)))
+    saved = 0
+    for number in range(batches.steps_per_epoch):
+        own = [drawn[index] for index in order[8 * number : 8 * number + 8]]
+        apart = [pack_trees(build_trees([one]), loss=loss) for one in own]
+        found = []
+        for parts in (batches.step(number), apart):
+            fleet = liven(fleet_of(SPECS), seed=3)
+            losses = torch.stack([micro_batch_losses(model, fleet, part) for part in parts]).sum(0)
+            losses.sum().backward()
+            fleet.finish_gradients()
+            found.append((losses.detach(), fleet.gradients.clone(), sum(part.targets for part in parts)))
+            saved += sum(len(part.tokens) for part in parts) * (1 if parts is apart else -1)
+        assert found[0][1].abs().max() > 1e-3
+        torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-10)
+    assert saved > 100
+
+
 @pytest.mark.parametrize("loss", ["answer", "full"])
 @pytest.mark.parametrize("order", ["question", "paragraph"])
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
@@ -141,18 +188,18 @@ def test_an_adapter_that_diverges_does_not_change_a_bit_of_the_others(
     assert torch.equal(wild.fleet.values[1], fleet_of(SPECS, precise=False).values[1])
 
 
+@pytest.mark.parametrize("order", ["question", "paragraph"])
 @pytest.mark.parametrize("killed_after", [0, 1, 3, 4])
 def test_a_resumed_run_is_bit_identical_to_one_without_interruption(
-    tiny_base_dir: Path, examples: list[Example], killed_after: int, tmp_path: Path
+    tiny_base_dir: Path, examples: list[Example], killed_after: int, order: Order, tmp_path: Path
 ) -> None:
     """Law 7, with dropout and warm-up; 21 questions are three steps per epoch, so the second epoch is reached."""
     model = load_base(str(tiny_base_dir)).model
     specs = tuple(LoraSpec(s.rank, s.alpha, 0.1, s.targets, s.scaling, s.seed) for s in SPECS)
 
     def new() -> FleetTrainer:
-        return trainer_of(
-            model, examples, specs, precise=False, rate_schedules=["linear", "cosine", "constant"], warmup_steps=2
-        )
+        schedules = ["linear", "cosine", "constant"]
+        return trainer_of(model, examples, specs, precise=False, order=order, rate_schedules=schedules, warmup_steps=2)
 
     whole = new()
     expected = [whole.step() for _ in range(6)]

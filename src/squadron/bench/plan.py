@@ -58,14 +58,6 @@ class TrainPlan:
         return cls(examples=examples, **record)
 
 
-class SequentialSampler(BatchSampler):
-    """Batches of the examples in the given order."""
-
-    def _draw_order(self, epoch: int) -> list[int]:
-        assert epoch == 0, epoch
-        return list(range(len(self.examples)))
-
-
 def plan_training(
     folder: Path,
     *,
@@ -93,7 +85,9 @@ def plan_training(
     config = read_config(location / "config.json")
     precision = precision_name(resolve_precision(precision, resolve_device(device), width=config.n_embd))
     tokenizer = load_tokenizer(location, vocab_size=config.vocab_size)
-    examples, _ = encode_training(load_data(data, offline=offline), tokenizer, max_length=max_length)
+    examples, _ = encode_training(
+        load_data(data, offline=offline), tokenizer, max_length=max_length, share_windows=order == "paragraph"
+    )
     wanted = steps * batch_size
     if len(examples) < wanted:
         raise DataError(

@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 
-from squadron.bench.plan import LEARNING_RATE, SequentialSampler
+from squadron.bench.plan import LEARNING_RATE
 from squadron.bench.processes import run_worker
+from squadron.data.batches import SequentialSampler
 from squadron.data.encoding import Branch, Example
 from squadron.errors import ConfigError, SquadronError, command_line_text, option
 from squadron.experiments.doctor import memory_bytes

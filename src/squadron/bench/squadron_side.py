@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from squadron.bench.plan import LEARNING_RATE, SequentialSampler, TrainPlan
+from squadron.bench.plan import LEARNING_RATE, TrainPlan
+from squadron.data.batches import SequentialSampler
 from squadron.model.adapters import CONFIG, load_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.config import GPT2Config

@@ -1,4 +1,11 @@
-"""The questions of each training step: a pure function of the seed and the step number, so resuming needs no state."""
+"""The questions of each training step: a pure function of the seed and the step number, so resuming needs no state.
+
+By question, an epoch is a permutation of the questions, and every ``batch_size`` of them are a micro-batch. By
+paragraph, :mod:`squadron.data.packing` fills the steps with whole context trees, and a step's trees are laid out as
+micro-batches of one tree, or of several with at most ``batch_size`` questions in all. A tree with more questions than
+that stays whole if it needs no more memory than a micro-batch of the ``batch_size`` longest questions without a common
+context, by which memory is planned: no more tokens, and no more pairs of them. Else it is cut into parts that do.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +14,22 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
-from squadron.data.encoding import Example
-from squadron.data.trees import Loss, MicroBatch, build_trees, pack_trees
+from squadron.data.encoding import Branch, Example
+from squadron.data.packing import pack_steps
+from squadron.data.trees import Loss, MicroBatch, Tree, build_trees, pack_trees
 from squadron.randomness import numpy_generator
 
 Order = Literal["question", "paragraph"]
+SCHEMES: dict[Order, int] = {"question": 1, "paragraph": 2}
+"""The version of the rule by which an order draws batches. A run must not continue with those of another rule."""
 
 
 class BatchSampler:
     """Draws the batches of all epochs.
 
-    ``question`` order draws questions one by one, as the study does; ``paragraph`` order draws paragraphs and takes
-    their questions together, so that they share a context tree. In both orders a step has ``batch_size *
-    accumulation`` questions (the last step of an epoch: the rest), in micro-batches of ``batch_size``.
+    ``question`` order draws questions one by one, as the study does; ``paragraph`` order draws whole paragraphs, so
+    that questions share a context tree. In both orders a step has ``batch_size * accumulation`` questions (the last
+    step of an epoch: the rest), in micro-batches of ``batch_size``, or near it by paragraph.
     """
 
     def __init__(
@@ -42,6 +52,8 @@ class BatchSampler:
         self.seed = seed
         self.epoch_order = lru_cache(maxsize=1)(self._draw_order)
         """Return the order of the examples in an epoch, as indices; the latest epoch is cached."""
+        longest = longest_lengths(examples, batch_size)
+        self._most = sum(longest), sum(length**2 for length in longest)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -53,15 +65,74 @@ class BatchSampler:
         epoch, index = divmod(step, self.steps_per_epoch)
         order = self.epoch_order(epoch)
         chosen = order[index * self.questions_per_step : (index + 1) * self.questions_per_step]
-        micro = [chosen[start : start + self.batch_size] for start in range(0, len(chosen), self.batch_size)]
-        return [pack_trees(build_trees([self.examples[i] for i in part]), loss=self.loss) for part in micro]
+        drawn = [self.examples[i] for i in chosen]
+        if self.order == "paragraph":
+            return [pack_trees(part, loss=self.loss) for part in self._lay_out(build_trees(drawn))]
+        micro = [drawn[start : start + self.batch_size] for start in range(0, len(drawn), self.batch_size)]
+        return [pack_trees(build_trees(part), loss=self.loss) for part in micro]
 
     def _draw_order(self, epoch: int) -> list[int]:
         generator = numpy_generator(self.seed, "order", epoch)
         if self.order == "question":
             return [int(i) for i in generator.permutation(len(self.examples))]
-        groups: dict[int, list[int]] = {}
+        trees: dict[tuple[int, tuple[int, ...]], list[int]] = {}
         for index, example in enumerate(self.examples):
-            groups.setdefault(example.paragraph, []).append(index)
-        paragraphs = list(groups.values())
-        return [index for number in generator.permutation(len(paragraphs)) for index in paragraphs[number]]
+            trees.setdefault((example.paragraph, example.context), []).append(index)
+        contexts = [len(context) for _, context in trees]
+        return pack_steps(list(trees.values()), contexts, self.questions_per_step, generator)
+
+    def _lay_out(self, trees: Sequence[Tree]) -> list[list[Tree]]:
+        """Return the trees of a step as micro-batches."""
+        parts = [part for tree in trees for part in self._small_parts(tree)]
+        # The largest first, each into the first that has room: so parts that add up to a batch come together.
+        micro: list[list[Tree]] = []
+        rooms: list[int] = []
+        for part in sorted(parts, key=lambda part: -len(part.branches)):
+            count = len(part.branches)
+            place = next((place for place, room in enumerate(rooms) if count <= room), len(micro))
+            if place == len(micro):
+                micro.append([])
+                rooms.append(self.batch_size)
+            micro[place].append(part)
+            rooms[place] -= count
+        return micro
+
+    def _small_parts(self, tree: Tree) -> list[Tree]:
+        """Return a tree, or parts of it of at least ``batch_size`` questions that need no more memory than planned."""
+        tokens, pairs = self._most
+        parts: list[list[Branch]] = []
+        length = 0
+        for branch in tree.branches:
+            length += branch.length
+            if not parts or (len(parts[-1]) >= self.batch_size and (length > tokens or length**2 > pairs)):
+                parts.append([])
+                length = len(tree.context) + branch.length
+            parts[-1].append(branch)
+        return [Tree(tree.context, tuple(part)) for part in parts]
+
+
+class SequentialSampler(BatchSampler):
+    """Batches of the examples in the given order."""
+
+    def _draw_order(self, epoch: int) -> list[int]:
+        assert epoch == 0, epoch
+        return list(range(len(self.examples)))
+
+
+def paragraph_batches(examples: Sequence[Example], *, batch_size: int, loss: Loss) -> list[MicroBatch]:
+    """Return all examples once, paragraph by paragraph, in micro-batches of ``batch_size``, always the same."""
+    if not examples:
+        return []
+    paragraphs: dict[int, list[Example]] = {}
+    for example in examples:
+        paragraphs.setdefault(example.paragraph, []).append(example)
+    own = list(paragraphs.values())
+    # Any order would do, but the last bits of a loss depend on it: this is the one that runs have had from the start.
+    drawn = numpy_generator(0, "order", 0).permutation(len(own))
+    batches = SequentialSampler([one for number in drawn for one in own[number]], batch_size=batch_size, loss=loss)
+    return [batch for step in range(batches.steps_per_epoch) for batch in batches.step(step)]
+
+
+def longest_lengths(examples: Sequence[Example], count: int) -> list[int]:
+    """Return the tokens of each of the ``count`` longest questions with their contexts."""
+    return sorted((example.length for example in examples), reverse=True)[:count]

@@ -1,4 +1,8 @@
-"""Encode questions as token ids. Sequences that are too long lose context, never question, answer or EOS."""
+"""Encode questions as token ids. Sequences that are too long lose context, never question, answer or EOS.
+
+In training a cut context is a window that has the gold answer: one of the question's own, or one that it shares with
+others of its paragraph (:mod:`squadron.data.windows`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from squadron.data.prompt import CONTEXT_PREFIX, answer_text, context_text, question_text
-from squadron.data.squad import Dataset
+from squadron.data.squad import Dataset, Question
+from squadron.data.windows import Asked, own_windows, shared_windows
 
 Offsets = list[tuple[int, int]]
 
@@ -38,6 +43,11 @@ class Branch:
     question: tuple[int, ...]
     answer: tuple[int, ...]
 
+    @property
+    def length(self) -> int:
+        """Tokens of question and answer."""
+        return len(self.question) + len(self.answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -51,7 +61,7 @@ class Example:
     @property
     def length(self) -> int:
         """Tokens of context, question and answer."""
-        return len(self.context) + len(self.branch.question) + len(self.branch.answer)
+        return len(self.context) + self.branch.length
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +121,13 @@ class EncodedContext:
     prompts: tuple[Prompt, ...]
 
 
-def encode_training(dataset: Dataset, encoder: Encoder, *, max_length: int) -> tuple[list[Example], Truncation]:
+def encode_training(
+    dataset: Dataset, encoder: Encoder, *, max_length: int, share_windows: bool = False
+) -> tuple[list[Example], Truncation]:
     """Encode every question with its first gold answer, in at most ``max_length`` tokens, EOS included.
 
-    Longer sequences lose context; a window around the gold answer is kept. A question that does not fit even without
+    Longer sequences lose context: each question keeps a window centred on its gold answer; with ``share_windows``, the
+    questions of a paragraph keep as few windows as have all their answers. A question that does not fit even without
     context is left out and listed in ``too_long``. The target of an unanswerable question (v2.0) is EOS right after the
     space that ends the prompt.
     """
@@ -127,26 +140,27 @@ def encode_training(dataset: Dataset, encoder: Encoder, *, max_length: int) -> t
     truncated = dropped = answers_cut = 0
     too_long: list[str] = []
     position = 0
+    choose = shared_windows if share_windows else own_windows
     for number, paragraph in enumerate(dataset.paragraphs):
         tokens, offsets = _context(paragraph.context, encoder)
+        asked: list[tuple[Question, Branch, int]] = []  # with the room for context
         for question in paragraph.questions:
             branch = Branch(question.id, tuple(questions[position]), (*answers[position], encoder.eos_id))
             position += 1
-            room = max_length - len(branch.question) - len(branch.answer)
-            if room < prefix:
+            room = max_length - prefix - len(branch.question) - len(branch.answer)
+            if room < 0:
                 too_long.append(question.id)
-                continue
-            kept = tokens
-            if len(tokens) > room:
-                truncated += 1
-                dropped += len(tokens) - room
-                span = (0, 0)
-                if question.answers:
-                    gold = question.answers[0]
-                    span = _covering_tokens(offsets, gold.start, gold.start + len(gold.text))
-                answers_cut += span[1] - span[0] > room - prefix
-                kept = _window(tokens, prefix, room, span)
-            examples.append(Example(number, kept, branch))
+            else:
+                asked.append((question, branch, room))
+        is_cut = any(len(tokens) - prefix > room for _, _, room in asked)
+        fitting = [Asked(room, _gold_span(offsets, question) if is_cut else None) for question, _, room in asked]
+        windows = choose(fitting, prefix=prefix, length=len(tokens))
+        for (_, branch, _), one, (start, stop) in zip(asked, fitting, windows, strict=True):
+            examples.append(Example(number, tokens[:prefix] + tokens[start:stop], branch))
+            lost = len(tokens) - prefix - (stop - start)
+            truncated += lost > 0
+            dropped += lost
+            answers_cut += lost > 0 and not one.fits
     return examples, Truncation(len(pairs), truncated, dropped, tuple(too_long), answers_cut)
 
 
@@ -188,16 +202,11 @@ def _context(context: str, encoder: Encoder) -> tuple[tuple[int, ...], Offsets]:
     return tuple(tokens), [(start - shift, stop - shift) for start, stop in offsets]
 
 
-def _covering_tokens(offsets: Offsets, start: int, stop: int) -> tuple[int, int]:
-    """Return the range ``first:last`` of the tokens that cover the characters ``start:stop``."""
+def _gold_span(offsets: Offsets, question: Question) -> tuple[int, int] | None:
+    """Return the range ``first:last`` of the tokens that cover the first gold answer; None without one."""
+    if not question.answers:
+        return None
+    gold = question.answers[0]
+    start, stop = gold.start, gold.start + len(gold.text)
     inside = [i for i, (low, high) in enumerate(offsets) if low < stop and high > start]
-    return (inside[0], inside[-1] + 1) if inside else (0, 0)
-
-
-def _window(tokens: tuple[int, ...], prefix: int, room: int, span: tuple[int, int]) -> tuple[int, ...]:
-    """Return ``room`` tokens: the prefix, then a window of the context, centred on ``span`` where possible."""
-    width = room - prefix
-    first, last = span
-    middle = first if last - first > width else (first + last - width) // 2
-    start = max(prefix, min(middle, len(tokens) - width))
-    return tokens[:prefix] + tokens[start : start + width]
+    return (inside[0], inside[-1] + 1) if inside else None

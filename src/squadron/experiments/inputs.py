@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from squadron.data.batches import Order
 from squadron.data.encoding import Example, Truncation, encode_training
 from squadron.data.prepared import Split, load_split, prepared_sizes
 from squadron.errors import ConfigError, DataError, DeviceError, option
@@ -32,40 +33,53 @@ class Inputs:
     tokenizer: Tokenizer
     training: Split
     validation: Split | None
-    _encoded: dict[tuple[str, int], Encoded] = field(default_factory=dict)
+    _encoded: dict[tuple[str, int, Order], Encoded] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
         """The device of the base."""
         return self.base.model.device
 
-    def examples(self, max_length: int) -> Encoded:
-        """Return the encoded training questions. Raises a :class:`SquadronError` if none fits."""
+    def examples(self, max_length: int, order: Order) -> Encoded:
+        """Return the encoded training questions, whose truncated contexts are shared if they are drawn by paragraph.
+
+        Raises a :class:`SquadronError` if none fits.
+        """
         positions = self.base.model.config.n_positions
         if max_length > positions:
             raise ConfigError(f"{option('max_length', max_length)}: this base has {positions} positions")
-        examples, truncation = self._encode(self.training, max_length)
+        examples, truncation = self._encode(self.training, max_length, order)
         if not examples:
             raise DataError(f"{option('max_length', max_length)}: no question of {self.data} fits; raise it")
         return examples, truncation
 
     def held_out(self, max_length: int) -> list[Example]:
-        """Return the encoded validation questions; an empty list if there is no validation split."""
-        return [] if self.validation is None else self._encode(self.validation, max_length)[0]
+        """Return the encoded validation questions; an empty list if there is no validation split.
+
+        Each has a window of its own, so that the losses of runs of both orders compare.
+        """
+        return [] if self.validation is None else self._encode(self.validation, max_length, "question")[0]
 
     def cut_off(self) -> list[str]:
-        """Return in one line for each length that was used which training questions were left out or lost context."""
+        """Return which training questions were left out or lost context: a line for each length and order in use."""
         told = {
-            length: summary
-            for (split, length), (_, truncation) in self._encoded.items()
+            (length, order): summary
+            for (split, length, order), (_, truncation) in self._encoded.items()
             if split == self.training.name and (summary := truncation.summary())
         }
-        return [text if len(told) == 1 else f"max_length {length}: {text}" for length, text in told.items()]
+        if len(told) == 1:
+            return list(told.values())
+        names = {key: f"max_length {key[0]}" for key in told}
+        if len({order for _, order in told}) > 1:
+            names = {key: f"{name}, order {key[1]}" for key, name in names.items()}
+        return [f"{names[key]}: {text}" for key, text in told.items()]
 
-    def _encode(self, split: Split, max_length: int) -> Encoded:
-        key = (split.name, max_length)
+    def _encode(self, split: Split, max_length: int, order: Order) -> Encoded:
+        key = (split.name, max_length, order)
         if key not in self._encoded:
-            self._encoded[key] = encode_training(split.dataset, self.tokenizer, max_length=max_length)
+            shared = order == "paragraph"
+            found = encode_training(split.dataset, self.tokenizer, max_length=max_length, share_windows=shared)
+            self._encoded[key] = found
         return self._encoded[key]
 
     def facts(self) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from squadron.data.batches import BatchSampler
+from squadron.data.batches import SCHEMES, BatchSampler, paragraph_batches
 from squadron.data.encoding import Example
-from squadron.data.trees import MicroBatch
-from squadron.errors import InterruptedRunError, option
+from squadron.errors import InterruptedRunError, RunError, option
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
 from squadron.experiments.inputs import Inputs
 from squadron.experiments.load_run import weights_path
@@ -61,7 +60,7 @@ def shared_options(options: TrainOptions) -> dict[str, Any]:
 def make_batches(inputs: Inputs, run: TrainOptions, examples: Sequence[Example] | None = None) -> BatchSampler:
     """Return the batches that a run trains on, from all examples unless some are given."""
     return BatchSampler(
-        inputs.examples(run.max_length)[0] if examples is None else examples,
+        inputs.examples(run.max_length, run.order)[0] if examples is None else examples,
         batch_size=run.batch_size,
         accumulation=run.gradient_accumulation,
         order=run.order,
@@ -123,7 +122,9 @@ class FleetJob:
         self.options = members[0].options  # for the options that all of them share
         self.reporter, self.stream, self._saved = reporter, stream, saved
         self.trainer = make_trainer(inputs, [member.options for member in members])
-        self.validation_batches = _validation_batches(inputs.held_out(self.options.max_length), self.options)
+        self.validation_batches = paragraph_batches(
+            inputs.held_out(self.options.max_length), batch_size=4 * self.options.batch_size, loss=self.options.loss
+        )
         self.seconds = 0.0  # a run's share of the fleet's training time
         self.examples = self.tokens = 0
 
@@ -138,8 +139,16 @@ class FleetJob:
         return self.trainer.batches.steps_per_epoch
 
     def restore(self, path: Path, known: Mapping[str, TrainOptions]) -> None:
-        """Restore a checkpoint of this fleet, or of a larger one; ``known`` has the options of all its runs."""
+        """Restore a checkpoint of this fleet, or of a larger one; ``known`` has the options of all its runs.
+
+        Raises :class:`RunError` if the checkpoint is damaged, or was trained on batches drawn by another rule.
+        """
         tensors, state = load_checkpoint(path)
+        if state.get("batches", 1) != SCHEMES[self.options.order]:  # before there were two rules, none was recorded
+            raise RunError(
+                f"{path}: trained with {option('order', self.options.order)} on batches that this version draws "
+                f"differently; remove it to start again, or go on with the version that began it"
+            )
         names: list[str] = [one["name"] for one in state["members"]]
         places = list(range(len(names)))
         if len(names) == len(self.members):
@@ -160,7 +169,7 @@ class FleetJob:
     def begin(self) -> None:
         """Write every run's record, and send the event that it starts."""
         environment = describe_environment(self.inputs.device)
-        truncation = self.inputs.examples(self.options.max_length)[1].to_json()
+        truncation = self.inputs.examples(self.options.max_length, self.options.order)[1].to_json()
         for k, member in enumerate(self.members):
             trainable = self.trainer.fleet.trainable_parameters(k)
             for stale in ("pruned", "weights_sha256"):  # they describe weights that are gone or about to change
@@ -233,6 +242,7 @@ class FleetJob:
             "seconds": self.seconds,
             "examples": self.examples,
             "tokens": self.tokens,
+            "batches": SCHEMES[self.options.order],
         }
         save_checkpoint(self.checkpoint, self.trainer.tensors(), state)
         self._saved()
@@ -369,13 +379,6 @@ class FleetJob:
         summary = {"run": str(member.folder.path), **summary}
         self.stream.send(RunEnded(member.name, status, summary))
         return summary
-
-
-def _validation_batches(examples: list[Example], options: TrainOptions) -> list[MicroBatch]:
-    if not examples:
-        return []
-    batches = BatchSampler(examples, batch_size=4 * options.batch_size, order="paragraph", loss=options.loss)
-    return [batch for step in range(batches.steps_per_epoch) for batch in batches.step(step)]
 
 
 def _finite(value: float) -> float | None:

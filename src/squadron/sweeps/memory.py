@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -130,7 +130,7 @@ def shortage(inputs: Inputs, run: TrainOptions) -> str:
         config,
         dtype=inputs.base.model.dtype,
         parameters=config.parameter_count if spec is None else padded_parameters(config, spec.targets, spec.rank),
-        tokens=most_tokens(inputs.examples(run.max_length)[0], run.batch_size),
+        tokens=most_tokens(inputs.examples(run.max_length, run.order)[0], run.batch_size),
         targets=TARGETS if spec is None else spec.targets,
         checkpoint_activations=inputs.device.type != "cpu",  # that was tried too
     )
@@ -189,13 +189,14 @@ def _try(inputs: Inputs, run: TrainOptions, size: int) -> _Measured | None:
 
 
 def _measure(inputs: Inputs, run: TrainOptions, size: int) -> _Measured:
-    """Train a few steps of a fleet of ``size`` copies of a run on the longest questions.
+    """Train a few steps of a fleet of ``size`` copies of a run on the longest questions, none of which share a context.
 
     The first step gives the memory, since it allocates everything, the last the time.
     """
-    examples = sorted(inputs.examples(run.max_length)[0], key=lambda example: -example.length)
+    longest = sorted(inputs.examples(run.max_length, run.order)[0], key=lambda example: -example.length)
+    apart = [replace(example, paragraph=number) for number, example in enumerate(longest[: run.batch_size])]
     with _peak(inputs.device) as peak:
-        trainer = make_trainer(inputs, [run] * size, examples[: run.batch_size])
+        trainer = make_trainer(inputs, [run] * size, apart)
         trainer.step()
     if inputs.device.type != "cpu":
         trainer.step()  # a GPU records short steps the first time that it repeats one

@@ -72,7 +72,7 @@ class SweepJob:
     def steps_per_epoch(self, run: str) -> int:
         """Return the number of optimizer steps of a run in an epoch."""
         options = self.runs[run]
-        questions = len(self.inputs.examples(options.max_length)[0])
+        questions = len(self.inputs.examples(options.max_length, options.order)[0])
         return math.ceil(questions / (options.batch_size * options.gradient_accumulation))
 
     def standings(self, rung: int) -> dict[str, Standing]:

@@ -33,6 +33,7 @@ from pathlib import Path
 
 import torch
 
+from squadron.data.batches import longest_lengths
 from squadron.data.encoding import Example
 from squadron.model.config import GPT2Config
 from squadron.model.fleet import RANK_MULTIPLE
@@ -155,7 +156,7 @@ def plan_checkpointing(
 
 def most_tokens(examples: Sequence[Example], batch_size: int) -> int:
     """Return the tokens of the largest micro-batch: that of the longest questions, none of which share a context."""
-    return sum(sorted((example.length for example in examples), reverse=True)[:batch_size])
+    return sum(longest_lengths(examples, batch_size))
 
 
 def free_bytes(device: torch.device) -> int | None:

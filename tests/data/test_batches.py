@@ -67,8 +67,12 @@ def test_an_epoch_has_every_question_once(order: Order) -> None:
     batches = BatchSampler(made(), batch_size=4, accumulation=2, order=order, seed=3)
     assert batches.steps_per_epoch == 5  # 33 questions, 8 a step
     steps = [batches.step(step) for step in range(5)]
-    assert [sum(part.questions for part in step) for step in steps] == [8, 8, 8, 8, 1]
-    assert all(part.questions <= (4 if order == "question" else 6) for step in steps for part in step)
+    counts = [sum(part.questions for part in step) for step in steps]
+    if order == "question":
+        assert counts == [8, 8, 8, 8, 1]
+        assert all(part.questions <= 4 for step in steps for part in step)
+    else:
+        assert sorted(counts) == [6, 6, 6, 7, 8]  # paragraphs of 3, one of which is cut
     answers = Counter(
         (part.tokens[row + 1], part.tokens[row + 2]) for step in steps for part in step for row in part.rows[::3]
     )
@@ -132,10 +136,8 @@ def test_a_tree_that_a_step_has_whole_is_in_one_micro_batch(accumulation: int) -
     trees = 0
     for number in range(batches.steps_per_epoch):
         step = batches.step(number)
-        assert sum(part.questions for part in step) == 8
+        assert 7 <= sum(part.questions for part in step) <= 9
         for part in step:
-            # More questions than a micro-batch has come in one tree alone, and with no more than its memory.
-            assert part.questions <= batches.batch_size or len(part.shapes) == 1
             lengths = [context + sum(branches) for context, branches in part.shapes]
             assert len(part.tokens) == sum(lengths) <= tokens
             assert sum(length**2 for length in lengths) <= pairs
@@ -155,9 +157,10 @@ def test_a_tree_that_needs_more_memory_than_its_questions_apart_is_cut() -> None
     assert [part.questions for part in step] == [8]
 
 
-def test_parts_that_add_up_to_a_micro_batch_come_together() -> None:
+def test_trees_that_fit_into_one_micro_batch_come_together() -> None:
+    # 4 questions apart have 4 * 40 tokens: as many as the trees of 2 and 4 have, 8 fewer than those of 2, 4 and 1.
     step = BatchSampler(unequal([2, 4, 1, 1]), batch_size=4, accumulation=2, order="paragraph").step(0)
-    assert [sorted(trees_of([part])) for part in step] == [[4], [1, 1, 2]]
+    assert [sorted(trees_of([part])) for part in step] == [[2, 4], [1, 1]]
 
 
 @pytest.mark.parametrize(("batch_size", "accumulation"), [(8, 1), (4, 2)])
@@ -166,7 +169,7 @@ def test_the_studys_questions_by_paragraph_have_few_tokens(
 ) -> None:
     """By question they are 175 tokens each at 256; before trees were packed they were 89, and 102 in batches of 4.
 
-    Less than 59.3 cannot be with steps of 8: that is the optimum of the linear program over all ways to cut the trees.
+    With steps of exactly 8, less than 59.3 cannot be.
     """
     tokenizer = load_tokenizer(gpt2_tokenizer_dir)
     drawn = split_dataset(load_data(shared_squad), train=2000, validation=200, test=5)["train"]
@@ -179,4 +182,4 @@ def test_the_studys_questions_by_paragraph_have_few_tokens(
         return sum(len(part.tokens) for step in steps for part in step) / 2000
 
     assert tokens(256, "question") > 170
-    assert tokens(256, "paragraph") <= min(60, tokens(1024, "paragraph"))
+    assert tokens(256, "paragraph") <= min(58, tokens(1024, "paragraph"))

@@ -25,12 +25,15 @@ class _Clock:
         self._began = 0.0
 
 
-def _timed(trainer_class: type[Any], clock: _Clock) -> type[Any]:
-    """Return a subclass of the trainer that takes its batches in order and records each step's loss."""
+def _timed(trainer_class: type[Any], clock: _Clock, plan: TrainPlan) -> type[Any]:
+    """Return a subclass of the trainer that takes the plan's batches and records each step's loss."""
 
     class Timed(trainer_class):  # type: ignore[misc]
-        def _get_train_sampler(self, *_: Any, **__: Any) -> Any:
-            return torch.utils.data.SequentialSampler(self.train_dataset)
+        def get_train_dataloader(self) -> Any:
+            loader = torch.utils.data.DataLoader(
+                self.train_dataset, batch_sampler=plan.batches, collate_fn=self.data_collator
+            )
+            return self.accelerator.prepare(loader)
 
         def training_step(self, *arguments: Any, **more: Any) -> Any:
             loss = super().training_step(*arguments, **more)
@@ -67,7 +70,7 @@ def _model(plan: TrainPlan) -> Any:
 def _arguments(plan: TrainPlan, folder: str) -> dict[str, Any]:
     return {
         "output_dir": folder,
-        "per_device_train_batch_size": plan.batch_size,
+        "per_device_train_batch_size": max(plan.batch_sizes),
         "num_train_epochs": 1,
         "learning_rate": LEARNING_RATE,
         "lr_scheduler_type": "constant",
@@ -87,8 +90,7 @@ def _arguments(plan: TrainPlan, folder: str) -> dict[str, Any]:
 
 def _tokens(plan: TrainPlan) -> list[int]:
     """Return the tokens of each batch, without padding."""
-    lengths = [one.length for one in plan.examples]
-    return [sum(lengths[i : i + plan.batch_size]) for i in range(0, len(lengths), plan.batch_size)]
+    return [sum(plan.examples[i].length for i in batch) for batch in plan.batches]
 
 
 def train_transformers(plan: TrainPlan) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def train_transformers(plan: TrainPlan) -> dict[str, Any]:
 
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = _timed(Trainer, clock)(
+        trainer = _timed(Trainer, clock, plan)(
             model=_model(plan),
             args=TrainingArguments(**_arguments(plan, folder), remove_unused_columns=False),
             train_dataset=rows,
@@ -142,7 +144,7 @@ def train_trl(plan: TrainPlan) -> dict[str, Any]:
     tokenizer.pad_token = tokenizer.eos_token
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = _timed(SFTTrainer, clock)(
+        trainer = _timed(SFTTrainer, clock, plan)(
             model=_model(plan),
             args=SFTConfig(
                 **_arguments(plan, folder), completion_only_loss=True, max_length=None, gradient_checkpointing=False

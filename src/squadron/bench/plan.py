@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,15 @@ class TrainPlan:
     adapter: str
     precision: Precision
     device: str
-    batch_size: int
+    batch_sizes: tuple[int, ...]
     examples: tuple[Example, ...]
     eos_id: int
+
+    @property
+    def batches(self) -> list[list[int]]:
+        """The examples of each batch, as indices."""
+        indices = iter(range(len(self.examples)))
+        return [list(islice(indices, size)) for size in self.batch_sizes]
 
     def write(self, path: Path) -> None:
         """Write the plan for a worker process."""
@@ -43,7 +50,7 @@ class TrainPlan:
             [one.paragraph, one.context, one.branch.id, one.branch.question, one.branch.answer] for one in self.examples
         ]
         record = {
-            name: getattr(self, name) for name in ("base", "adapter", "precision", "device", "batch_size", "eos_id")
+            name: getattr(self, name) for name in ("base", "adapter", "precision", "device", "batch_sizes", "eos_id")
         }
         write_json(path, {**record, "examples": examples}, indent=None)
 
@@ -55,7 +62,7 @@ class TrainPlan:
             Example(paragraph, tuple(context), Branch(name, tuple(question), tuple(answer)))
             for paragraph, context, name, question, answer in record.pop("examples")
         )
-        return cls(examples=examples, **record)
+        return cls(examples=examples, batch_sizes=tuple(record.pop("batch_sizes")), **record)
 
 
 def plan_training(
@@ -77,7 +84,8 @@ def plan_training(
     """Draw ``steps`` batches, and one adapter's initial weights, which are saved in ``folder``.
 
     With ``order="question"``, a batch has questions of similar length, as the peers' length grouping would give: it
-    saves the peers padding and costs Squadron nothing. With ``order="paragraph"``, paragraphs stay together.
+    saves the peers padding and costs Squadron nothing. With ``order="paragraph"``, paragraphs stay together, and
+    batches have about ``batch_size`` questions.
 
     Raises :class:`DataError` if the data has too few questions.
     """
@@ -94,13 +102,20 @@ def plan_training(
             f"{option('steps', steps)}: {data} has {len(examples):,} questions of {wanted:,} wanted; ask for fewer"
         )
     batches = BatchSampler(examples, batch_size=batch_size, order=order, seed=seed)
-    drawn = [batches.examples[i] for i in batches.epoch_order(0)[:wanted]]
+    chosen = batches.epoch_steps(0)[:steps]
+    drawn = [batches.examples[i] for step in chosen for i in step]
     if order == "question":
         drawn = _grouped_by_length(drawn, batch_size, seed)
     spec = LoraSpec(rank=rank, targets=targets, seed=seed)
     save_adapter(folder / "adapter", Fleet(config, [spec]).weights(0), base=base)
     return TrainPlan(
-        str(location), str(folder / "adapter"), precision, device, batch_size, tuple(drawn), tokenizer.eos_id
+        str(location),
+        str(folder / "adapter"),
+        precision,
+        device,
+        tuple(map(len, chosen)),
+        tuple(drawn),
+        tokenizer.eos_id,
     )
 
 

@@ -64,7 +64,8 @@ class Point:
         config = config or SIZES[self.size]
         device = resolve_device(self.device)
         dtype = resolve_precision(self.precision, device, width=config.n_embd)
-        batches = SequentialSampler(self._examples(config), batch_size=self.questions)
+        examples = self._examples(config)
+        batches = SequentialSampler(examples, sizes=[self.questions] * (len(examples) // self.questions))
         model = _model(config, torch.float32 if self.method == "full" else dtype, device)
         if self.method == "full":
             fleet: Trainable = FullWeights(model, dtype)

@@ -31,7 +31,7 @@ def train_squadron(plan: TrainPlan, *, fleet_size: int = 1) -> dict[str, Any]:
         for name, (a, b) in start.layers.items():
             fleet.sites[name].a.data[k, : a.shape[0]] = a
             fleet.sites[name].b.data[k, : a.shape[0]] = b.T
-    batches = SequentialSampler(plan.examples, batch_size=plan.batch_size)
+    batches = SequentialSampler(plan.examples, sizes=plan.batch_sizes)
     steps = batches.steps_per_epoch
     trainer = FleetTrainer(base.model, fleet, batches, learning_rates=[LEARNING_RATE] * fleet_size, total_steps=steps)
     seconds, losses, tokens, targets = [], [], [], []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,10 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
             for side in options.sides:
                 found[side].append(run_worker("train", side, path))
                 reporter.reach(sum(map(len, found.values())))
-                rate = _rate(found[side][-1:], options.batch_size)
+                rate = _rate(found[side][-1:], plan.batch_sizes)
                 reporter.note(f"round {number + 1}, {side}: {rate:.2f} examples/s")
         reporter.finish()
-    sides = {side: _summary(runs, options.batch_size) for side, runs in found.items()}
+    sides = {side: _summary(runs, plan.batch_sizes) for side, runs in found.items()}
     record: dict[str, Any] = {
         "options": options.model_dump(mode="json", exclude={"offline"}),
         "precision": plan.precision,
@@ -68,20 +69,21 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
     return record
 
 
-def _rate(runs: list[dict[str, Any]], batch_size: int) -> float:
+def _rate(runs: list[dict[str, Any]], batch_sizes: Sequence[int]) -> float:
     """Return examples per second over all timed steps, the median over rounds."""
-    timed = [run["seconds"][WARMUP_STEPS:] for run in runs]
-    return float(statistics.median(batch_size * len(seconds) / sum(seconds) for seconds in timed))
+    examples = sum(batch_sizes[WARMUP_STEPS:])
+    return float(statistics.median(examples / sum(run["seconds"][WARMUP_STEPS:]) for run in runs))
 
 
-def _summary(runs: list[dict[str, Any]], batch_size: int) -> dict[str, Any]:
-    rate = _rate(runs, batch_size)
+def _summary(runs: list[dict[str, Any]], batch_sizes: Sequence[int]) -> dict[str, Any]:
+    rate = _rate(runs, batch_sizes)
+    batch_size = statistics.fmean(batch_sizes[WARMUP_STEPS:])
     tokens = statistics.fmean(runs[0]["tokens"][WARMUP_STEPS:])
     record: dict[str, Any] = {
         "examples_per_second": rate,
         "tokens_per_second": rate / batch_size * tokens,
         "peak_memory_bytes": round(statistics.median(run["peak_memory_bytes"] for run in runs)),
-        "rounds": [_rate([run], batch_size) for run in runs],
+        "rounds": [_rate([run], batch_sizes) for run in runs],
     }
     if "matrix_product_seconds" in runs[0]:
         ideal = statistics.median(run["matrix_product_seconds"] for run in runs)

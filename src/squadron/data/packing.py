@@ -1,20 +1,20 @@
 """Fill the steps of an epoch with whole trees, so that few are cut and their contexts are computed once.
 
-The trees are drawn in a random order. The first that is left, and others among the next :data:`AHEAD`, are taken
-together if their questions add up to one step, else to two, and so on; of several choices, the one whose trees were
-drawn first. Trees that add up to several steps are laid end to end and cut where a step ends, one at most for each end,
-so that fewer are cut than there are steps. If no choice adds up, the first trees fill one step, and what is left of the
-last of them is the first of the next. A tree larger than a step is cut into steps before.
+An epoch has as many steps as it has by question, and as many questions in each on average. A step may have up to
+:func:`leeway` more or fewer, since sizes of trees rarely add up to one number, and no step is left with a remainder.
 
-The questions beyond the last whole step are drawn first, in the same way, so that they are no remainder of the others;
-they are the last step. The other steps are then put in a random order. So a paragraph is as likely in one step as in
-another, whatever its size; its size only decides with which others it shares the step.
+The trees are drawn in a random order. Of the next :data:`AHEAD` that are left, those are taken that bring the number of
+questions so far nearest to the average of so many steps; of several choices, the one whose trees were drawn first. If
+none comes near enough, the first trees fill the step, and what is left of the last of them is the first of the next. A
+tree larger than any step is cut into steps before. The steps are then put in a random order, so a paragraph is as
+likely in one step as in another, whatever its size.
 
 Last, trees of equal size exchange places, so that those that are cut have the shortest contexts.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import chain, islice
@@ -22,19 +22,22 @@ from itertools import chain, islice
 import numpy as np
 
 AHEAD = 64
-"""Trees among which those are found that add up to a step."""
-_MOST_STEPS = 8
-"""Most steps that trees may add up to together."""
+"""Trees among which those are found that fill a step."""
 
 _Question = tuple[int, int]
 """A tree, and the place of the question in it."""
 _Part = list[_Question]
 
 
+def leeway(capacity: int) -> int:
+    """Return how many questions more or fewer than ``capacity`` a step may have: an eighth, rounded."""
+    return (capacity + 4) // 8
+
+
 def pack_steps(
     trees: Sequence[Sequence[int]], contexts: Sequence[int], capacity: int, generator: np.random.Generator
-) -> list[int]:
-    """Return all questions in an order in which every ``capacity`` of them are a step, the last one the rest.
+) -> list[list[int]]:
+    """Return the questions of each step of an epoch, about ``capacity`` of them.
 
     ``trees`` have their questions as indices of examples, ``contexts`` are the tokens of their contexts.
     """
@@ -43,46 +46,58 @@ def pack_steps(
     steps: list[_Part] = []
     for number in drawn:
         tree = [(number, place) for place in range(len(trees[number]))]
-        whole = len(tree) // capacity * capacity
-        steps += _divide(tree[:whole], capacity)
+        whole = len(tree) // capacity * capacity if len(tree) > capacity + leeway(capacity) else 0
+        steps += [tree[start : start + capacity] for start in range(0, whole, capacity)]
         if whole < len(tree):
             waiting.append(tree[whole:])
-    last: _Part = []
-    if rest := sum(map(len, waiting)) % capacity:
-        taken = _take(waiting, capacity, first=rest)
-        last = taken[:rest]
-        steps += _divide(taken[rest:], capacity)
-    while waiting:
-        steps += _divide(_take(waiting, capacity, first=capacity), capacity)
-    steps = [*(steps[number] for number in generator.permutation(len(steps))), last]
+    steps += _fill(waiting, capacity)
+    steps = [steps[number] for number in generator.permutation(len(steps))]
     places = _exchange(steps, drawn, trees, contexts)
-    return [trees[places[number]][place] for number, place in chain.from_iterable(steps)]
+    return [[trees[places[number]][place] for number, place in step] for step in steps]
 
 
-def _divide(questions: _Part, capacity: int) -> list[_Part]:
-    return [questions[start : start + capacity] for start in range(0, len(questions), capacity)]
+def _fill(waiting: deque[_Part], capacity: int) -> list[_Part]:
+    """Return all that waits as steps, as few as ``capacity`` questions each would be."""
+    total = sum(map(len, waiting))
+    count = -(-total // capacity)
+    steps: list[_Part] = []
+    taken = 0
+    mean = total / max(count, 1)
+    least, most = math.floor(mean) - leeway(capacity), math.ceil(mean) + leeway(capacity)
+    for number in range(1, count + 1):
+        wanted = mean * number - taken
+        sizes = [size for size in range(least, most + 1) if abs(size - wanted) < leeway(capacity) + 1]
+        sizes.sort(key=lambda size: abs(size - wanted))
+        steps.append(_take(waiting, sizes) if number < count else list(chain.from_iterable(waiting)))
+        taken += len(steps[-1])
+    return steps
 
 
-def _take(waiting: deque[_Part], capacity: int, *, first: int) -> _Part:
-    """Remove from ``waiting`` and return what fills a step of ``first`` questions, or that and others."""
+def _take(waiting: deque[_Part], sizes: Sequence[int]) -> _Part:
+    """Remove trees from ``waiting`` that add up to one of ``sizes``, and return them.
+
+    They are those drawn first of all that do, and their sum the first of ``sizes`` that it can be. If there are none,
+    the first trees are taken, and one is cut.
+    """
     seen = list(islice(waiting, AHEAD))
     # For each place, as bits: the sums that trees from there on can have.
-    mask = (1 << (first + (_MOST_STEPS - 1) * capacity + 1)) - 1
+    mask = (1 << (max(sizes) + 1)) - 1
     sums = [1] * (len(seen) + 1)
     for place in range(len(seen) - 1, -1, -1):
         sums[place] = (sums[place + 1] | sums[place + 1] << len(seen[place])) & mask
-    for more in range(_MOST_STEPS):
-        left = first + more * capacity - len(seen[0])
-        if left >= 0 and sums[1] >> left & 1:
-            break
-    else:
-        return _cut(waiting, first)
-    chosen = [0]
-    for place in range(1, len(seen)):
-        size = len(seen[place])
-        if size <= left and sums[place + 1] >> (left - size) & 1:
+    left = 0
+    chosen: list[int] = []
+    for place, tree in enumerate(seen):
+        if not chosen:
+            rests = [size - len(tree) for size in sizes if size >= len(tree)]
+            left = next((rest for rest in rests if sums[place + 1] >> rest & 1), -1)
+            if left >= 0:
+                chosen.append(place)
+        elif len(tree) <= left and sums[place + 1] >> (left - len(tree)) & 1:
             chosen.append(place)
-            left -= size
+            left -= len(tree)
+    if not chosen:
+        return _cut(waiting, sizes[0])
     for place in reversed(chosen):
         del waiting[place]
     return list(chain.from_iterable(seen[place] for place in chosen))

@@ -27,6 +27,11 @@ class Tree:
     context: tuple[int, ...]
     branches: tuple[Branch, ...]
 
+    @property
+    def length(self) -> int:
+        """Tokens of the context, once, and of all branches."""
+        return len(self.context) + sum(branch.length for branch in self.branches)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MicroBatch:

@@ -52,6 +52,7 @@ EXPECTED = [(CONTEXT, *one) for one in QUESTIONS]
         {"version": "1.1", "data": articles()},
         articles(),
         lines(articles()),
+        [{"version": "1.1", "data": [article]} for article in articles()],
         {"data": rows()},
         {"rows": [{"row_idx": k, "row": row} for k, row in enumerate(rows())]},
         {key: [row[key] for row in rows()] for key in rows()[0]},

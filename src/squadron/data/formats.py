@@ -74,6 +74,9 @@ def read_layout(parsed: Any, source: str, *, split: str = "train") -> RawData:
             parsed = _columns(parsed) or [parsed]
     if not isinstance(parsed, list):
         raise DataError(f"{source}: {shown(parsed)} is not a data set; {READ}")
+    if parsed and all(isinstance(one, dict) and isinstance(one.get("data"), list) for one in parsed):
+        official, version = True, next(filter(None, map(_version, parsed)), None)
+        parsed = [article for file in parsed for article in file["data"]]  # whole files, joined
     if not official:
         _refuse_unknown(parsed, source)
     _refuse_html(parsed, source)

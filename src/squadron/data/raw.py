@@ -97,7 +97,7 @@ def entries(answers: Any) -> list[Entry] | None:
 
 def _of_object(answer: Mapping[str, Any], field: str) -> list[Entry]:
     """Return the gold answers in an object, whose text and start may each be a list."""
-    texts = answer.get("text")
+    texts = next((answer[key] for key in ("text", "answer") if key in answer), None)
     starts = next((answer[key] for key in _STARTS if key in answer), None)
     if not isinstance(texts, list):
         if isinstance(starts, list):

@@ -1,8 +1,8 @@
 """Check raw rows: a bad row is set aside with its place and the reason; the good rows are kept.
 
 Texts are not changed, with two exceptions, which are counted as repaired: an answer that differs from its context only
-in Unicode normal form or line ends is rewritten to match the context, and control characters, which converters of PDFs
-leave in texts, become spaces. Whatever else is read differently than the file has it is counted as repaired too.
+in Unicode normal form, line ends, white space or typography is rewritten to match the context, and control characters,
+which converters of PDFs leave in texts, become spaces. Whatever else is read differently than the file has it is counted as repaired too.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ class _Reader:
 
     def impossible(self) -> bool:
         """Return True if the row says that its question is unanswerable."""
-        value = None if self.row.impossible == "" else self.row.impossible
+        value = self.row.impossible
+        if isinstance(value, str) and value.strip().lower() in ("", "none", "null", "nan"):
+            value = None  # as tables write a missing value
         if absent(value) and self.version == "2.0" and entries(self.row.answers) == []:
             self.note("is_impossible", "missing; true, as there are no answers", "missing is_impossible read as true")
             return True

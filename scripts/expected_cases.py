@@ -103,7 +103,7 @@ DATA: Mapping[str, Data] = {
     "D13-titles/no_title.json": Data(titles=("",)),
     "D13-titles/null_title.json": Data(titles=("",)),
     "D15-near-miss-answers/near.json": Data(
-        {"n3": [("May", 56)], "n4": [("shop ", 41)], "n5": [(" Ash", 70)], "n6": [("Ash ", 71), ("Ash ", 71)]},
+        {"n3": [("May", 56)], "n4": [("shop ", 41)], "n5": [(" Ash", 70)], "n6": [("Ash ", 71), ("Ash", 71)]},
         "answer written as the context has it: 2",
         ("Shop",),
         set_aside=1,  # n2: the context has an HTML entity

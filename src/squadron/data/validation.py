@@ -2,7 +2,8 @@
 
 Texts are not changed, with two exceptions, which are counted as repaired: an answer that differs from its context only
 in Unicode normal form, line ends, white space or typography is rewritten to match the context, and control characters,
-which converters of PDFs leave in texts, become spaces. Whatever else is read differently than the file has it is counted as repaired too.
+which converters of PDFs leave in texts, become spaces. Whatever else is read differently than the file has it is
+counted as repaired too.
 """
 
 from __future__ import annotations

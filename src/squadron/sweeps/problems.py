@@ -59,7 +59,7 @@ def report(source: str, found: ValidationError, advice: Callable[[ErrorDetails],
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return ``, perhaps rank`` if a known word is close to an unknown one, or is what peft and transformers call so."""
+    """Return ``, perhaps rank`` if a known word is close to an unknown one, or is its name here; else an empty text."""
     words = list(known)
     ours = _ELSEWHERE.get(word)
     close = [ours] if ours in words else difflib.get_close_matches(word, words, n=1)

@@ -99,8 +99,11 @@ _UNWRITABLE = (
 """Errors of the operating system that another folder, or another name, avoids."""
 
 
-def read_json(path: Path | str, *, what: str, error: type[SquadronError]) -> Any:
-    """Read JSON from ``path``. Raises ``error`` for any problem, naming the file and ``what`` was expected."""
+def read_json(path: Path | str, *, what: str, error: type[SquadronError], lines: bool = False) -> Any:
+    """Read JSON from ``path``. Raises ``error`` for any problem, naming the file and ``what`` was expected.
+
+    With ``lines``, a file with a value on each line is read as their list.
+    """
     path = Path(path)
     try:
         with path.open("rb") as stream:
@@ -115,6 +118,9 @@ def read_json(path: Path | str, *, what: str, error: type[SquadronError]) -> Any
     except UnicodeDecodeError as problem:
         raise error(f"{path}: {encoding_fault(data or b'', problem)}; expected {what}") from None
     except json.JSONDecodeError as problem:
+        if lines and data and problem.msg == "Extra data":
+            with contextlib.suppress(ValueError, RecursionError):
+                return [json.loads(line) for line in data.split(b"\n") if line.strip()]
         raise error(
             f"{path}: not JSON (line {problem.lineno}, column {problem.colno}: {problem.msg}); expected {what}"
         ) from None

@@ -156,3 +156,19 @@ def test_doctor_shows_which_extras_are_installed(squadron: Any, monkeypatch: pyt
     assert "extra web gradio missing: pip install 'squadron[web]'" in lines
     assert "extra bench peft 1.2; transformers, trl missing: pip install 'squadron[bench]'" in lines
     assert "chromium missing" in lines
+
+
+def test_prepare_lists_what_was_set_aside_line_by_line(squadron: Any, tmp_path: Path) -> None:
+    rows = [{"id": f"q{k}", "context": "Ann left.", "question": "Who?", "answers": "Ann"} for k in range(3)]
+    rows += [{**rows[0], "id": f"bad\n{k}", "answers": "Bob"} for k in range(7)]
+    path = tmp_path / "f.json"
+    path.write_text(json.dumps(rows))
+    done = squadron(
+        *("prepare", "--dataset", path, "--out", tmp_path / "data"),
+        *("--train-size", 1, "--val-size", 0, "--test-size", 0),
+    )
+    lines = [line.strip() for line in done.out.splitlines()]
+    assert done.code == 0, done.err
+    assert "\\n" not in done.out.replace("bad\\n", "").replace("bad\\\\n", "")
+    assert "set aside  7" in lines
+    assert sum(line.endswith("... all 7 are listed in data.json") for line in lines) == 1

@@ -52,6 +52,7 @@ EXPECTED = [(CONTEXT, *one) for one in QUESTIONS]
         {"version": "1.1", "data": articles()},
         articles(),
         lines(articles()),
+        [{"version": "1.1", "data": [article]} for article in articles()],
         {"data": rows()},
         {"rows": [{"row_idx": k, "row": row} for k, row in enumerate(rows())]},
         {key: [row[key] for row in rows()] for key in rows()[0]},
@@ -177,3 +178,67 @@ def test_lines_end_at_line_feeds_alone(character: str) -> None:
     found = [{**row, "context": f"{CONTEXT} x{character}y"} for row in rows()]
     text = lines(found).replace("\\u001c", "\x1c") if character != "\x1c" else lines(found)
     assert len(parse(text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("damaged", "problem"),
+    [
+        ('{"id": ', "line 2: line: not JSON (column 8: Expecting value); is the file whole?"),
+        ("[" * 2000 + "]" * 2000, "line 2: line: JSON nested too deeply"),
+        ("7" * 5000, "line 2: line: not JSON (Exceeds the limit"),
+    ],
+)
+def test_a_damaged_line_costs_its_row_alone(damaged: str, problem: str) -> None:
+    first, second = (json.dumps(row) for row in rows())
+    found = parse("\n".join((first, damaged, second)))
+    assert plain(found) == EXPECTED
+    assert problem in str(found.set_aside[0])
+    assert plain(parse("\n".join((damaged, first, second)))) == EXPECTED
+    with pytest.raises(DataError, match="stops at the first bad row"):
+        parse("\n".join((first, damaged, second)), strict=True)
+
+
+def test_joined_files_and_objects_that_stand_one_after_another_are_read() -> None:
+    first, second = (json.dumps(row) for row in rows())
+    assert plain(parse(f"\ufeff{first}\n\ufeff{second}\n")) == EXPECTED
+    printed = "\n".join(json.dumps(article, indent=2) for article in articles())
+    assert plain(parse(printed)) == EXPECTED
+    with pytest.raises(DataError, match=r"not JSON .*is the file whole\?"):
+        parse(printed[:-3])
+
+
+@pytest.mark.parametrize("name", ["val", "eval", "development"])
+def test_splits_have_many_names_and_may_stand_under_data(name: str) -> None:
+    for data in ({"train": rows(), name: rows()[:1]}, {"data": {"train": articles(), name: articles()[:1]}}):
+        assert plain(parse(data)) == EXPECTED
+        assert plain(parse(data, split=name)) == EXPECTED[:1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"data": {"title": "Mill", "paragraphs": {"context": CONTEXT, "qas": qas()}}},
+        {"data": [{"title": "Mill", "paragraphs": [{"context": CONTEXT, "qas": qas()[0]}]}]},
+        {"title": "Mill", "paragraphs": {"context": CONTEXT, "qas": qas()}},
+    ],
+)
+def test_one_object_where_a_list_is_expected_is_a_list_of_one(data: Any) -> None:
+    found = plain(parse(data))
+    assert found == EXPECTED[: len(found)] != []
+
+
+def test_pythons_text_of_a_row_is_named() -> None:
+    with pytest.raises(DataError, match=r"looks like Python's text of an object, not JSON; write it with json\.dump"):
+        parse(str(rows()))
+
+
+def test_typed_answers_of_label_studio_are_read() -> None:
+    value = {"text": [QUESTIONS[0][1]]}
+    typed = label_studio(annotations=[{"result": [{"from_name": "a", "type": "textarea", "value": value}]}])
+    assert plain(parse([typed])) == EXPECTED[:1]
+
+
+@pytest.mark.parametrize("key", ["qas_id", "example_id", "uuid", "ID"])
+def test_more_names_of_ids_are_taken(key: str) -> None:
+    found = parse({"data": [{"paragraphs": [{"context": CONTEXT, "qas": qas(key)}]}]})
+    assert ([question.id for _, question in found.questions()], found.repaired) == (["q0", "q1"], ())

@@ -251,3 +251,64 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
         os.close(reader)
     (tmp_path / "data.json").write_bytes(content)
     assert load_split(tmp_path / "data.json", "train").sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [(1.5, "1.5"), (True, "0-0-0"), (" ", "0-0-0"), ([1], "0-0-0"), ({}, "0-0-0"), (float("nan"), "0-0-0")],
+)
+def test_an_id_of_another_type_costs_nothing(given: Any, read: str) -> None:
+    found = parse(official(qa(given)))
+    assert (ids(found), len(found.repaired)) == ([read], 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "impossible"), [("yes", True), ("No", False), ("t", True), ("", False), ("None", False)]
+)
+def test_more_words_for_is_impossible(given: str, impossible: bool) -> None:
+    found = parse(official(qa(is_impossible=given, answers=[] if impossible else None), version="v2.0"))
+    assert [question.impossible for _, question in found.questions()] == [impossible]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        '{"text": ["Bob"], "answer_start": [21]}',
+        '[{"text": "Bob", "answer_start": 21}]',
+        [{"text": ["Bob"], "answer_start": [21]}],
+        [{"text": "Bob", "start": 21}],
+        [{"answer": "Bob", "answer_start": 21}],
+        {"text": ["Bob"], "start": [21]},
+    ],
+)
+def test_more_shapes_of_answers(given: Any) -> None:
+    assert answers(parse(official(qa(answers=given)))) == [[("Bob", 21)]]
+
+
+def test_a_text_that_only_looks_like_json_stays_an_answer() -> None:
+    for text in ("[1]", "{see", "{}"):
+        found = parse(official(qa(answers=text), context=f"Ann came {text} and left."))
+        assert answers(found) == [[(text, 9)]]
+
+
+@pytest.mark.parametrize(
+    ("given", "start", "read"),
+    [
+        ("40 000 kr", 6, "40\u00a0000 kr"),
+        ("Rome ", 21, "Rome"),
+        (" two\nlines", None, "two  lines"),
+        ("Tom's -", 45, "Tom\u2019s \u2013"),
+        ("rome", 17, "Rome"),
+        ("rome", 18, None),
+        ("a b", 0, None),
+    ],
+)
+def test_an_answer_with_other_white_space_or_typography_is_written_as_the_context_has_it(
+    given: str, start: int | None, read: str | None
+) -> None:
+    context = "Paid: 40\u00a0000 kr; Rome. two  lines in Rome. Tom\u2019s \u2013 x"
+    found = parse(official(qa("x", [{"text": given, "answer_start": start}]), qa("y", "Paid"), context=context))
+    assert len(found.set_aside) == (read is None)
+    if read is not None:
+        assert answers(found)[0] == [(read, context.index(read))]
+        assert kinds(found)[0] == "answer written as the context has it"

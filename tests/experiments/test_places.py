@@ -20,10 +20,14 @@ from squadron.experiments.train import train
 from squadron.files import sha256_file
 from squadron.model.checkpoint import random_model, save_model
 from squadron.model.config import read_config
+from squadron.model.tokenizer import load_tokenizer
 from squadron.options.base import checked
 from squadron.options.core import AskOptions, EvaluateOptions, ExportOptions, PlaygroundOptions, TrainOptions
 from squadron.options.runs import RunsCompareOptions
 from squadron.runs.compare import compare_runs
+from squadron.runs.places import find_data
+from squadron.runs.study import read_study
+from squadron.tracking.progress import Reporter
 
 FAST: dict[str, Any] = {"precision": "fp32", "eval_questions": 0, "epochs": 1}
 
@@ -51,6 +55,16 @@ def home(byte_base_dir: Path, small_data: Path, tmp_path: Path, monkeypatch: pyt
     (tmp_path / "context.txt").write_text("It was built in 1932.")
     monkeypatch.chdir(home)
     return home
+
+
+class Notes(Reporter):
+    """Keeps the lines that the user is shown."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def trained(out: str = "runs/one", *, base: str = "models/base", data: str = "data", **more: Any) -> Path:
@@ -220,3 +234,68 @@ def test_a_resumed_run_compares_base_and_data_by_their_checksums(
     assert record(tmp_path / "renamed")["config"]["base"] == str(tmp_path / "moved-base")
     for name in ("metrics.jsonl", "last/adapter_model.safetensors"):
         assert (tmp_path / "renamed" / name).read_bytes() == (home / "whole" / name).read_bytes()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_run_moved_together_with_its_base_and_data_opens_and_says_where_they_are(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked_of_the_hub: list[str]
+) -> None:
+    run = trained()
+    f1(run)
+    before = f1(run)
+    (tmp_path / "far").mkdir()
+    moved = home.rename(tmp_path / "far" / "new-home")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    place = moved / "runs" / "one"
+    base = (
+        f"{place}: {home / 'models' / 'base'} is not there any more; {moved / 'models' / 'base'} is the same, "
+        "by its sha256, and is used"
+    )
+    data = f"{place}: {home / 'data'} is not there any more; {moved / 'data'} is the same, by its sha256, and is used"
+    reporter = Notes()
+    found = {"run": str(place), "precision": "fp32", "limit": 2, "max_new_tokens": 2}
+    assert evaluate(checked(EvaluateOptions, found), reporter=reporter)["f1"] == before
+    assert reporter.notes[:2] == [base, data]
+    told: list[str] = []
+    question = {"question": "When?", "context": str(tmp_path / "context.txt"), "decoding": "greedy"}
+    ask(checked(AskOptions, {"run": str(place), "max_new_tokens": 1, **question}), tell=told.append)
+    export(ExportOptions(run=str(place), out=str(tmp_path / "exported"), format="merged"), tell=told.append)
+    shutil.copytree(place, moved / "runs" / "two")
+    compare_runs(RunsCompareOptions(first=str(place), second=str(moved / "runs" / "two")), tell=told.append)
+    assert told == [base, base, data]
+    assert read_study(place, tell=told.append).data.path == moved / "data"
+    assert told[3:] == [data]
+    assert Playground(PlaygroundOptions(runs=(str(place),), precision="fp32")).choices()[1].run == place
+    assert asked_of_the_hub == []
+
+
+def test_what_only_has_the_same_name_is_not_taken_for_what_was_moved(home: Path, tmp_path: Path) -> None:
+    run = trained()
+    moved = home.rename(tmp_path / "new-home")
+    place = moved / run
+    (moved / "models" / "base").rename(tmp_path / "old-base")
+    another_base(tmp_path / "old-base", moved / "models" / "base")
+    with pytest.raises(RunError, match=f"base {home / 'models' / 'base'}, which is not there any more; say where"):
+        f1(place)
+    (moved / "data" / "data.json").write_text("{}")
+    with pytest.raises(RunError, match=f"the data {home / 'data'}, which is not there any more; say where it is now"):
+        f1(place, base=str(tmp_path / "old-base"))
+    assert read_study(place).data.path is None
+
+
+def test_a_plain_file_of_questions_is_found_by_its_checksum(home: Path, tmp_path: Path) -> None:
+    shutil.copy(home / "data" / "train.json", home / "questions.json")
+    run = trained(data="questions.json")
+    sha256 = record(run)["data"]["train"]["sha256"]
+    moved = home.rename(tmp_path / "new-home")
+    told: list[str] = []
+    assert find_data(moved / run, {**record(moved / run)}, tell=told.append) == str(moved / "questions.json")
+    assert (len(told), sha256) == (1, sha256_file(moved / "questions.json"))
+    (moved / "questions.json").write_text("[]")
+    with pytest.raises(RunError, match="which is not there any more"):
+        find_data(moved / run, record(moved / run))
+
+
+def test_a_record_names_the_end_token_of_the_base(home: Path) -> None:
+    assert record(trained())["base"]["end_token"] == load_tokenizer(home / "models" / "base").eos

@@ -299,3 +299,11 @@ def test_files_have_default_names_and_errors_are_one_line(run_folder: Path, tmp_
         write_report(tmp_path / "absent", lang="en", format="pdf")
     with pytest.raises(squadron.SquadronError, match="lang"):
         squadron.report(folder=str(run_folder), lang="de")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_prompt_ends_with_the_end_token_of_the_base(language: Any, paper: Study, paper_analysis: Analysis) -> None:
+    prompt = "Context: {context} Question: {question} Answer: {answer}"
+    for end_token, shown in (("</s>", "</s>"), ("<|endoftext|>", "<|endoftext|>"), (None, "{eos_token}")):
+        study = replace(paper, base=replace(paper.base, end_token=end_token))
+        assert prompt + shown in texts(build_report(study, paper_analysis, language))

@@ -114,3 +114,23 @@ def test_a_bad_entry_of_a_list_is_named(tmp_path: Path, entry: Any, words: str) 
     with pytest.raises(DataError, match=words) as caught:
         read_predictions(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"id": "a", "prediction": "cat"}\n{"id": 2, "prediction": ""}\n',
+        '[{"qid": "a", "answer": "cat"}, {"question_id": "2", "text": ""}]',
+        '{"predictions": [{"id": "a", "prediction_text": "cat"}, {"id": "2", "prediction_text": ""}]}',
+        '{"predictions": {"a": "cat", "2": ""}, "f1": 3}',
+    ],
+)
+def test_more_layouts_of_predictions_are_taken(tmp_path: Path, text: str) -> None:
+    (tmp_path / "file").write_text(text)
+    assert read_predictions(tmp_path / "file") == {"a": "cat", "2": ""}
+
+
+def test_n_best_predictions_are_named(tmp_path: Path) -> None:
+    (tmp_path / "nbest.json").write_text('{"a": [{"text": "cat", "probability": 1.0}]}')
+    with pytest.raises(DataError, match=r"question 'a': has several candidates, as n-best files have; give the file"):
+        read_predictions(tmp_path / "nbest.json")

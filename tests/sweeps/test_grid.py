@@ -113,6 +113,7 @@ def test_full_fine_tuning_ignores_the_adapter_options_of_the_base(tmp_path: Path
         ("grid: {targets: [[]]}\nseeds: 1", "grid.targets[0] []: not a module"),
         ("grid: {train_size: [9]}\nseeds: 1", "grid.train_size [9]: the same for all runs of a sweep"),
         ("grid: {rnak: [9]}\nseeds: 1", "grid.rnak [9]: unknown axis, perhaps rank"),
+        ("grid: {r: [4]}\nseeds: 1", "grid.r [4]: unknown axis, perhaps rank"),
         (
             "tied: {rank: [4, 8], alpha: [1]}\nseeds: 1",
             "tied[0] {'rank': [4, 8], 'alpha': [1]}: lists of different lengths (rank has 2, alpha has 1)",

@@ -35,7 +35,8 @@ def add(app: typer.Typer) -> None:
         """Analyze a study statistically, and write the findings as tables and charts."""
         from squadron.reporting.analyze import write_analysis
 
-        record = write_analysis(options.results_dir, out=options.out, lang=options.lang)
+        tell = console.reporter().note
+        record = write_analysis(options.results_dir, out=options.out, lang=options.lang, tell=tell)
         console.result(record, lambda out: _show(out, record))
         return 0
 

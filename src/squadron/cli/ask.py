@@ -25,7 +25,7 @@ def add(app: typer.Typer) -> None:
         """Answer one question about a text, with several decoding strategies side by side."""
         from squadron.experiments.ask import ask as run
 
-        record = run(options)
+        record = run(options, tell=console.reporter().note)
         console.result(record, lambda out: _show(out, record))
         return 0
 

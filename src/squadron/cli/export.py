@@ -17,6 +17,6 @@ def add(app: typer.Typer) -> None:
         """Export a run's model: the adapter as PEFT's files, or a merged checkpoint that transformers opens."""
         from squadron.experiments.export import export as run
 
-        record = run(options)
+        record = run(options, tell=console.reporter().note)
         console.result(record, lambda out: out.print(f"{record['out']}: {record['format']}", soft_wrap=True))
         return 0

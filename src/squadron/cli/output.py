@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import rich.console
@@ -214,7 +214,7 @@ def _complain(console: Console, text: str, *, listed: bool = False) -> None:
         sys.stderr.write("squadron: error: " + "\n  ".join(shown) + "\n")
 
 
-def two_columns(rows: list[tuple[str, str]]) -> Table:
+def two_columns(rows: Sequence[tuple[str, rich.console.RenderableType]]) -> Table:
     """Return a table of names and values."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")

@@ -41,8 +41,9 @@ def add(app: typer.Typer) -> None:
         return 0
 
 
-def _listed(findings: list[str]) -> str:
+def _listed(findings: list[str]) -> rich.console.RenderableType:
+    """Return the number of findings and the first of them, each on a line of its own."""
     if not findings:
         return "none"
-    more = f"\n... all {len(findings):,} are listed in data.json" if len(findings) > 5 else ""
-    return f"{len(findings):,}\n" + "\n".join(findings[:5]) + more
+    more = [f"... all {len(findings):,} are listed in data.json"] if len(findings) > 5 else []
+    return rich.console.Group(f"{len(findings):,}", *findings[:5], *more)

@@ -20,7 +20,8 @@ def add(app: typer.Typer) -> None:
         from squadron.reporting.report import write_report
 
         out = None if options.out is None else Path(options.out)
-        path = write_report(Path(options.folder), lang=options.lang, format=options.format, out=out)
+        tell = console.reporter().note
+        path = write_report(Path(options.folder), lang=options.lang, format=options.format, out=out, tell=tell)
         record = {"report": str(path), "lang": options.lang, "format": options.format}
         console.result(record, lambda shown: shown.print(f"report: {path}", soft_wrap=True))
         return 0

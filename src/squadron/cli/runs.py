@@ -67,7 +67,7 @@ def add(app: typer.Typer) -> None:
         """Compare two runs question by question with a paired test."""
         from squadron.runs.compare import compare_runs
 
-        record = compare_runs(options)
+        record = compare_runs(options, tell=console.reporter().note)
         console.result(record, lambda out: _show_comparison(out, record))
         return 0
 

@@ -60,6 +60,8 @@ def label_studio_rows(item: Mapping[str, Any], place: str, number: int) -> Itera
             question = written[0]  # the question was written by the annotator
         elif "start" in value:
             answers.append(_span(context, written, value["start"], value.get("end")))
+        elif str(result.get("type", "")).lower() == "textarea" and isinstance(written, list):
+            answers += [{"text": text, "answer_start": None} for text in written]  # typed, not marked
     broken = None if answers else ("annotations", "no labelled span; label the answer")
     yield RawQuestion(
         place, f"task-{number}", data.get("title"), context, identity(item), question, answers, broken=broken

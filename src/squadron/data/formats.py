@@ -21,7 +21,7 @@ READ = (
     "read are SQuAD's JSON, articles or rows (id, context, question, answers) as a list or one a line, parquet, MRQA, "
     "and exports of Label Studio and Doccano"
 )
-_SPLITS = {"train", "training", "validation", "valid", "dev", "test"}
+_SPLITS = {"train", "training", "validation", "valid", "val", "dev", "development", "eval", "test", "testing"}
 _COLUMNS = {"context", "question", "answer", "answers", "text", "passage"}
 _BINARY = {
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save the sheet as CSV and convert that"),
@@ -33,6 +33,14 @@ _BINARY = {
     b"BZh": ("a bzip2 file", "unpack it, or compress it by xz or gzip"),
     b"\x28\xb5\x2f\xfd": ("a zstandard file", "unpack it, or compress it by xz or gzip"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedLine:
+    """A line, counted from 1, of a file of JSON lines that is none."""
+
+    number: int
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,9 @@ def read_layout(parsed: Any, source: str, *, split: str = "train") -> RawData:
     if isinstance(parsed, dict):
         if "data" in parsed and not is_label_studio(parsed):
             official, version = True, _version(parsed)
-            found = parsed["data"]
+            found, more = _one_split(parsed["data"], source, split)
+            chosen += more
+            found = _alone(found, "paragraphs", "qas")
             if not isinstance(found, list):
                 raise DataError(f"{source}: data is {shown(found)}; a list is expected, as in SQuAD's JSON")
             parsed = found
@@ -64,6 +74,9 @@ def read_layout(parsed: Any, source: str, *, split: str = "train") -> RawData:
             parsed = _columns(parsed) or [parsed]
     if not isinstance(parsed, list):
         raise DataError(f"{source}: {shown(parsed)} is not a data set; {READ}")
+    if parsed and all(isinstance(one, dict) and isinstance(one.get("data"), list) for one in parsed):
+        official, version = True, next(filter(None, map(_version, parsed)), None)
+        parsed = [article for file in parsed for article in file["data"]]  # whole files, joined
     if not official:
         _refuse_unknown(parsed, source)
     _refuse_html(parsed, source)
@@ -72,7 +85,7 @@ def read_layout(parsed: Any, source: str, *, split: str = "train") -> RawData:
 
 def _one_split(parsed: Any, source: str, split: str) -> tuple[Any, tuple[Finding, ...]]:
     """Return one split of a file that has several by their names, and the finding that it was chosen."""
-    if not isinstance(parsed, dict) or "data" in parsed:
+    if not isinstance(parsed, dict) or "data" in parsed or _is_flat(parsed):
         return parsed, ()
     splits = [name for name in parsed if name.lower() in _SPLITS and isinstance(parsed[name], (list, dict))]
     if not splits:
@@ -84,6 +97,11 @@ def _one_split(parsed: Any, source: str, split: str) -> tuple[Any, tuple[Finding
         )
     split = split if split in splits else splits[0]
     return parsed[split], (Finding(source, "split", f"{split!r} of {', '.join(splits)}", "split chosen"),)
+
+
+def _alone(value: Any, *keys: str) -> Any:
+    """Return a list of one for an object with one of these keys, where a list of such objects is expected."""
+    return [value] if isinstance(value, dict) and any(key in value for key in keys) else value
 
 
 def refuse_foreign_bytes(data: bytes, source: str) -> None:
@@ -98,6 +116,8 @@ def foreign_text(text: str) -> str:
     head = text.lstrip()[:2000]
     if head.startswith("<"):
         return f"looks like XML or HTML; convert it to JSON lines; {READ}"
+    if re.match(r"[\[{(\s]*'\w+'\s*:", head):
+        return f"looks like Python's text of an object, not JSON; write it with json.dump(rows, file); {READ}"
     first = head.splitlines()[0] if head else ""
     for name, mark in (("CSV", ","), ("TSV", "\t"), ("CSV", ";")):
         columns = [column.strip().strip('"').lower() for column in first.split(mark)]
@@ -184,7 +204,9 @@ def _items(items: list[Any], source: str) -> Iterator[RawQuestion]:
     flat = "article" not in kinds and any(map(_is_flat, rows))
     for number, (item, kind) in enumerate(zip(items, kinds, strict=True)):
         row_place = f"{source}: row {number + 1}"
-        if kind == "row" and flat:
+        if isinstance(item, DamagedLine):
+            yield RawQuestion(f"{source}: line {item.number}", broken=("line", item.problem))
+        elif kind == "row" and flat:
             yield _row(item, row_place, number + 1, empty_is_impossible=not marked)
         elif kind in ("", "article", "row"):
             yield from _article(item, source, number)
@@ -201,6 +223,7 @@ def _article(article: Any, source: str, number: int) -> Iterator[RawQuestion]:
     title = article.get("title") if isinstance(article, dict) else None
     at = f"{source}: article {shown(title) if title else number}"
     paragraphs = article.get("paragraphs") if isinstance(article, dict) else article
+    paragraphs = _alone(paragraphs, "qas")
     if not isinstance(paragraphs, list) or not paragraphs:
         yield RawQuestion(at, broken=("paragraphs", f"{shown(paragraphs)}; a list of paragraphs is expected"))
         return
@@ -210,6 +233,7 @@ def _article(article: Any, source: str, number: int) -> Iterator[RawQuestion]:
 
 def _paragraph(paragraph: Any, title: Any, spot: str, made: str) -> Iterator[RawQuestion]:
     questions = paragraph.get("qas") if isinstance(paragraph, dict) else paragraph
+    questions = _alone(questions, "question")
     if not isinstance(questions, list) or not questions:
         yield RawQuestion(spot, broken=("qas", f"{shown(questions)}; a list of questions is expected"))
         return

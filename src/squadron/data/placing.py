@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from squadron.data.squad import REWRITTEN, Answer
+
+_ALIKE = ("'\u2018\u2019\u02bc`\u00b4", '"\u201c\u201d\u201e', "-\u2010\u2011\u2012\u2013\u2014\u2212")
+"""Characters that are typed for one another: apostrophes, quotes, dashes."""
 
 
 def place_answer(context: str, text: str, start: int | None) -> tuple[Answer, str, str] | None:
@@ -18,12 +22,14 @@ def place_answer(context: str, text: str, start: int | None) -> tuple[Answer, st
         start = None  # as annotation tools write a missing start
     if start is not None and context.startswith(text, start):
         return Answer(text, start), "", ""
-    for candidate in _spellings(text):
+    for candidate in _spellings(text, context, start or 0):
         if (first := context.find(candidate)) < 0:
             continue
         if start is None:
             count = context.count(candidate)
             how = f"no start; found at {first}" if count == 1 else f"no start; the first of {count:,} places, {first}"
+            if candidate != text:
+                return Answer(candidate, first), f"{REWRITTEN}; {how}", "answer written as the context has it"
             kind = "start found" if count == 1 else "missing start with several places, the first taken"
             return Answer(candidate, first), how, kind
         counted = _counted_in_other_units(context, candidate, start)
@@ -35,11 +41,26 @@ def place_answer(context: str, text: str, start: int | None) -> tuple[Answer, st
     return None
 
 
-def _spellings(text: str) -> list[str]:
-    """Return the text, and its variants in other Unicode normal forms and line ends."""
+def _spellings(text: str, context: str, start: int) -> Iterator[str]:
+    """Yield the text, its variants in other Unicode normal forms and line ends, then those that the context has.
+
+    These differ in white space (its kind and number, and at the ends) and in the form of quotes and dashes, and are
+    nearest to ``start``; at ``start`` itself, also in the case of letters.
+    """
     unix = text.replace("\r\n", "\n")
     forms = [text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD")), unix, unix.replace("\n", "\r\n")]
-    return list(dict.fromkeys(forms))
+    yield from dict.fromkeys(forms)
+    if words := text.split():
+        pattern = r"\s+".join("".join(map(_alike, word)) for word in words)
+        found = [*re.finditer(pattern, context)] or [*filter(None, [re.compile(pattern, re.I).match(context, start)])]
+        if found:
+            yield min(found, key=lambda one: abs(one.start() - start))[0]
+
+
+def _alike(character: str) -> str:
+    """Return a pattern of the characters that are typed for this one."""
+    own = next((group for group in _ALIKE if character in group), character)
+    return f"[{re.escape(own)}]" if len(own) > 1 else re.escape(own)
 
 
 def _counted_in_other_units(context: str, text: str, start: int) -> tuple[int, str] | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-IDS = ("id", "guid", "qid", "question_id", "_id", "uid")
+IDS = ("id", "guid", "qid", "question_id", "_id", "uid", "uuid", "qas_id", "example_id", "query_id", "ID", "Id")
 """Keys of a question's id in known data sets, in the order in which they are tried."""
 _ANSWERS = ("answers", "answer", "answer_text", "text")
-_STARTS = ("answer_start", "start")
+_STARTS = ("answer_start", "start", "start_offset", "offset_start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +81,48 @@ def answers_of(row: Mapping[str, Any]) -> Any:
 def entries(answers: Any) -> list[Entry] | None:
     """Return the gold answers in a value: objects or texts in a list, lists in an object, or a single one.
 
-    None if the value is none of these. Starts that do not match the texts in number are dropped.
+    A text that is the JSON of an object or a list, as tables have it, is read as that. None if the value is none of
+    these. Starts that do not match the texts in number are dropped.
     """
+    answers = _unpacked(answers)
     if isinstance(answers, dict):
-        texts, starts = answers.get("text"), answers.get("answer_start")
-        if not isinstance(texts, list):
-            if isinstance(starts, list):
-                starts = starts[0] if len(starts) == 1 else None
-            return [Entry("answers", texts, starts)]
-        if not isinstance(starts, list):
-            starts = [starts]
-        if len(starts) != len(texts):
-            starts = [None] * len(texts)
-        return [Entry(f"answers[{k}]", text, start) for k, (text, start) in enumerate(zip(texts, starts, strict=True))]
+        return _of_object(answers, "answers")
     if isinstance(answers, list):
-        return [
-            Entry(f"answers[{k}]", one.get("text"), one.get("answer_start"))
-            if isinstance(one, dict)
-            else Entry(f"answers[{k}]", one, None)
-            for k, one in enumerate(answers)
-        ]
+        found: list[Entry] = []
+        for k, one in enumerate(answers):
+            found += _of_object(one, f"answers[{k}]") if isinstance(one, dict) else [Entry(f"answers[{k}]", one, None)]
+        return found
     return None if absent(answers) else [Entry("answers", answers, None)]
+
+
+def _of_object(answer: Mapping[str, Any], field: str) -> list[Entry]:
+    """Return the gold answers in an object, whose text and start may each be a list."""
+    texts = next((answer[key] for key in ("text", "answer") if key in answer), None)
+    starts = next((answer[key] for key in _STARTS if key in answer), None)
+    if not isinstance(texts, list):
+        if isinstance(starts, list):
+            starts = starts[0] if len(starts) == 1 else None
+        return [Entry(field, texts, starts)]
+    if not isinstance(starts, list):
+        starts = [starts]
+    if len(starts) != len(texts):
+        starts = [None] * len(texts)
+    return [Entry(f"{field}[{k}]", text, start) for k, (text, start) in enumerate(zip(texts, starts, strict=True))]
+
+
+def _unpacked(answers: Any) -> Any:
+    """Return the object, or the list of objects or texts, that a text is the JSON of; any other value unchanged."""
+    if not isinstance(answers, str) or answers.lstrip()[:1] not in ("{", "["):
+        return answers
+    try:
+        parsed = json.loads(answers)
+    except (ValueError, RecursionError):
+        return answers
+    # A text such as "[1]" may stand in the context as it is.
+    listed = parsed if isinstance(parsed, list) and parsed else [parsed]
+    return (
+        parsed if all(isinstance(one, str) or (isinstance(one, dict) and "text" in one) for one in listed) else answers
+    )
 
 
 def shown(value: Any) -> str:

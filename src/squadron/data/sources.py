@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from squadron.data.formats import foreign_text, read_layout, refuse_foreign_bytes
+from squadron.data.formats import DamagedLine, foreign_text, read_layout, refuse_foreign_bytes
 from squadron.data.parquet import read_parquet
 from squadron.data.reading import bounded, read_stream
 from squadron.data.squad import Dataset
@@ -87,17 +88,13 @@ def _parsed(text: str, source: str) -> Any:
     """Return the JSON of a file, or a list of the objects that stand one a line."""
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, ValueError) as problem:
-        # Not splitlines(): it also splits at U+2028 and similar characters, which JSON does not escape.
-        lines = [line for line in text.split("\n") if line.strip()]
-        if len(lines) > 1 and _is_object(lines[0]):
-            return _json_lines(text, source)
-        where = f"line {problem.lineno}, column {problem.colno}: " if isinstance(problem, json.JSONDecodeError) else ""
-        why = problem.msg if isinstance(problem, json.JSONDecodeError) else str(problem)
+    except (ValueError, RecursionError) as problem:
+        if (rows := _json_lines(text) or _json_values(text)) is not None:
+            return rows
+        if isinstance(problem, RecursionError):
+            raise DataError(f"{source}: JSON nested too deeply; expected SQuAD's layout") from None
         looks = foreign_text(text) or "is the file whole?"
-        raise DataError(f"{source}: not JSON ({where}{why}); {looks}") from None
-    except RecursionError:
-        raise DataError(f"{source}: JSON nested too deeply; expected SQuAD's layout") from None
+        raise DataError(f"{source}: not JSON ({_fault(problem, lines=True)}); {looks}") from None
 
 
 def _build(parsed: Any, source: str, *, split: str, **how: bool) -> Dataset:
@@ -105,24 +102,52 @@ def _build(parsed: Any, source: str, *, split: str, **how: bool) -> Dataset:
     return build_dataset(found.rows, source, version=found.version, chosen=found.chosen, **how)
 
 
-def _is_object(line: str) -> bool:
+def _fault(problem: ValueError, *, lines: bool) -> str:
+    """Return in words where and why a text, of several ``lines`` or one, is not JSON."""
+    if isinstance(problem, json.JSONDecodeError):
+        return f"{f'line {problem.lineno}, ' if lines else ''}column {problem.colno}: {problem.msg}"
+    return str(problem).partition(";")[0]
+
+
+def _json_lines(text: str) -> list[Any] | None:
+    """Return the values that stand one a line, with a :class:`DamagedLine` for each line that has none.
+
+    None if the text is no such file: one of its first two lines, but for empty ones, is an object.
+    """
+    rows: list[Any] = []
+    number, place = 1, 0
+    # Not splitlines(): it also splits at U+2028 and similar characters, which JSON does not escape.
+    for line in re.finditer(r"\S[^\n]*", text):
+        number, place = number + text.count("\n", place, line.start()), line.start()
+        rows.append(_json_line(number, line[0].strip("\ufeff")))  # of files that were joined
+        if len(rows) == 2 and not any(isinstance(row, dict) for row in rows):
+            return None
+    return rows if len(rows) > 1 else None
+
+
+def _json_line(number: int, line: str) -> Any:
     try:
-        return isinstance(json.loads(line), dict)
+        return json.loads(line)
+    except ValueError as problem:
+        return DamagedLine(number, f"not JSON ({_fault(problem, lines=False)}); is the file whole?")
+    except RecursionError:
+        return DamagedLine(number, "JSON nested too deeply; expected a row of SQuAD")
+
+
+def _json_values(text: str) -> list[Any] | None:
+    """Return the objects that stand one after another, as some tools print them; None if the text is anything else."""
+    decoder, found, place = json.JSONDecoder(), [], len(text) - len(text.lstrip())
+    try:
+        while place < len(text):
+            value, place = decoder.raw_decode(text, place)
+            if not isinstance(value, dict):
+                return None
+            found.append(value)
+            while place < len(text) and text[place] in " \t\r\n,":
+                place += 1
     except (ValueError, RecursionError):
-        return False
-
-
-def _json_lines(text: str, source: str) -> list[Any]:
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except ValueError as problem:
-                raise DataError(f"{source}: line {number} is not JSON ({problem}); is the file whole?") from None
-            except RecursionError:
-                raise DataError(f"{source}: line {number} is JSON nested too deeply; expected a row of SQuAD") from None
-    return rows
+        return None
+    return found
 
 
 def _from_hub(name: str, split: str, *, offline: bool) -> list[Any]:

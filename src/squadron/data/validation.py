@@ -1,8 +1,9 @@
 """Check raw rows: a bad row is set aside with its place and the reason; the good rows are kept.
 
 Texts are not changed, with two exceptions, which are counted as repaired: an answer that differs from its context only
-in Unicode normal form or line ends is rewritten to match the context, and control characters, which converters of PDFs
-leave in texts, become spaces. Whatever else is read differently than the file has it is counted as repaired too.
+in Unicode normal form, line ends, white space or typography is rewritten to match the context, and control characters,
+which converters of PDFs leave in texts, become spaces. Whatever else is read differently than the file has it is
+counted as repaired too.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ LONGEST_QUESTION = 10_000
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _HALF = re.compile(r"[\ud800-\udfff]")
-_TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+_TRUTH = dict.fromkeys(("true", "1", "1.0", "yes", "y", "t"), True) | dict.fromkeys(
+    ("false", "0", "0.0", "no", "n", "f"), False
+)
 
 
 class _BadRowError(Exception):
@@ -65,15 +68,18 @@ class _Reader:
     def identity(self, taken: set[str]) -> str:
         """Return the question's id; one that is missing is made from the question's place."""
         value = self.row.id
-        if absent(value):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and not absent(value)
+        if not is_number and not (isinstance(value, str) and value.strip()):
             made = self.row.made_id
             while made in taken:
                 made += "-made"
-            self.note("id", f"missing; {made!r}, from its place", "id made from the question's place")
+            problem = "missing" if absent(value) else f"{shown(value)} is none"
+            self.note("id", f"{problem}; {made!r}, from its place", "id made from the question's place")
             return made
-        if (number := whole_number(value)) is not None and not isinstance(value, str):
-            self.note("id", f"{number} taken as text", "id taken as text")
-            value = str(number)
+        if is_number:
+            number = whole_number(value)
+            value = str(value if number is None else number)
+            self.note("id", f"{value} taken as text", "id taken as text")
         return self.text(value, "id")
 
     def title(self) -> str:
@@ -93,6 +99,8 @@ class _Reader:
     def impossible(self) -> bool:
         """Return True if the row says that its question is unanswerable."""
         value = self.row.impossible
+        if isinstance(value, str) and value.strip().lower() in ("", "none", "null", "nan"):
+            value = None  # as tables write a missing value
         if absent(value) and self.version == "2.0" and entries(self.row.answers) == []:
             self.note("is_impossible", "missing; true, as there are no answers", "missing is_impossible read as true")
             return True

@@ -17,12 +17,14 @@ from squadron.files import MOST_BYTES, read_bounded
 from squadron.model.checkpoint import load_base
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import AskOptions
+from squadron.runs.places import Tell, quiet
 from squadron.training.precision import dtype_rule, resolve_device
 
 
-def ask(options: AskOptions) -> dict[str, Any]:
+def ask(options: AskOptions, *, tell: Tell = quiet) -> dict[str, Any]:
     """Answer one question; return the answers with their places in the context and their probabilities.
 
+    ``tell`` says where a base was found that is not where it was.
     Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause.
     """
     runs = [*([options.run] if options.run else []), *options.compare]
@@ -40,7 +42,7 @@ def ask(options: AskOptions) -> dict[str, Any]:
     strategies = resolve_strategies(options.decoding)
     by_base: dict[str, list[str]] = {}
     for run in runs:
-        by_base.setdefault(run_base(Path(run), options.base), []).append(run)
+        by_base.setdefault(run_base(Path(run), options.base, tell=tell), []).append(run)
     alone: list[tuple[str, list[str]]] = [(options.base, [])] if options.base else []
     answers: list[dict[str, Any]] = []
     for name, members in [*alone, *by_base.items()]:

@@ -28,7 +28,7 @@ from squadron.model.trainable import Trainable
 from squadron.options.core import EvaluateOptions
 from squadron.runs.folder import RunFolder
 from squadron.runs.layout import HEADLINE, RECORD, SWEEP
-from squadron.runs.places import DIGITS, find_data
+from squadron.runs.places import DIGITS, Tell, find_data
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import dtype_rule, precision_name, resolve_device
 
@@ -57,7 +57,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
     reporter = reporter or Reporter()
     _strategies(options)  # reports unknown strategies before anything is loaded
     device = resolve_device(options.device)
-    opened = _open(options, device, dtype_rule(options.precision, device))
+    opened = _open(options, device, dtype_rule(options.precision, device), reporter.note)
     subject, base = opened.subject, opened.base
     dataset = selected_questions(subject.split, options)
     if opened.out is not None:
@@ -173,7 +173,7 @@ def _strategies(options: EvaluateOptions) -> tuple[Strategy, ...]:
     return strategies
 
 
-def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule) -> _Opened:
+def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule, tell: Tell) -> _Opened:
     """Load the base, the questions and, if there is a run, its adapter."""
     if options.run is None and options.base is None:
         raise ConfigError(f"evaluate: give either a run folder, or {option('base')} for a base without adapter")
@@ -190,9 +190,11 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule) -> _
         base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
         subject = Subject(absolute_base(options.base), base.sha256, None, split, options.limit)
         return _Opened(subject, base, None, options.max_length or _BASE_MAX_LENGTH, out)
-    run = open_run(Path(options.run), base_place=options.base, offline=options.offline, dtype=dtype, device=device)
+    run = open_run(
+        Path(options.run), base_place=options.base, offline=options.offline, dtype=dtype, device=device, tell=tell
+    )
     config = run.folder.record["config"]
-    split = _split_of_run(options, run.folder)
+    split = _split_of_run(options, run.folder, tell)
     fleet = Fleet.from_weights(run.base.model.config, [run.adapter], device=device)
     max_length = options.max_length or int(config["max_length"])
     original_base = run.folder.record["base"]["sha256"]  # after full fine-tuning, run.base is the trained model
@@ -210,11 +212,11 @@ def _require_own_folder(out: Path, run: str | None) -> None:
             raise RunError(f"{option('out', out)}: holds {what} ({record}); choose another folder")
 
 
-def _split_of_run(options: EvaluateOptions, folder: RunFolder) -> Split:
+def _split_of_run(options: EvaluateOptions, folder: RunFolder, tell: Tell) -> Split:
     """Return the questions to evaluate a run on: those of ``--data``, else a split of the data it was trained on."""
     if options.data is not None:
         return load_split(options.data, options.split)
-    data = find_data(folder.path, folder.record)
+    data = find_data(folder.path, folder.record, tell=tell)
     if not Path(data).is_dir():
         raise ConfigError(
             f"{option('data')}: missing; {folder.path} was trained on a plain file, so name other questions"

@@ -12,14 +12,19 @@ from squadron.model.adapters import CONFIG, WEIGHTS, merge
 from squadron.model.checkpoint import save_model
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import ExportOptions
+from squadron.runs.places import Tell, quiet
 
 
-def export(options: ExportOptions) -> dict[str, Any]:
-    """Write the adapter or model of a run to a folder of its own; return the path, format and base."""
+def export(options: ExportOptions, *, tell: Tell = quiet) -> dict[str, Any]:
+    """Write the adapter or model of a run to a folder of its own; return the path, format and base.
+
+    ``tell`` says where a base was found that is not where it was.
+    """
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{option('out', out)}: exists and is not an empty folder; choose another")
-    run = open_run(Path(options.run), which=options.which, base_place=options.base, offline=options.offline)
+    place = Path(options.run)
+    run = open_run(place, which=options.which, base_place=options.base, offline=options.offline, tell=tell)
     if options.format == "peft" and is_full(run.folder):
         raise RunError(
             f"{option('format', 'peft')}: {run.folder.path} has no adapter ({option('method', 'full')}); "

@@ -90,6 +90,7 @@ class Inputs:
                 "sha256": self.base.sha256,
                 "parameters": self.base.model.parameter_count,
                 "local": Path(self.name).is_absolute(),  # a path, not a name of the hub
+                "end_token": self.tokenizer.eos,
             },
             "data": {"train": describe_split(self.training), "validation": describe_split(self.validation)},
             "precision": precision_name(self.base.model.dtype),

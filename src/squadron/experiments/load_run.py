@@ -19,6 +19,7 @@ from squadron.model.checkpoint import Base, DtypeRule, base_sha256, load_base, l
 from squadron.model.lora import AdapterWeights
 from squadron.runs.folder import RunFolder, require_weights, verify_weights
 from squadron.runs.layout import RECORD
+from squadron.runs.places import Tell, quiet
 from squadron.runs.reader import TrainedRunFile
 
 
@@ -55,21 +56,21 @@ def _open_trained(path: Path) -> RunFolder:
     return folder
 
 
-def run_base(path: Path, given: str | None = None) -> str:
+def run_base(path: Path, given: str | None = None, *, tell: Tell = quiet) -> str:
     """Return the base that a run's adapter needs: the one it was trained on, or, for a full run, its own checkpoint.
 
     ``given`` is tried if the base is not where it was. Raises :class:`RunError` if it is in neither place, or if a full
     run has no checkpoint yet.
     """
     folder = _open_trained(path)
-    return str(_require_kept(folder)) if is_full(folder) else untouched_base(path, given)
+    return str(_require_kept(folder)) if is_full(folder) else untouched_base(path, given, tell=tell)
 
 
-def untouched_base(path: Path, given: str | None = None) -> str:
+def untouched_base(path: Path, given: str | None = None, *, tell: Tell = quiet) -> str:
     """Return the base that a run was trained on, as :func:`run_base` does; of a full run, too."""
     folder = _open_trained(path)
     try:
-        return find_base(folder)
+        return find_base(folder, tell=tell)
     except RunError:
         if given is None:
             raise
@@ -93,10 +94,12 @@ def open_run(
     offline: bool = False,
     dtype: torch.dtype | DtypeRule = torch.float32,
     device: torch.device | str = "cpu",
+    tell: Tell = quiet,
 ) -> OpenRun:
     """Open a run's best adapter (or its ``last``) with its base, which is loaded unless it is given.
 
-    ``base_place`` is where the base that the run was trained on is now; by default, where it was.
+    ``base_place`` is where the base that the run was trained on is now; by default, where it was, or where it was moved
+    to together with the run, which ``tell`` says.
 
     Raises :class:`RunError` if the run has no adapter yet or was pruned, if its weights have changed since the run
     ended, or if the base is not the one it was trained on.
@@ -106,13 +109,13 @@ def open_run(
     verify_weights(path, folder.record, weights_path(folder, which), which)
     if is_full(folder):
         if base_place is not None:
-            place = locate_base(base_location(base_place), offline=offline)
-            check_base(folder, base_sha256(place), base_place)
+            check_base(folder, base_sha256(locate_base(base_location(base_place), offline=offline)), base_place)
         if base is None:
             base = load_base(str(kept), dtype=dtype, device=device)
         assert base.folder == kept, (base.folder, kept)
         return OpenRun(folder, base, AdapterWeights({}, 1.0), weights_path(folder, which))
     if base is None:
-        base = load_base(base_location(find_base(folder, base_place)), offline=offline, dtype=dtype, device=device)
+        place = base_location(find_base(folder, base_place, tell=tell))
+        base = load_base(place, offline=offline, dtype=dtype, device=device)
     check_base(folder, base.sha256, base.name)
     return OpenRun(folder, base, load_adapter(kept, base.model.config), weights_path(folder, which))

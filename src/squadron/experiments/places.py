@@ -5,14 +5,15 @@ Records keep the absolute path of a folder on this machine, and the names of the
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
 from squadron.errors import ModelError, RunError, option
-from squadron.model.checkpoint import base_sha256, locate_base
+from squadron.model.checkpoint import base_sha256, locate_base, weight_files
 from squadron.pocket.base import NAME as POCKET
 from squadron.runs.folder import RunFolder
-from squadron.runs.places import DIGITS, absolute, find_place, is_prepared
+from squadron.runs.places import DIGITS, Tell, absolute, find_place, is_prepared, quiet
 
 
 def absolute_base(name: str) -> str:
@@ -25,18 +26,18 @@ def absolute_dataset(name: str) -> str:
     return name if name == POCKET and not is_prepared(name) else absolute(name)
 
 
-def find_base(folder: RunFolder, given: str | None = None) -> str:
+def find_base(folder: RunFolder, given: str | None = None, *, tell: Tell = quiet) -> str:
     """Return the name or the folder of the base that a run was trained on; ``given`` says where it is now.
 
-    A relative path, as old records have, is tried from the current folder, then from the folder that the run is in.
-    Raises :class:`RunError` if the base is not there any more. A recorded path is never sent to the hub.
+    Without it, a folder is found by :func:`squadron.runs.places.find_place`. Raises :class:`RunError` if the base is
+    not there any more. A recorded path is never sent to the hub.
     """
     if given is not None:
         return absolute_base(given)
     name, facts = str(folder.record["config"]["base"]), folder.record["base"]
     if name == POCKET or facts.get("local") is False:
         return name
-    if found := find_place(folder.path, name, facts["sha256"], lambda place: base_sha256(Path(place))):
+    if found := find_place(folder.path, name, facts["sha256"], _sha256, tell=tell):
         return found
     if facts.get("local") is None and not os.path.isabs(name) and _is_cached(name):
         return name  # old records do not say whether this is a path: the hub's files that are here do
@@ -54,6 +55,16 @@ def check_base(folder: RunFolder, sha256: str, place: str) -> None:
             f"{folder.path}: was trained on another base than {place} (its sha256 was {trained_on[:DIGITS]}..., this "
             f"one's is {sha256[:DIGITS]}...); put the base back, or say where it is with {option('base', 'DIR')}"
         )
+
+
+def _sha256(place: str) -> str:
+    """Return the SHA-256 of a base's weights; many runs of a study ask for that of the same files."""
+    return _sha256_of(place, tuple((one.st_size, one.st_mtime_ns) for one in map(os.stat, weight_files(Path(place)))))
+
+
+@functools.lru_cache(maxsize=16)
+def _sha256_of(place: str, _: tuple[tuple[int, int], ...]) -> str:
+    return base_sha256(Path(place))
 
 
 def _is_cached(name: str) -> bool:

@@ -19,6 +19,7 @@ from squadron.reporting.charts.theme import FONT, theme
 from squadron.reporting.charts.words import chart_words
 from squadron.reporting.document.text import clipped
 from squadron.reporting.tables import all_tables, to_csv, to_json, to_markdown
+from squadron.runs.places import Tell, quiet
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
 from squadron.visible import escaped_in_page
@@ -26,15 +27,17 @@ from squadron.visible import escaped_in_page
 FOLDER = "report"
 
 
-def write_analysis(folder: Path | str, *, out: Path | str | None = None, lang: Language = "en") -> dict[str, Any]:
+def write_analysis(
+    folder: Path | str, *, out: Path | str | None = None, lang: Language = "en", tell: Tell = quiet
+) -> dict[str, Any]:
     """Analyze the sweep or run in ``folder`` and write the findings into ``out``, by default its ``report/``.
 
     Writes ``analysis.json`` (all findings), ``tables.md``, ``tables/NAME.csv``, ``charts/NAME.svg`` and ``.png``, and
-    ``charts.html``, which needs no network. Returns the findings and the files' paths. Raises
-    :class:`squadron.errors.RunError` if there is nothing to analyze or another file would be overwritten,
-    :class:`squadron.errors.DeviceError` if ``out`` cannot be written.
+    ``charts.html``, which needs no network. Returns the findings and the files' paths. ``tell`` says where data was
+    found that is not where it was. Raises :class:`squadron.errors.RunError` if there is nothing to analyze or another
+    file would be overwritten, :class:`squadron.errors.DeviceError` if ``out`` cannot be written.
     """
-    study = read_study(folder)
+    study = read_study(folder, tell=tell)
     analysis = analyze_study(study)
     target = Path(out) if out is not None else study.path / FOLDER
     tables = all_tables(study, analysis)

@@ -23,6 +23,7 @@ from squadron.reporting.render.html import to_html
 from squadron.reporting.render.pdf import to_pdf
 from squadron.reporting.sections import ablations, answers, appendix, conclusion, cost, front, method, results, setup
 from squadron.reporting.sections.common import ReportInputs
+from squadron.runs.places import Tell, quiet
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
 
@@ -30,16 +31,16 @@ Format = Literal["html", "pdf"]
 FORMATS: tuple[Format, ...] = ("html", "pdf")
 
 
-def write_report(folder: Path, *, lang: Language, format: Format, out: Path | None = None) -> Path:
+def write_report(folder: Path, *, lang: Language, format: Format, out: Path | None = None, tell: Tell = quiet) -> Path:
     """Write the report of the study in ``folder``, a sweep or a single run; return its path.
 
     ``out`` is the file to write, by default ``report/report.LANG.FORMAT`` in the folder. Only files are read; no model
-    is loaded. Raises :class:`squadron.errors.RunError` if the folder holds no study, or if the file exists and is not a
-    report.
+    is loaded. ``tell`` says where data was found that is not where it was. Raises
+    :class:`squadron.errors.RunError` if the folder holds no study, or if the file exists and is not a report.
     """
     folder = Path(folder)
     path = Path(out) if out is not None else folder / "report" / f"report.{lang}.{format}"
-    study = read_study(folder)
+    study = read_study(folder, tell=tell)
     refuse_overwrite(path, is_report, subject=f"report: {path}" if out is None else "", what="a report")
     report = build_report(study, analyze_study(study), lang)
     if format == "pdf":

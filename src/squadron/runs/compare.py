@@ -9,17 +9,18 @@ from squadron.data.prepared import Split, load_split
 from squadron.errors import ConfigError, RunError, option
 from squadron.options.runs import RunsCompareOptions
 from squadron.runs.layout import RECORD, SCORES, answers_stem
-from squadron.runs.places import find_data
+from squadron.runs.places import Tell, find_data, quiet
 from squadron.runs.reader import RunFile, ScoresFile
 from squadron.scoring.evaluation import compare, score
 from squadron.scoring.predictions import read_predictions
 from squadron.scoring.results import Scores
 
 
-def compare_runs(options: RunsCompareOptions) -> dict[str, Any]:
+def compare_runs(options: RunsCompareOptions, *, tell: Tell = quiet) -> dict[str, Any]:
     """Test the second run against the first, question by question; differences are second minus first, in points.
 
-    Raises :class:`RunError` if a run has no such scores, or the two answered different questions.
+    ``tell`` says where data was found that is not where it was. Raises :class:`RunError` if a run has no such scores,
+    or the two answered different questions.
     """
     paths = Path(options.first), Path(options.second)
     answered = [_answered(path, options) for path in paths]
@@ -27,7 +28,7 @@ def compare_runs(options: RunsCompareOptions) -> dict[str, Any]:
         raise RunError(
             f"{paths[1]}: answered other questions than {paths[0]} on {options.split}; evaluate both on the same data"
         )
-    split = _questions(paths, options)
+    split = _questions(paths, options, tell)
     if split.sha256 != answered[0]["sha256"]:
         raise RunError(
             f"{option('data')}: the {options.split} questions are not those that were answered (the file changed); "
@@ -58,14 +59,14 @@ def _answered(path: Path, options: RunsCompareOptions) -> dict[str, Any]:
     return {"sha256": split.sha256, "limit": split.limit}
 
 
-def _questions(paths: tuple[Path, Path], options: RunsCompareOptions) -> Split:
+def _questions(paths: tuple[Path, Path], options: RunsCompareOptions, tell: Tell) -> Split:
     if options.data is not None:
         return load_split(options.data, options.split)
     for path in paths:
         if (path / RECORD).is_file():
             record = RunFile.read(path / RECORD)
             if record.config.data is not None:
-                return load_split(find_data(path, record.content), options.split)
+                return load_split(find_data(path, record.content, tell=tell), options.split)
     raise ConfigError(f"{option('data')}: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")
 
 

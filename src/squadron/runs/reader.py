@@ -61,6 +61,7 @@ class BaseFacts(RecordPart):
     sha256: str
     parameters: Count | None = None
     local: bool | None = None
+    end_token: str | None = None
 
 
 class SplitFacts(RecordPart):

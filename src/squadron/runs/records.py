@@ -226,11 +226,12 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class BaseInfo:
-    """The base model."""
+    """The base model. ``end_token`` is the token that ends a sequence; old records do not have it."""
 
     name: str
     sha256: str | None
     parameters: int | None
+    end_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.prepared import MANIFEST
-from squadron.errors import RunError, command_line_text
+from squadron.errors import DataError, RunError, command_line_text
 from squadron.files import sha256_file
 from squadron.manifest import ManifestFile, PreparedSplit
 from squadron.options.axes import RENAMED
 from squadron.options.core import LATER_OPTIONS, TrainOptions
 from squadron.runs.conversion import curve_of, failures_of, scores_by_split
 from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP, answers_stem
+from squadron.runs.places import Tell, moved_line, moved_places, quiet
 from squadron.runs.ranking import known_status, rank_key, standing
 from squadron.runs.reader import (
     FailuresFile,
@@ -71,8 +72,8 @@ _MEASURED = (
 """Values that a study takes from a run's record as they are."""
 
 
-def read_study(folder: Path | str) -> Study:
-    """Read the study in ``folder``.
+def read_study(folder: Path | str, *, tell: Tell = quiet) -> Study:
+    """Read the study in ``folder``; ``tell`` says where data was found that is not where it was.
 
     Raises :class:`RunError` if there is no such folder, it has no run, or the sweep's record cannot be read.
     """
@@ -80,7 +81,7 @@ def read_study(folder: Path | str) -> Study:
     if not path.is_dir():
         raise RunError(f"{path}: no such folder; give the folder of a sweep or of a run")
     if (path / RECORD).is_file():
-        return _study(path, None, [path], [], {})
+        return _study(path, None, [path], [], {}, tell)
     record = SweepFile.read(path / SWEEP) if (path / SWEEP).is_file() else None
     rows, unreadable = ([], {}) if record is None else read_rows(PlannedRun, path / SWEEP, record)
     planned = [plan for plan, _ in rows]
@@ -89,7 +90,7 @@ def read_study(folder: Path | str) -> Study:
     folders = [inside / name for name in dict.fromkeys([*(plan.name for plan in planned), *found])]
     if not folders:
         raise RunError(f"{path}: no run in it; give the folder of a sweep ({SWEEP}, runs/) or of a run ({RECORD})")
-    return _study(path, record, folders, planned, unreadable)
+    return _study(path, record, folders, planned, unreadable, tell)
 
 
 def _study(
@@ -98,6 +99,7 @@ def _study(
     folders: Sequence[Path],
     planned: Sequence[PlannedRun],
     unplanned: Mapping[str, str],
+    tell: Tell,
 ) -> Study:
     single = list(folders) == [path]
     plans = {plan.name: plan for plan in planned}
@@ -128,7 +130,7 @@ def _study(
         split=split,
         decoding=decoding,
         base=base,
-        data=_data(path, facts),
+        data=_data(path, facts, tell),
         failures=None,
         baseline_failures=_failures(baseline.path, split, decoding) if baseline else None,
         environment=next((record.environment for record in facts if record.environment), {}),
@@ -275,8 +277,13 @@ def _axes(runs: Sequence[StudyRun]) -> dict[str, tuple[Any, ...]]:
 
 
 def _base(facts: Sequence[StudyFacts]) -> BaseInfo:
-    base = next((record.base for record in facts if record.base is not None), None)
-    return BaseInfo("?", None, None) if base is None else BaseInfo(base.name or "?", base.sha256, base.parameters)
+    known = [record.base for record in facts if record.base is not None]
+    if not known:
+        return BaseInfo("?", None, None)
+    base = known[0]
+    # A sweep's record may be older than that of a run that was resumed.
+    end_token = next((one.end_token for one in known if one.end_token), None)
+    return BaseInfo(base.name or "?", base.sha256, base.parameters, end_token)
 
 
 def _baseline(folder: Path, base: BaseInfo) -> Baseline | None:
@@ -290,20 +297,30 @@ def _failures(folder: Path, split: str, decoding: str) -> Failures | None:
     return failures_of(FailuresFile.read(path)) if path.is_file() else None
 
 
-def _data(path: Path, facts: Sequence[StudyFacts]) -> Data:
+def _data(path: Path, facts: Sequence[StudyFacts], tell: Tell) -> Data:
     """Return the data of the runs; its path is ``None`` if the questions there are not the ones of the runs."""
-    named = [_dataset(record) for record in facts]
+    named = [name for record in facts if (name := _dataset(record)) is not None]
     known = next((record.data for record in facts if record.data), {})
     splits = {name: _split_info(one) for name, one in known.items() if one is not None}
-    for place in (path / "data", *(start / name for start in (Path(), path) for name in filter(None, named))):
+    usual = [path / "data", *(start / name for start in (Path(), path) for name in named)]
+    hashed = any(one.sha256 for one in splits.values())
+    moved = {Path(place): name for name in named if hashed for place in moved_places(path, name)}
+    for place in dict.fromkeys((*usual, *moved)):
         if not (place / MANIFEST).is_file():
             continue
-        manifest = ManifestFile.read(place / MANIFEST)
+        try:
+            manifest = ManifestFile.read(place / MANIFEST)
+        except DataError:
+            if place in usual:
+                raise
+            continue  # it only has the same name
         whole = {name: _split_info(one) for name, one in manifest.splits.items()}
         if all(not own.sha256 or (name in whole and own.sha256 == whole[name].sha256) for name, own in splits.items()):
+            if place not in usual:
+                tell(moved_line(path, moved[place], str(place)))
             origin = manifest.source or None, manifest.version or None
             return Data(*origin, {**splits, **whole}, len(manifest.set_aside), place)
-    return Data(next(filter(None, named), None), None, splits, 0, None)
+    return Data(next(iter(named), None), None, splits, 0, None)
 
 
 def _dataset(record: StudyFacts) -> str | None:

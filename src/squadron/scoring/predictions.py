@@ -1,5 +1,5 @@
 """Prediction files: the official JSON object, ``{question id: answer text}``, or the list that ``evaluate`` of
-Hugging Face takes, ``[{"id", "prediction_text", "no_answer_probability"}]``."""
+Hugging Face takes, ``[{"id", "prediction_text", "no_answer_probability"}]``, also as one object a line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from squadron.errors import DataError
 from squadron.files import read_json, write_json
 
 _EXPECTED = "predictions as one JSON object, {question id: answer text}"
+_IDS = ("id", "qid", "guid", "question_id", "qas_id")
+_TEXTS = ("prediction_text", "prediction", "predicted_answer", "answer", "text")
+"""Keys of the id and of the prediction in a list of objects, in the order in which they are tried."""
 _ODDS = "no-answer scores as one JSON object, {question id: number}"
 
 _LARGEST = 1e300
@@ -28,6 +31,11 @@ def check_text(question: str, value: object) -> str:
 
     Raises :class:`DataError` otherwise, with the question and the type of its prediction, but no file name.
     """
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        raise DataError(
+            f"question {show(question)}: has several candidates, as n-best files have; give the file with one text a "
+            f"question, which the same tools write as predictions.json"
+        )
     if not isinstance(value, str):
         raise DataError(
             f'question {show(question)}: the prediction is {_kind(value)}, not text; write it as one, "" for no answer'
@@ -60,7 +68,9 @@ def read_predictions(path: Path | str) -> dict[str, str]:
 
 def read_scored_predictions(path: Path | str) -> Predictions:
     """Read predictions, with their no-answer scores if they have any. Raises as :func:`read_predictions`."""
-    content = read_json(path, what=_EXPECTED, error=DataError)
+    content = read_json(path, what=_EXPECTED, error=DataError, lines=True)
+    if isinstance(content, dict) and isinstance(content.get("predictions"), (dict, list)):
+        content = content["predictions"]  # kept under this name beside other results
     if isinstance(content, list) and content:
         return _listed(path, content)
     if not isinstance(content, dict):
@@ -90,18 +100,20 @@ def _listed(path: Path | str, content: list[Any]) -> Predictions:
     texts: dict[str, str] = {}
     doubts: dict[str, float] = {}
     for number, entry in enumerate(content):
-        if not isinstance(entry, dict) or not {"id", "prediction_text"} <= entry.keys():
+        own = entry if isinstance(entry, dict) else {}
+        names, answers = ([own[key] for key in keys if key in own] for keys in (_IDS, _TEXTS))
+        if not names or not answers:
             raise DataError(
                 f"{path}: entry {number} of the list is not an object with id and prediction_text; expected {_EXPECTED}"
             )
-        name = entry["id"]
+        name = names[0]
         if isinstance(name, bool) or not isinstance(name, (str, int)):
             raise DataError(f"{path}: entry {number}: the id is {_kind(name)}; write it as text")
         name = str(name)
         if name in texts:
             raise DataError(f"{path}: question {show(name)}: two predictions; keep one")
         try:
-            texts[name] = check_text(name, entry["prediction_text"])
+            texts[name] = check_text(name, answers[0])
             if entry.get("no_answer_probability") is not None:
                 doubts[name] = _doubt(name, entry["no_answer_probability"])
         except DataError as problem:

@@ -22,6 +22,20 @@ def problem(text: str, value: Any, *key: int | str) -> InitErrorDetails:
     return InitErrorDetails(type=PydanticCustomError("problem", "{text}", {"text": text}), loc=key, input=value)
 
 
+_ELSEWHERE = {
+    "r": "rank",
+    "lora_r": "rank",
+    "lora_alpha": "alpha",
+    "lora_dropout": "dropout",
+    "learning_rate": "lr",
+    "target_modules": "targets",
+    "num_train_epochs": "epochs",
+    "per_device_train_batch_size": "batch_size",
+    "gradient_accumulation_steps": "gradient_accumulation",
+}
+"""Names of options in peft and transformers, with ours."""
+
+
 def refuse(problems: list[InitErrorDetails]) -> None:
     """Raise a :class:`ValidationError` with all problems, if there are any."""
     if problems:
@@ -45,8 +59,10 @@ def report(source: str, found: ValidationError, advice: Callable[[ErrorDetails],
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return ``, perhaps rank`` if a known word is close to an unknown one, else an empty text."""
-    close = difflib.get_close_matches(word, list(known), n=1)
+    """Return ``, perhaps rank`` if a known word is close to an unknown one, or is its name here; else an empty text."""
+    words = list(known)
+    ours = _ELSEWHERE.get(word)
+    close = [ours] if ours in words else difflib.get_close_matches(word, words, n=1)
     return f", perhaps {close[0]}" if close else ""
 
 

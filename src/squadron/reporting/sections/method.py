@@ -8,7 +8,9 @@ from squadron.reporting.document.builder import Draft
 from squadron.reporting.published import DEV_QUESTIONS
 from squadron.reporting.sections.common import STUDY_QUESTIONS, STUDY_RUNS, ReportInputs
 
-PROMPT = "Context: {context} Question: {question} Answer: {answer}<|endoftext|>"
+PROMPT = "Context: {context} Question: {question} Answer: {answer}"
+UNKNOWN_END = "{eos_token}"
+"""Stands for the base's end token if the study's records, being old, do not have it."""
 _RIGHT = 0.65
 """Share of right answers in the example of small test sets: about the published F1."""
 _NORMAL = 1.96
@@ -27,7 +29,7 @@ def method(draft: Draft, inputs: ReportInputs) -> None:
     draft.paragraph("method.modules")
     draft.part("prompt")
     draft.paragraph("method.prompt_before")
-    draft.code(PROMPT)
+    draft.code(PROMPT + (inputs.study.base.end_token or UNKNOWN_END))
     draft.paragraph("method.prompt_after")
     draft.formula("loss")
     draft.paragraph("method.truncation")

@@ -26,7 +26,7 @@ def faults(outcome: Outcome) -> list[str]:
 def _faults(outcome: Outcome) -> Iterator[str]:
     if outcome.swollen or outcome.peak_bytes > MOST_BYTES:
         yield f"memory: {outcome.peak_bytes / 1e9:.1f} GB, over {MOST_BYTES / 1e9:.0f} GB; in {outcome.place}"
-    if outcome.hung or outcome.seconds > MOST_SECONDS:
+    if outcome.hung:
         yield f"hang: {outcome.seconds:.1f} s, over {MOST_SECONDS:.0f} s; in {outcome.place}"
     elif outcome.code < 0 and not outcome.swollen:
         yield f"ended by {signal.Signals(-outcome.code).name}: {outcome.err[-300:]!r}"

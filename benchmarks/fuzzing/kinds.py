@@ -109,7 +109,8 @@ def _train(place: Place, *words: object, owns: tuple[Path, ...] = ()) -> Command
 
 def _dry_run(place: Place, config: Path, data: Path) -> Command:
     words = ("sweep", config, "--dry-run", "--base", place.valid / "base", "--dataset", data, "--out", place.out)
-    return place.command(*words)
+    sizes = () if data.is_dir() else ("--train-size", 6, "--val-size", 3, "--test-size", 2)
+    return place.command(*words, *sizes)
 
 
 def _data(place: Place, draw: random.Random) -> list[Command]:
@@ -122,7 +123,7 @@ def _data(place: Place, draw: random.Random) -> list[Command]:
         "--test-size",
         1,
         "--split-by",
-        draw.choice(("article", "paragraph", "question")),
+        draw.choice(("paragraph", "question")),
     )
     prepare = ("prepare", "--dataset", place.file, "--out", place.out, *sizes)
     decoding = draw.choice((("greedy",), ("span",), ("beam", "--beams", 2), ("all",)))

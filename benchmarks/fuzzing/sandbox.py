@@ -25,6 +25,9 @@ from squadron.temporaries import final_name
 
 FOLDERS = ("in", "cwd", "home", "tmp", "elsewhere", "told")
 MOST_SECONDS = 10.0
+"""Seconds that a command may take, without those in which other work had all cores."""
+_MOST_WAITING = 90.0
+"""Seconds after which a command is stopped even if it had hardly a core."""
 MOST_BYTES = 2 * 10**9
 _MOST_ASKED = 8 * 2**30
 """Bytes of private memory after which the system refuses more, to protect the machine."""
@@ -45,6 +48,8 @@ _WRITING: dict[str, tuple[slice, int | None]] = {
 
 Paths that are relative to an open folder are left to the comparison before and after.
 """
+_PEAK = "/proc/self/clear_refs"
+"""Written to by a trial of a sweep, to measure its peak of memory."""
 _REFUSED = ("socket.connect", "socket.bind", "pickle.find_class", "os.system", "os.exec", "os.posix_spawn")
 Call = Callable[[Sequence[str]], None]
 State = dict[str, tuple[int, int, int, str]]
@@ -63,6 +68,7 @@ class Command:
 class Outcome:
     """What a command did: its exit code (negative: the signal that ended it), output, seconds, peak bytes, events.
 
+    ``seconds`` leaves out those in which the process was ready and other work had all cores.
     ``place`` is where it was when it was stopped for taking too long; ``changed`` has the files outside of what it may
     write to that it made, changed or removed; ``events`` what Python's audit saw: writing outside, connecting,
     unpickling, starting programs.
@@ -98,6 +104,7 @@ class Running:
         self.outcome = Outcome(command)
         self._before = _state(self._watched, command.owns)
         self._began = time.monotonic()
+        self._starved = 0.0
         sys.stdout.flush()
         sys.stderr.flush()
         self._pid = os.fork()
@@ -108,8 +115,9 @@ class Running:
         """Return the outcome if the process has ended; stop it if it takes too long or too much memory."""
         pid, status, usage = os.wait4(self._pid, os.WNOHANG)
         if pid == 0:
-            self.outcome.seconds = time.monotonic() - self._began
-            self.outcome.hung = self.outcome.seconds > most_seconds
+            elapsed = time.monotonic() - self._began
+            self._starved = max(_starved(self._pid), self._starved)
+            self.outcome.hung = elapsed - self._starved > most_seconds or elapsed > _MOST_WAITING
             self.outcome.swollen = _resident(self._pid) > MOST_BYTES
             if not (self.outcome.hung or self.outcome.swollen):
                 return None
@@ -125,7 +133,7 @@ class Running:
     def _finish(self, status: int, usage: Any) -> Outcome:
         found = self.outcome
         found.code = os.waitstatus_to_exitcode(status)
-        found.seconds = time.monotonic() - self._began
+        found.seconds = max(time.monotonic() - self._began - self._starved, 0.0)
         found.peak_bytes = usage.ru_maxrss * 1024
         found.out, found.err, place, events = (
             (self._told / name).read_bytes().decode("utf-8", "replace") for name in ("out", "err", "place", "events")
@@ -187,7 +195,7 @@ def _be_child(command: Command, box: Path, call: Call) -> None:
 
 def _audit(sink: int, owns: Iterable[Path]) -> None:
     """Write what this process does to other files, to the network and to programs from now on to a file descriptor."""
-    own = tuple(os.path.abspath(path) for path in (*owns, os.devnull))
+    own = tuple(os.path.abspath(path) for path in (*owns, os.devnull, _PEAK))
     parents = {os.path.dirname(path) for path in own}
 
     def outside(path: Any, event: str) -> bool:
@@ -234,6 +242,16 @@ def _state(folders: Iterable[Path], owns: Iterable[Path]) -> State:
                     target = os.readlink(entry.path) if stat.S_ISLNK(facts.st_mode) else ""
                     found[entry.path] = (facts.st_size, facts.st_mtime_ns, facts.st_mode, target)
     return found
+
+
+def _starved(pid: int) -> float:
+    """Return the seconds that the threads of a process were ready to run and had no core; 0 if it has ended."""
+    total = 0
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as stream:
+                total += int(stream.read().split()[1])
+    return total / 1e9
 
 
 def _resident(pid: int) -> int:

@@ -177,3 +177,22 @@ def test_lines_end_at_line_feeds_alone(character: str) -> None:
     found = [{**row, "context": f"{CONTEXT} x{character}y"} for row in rows()]
     text = lines(found).replace("\\u001c", "\x1c") if character != "\x1c" else lines(found)
     assert len(parse(text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("damaged", "words"),
+    [
+        ({"data": [{"paragraphs": [[{"context": CONTEXT, "qas": qas()}]]}]}, "an object with context and qas"),
+        (
+            lines([{"context": CONTEXT, "qas": [{**qas("qid")[0], "detected_answers": [], "answers": [{"a": 1}]}]}]),
+            "text",
+        ),
+        ({"id": 1, "text": CONTEXT, "question": {"a": 1}, "label": [[30, 34, "x"]]}, "neither a key nor the label"),
+        ({"data": {"text": CONTEXT, "question": "When?"}, "annotations": 5, "completions": []}, "no labelled span"),
+    ],
+)
+def test_a_value_of_another_type_sets_its_row_aside(damaged: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        parse(damaged, strict=True)
+    with pytest.raises(DataError, match="no usable question"):
+        parse(damaged)

@@ -22,6 +22,8 @@ from fuzzing.valid import make_valid
 from squadron.cli import main as command_line
 
 _PER_SEED = 10**6
+_OF_REPORTS = ("squadron.reporting.report", "squadron.reporting.analyze", "altair", "vl_convert", "typst")
+"""What a report imports: making one takes seconds, and no input needs one."""
 
 
 @dataclass(slots=True)
@@ -118,7 +120,7 @@ class Fuzzer:
 
 def _preload(made: Outcome) -> None:
     """Import what the making of the valid files imported: once here, in place of once an input."""
-    names = made.out.rpartition("modules: ")[2].split()
+    names = [*made.out.rpartition("modules: ")[2].split(), *_OF_REPORTS]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in names:

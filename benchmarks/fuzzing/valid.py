@@ -82,8 +82,6 @@ def make_valid(home: Path, squadron: Squadron) -> None:
         _run(squadron, "evaluate", home / "runs" / name, *short)
     config = home / "config" / "grid.yaml"
     _run(squadron, "sweep", config, "--base", base, "--dataset", home / "prepared", "--out", home / "sweep")
-    for form in ("html", "pdf"):  # outside of the sweep: reports are made for what they import
-        _run(squadron, "report", home / "sweep", "--out", home / f"report.{form}", "--format", form)
 
 
 def _run(squadron: Squadron, *words: object) -> None:

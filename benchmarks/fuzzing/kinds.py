@@ -259,7 +259,8 @@ def _base(place: Place, _: random.Random) -> list[Command]:
     ]
 
 
-def _tokenizer(place: Place, draw: random.Random) -> list[Command]:
+def _bare_base(place: Place, draw: random.Random) -> list[Command]:
+    """Return the commands for a base that no run was trained on."""
     return _base(place, draw)[:3]
 
 
@@ -339,8 +340,8 @@ KINDS = {
         ),
         Kind("adapter", 20, "runs", _adapter, whole=True, damaged=("run/adapter/*", "run/last/*"), prepare=_seal),
         Kind("base", 24, "base", _base, whole=True, damaged=("config.json", "*.safetensors")),
-        Kind("shards", 8, "shards", _base, whole=True),
-        Kind("tokenizer", 24, "base", _tokenizer, whole=True, damaged=("token*.json",)),
+        Kind("shards", 8, "shards", _bare_base, whole=True),
+        Kind("tokenizer", 24, "base", _bare_base, whole=True, damaged=("token*.json",)),
         Kind("bomb", 1, "context", _bombed, prepare=_bomb),
     )
 }

@@ -174,3 +174,14 @@ def test_a_checkpoint_whose_checksum_fits_is_checked_too(
         train(TrainOptions(**{**config, "out": str(out), "max_steps": None}), resume=True)
     assert "checkpoint.safetensors" in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("data", "the sha256 of train was None, is "), ("base", "its sha256 was None, is ")]
+)
+def test_a_record_without_its_inputs_is_not_resumed(run: Path, tmp_path: Path, key: str, words: str) -> None:
+    out = shutil.copytree(run, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps({**record, key: None}))
+    with pytest.raises(RunError, match=words):
+        train(TrainOptions(**{**record["config"], "out": str(out), "max_steps": None}), resume=True)

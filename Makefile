@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help setup test cases demo performance gpu pocket screenshots lint format clean
+.PHONY: help setup test cases demo performance gpu fuzz pocket screenshots lint format clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ performance: setup  ## benchmark against the peers; writes docs/performance.md (
 
 gpu:  ## check and measure everything on one GPU, nothing installed; writes gpu-results (nine minutes)
 	$(PYTHON) benchmarks/gpu.py $(GPU_ARGS)
+
+fuzz: setup  ## feed 2,000 damaged inputs to the command line (five minutes); FUZZ_ARGS='--seed 1' for others
+	$(BIN)/python benchmarks/fuzz.py $(FUZZ_ARGS)
 
 pocket: setup  ## run the study's 75 runs on the pocket base; writes docs/pocket.md (forty minutes)
 	$(BIN)/python scripts/pocket_study.py

@@ -242,3 +242,22 @@ def test_typed_answers_of_label_studio_are_read() -> None:
 def test_more_names_of_ids_are_taken(key: str) -> None:
     found = parse({"data": [{"paragraphs": [{"context": CONTEXT, "qas": qas(key)}]}]})
     assert ([question.id for _, question in found.questions()], found.repaired) == (["q0", "q1"], ())
+
+
+@pytest.mark.parametrize(
+    ("damaged", "words"),
+    [
+        ({"data": [{"paragraphs": [[{"context": CONTEXT, "qas": qas()}]]}]}, "an object with context and qas"),
+        (
+            lines([{"context": CONTEXT, "qas": [{**qas("qid")[0], "detected_answers": [], "answers": [{"a": 1}]}]}]),
+            "text",
+        ),
+        ({"id": 1, "text": CONTEXT, "question": {"a": 1}, "label": [[30, 34, "x"]]}, "neither a key nor the label"),
+        ({"data": {"text": CONTEXT, "question": "When?"}, "annotations": 5, "completions": []}, "no labelled span"),
+    ],
+)
+def test_a_value_of_another_type_sets_its_row_aside(damaged: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        parse(damaged, strict=True)
+    with pytest.raises(DataError, match="no usable question"):
+        parse(damaged)

@@ -23,6 +23,7 @@ from squadron.options.runs import RunsPromoteOptions
 from squadron.options.sweep import SweepOptions
 from squadron.runs.maintenance import promote
 from squadron.sweeps.sweep import sweep
+from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -139,3 +140,48 @@ def test_a_fleet_with_a_damaged_checkpoint_fails_by_name_and_the_others_continue
     assert "\n" not in reason
     checkpoint.write_bytes(whole)
     assert {run["status"] for run in sweep(asked, resume=True)["runs"]} == {"done"}
+
+
+def resealed(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
+    """Write a checkpoint again, with another state or other tensors and a checksum that fits."""
+    tensors, state = load_checkpoint(path)
+    change(tensors, state)
+    save_checkpoint(path, tensors, state)
+
+
+HOSTILE: list[tuple[Callable[[dict[str, Any], dict[str, Any]], object], str]] = [
+    (lambda _, state: state.pop("trainer"), "trainer: missing"),
+    (lambda _, state: state.update(members=5), "members: 5 is not a valid list"),
+    (lambda _, state: state["members"][0].update(best_step=-1), r"best_step: -1 is not greater"),
+    (lambda _, state: state["trainer"].update(step="x"), "trainer.step: 'x' is not a valid integer"),
+    (lambda _, state: state["trainer"].update(stopped={"7": "x"}), "trainer.stopped: '7' is not a run of the fleet"),
+    (lambda _, state: state["trainer"].update(good_steps=[0, 0]), "trainer.good_steps: 2 values for 1 runs"),
+    (lambda _, state: state.update(members=state["members"] * 2), "values for 2 runs"),
+    (lambda tensors, _: tensors.pop("mean"), "tensor mean is none, this run's is "),
+    (lambda tensors, _: tensors.update(values=tensors["values"][:, 1:]), "tensor values is .* of another run"),
+    (lambda tensors, _: tensors.update(values=tensors["values"].double()), "tensor values is .* torch.float64"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), HOSTILE)
+def test_a_checkpoint_whose_checksum_fits_is_checked_too(
+    run: Path, tmp_path: Path, change: Callable[[dict[str, Any], dict[str, Any]], object], words: str
+) -> None:
+    config = json.loads((run / "run.json").read_text())["config"]
+    out = shutil.copytree(run, tmp_path / "run")
+    resealed(out / "checkpoint.safetensors", change)
+    with pytest.raises(RunError, match=words) as refused:
+        train(TrainOptions(**{**config, "out": str(out), "max_steps": None}), resume=True)
+    assert "checkpoint.safetensors" in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("data", "the sha256 of train was None, is "), ("base", "its sha256 was None, is ")]
+)
+def test_a_record_without_its_inputs_is_not_resumed(run: Path, tmp_path: Path, key: str, words: str) -> None:
+    out = shutil.copytree(run, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps({**record, key: None}))
+    with pytest.raises(RunError, match=words):
+        train(TrainOptions(**{**record["config"], "out": str(out), "max_steps": None}), resume=True)

@@ -42,7 +42,8 @@ def mrqa_answers(entry: Mapping[str, Any], context: Any) -> Any:
     texts = entry.get("answers")
     given = {one["text"] for one in found if isinstance(one["text"], str)}
     listed = texts if isinstance(texts, list) else []
-    return found + [{"text": text, "answer_start": None} for text in listed if text not in given]
+    others = [text for text in listed if not isinstance(text, str) or text not in given]
+    return found + [{"text": text, "answer_start": None} for text in others]
 
 
 def label_studio_rows(item: Mapping[str, Any], place: str, number: int) -> Iterator[RawQuestion]:
@@ -81,7 +82,7 @@ def doccano_rows(item: Mapping[str, Any], place: str, number: int) -> Iterator[R
         else:
             continue
         if not absent(own):
-            label = own
+            label = own if isinstance(own, str) else None
         elif not isinstance(label, str) or label.lower() in _ANSWER_LABELS:
             label = None
         by_question.setdefault(label, []).append(_span(context, None, start, stop))
@@ -120,7 +121,8 @@ def _results(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
                 if isinstance(one, dict):
                     yield {"from_name": key, "value": one}
         return
-    for annotation in item.get("annotations") or item.get("completions") or []:
+    listed = item.get("annotations") or item.get("completions")
+    for annotation in listed if isinstance(listed, list) else []:
         if isinstance(annotation, dict) and not annotation.get("was_cancelled"):
             results = annotation.get("result")
             yield from (one for one in (results if isinstance(results, list) else []) if isinstance(one, dict))

@@ -232,8 +232,10 @@ def _article(article: Any, source: str, number: int) -> Iterator[RawQuestion]:
 
 
 def _paragraph(paragraph: Any, title: Any, spot: str, made: str) -> Iterator[RawQuestion]:
-    questions = paragraph.get("qas") if isinstance(paragraph, dict) else paragraph
-    questions = _alone(questions, "question")
+    if not isinstance(paragraph, dict):
+        yield RawQuestion(spot, broken=("context", f"{shown(paragraph)}; an object with context and qas is expected"))
+        return
+    questions = _alone(paragraph.get("qas"), "question")
     if not isinstance(questions, list) or not questions:
         yield RawQuestion(spot, broken=("qas", f"{shown(questions)}; a list of questions is expected"))
         return

@@ -133,17 +133,23 @@ def check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:
     before = folder.record
     if folder.is_new or folder.replaces or "precision" not in before:
         return
-    pairs = [(option("precision"), before["precision"], facts["precision"])]
-    pairs.append((f"{option('base')}: its sha256", before["base"]["sha256"], facts["base"]["sha256"]))
+    places = {option("precision"): ("precision",), f"{option('base')}: its sha256": ("base", "sha256")}
     for split in ("train", "validation"):
-        old, new = ((one["data"][split] or {}).get("sha256") for one in (before, facts))
-        pairs.append((f"{option('data')}: the sha256 of {split}", old, new))
-    for what, was, now in pairs:
+        places[f"{option('data')}: the sha256 of {split}"] = ("data", split, "sha256")
+    for what, place in places.items():
+        was, now = _at(before, *place), _at(facts, *place)
         if was != now:
             raise RunError(
                 f"{option('resume')} {folder.path}: {what} was {was}, is {now}; "
                 f"put it back, or use {option('replace', True)}"
             )
+
+
+def _at(content: Any, *keys: str) -> Any:
+    """Return the value at a place in a record; None if it, or an object around it, is not there."""
+    for key in keys:
+        content = content.get(key) if isinstance(content, Mapping) else None
+    return content
 
 
 def mark(folder: RunFolder, status: str, reason: str, stream: Stream) -> None:

@@ -16,11 +16,13 @@ from typing import Any
 from squadron.data.batches import SCHEMES, BatchSampler, paragraph_batches
 from squadron.data.encoding import Example
 from squadron.errors import InterruptedRunError, RunError, option
+from squadron.experiments.checkpoint_state import check_tensors, read_state
 from squadron.experiments.environment import describe_environment, peak_memory_bytes
 from squadron.experiments.inputs import Inputs
 from squadron.experiments.load_run import weights_path
 from squadron.experiments.predict import answer_questions, first_questions
 from squadron.experiments.trainables import make_fleet, needs_checkpointing, save_trained
+from squadron.file_records import shown
 from squadron.files import sha256_file
 from squadron.options.core import ROLES, TrainOptions
 from squadron.runs.folder import RunFolder
@@ -141,30 +143,36 @@ class FleetJob:
     def restore(self, path: Path, known: Mapping[str, TrainOptions]) -> None:
         """Restore a checkpoint of this fleet, or of a larger one; ``known`` has the options of all its runs.
 
-        Raises :class:`RunError` if the checkpoint is damaged, or was trained on batches drawn by another rule.
+        Raises :class:`RunError` if it is not one, or was trained on batches drawn by another rule.
         """
-        tensors, state = load_checkpoint(path)
-        if state.get("batches", 1) != SCHEMES[self.options.order]:  # before there were two rules, none was recorded
+        tensors, content = load_checkpoint(path)
+        state = read_state(path, content)
+        if state.batches != SCHEMES[self.options.order]:
             raise RunError(
                 f"{path}: trained with {option('order', self.options.order)} on batches that this version draws "
                 f"differently; remove it to start again, or go on with the version that began it"
             )
-        names: list[str] = [one["name"] for one in state["members"]]
-        places = list(range(len(names)))
-        if len(names) == len(self.members):
-            self.trainer.restore(tensors, state["trainer"])
-        else:
+        names = [one.name for one in state.members]
+        whole, places = self.trainer, list(range(len(names)))
+        if len(names) != len(self.members):  # else the names need not match: a run's folder may be renamed
+            if lacking := [member.name for member in self.members if member.name not in names]:
+                raise RunError(
+                    f"{path}: has no run {lacking[0]}; put the fleet's own back, or remove it to start again"
+                )
+            if unknown := [name for name in names if name not in known]:
+                raise RunError(f"{path}: has a run {shown(unknown[0])} that is not planned; remove it to start again")
             whole = make_trainer(self.inputs, [known[name] for name in names])
-            whole.restore(tensors, state["trainer"])
             places = [names.index(member.name) for member in self.members]
-            self.trainer = subset(whole, places)
+        check_tensors(path, tensors, whole.tensors())
+        whole.restore(tensors, content["trainer"])
+        self.trainer = whole if whole is self.trainer else subset(whole, places)
         for member, place in zip(self.members, places, strict=True):
-            kept = state["members"][place]
-            member.best_loss = math.inf if kept["best_loss"] is None else kept["best_loss"]
-            member.best_step = kept["best_step"]
+            kept = state.members[place]
+            member.best_loss = math.inf if kept.best_loss is None else kept.best_loss
+            member.best_step = kept.best_step
             # Metrics are written before the checkpoint; later lines will be produced again.
             member.metrics = [line for line in member.folder.read_metrics() if line["step"] <= self.trainer.step_number]
-        self.seconds, self.examples, self.tokens = state["seconds"], state["examples"], state["tokens"]
+        self.seconds, self.examples, self.tokens = state.seconds, state.examples, state.tokens
 
     def begin(self) -> None:
         """Write every run's record, and send the event that it starts."""

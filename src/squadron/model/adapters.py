@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from squadron.model.targets import describe_target
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 _KEY = re.compile(
-    r"base_model\.model\.(?:transformer\.)?(h\.\d+\.(?:attn\.c_attn|attn\.c_proj|mlp\.c_fc|mlp\.c_proj))"
+    r"base_model\.model\.(?:transformer\.)?(h\.\d{1,6}\.(?:attn\.c_attn|attn\.c_proj|mlp\.c_fc|mlp\.c_proj))"
     r"\.lora_([AB])(?:\.default)?\.weight"
 )
 # Settings that change the arithmetic, with the values that switch them off: Squadron's adapters have none of them.
@@ -97,10 +98,12 @@ def load_adapter(folder: Path, config: GPT2Config) -> AdapterWeights:
     settings = read_json(folder / CONFIG, what="a PEFT adapter's configuration", error=ModelError)
     if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
         kind = settings.get("peft_type") if isinstance(settings, dict) else settings
-        raise ModelError(f"{folder / CONFIG}: peft_type is {kind!r}; Squadron reads LORA adapters")
+        raise ModelError(f"{folder / CONFIG}: peft_type is {reprlib.repr(kind)}; Squadron reads LORA adapters")
     for key, allowed in _SWITCHED_OFF.items():
         if settings.get(key, allowed[0]) not in allowed:
-            raise ModelError(f"{folder / CONFIG}: {key} is {settings[key]!r}; Squadron's adapters have {allowed[0]!r}")
+            raise ModelError(
+                f"{folder / CONFIG}: {key} is {reprlib.repr(settings[key])}; Squadron's adapters have {allowed[0]!r}"
+            )
     pairs = _read_pairs(folder / WEIGHTS, config)
     scales = {name: _scale(folder / CONFIG, settings, name, a.shape[0]) for name, (a, _) in pairs.items()}
     scale = next(iter(scales.values()))
@@ -136,7 +139,7 @@ def _read_pairs(path: Path, config: GPT2Config) -> dict[str, tuple[Tensor, Tenso
     for key, tensor in sorted(tensors.items()):
         match = _KEY.fullmatch(key)
         if match is None:
-            raise ModelError(f"{path}: tensor {key!r} is not a LoRA matrix of a GPT-2 linear layer")
+            raise ModelError(f"{path}: tensor {reprlib.repr(key)} is not a LoRA matrix of a GPT-2 linear layer")
         found.setdefault(match[1], {})[match[2]] = tensor.float()
     pairs = {}
     for name, parts in found.items():
@@ -144,8 +147,8 @@ def _read_pairs(path: Path, config: GPT2Config) -> dict[str, tuple[Tensor, Tenso
             raise ModelError(f"{path}: layer {name} has lora_{next(iter(parts))} alone; A and B are expected")
         a, b = parts["A"], parts["B"]
         target = describe_target(config, name.split(".", 2)[2])
-        layer, rank = int(name.split(".")[1]), a.shape[0]
-        if layer >= config.n_layer or a.shape != (rank, target.n_in) or b.shape != (target.n_out, rank):
+        layer, rank = int(name.split(".")[1]), a.shape[0] if a.dim() else 0
+        if layer >= config.n_layer or rank < 1 or a.shape != (rank, target.n_in) or b.shape != (target.n_out, rank):
             raise ModelError(
                 f"{path}: layer {name} has A {tuple(a.shape)} and B {tuple(b.shape)}; this base has {config.n_layer} "
                 f"layers and expects A (r, {target.n_in}), B ({target.n_out}, r): the adapter is for another base"
@@ -161,9 +164,14 @@ def _scale(path: Path, settings: Mapping[str, Any], name: str, rank: int) -> flo
     alpha = _pattern_value(path, settings, "alpha_pattern", name, settings.get("lora_alpha"))
     written = _pattern_value(path, settings, "rank_pattern", name, settings.get("r"))
     if written != rank:
-        raise ModelError(f"{path}: rank of layer {name} is {written!r}, its matrices have {rank}")
-    if not isinstance(alpha, int | float) or not math.isfinite(alpha):
-        raise ModelError(f"{path}: lora_alpha of layer {name} is {alpha!r}; a number is expected")
+        raise ModelError(f"{path}: rank of layer {name} is {reprlib.repr(written)}, its matrices have {rank}")
+    # As float32: no integer of Python's is too large for the comparison.
+    if (
+        not isinstance(alpha, int | float)
+        or isinstance(alpha, bool)
+        or not abs(alpha) <= torch.finfo(torch.float32).max
+    ):
+        raise ModelError(f"{path}: lora_alpha of layer {name} is {reprlib.repr(alpha)}; a number is expected")
     return float(alpha) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
 
 
@@ -172,9 +180,14 @@ def _pattern_value(path: Path, settings: Mapping[str, Any], key: str, name: str,
 
     Only plain names are accepted as patterns: a regular expression from an untrusted file could run forever.
     """
-    for pattern, value in (settings.get(key) or {}).items():
+    patterns = settings.get(key) or {}
+    if not isinstance(patterns, dict):
+        raise ModelError(f"{path}: {key} is {reprlib.repr(patterns)}; layers with their values are expected")
+    for pattern, value in patterns.items():
         if not re.fullmatch(r"[\w.]+", pattern):
-            raise ModelError(f"{path}: {key} has the expression {pattern!r}; write plain layer names instead")
+            raise ModelError(
+                f"{path}: {key} has the expression {reprlib.repr(pattern)}; write plain layer names instead"
+            )
         if f".transformer.{name}".endswith(f".{pattern}"):
             return value
     return default

@@ -53,7 +53,10 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise RunError(f"{path}: cannot be read ({problem}); remove it to start again") from None
     if metadata.get("schema") != _SCHEMA or "state" not in metadata:
         raise RunError(f"{path}: not a checkpoint of this version; remove it to start again")
-    state: dict[str, Any] = json.loads(metadata["state"])
+    try:
+        state: dict[str, Any] = json.loads(metadata["state"])
+    except (ValueError, RecursionError):
+        raise RunError(f"{path}: its state is not JSON; remove it to start again") from None
     return tensors, state
 
 

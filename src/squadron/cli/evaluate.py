@@ -42,7 +42,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     out.print(table)
     gold = next(iter(record["decodings"].values()))  # the same by every strategy
     out.print(
-        f"P(gold) {gold['p_gold']:.2f} ({interval(gold['p_gold_interval'])}): mean probability of the gold answers, in points",
+        f"P(gold) {gold['p_gold']:.2f} ({interval(gold['p_gold_interval'])}), the mean probability of the gold answers",
         soft_wrap=True,
     )
     for name, scores in record["decodings"].items():

@@ -116,3 +116,11 @@ def test_the_order_does_not_depend_on_the_leaderboards_file(sweep: Path) -> None
 def test_runs_are_ranked_by_the_requested_metric(by: By, best: str) -> None:
     keys = {"a": rank_key("a", "done", 50.0, 10.0, by=by), "b": rank_key("b", "done", 40.0, 20.0, by=by)}
     assert min(keys, key=lambda name: keys[name]) == best
+
+
+@pytest.mark.parametrize(("by", "order"), [("f1", "dcab"), ("exact_match", "dacb"), ("p_gold", "bcad")])
+def test_the_metric_decides_and_another_one_between_equals(by: By, order: str) -> None:
+    """F1, EM and P(gold), which a run from before there was P(gold) does not have."""
+    scores = {"a": (50.0, 41.0, 30.0), "b": (50.0, 40.0, 90.0), "c": (60.0, 40.0, 30.0), "d": (70.0, 70.0, None)}
+    keys = {name: rank_key(name, "done", f1, em, 1.0, gold, by=by) for name, (f1, em, gold) in scores.items()}
+    assert "".join(sorted(keys, key=lambda name: keys[name])) == order

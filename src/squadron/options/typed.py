@@ -144,7 +144,7 @@ class TrainKeywords(CommonKeywords, total=False):
     order: Literal["question", "paragraph"]
     """Draw questions one by one (question) or whole paragraphs together (paragraph, faster)."""
     eval_questions: int
-    """Validation questions answered greedily after each epoch, for EM and F1; 0 for none."""
+    """Validation questions answered greedily after each epoch, for EM, F1 and P(gold); 0 for none."""
     checkpoint_seconds: float
     """Seconds between checkpoints within an epoch; 0 writes one after every step."""
     resume: bool

@@ -1,4 +1,4 @@
-"""Score a set of predictions: the official EM and F1, with intervals and tests."""
+"""Score a set of predictions: the official EM and F1, and P(gold), with intervals and tests."""
 
 from __future__ import annotations
 

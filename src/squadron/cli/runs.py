@@ -118,7 +118,7 @@ def _status(run: dict[str, Any]) -> str:
 
 
 def _points(scores: dict[str, Any], name: str) -> str:
-    if scores.get(name) is None:  # older scores have no P(gold)
+    if scores[name] is None:
         return "-"
     return f"{scores[name]:.1f} ({interval(scores[f'{name}_interval'])})"
 
@@ -140,11 +140,11 @@ def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
     if not record["splits"]:
         return
     table = Table(title="scores")
-    for column in ("split", "decoding", "questions", "EM (95 %)", "F1 (95 %)", "P(gold) (95 %)"):
+    for column in ("split", "decoding", "questions", "EM (95 %)", "F1 (95 %)", "P(gold)"):
         table.add_column(column, justify="left" if column in ("split", "decoding") else "right", no_wrap=True)
     for split, own in record["splits"].items():
         for decoding, scores in own["decodings"].items():
-            shown = [_points(scores, name) for name in ("exact_match", "f1", "p_gold")]
+            shown = [*(_points(scores, name) for name in ("exact_match", "f1")), figure(scores.get("p_gold"), 1)]
             table.add_row(split, decoding, f"{scores['questions']:,}", *shown)
     out.print(table)
 

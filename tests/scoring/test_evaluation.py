@@ -237,7 +237,7 @@ def test_the_interval_of_p_gold_is_over_paragraphs() -> None:
 
 def test_p_gold_is_compared_question_by_question_where_both_have_it() -> None:
     golds = {f"q{number}": ["cat"] for number in range(60)}
-    low = {name: 0.30 + 0.001 * number for number, name in enumerate(golds)}
+    low = {name: 0.30 + 0.01 * number for number, name in enumerate(golds)}
     first = score({}, golds, gold_probabilities=low)
     second = score({}, dict(reversed(golds.items())), gold_probabilities={name: p + 0.02 for name, p in low.items()})
     found = compare(first, second)

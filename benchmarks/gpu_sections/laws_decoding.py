@@ -11,6 +11,7 @@ from gpu_sections.setting import Setting, placed, shaken_model
 from gpu_sections.texts import contexts
 from squadron.data.encoding import EncodedContext
 from squadron.decoding.generate import generate
+from squadron.decoding.golds import Golds
 from squadron.decoding.result import Generation
 from squadron.decoding.strategies import STRATEGIES, resolve_strategies
 from squadron.model.config import GPT2Config
@@ -86,8 +87,15 @@ def greedy_equals_transformers(setting: Setting) -> list[Law]:
 
 
 def strategies_equal_the_cpus(setting: Setting) -> list[Law]:
-    """Compare the answers of every strategy, alone and combined, with those of the CPU engine, in fp32."""
+    """Compare the answers of every strategy, and the probabilities of golds, with those of the CPU engine, in fp32."""
     model, asked, count = _questions(setting)
+    eos_id = model.config.vocab_size - 1
+    targets = {
+        prompt.id: [(*context.tokens[:length], eos_id) for length in (1, 2, count)]
+        for context in asked
+        for prompt in context.prompts
+    }
+    golds = [Golds(targets), Golds(targets)]
     adapters = random_adapters(model.config, 3)
     strategies = resolve_strategies([*STRATEGIES, "top-k+nucleus"])
     answers = [
@@ -96,12 +104,13 @@ def strategies_equal_the_cpus(setting: Setting) -> list[Law]:
             asked,
             strategies=strategies,
             max_new_tokens=count,
-            eos_id=model.config.vocab_size - 1,
+            eos_id=eos_id,
             fleet=Fleet.from_weights(model.config, adapters, device=own.device),
             samples=_SAMPLES,
             seed=5,
+            golds=scored,
         )
-        for own in (placed(model, setting.device, torch.float32), model)
+        for own, scored in zip((placed(model, setting.device, torch.float32), model), golds, strict=True)
     ]
     found = []
     for strategy in strategies:
@@ -113,7 +122,9 @@ def strategies_equal_the_cpus(setting: Setting) -> list[Law]:
         found.append((f"{strategy.name}: share of answers that differ", share, _FLIPS if strategy.sample else 0.0))
         errors = [abs(a.log_probability - b.log_probability) for a, b in equal]
         found.append((f"{strategy.name}: log-probability", max(errors, default=0.0), 2e-3))
-    return found
+    both = zip(*(one.log_probability for one in golds), strict=True)
+    errors = [abs(own[name] - other[name]) for own, other in both for name in other]
+    return [*found, ("gold answers: log-probability", max(errors), 2e-3)]
 
 
 def _pairs(

@@ -21,7 +21,7 @@ from squadron.options.base import checked
 from squadron.options.core import EvaluateOptions, TrainOptions
 from squadron.options.runs import RunsListOptions, RunsPruneOptions
 from squadron.runs import listing, maintenance
-from squadron.scoring.predictions import write_predictions
+from squadron.scoring.predictions import read_gold_probabilities, write_predictions
 
 
 def make_run(folder: Path, f1: float | None, *, status: str = "done", **config: Any) -> Path:
@@ -292,10 +292,33 @@ def test_compare_is_a_paired_test_from_predictions(squadron: Squadron, scored: P
     assert (record["first"]["exact_match"], record["second"]["exact_match"]) == (100 * 2 / 9, 100 * 7 / 9)
     assert record["exact_match"]["difference"] == pytest.approx(100 * 5 / 9)
     assert (record["mcnemar"]["only_first"], record["mcnemar"]["only_second"]) == (0, 5)
+    own = [read_gold_probabilities(scored / name / "predictions/greedy.details.json") for name in ("baseline", "run")]
+    first, second = (100 * sum((values or {}).values()) / 9 for values in own)
+    assert first != second
+    assert (record["first"]["p_gold"], record["second"]["p_gold"]) == (pytest.approx(first), pytest.approx(second))
+    assert record["p_gold"]["difference"] == pytest.approx(second - first)
     turned = squadron("runs", "compare", scored / "run", scored / "baseline", "--json").record
     assert turned["f1"]["difference"] == -record["f1"]["difference"]
     assert turned["f1"]["p_value"] == record["f1"]["p_value"]
-    assert "by F1: " in squadron("runs", "compare", scored / "baseline", scored / "run").out
+    shown = squadron("runs", "compare", scored / "baseline", scored / "run").out
+    assert "by F1: " in shown
+    assert "P(gold)" in shown
+
+
+def test_a_run_from_before_p_gold_is_compared_without(squadron: Squadron, scored: Path, tmp_path: Path) -> None:
+    for name in ("baseline", "run"):
+        shutil.copytree(scored / name, tmp_path / name)
+    path = tmp_path / "baseline" / "predictions" / "greedy.details.json"
+    details = json.loads(path.read_text())
+    for answers in details.values():
+        for answer in answers:
+            del answer["gold_log_probability"]
+    path.write_text(json.dumps(details))
+    compared = ("runs", "compare", tmp_path / "baseline", tmp_path / "run")
+    record = squadron(*compared, "--json").record
+    assert "p_gold" not in record
+    assert record["exact_match"]["difference"] == pytest.approx(100 * 5 / 9)
+    assert "P(gold)" not in squadron(*compared).out
 
 
 def test_runs_that_cannot_be_compared_give_the_reason(squadron: Squadron, scored: Path, tmp_path: Path) -> None:

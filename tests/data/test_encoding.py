@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from squadron.data.encoding import encode_evaluation, encode_training
+from squadron.data.encoding import encode_evaluation, encode_golds, encode_training
 from squadron.data.prompt import answer_text, context_text, prompt_text, question_text
 from squadron.data.sources import load_data
 from squadron.data.squad import Answer, Dataset, Paragraph, Question
@@ -178,3 +178,15 @@ def test_shared_windows_leave_no_answer_out_that_was_whole(tokenizer: Tokenizer,
             missing += gold not in tokenizer.decode(other.context)
     assert cut > 500
     assert missing == 0
+
+
+def test_golds_are_the_targets_of_training_each_once(tokenizer: Tokenizer) -> None:
+    answers = [Answer("Bob", 8), Answer("Ann met Bob", 0), Answer("Bob", 8)]
+    questions = (Question("q", "Who?", tuple(answers)), Question("none", "Why?", ()))
+    data = Dataset((Paragraph("t", "Ann met Bob.", questions),), "2.0", "made")
+    golds = encode_golds(data, tokenizer)
+    trained = {own.branch.id: own.branch.answer for own in encode_training(data, tokenizer, max_length=256)[0]}
+    assert [tokenizer.decode(list(gold)) for gold in golds["q"]] == [" Bob", " Ann met Bob"]
+    assert golds["q"][0] == trained["q"]
+    assert golds["none"] == (trained["none"],)
+    assert all(gold[-1] == tokenizer.eos_id for own in golds.values() for gold in own)

@@ -12,6 +12,7 @@ from emulation.count import Counted, Order, count_step
 from emulation.device import DEVICE, emulated_device, move
 from helpers import TINY, shake
 from squadron.decoding.generate import generate
+from squadron.decoding.golds import Golds
 from squadron.decoding.strategies import resolve_strategies
 from squadron.model.checkpoint import random_model
 from squadron.model.fleet import Fleet
@@ -77,15 +78,20 @@ def test_40_runs_of_the_study_fit_on_a_t4() -> None:
     assert found.base + found.peak <= T4_SHARE * T4_BYTES, (found.base, found.peak)
 
 
-def decoding_syncs(size: int, strategy: str, tokens: int) -> int:
-    """Return the syncs of decoding ``tokens`` tokens of every prompt, all prompts in one batch."""
+def decoding_syncs(size: int, strategy: str, tokens: int, *, golds: int = 0) -> int:
+    """Return the syncs of decoding ``tokens`` tokens of every prompt, all prompts in one batch.
+
+    The probabilities of so many ``golds`` of 5 tokens are computed for each prompt.
+    """
+    contexts = draw_contexts(TINY.vocab_size, seed=5, paragraphs=2, longest=20)
+    targets = {prompt.id: [(k, 3, 3, 3, 7) for k in range(golds)] for own in contexts for prompt in own.prompts}
     with emulated_device() as counts:
         model = move(shake(random_model(TINY, seed=0), seed=1, size=0.05).requires_grad_(False))
         fleet = Fleet(TINY, [LoraSpec(rank=2, seed=k) for k in range(size)], device=DEVICE)
         counts.reset()
         generate(
             model,
-            draw_contexts(TINY.vocab_size, seed=5, paragraphs=2, longest=20),
+            contexts,
             strategies=resolve_strategies([strategy]),
             max_new_tokens=tokens,
             eos_id=7,
@@ -93,6 +99,7 @@ def decoding_syncs(size: int, strategy: str, tokens: int) -> int:
             samples=2,
             batch_tokens=1 << 20,
             suppress_eos=True,
+            golds=Golds(targets) if golds else None,
         )
         return counts.syncs
 
@@ -103,3 +110,9 @@ def test_decoding_waits_at_most_once_every_four_tokens(strategy: str) -> None:
     for size in (1, 3):
         waited = decoding_syncs(size, strategy, many) - decoding_syncs(size, strategy, few)
         assert waited <= (many - few) / TOKENS_PER_SYNC, f"{size} adapters: {waited} more syncs"
+
+
+def test_the_golds_of_a_batch_wait_once() -> None:
+    for size in (1, 3):
+        waited = decoding_syncs(size, "greedy", 4, golds=3) - decoding_syncs(size, "greedy", 4)
+        assert waited == 1, f"{size} adapters: {waited} more syncs"

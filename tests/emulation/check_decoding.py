@@ -11,6 +11,7 @@ from decoding.drawn import draw_contexts
 from emulation.device import DEVICE, emulated_device, move
 from helpers import TINY, liven, shake
 from squadron.decoding.generate import Answers, generate
+from squadron.decoding.golds import Golds
 from squadron.decoding.strategies import resolve_strategies
 from squadron.model.checkpoint import random_model
 from squadron.model.fleet import Fleet
@@ -20,6 +21,11 @@ from squadron.model.lora import LoraSpec
 EOS = 7
 STRATEGIES = resolve_strategies(["all", "top-k+nucleus"])
 CONTEXTS = draw_contexts(TINY.vocab_size, seed=5, paragraphs=3)
+GOLDS = {
+    prompt.id: [(11, 5, EOS), (3,) * (1 + 4 * place) + (EOS,), (EOS,)]
+    for context in CONTEXTS
+    for place, prompt in enumerate(context.prompts)
+}
 SPECS = (
     LoraSpec(rank=3, targets=("attention",), seed=1),
     LoraSpec(rank=2, targets=("mlp.c_fc", "attn.q"), seed=2, alpha=8),
@@ -92,3 +98,20 @@ def test_an_adapter_whose_logits_are_not_finite() -> None:
     assert all(math.isnan(own.log_probability) for own in expected["greedy"][1][CONTEXTS[0].prompts[0].id])
     with emulated_device():
         assert_same(answer(move(base()), on_device(fleet)), expected)
+
+
+@pytest.mark.parametrize("batch_tokens", [8192, 1500])
+def test_the_probabilities_of_golds(batch_tokens: int) -> None:
+    def scored(model: GPT2, fleet: Fleet, tokens: int) -> list[dict[str, float]]:
+        golds = Golds(GOLDS)
+        how = {"strategies": resolve_strategies(["greedy"]), "max_new_tokens": 2, "eos_id": EOS}
+        generate(model, CONTEXTS, fleet=fleet, batch_tokens=tokens, golds=golds, **how)  # type: ignore[arg-type]
+        return golds.log_probability
+
+    fleet = fleet_on_cpu()
+    expected = scored(base(), fleet, 8192)
+    assert len({round(own[CONTEXTS[0].prompts[0].id], 2) for own in expected}) == len(SPECS), "adapters differ"
+    with emulated_device():
+        found = scored(move(base()), on_device(fleet), batch_tokens)
+    for own, other in zip(found, expected, strict=True):
+        assert own == pytest.approx(other, abs=1e-4)

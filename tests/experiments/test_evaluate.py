@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,21 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from helpers import reference_model
 from squadron.data.prepared import load_split
+from squadron.data.prompt import answer_text, prompt_text
+from squadron.data.sources import load_data
 from squadron.decoding.strategies import STRATEGIES, Strategy
 from squadron.errors import ConfigError, RunError
 from squadron.experiments import evaluate as evaluation
 from squadron.experiments import load_run
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
+from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import EvaluateOptions, TrainOptions
+from squadron.runs.layout import answers_stem
+from squadron.runs.reader import ScoresFile
+from squadron.scoring.predictions import read_gold_probabilities
 from squadron.tracking.progress import Reporter
 
 SHORT = 80
@@ -248,3 +256,101 @@ def test_a_split_without_a_question_that_fits_does_not_crash(options: dict[str, 
     assert len(scores["decodings"]["greedy"]["truncation"]["too_long"]) == 9
     with pytest.raises(ConfigError, match="max_length=9999: this base has 512 positions"):
         evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=9999))
+
+
+def squad_file(path: Path, version: str) -> Path:
+    """Write three questions: with two golds, with one, and (in v2.0) without any."""
+    context = "Ann met Bob near the river; Cid saw both of them there."
+    first = [{"text": text, "answer_start": context.index(text)} for text in ("Ann", "Ann met Bob", "Ann")]
+    last = [] if version == "v2.0" else [{"text": "river", "answer_start": context.index("river")}]
+    asked = [
+        {"id": "two", "question": "Who met?", "answers": first},
+        {"id": "one", "question": "Who saw them?", "answers": [{"text": "Cid", "answer_start": 28}]},
+        {"id": "last", "question": "Where were they?", "answers": last, "is_impossible": not last},
+    ]
+    content = {"version": version, "data": [{"title": "t", "paragraphs": [{"context": context, "qas": asked}]}]}
+    path.write_text(json.dumps(content))
+    return path
+
+
+@torch.inference_mode()
+def reference_gold(base: Path, prompt: str, golds: list[str]) -> float:
+    """Return the probability of the likeliest gold and EOS after a prompt, by ``transformers``."""
+    tokenizer = load_tokenizer(base)
+    asked = tokenizer.encode(prompt)
+    values = []
+    for gold in golds:
+        targets = [*tokenizer.encode(answer_text(gold)), tokenizer.eos_id]
+        scores = reference_model(base)(torch.tensor([[*asked, *targets]])).logits[0].log_softmax(-1)
+        values.append(sum(float(scores[len(asked) - 1 + i, token]) for i, token in enumerate(targets)))
+    return math.exp(max(values))
+
+
+@pytest.mark.parametrize("version", ["1.1", "v2.0"])
+@pytest.mark.parametrize("cut", [None, 80])
+def test_p_gold_is_that_of_the_prompt_that_is_answered(
+    version: str, cut: int | None, byte_base_dir: Path, tmp_path: Path
+) -> None:
+    data = squad_file(tmp_path / "data.json", version)
+    given: dict[str, Any] = {"base": str(byte_base_dir), "data": str(data), "precision": "fp32", "max_new_tokens": 2}
+    out = tmp_path / "out"
+    more = {"decoding": ("greedy", "top-k"), "samples": 2, "max_length": cut}
+    record = evaluate(EvaluateOptions(**given, out=str(out), **more))
+    expected = {}
+    for paragraph, question in load_data(data).questions():
+        prompt = prompt_text(paragraph.context, question.text)
+        if cut is not None:  # at one token a character, the end of the context is lost
+            prompt = prompt_text(paragraph.context[: cut - len(prompt)], question.text)
+            assert len(prompt) == cut
+        expected[question.id] = reference_gold(
+            byte_base_dir, prompt, [answer.text for answer in question.answers] or [""]
+        )
+    assert len(set(expected.values())) == 3
+    stem = answers_stem("greedy", record["split"])
+    assert read_gold_probabilities(out / "predictions" / f"{stem}.details.json") == pytest.approx(expected, rel=1e-3)
+    mean = 100 * sum(expected.values()) / 3
+    written = json.loads((out / "scores.json").read_text())
+    for found in (record, written, record["decodings"]["greedy"], record["decodings"]["top-k"]):
+        assert found["p_gold"] == pytest.approx(mean, rel=1e-3)
+    low, high = record["decodings"]["greedy"]["p_gold_interval"]
+    assert low < mean < high
+
+
+def test_a_question_that_does_not_fit_has_no_probability(byte_base_dir: Path, tmp_path: Path) -> None:
+    data = squad_file(tmp_path / "data.json", "1.1")
+    given: dict[str, Any] = {"base": str(byte_base_dir), "data": str(data), "precision": "fp32", "max_new_tokens": 2}
+    out = tmp_path / "out"
+    longest = len(prompt_text("", "Where were they?")) - 1  # without context, the last question is as long as this
+    record = evaluate(EvaluateOptions(**given, out=str(out), max_length=longest - 1))
+    assert record["decodings"]["greedy"]["truncation"]["too_long"] == ["last"]
+    stem = answers_stem("greedy", record["split"])
+    found = read_gold_probabilities(out / "predictions" / f"{stem}.details.json")
+    assert found is not None
+    assert found["last"] == 0
+    assert found["one"] > 0
+    assert record["p_gold"] == pytest.approx(100 * sum(found.values()) / 3)
+
+
+def test_scores_from_before_p_gold_stay_beside_new_ones(run: Path, tmp_path: Path) -> None:
+    """Of one strategy they are kept as they are; evaluated again, they have it."""
+    out = tmp_path / "out"
+    given: dict[str, Any] = {"run": str(run), "out": str(out), "precision": "fp32", "max_new_tokens": 2}
+    evaluate(EvaluateOptions(**given))
+    path = out / "scores.json"
+    old = json.loads(path.read_text())
+    own = old["splits"]["validation"]["decodings"]["greedy"]
+    for record in (old, own):
+        for key in [key for key in record if key.startswith("p_gold")]:
+            del record[key]
+    path.write_text(json.dumps(old))
+    evaluate(EvaluateOptions(**given, decoding=("span",)))
+    kept = ScoresFile.read(path)
+    before, after = kept.find("validation", "greedy"), kept.find("validation", "span")
+    assert before is not None
+    assert after is not None
+    assert (before.p_gold, before.p_gold_interval) == (None, None)
+    assert after.p_gold is not None
+    evaluate(EvaluateOptions(**given))
+    again = ScoresFile.read(path).find("validation", "greedy")
+    assert again is not None
+    assert again.p_gold == after.p_gold

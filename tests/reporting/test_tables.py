@@ -48,6 +48,7 @@ def test_the_runs_table_has_the_scores(paper: Study, paper_analysis: Analysis) -
         assert score is not None
         assert (int(own["place"]), own["run"], float(own["f1"])) == (place, run.name, score.f1)
         assert (float(own["f1_low"]), float(own["f1_high"])) == score.f1_interval
+        assert own["p_gold"] == own["p_gold_low"] == ""  # this study is from before there was P(gold)
         assert (int(own["rank"]), own["targets"]) == (run.rank, run.modules)
     assert len(cells(to_csv(tables["contrasts"]))) == 1 + 2 * (10 + 1 + 10 + 1 + 3)
 
@@ -57,6 +58,19 @@ def test_partial_and_single_studies_have_the_possible_tables(varied_folder: Path
     assert "seeds" in {table.name for table in all_tables(varied, analyze_study(varied))}
     names = {table.name for table in all_tables(single, analyze_study(single))}
     assert names == {"runs", "models", "decodings", "failures", "published"}
+
+
+def test_p_gold_is_in_the_runs_table(paper: Study, paper_analysis: Analysis) -> None:
+    best = paper.runs[0]
+    score = paper.score(best)
+    assert score is not None
+    known = replace(score, p_gold=31.5, p_gold_interval=(25.0, 38.0))
+    study = replace(paper, runs=(replace(best, scores={paper.split: {paper.decoding: known}}), *paper.runs[1:]))
+    tables = {table.name: table for table in all_tables(study, paper_analysis)}
+    header, first, second, *_ = cells(to_csv(tables["runs"]))
+    own, other = (dict(zip(header, row, strict=True)) for row in (first, second))
+    assert [own[f"p_gold{end}"] for end in ("", "_low", "_high")] == ["31.5", "25.0", "38.0"]
+    assert [other[f"p_gold{end}"] for end in ("", "_low", "_high")] == [""] * 3
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\u202e=1"])

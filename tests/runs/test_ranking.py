@@ -116,3 +116,41 @@ def test_the_order_does_not_depend_on_the_leaderboards_file(sweep: Path) -> None
 def test_runs_are_ranked_by_the_requested_metric(by: By, best: str) -> None:
     keys = {"a": rank_key("a", "done", 50.0, 10.0, by=by), "b": rank_key("b", "done", 40.0, 20.0, by=by)}
     assert min(keys, key=lambda name: keys[name]) == best
+
+
+@pytest.mark.parametrize(("by", "order"), [("f1", "dcab"), ("exact_match", "dacb"), ("p_gold", "bcad")])
+def test_the_metric_decides_and_another_one_between_equals(by: By, order: str) -> None:
+    """F1, EM and P(gold), which a run from before there was P(gold) does not have."""
+    scores = {"a": (50.0, 41.0, 30.0), "b": (50.0, 40.0, 90.0), "c": (60.0, 40.0, 30.0), "d": (70.0, 70.0, None)}
+    keys = {name: rank_key(name, "done", f1, em, 1.0, gold, by=by) for name, (f1, em, gold) in scores.items()}
+    assert "".join(sorted(keys, key=lambda name: keys[name])) == order
+
+
+def test_every_reader_ranks_by_the_sweeps_metric(tmp_path: Path) -> None:
+    """F1 and P(gold) give opposite orders; of a stopped run, those at the time when it was stopped count."""
+    home = tmp_path / "sweep"
+    for name, f1 in (("a", 10.0), ("b", 20.0), ("c", 30.0)):
+        make_run(home, name, "done", (f1, 5.0))
+        path = home / "runs" / name / "scores.json"
+        scores = json.loads(path.read_text())
+        scores["splits"]["validation"]["decodings"]["greedy"] |= {"p_gold": 50.0 - f1, "p_gold_interval": [0, 99]}
+        write_json(path, scores)
+    for name, f1 in (("d", 40.0), ("e", 45.0)):
+        figures = {"validation_f1": f1, "validation_exact_match": 1.0, "validation_p_gold": 50.0 - f1}
+        make_run(home, name, "stopped", **figures)
+    changes: dict[str, dict[str, Any]] = {name: {"rank": 4} for name in "edcba"}
+    entries = rank_runs(SweepFolder(home, {}), changes, split="validation", decoding="greedy", failed={}, by="p_gold")
+    assert [entry["p_gold"] for entry in entries] == [40.0, 30.0, 20.0, 10.0, 5.0]
+    write_leaderboard(home, {"split": "validation", "decoding": "greedy", "by": "p_gold", "runs": entries})
+    write_json(home / "sweep.json", {"schema": 1, "kind": "sweep", "status": "done", "config": {}, "runs": []})
+    listed = list_runs(RunsListOptions(folder=str(home)))
+    assert listed["by"] == "p_gold"
+    orders = {
+        "leaderboard": [entry["name"] for entry in entries],
+        "runs": [row["name"] for row in listed["runs"]],
+        "study": [run.name for run in read_study(home).runs],
+        "playground": [row.name for row in read_board(home, []).rows],
+    }
+    assert orders == {reader: list("abcde") for reader in orders}
+    by_f1 = list_runs(RunsListOptions(folder=str(home), by="f1"))["runs"]
+    assert [row["name"] for row in by_f1] == list("cbaed")

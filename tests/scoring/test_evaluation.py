@@ -205,3 +205,45 @@ def test_invalid_input_is_named(changes: dict[str, Any], error: type[Exception],
     with pytest.raises(error, match=words) as caught:
         score(arguments.pop("predictions"), arguments.pop("golds"), **arguments)
     assert "\n" not in str(caught.value)
+
+
+PROBABILITIES = {"q1": 0.9, "q2": 0.5, "q3": 0.1}
+"""q4 has none: it counts as 0."""
+
+
+def test_p_gold_by_hand() -> None:
+    scores = score(GIVEN, GOLDS, gold_probabilities=PROBABILITIES)
+    assert scores.p_gold is not None
+    assert scores.p_gold.mean == pytest.approx(100 * 1.5 / 4)
+    assert scores.p_gold.by_question.tolist() == [0.9, 0.5, 0.1, 0.0]
+    assert scores.p_gold.interval.low < 37.5 < scores.p_gold.interval.high
+    record = scores.to_json()
+    assert (record["p_gold"], record["p_gold_detectable"]) == (scores.p_gold.mean, scores.p_gold.detectable)
+    assert record["p_gold_interval"] == [scores.p_gold.interval.low, scores.p_gold.interval.high]
+    without = score(GIVEN, GOLDS)
+    assert without.p_gold is None
+    # It adds to a record, and changes nothing in it.
+    assert {key: value for key, value in record.items() if not key.startswith("p_gold")} == without.to_json()
+
+
+def test_the_interval_of_p_gold_is_over_paragraphs() -> None:
+    golds = {f"q{number}": ["cat"] for number in range(400)}
+    given = {name: 0.2 + 0.6 * (int(name[1:]) // 10 % 2) for name in golds}
+    clusters = {name: int(name[1:]) // 10 for name in golds}
+    found = [score({}, golds, clusters=own, gold_probabilities=given).p_gold for own in (None, clusters)]
+    widths = [own.interval.high - own.interval.low for own in found if own is not None]
+    assert widths[1] / widths[0] == pytest.approx(10**0.5, rel=0.1)  # ten equal questions count as one
+
+
+def test_p_gold_is_compared_question_by_question_where_both_have_it() -> None:
+    golds = {f"q{number}": ["cat"] for number in range(60)}
+    low = {name: 0.30 + 0.01 * number for number, name in enumerate(golds)}
+    first = score({}, golds, gold_probabilities=low)
+    second = score({}, dict(reversed(golds.items())), gold_probabilities={name: p + 0.02 for name, p in low.items()})
+    found = compare(first, second)
+    assert found.p_gold is not None
+    assert found.p_gold.difference == pytest.approx(2.0)
+    assert found.p_gold.p_value < 0.001
+    assert found.f1.p_value == 1.0  # the answers are the same
+    assert found.to_json()["p_gold"]["difference"] == pytest.approx(2.0)
+    assert "p_gold" not in compare(first, score({}, golds)).to_json()

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from squadron.errors import DataError
-from squadron.scoring.predictions import check_text, read_predictions, read_scored_predictions, show, write_predictions
+from squadron.scoring.predictions import (
+    check_text,
+    read_gold_probabilities,
+    read_predictions,
+    read_scored_predictions,
+    show,
+    write_predictions,
+)
 
 
 def test_predictions_are_read_back_in_their_order(tmp_path: Path) -> None:
@@ -134,3 +142,33 @@ def test_n_best_predictions_are_named(tmp_path: Path) -> None:
     (tmp_path / "nbest.json").write_text('{"a": [{"text": "cat", "probability": 1.0}]}')
     with pytest.raises(DataError, match=r"question 'a': has several candidates, as n-best files have; give the file"):
         read_predictions(tmp_path / "nbest.json")
+
+
+def test_p_gold_is_read_from_the_details(tmp_path: Path) -> None:
+    path = tmp_path / "greedy.details.json"
+    path.write_text(
+        '{"a": [{"text": "x", "gold_log_probability": -0.5}, {"text": "y", "gold_log_probability": -0.5}], '
+        '"b": [{"text": "", "gold_log_probability": null}], "c": []}'
+    )
+    assert read_gold_probabilities(path) == {"a": math.exp(-0.5), "b": 0.0, "c": 0.0}
+    path.write_text('{"a": [{"text": "x"}], "c": []}')  # of an evaluation before there was P(gold)
+    assert read_gold_probabilities(path) is None
+    assert read_gold_probabilities(tmp_path / "none.json") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[]", "a list, not an object"),
+        ('{"a": "x"}', "question 'a': not a list of answers"),
+        ('{"a": [{"gold_log_probability": 0.5}]}', "question 'a': gold_log_probability is the number 0.5"),
+        ('{"a": [{"gold_log_probability": true}]}', "gold_log_probability is the boolean true"),
+        ('{"a": [{"gold_log_probability": "x"}]}', "gold_log_probability is a text"),
+    ],
+)
+def test_damaged_details_are_one_line(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "greedy.details.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=words) as problem:
+        read_gold_probabilities(path)
+    assert "\n" not in str(problem.value)

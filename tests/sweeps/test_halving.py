@@ -79,3 +79,15 @@ def test_a_loss_that_is_not_a_number_ranks_last_among_equal_scores(tmp_path: Pat
     decide(folder, 1, {"a": (30.0, 9.0, -2.0), "b": broken, "c": (10.0, 9.0, -2.0)}, 2)
     assert drop_reason(folder, 1, "late", broken) is not None
     assert drop_reason(folder, 1, "late", (20.0, 9.0, -99.0)) is None
+
+
+def test_runs_may_be_compared_by_another_metric(tmp_path: Path) -> None:
+    line = {"validation_loss": 2.5, "validation_f1": 40.0, "validation_exact_match": 30.0, "validation_p_gold": 20.0}
+    metrics = [{"step": 6, **line}]
+    assert standing(metrics, 6, "p_gold") == (20.0, 40.0, -2.5)
+    assert standing(metrics, 6, "exact_match") == (30.0, 40.0, -2.5)
+    folder = SweepFolder(tmp_path, {})
+    decide(folder, 1, {"a": (20.0, 40.0, -2.5), "b": (10.0, 90.0, -1.0)}, 2)
+    reason = drop_reason(folder, 1, "b", (10.0, 90.0, -1.0), "p_gold")
+    assert reason is not None
+    assert "P(gold) 10.0, F1 90.0 on the validation questions, the best 1 of 2 had P(gold) 20.0 or more" in reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import json
 import os
@@ -26,15 +27,17 @@ from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
 from squadron.experiments.training_job import FleetTrainer
 from squadron.options.core import EvaluateOptions, TrainOptions
-from squadron.options.runs import RunsPruneOptions
+from squadron.options.runs import RunsListOptions, RunsPruneOptions
 from squadron.options.sweep import SweepOptions
 from squadron.runs import folder as run_folder
 from squadron.runs.folder import RunFolder
+from squadron.runs.listing import list_runs
 from squadron.runs.maintenance import prune
 from squadron.runs.study import read_study
 from squadron.runs.sweep_folder import SweepFolder
 from squadron.sweeps import coordinator, worker
 from squadron.sweeps.grid import PlannedRun
+from squadron.sweeps.halving import standing
 from squadron.sweeps.sweep import sweep
 from squadron.tracking.events import Listener, RunEnded, RunScored, RunStarted, Stepped
 from squadron.tracking.progress import Reporter
@@ -443,6 +446,45 @@ def test_halving_drops_the_worst_after_a_few_epochs(options: Options, tmp_path: 
     for name in decision["kept"]:
         a, b = (adapter(tmp_path / one / "runs" / name, "last") for one in ("sweep", "whole"))
         assert apart(a, b) < 0.01
+
+
+def test_a_sweep_ranks_drops_and_chooses_by_p_gold(options: Options, tmp_path: Path) -> None:
+    config = SMALL.replace("epochs: 2, eval_questions: 0", "epochs: 4, eval_questions: 9")
+    given = options(config, halving=3, by="p_gold")
+    result = sweep(given)
+    home = tmp_path / "sweep"
+    rows = {run["name"]: run for run in result["runs"]}
+    decision = json.loads((home / "fleets" / "rung-2.json").read_text())
+    at_rung = {name: standing(SweepFolder(home, {}).run_metrics(name), 6, "p_gold") for name in rows}
+    best_two = sorted(rows, key=lambda name: at_rung[name] or (0.0, 0.0, 0.0))[:1:-1]
+    assert decision["kept"] == best_two
+    assert decision["threshold"][0] == min((at_rung[name] or (0.0,))[0] for name in best_two)
+    assert all("had P(gold) " in run["reason"] for run in rows.values() if run["status"] == "stopped")
+    done = [run["p_gold"] for run in result["runs"] if run["status"] == "done"]
+    assert len(set(done)) == 2
+    assert done == sorted(done, reverse=True)
+    assert result["best"] == result["runs"][0]["name"]
+    assert (result["by"], result["winner"]["by"]) == ("p_gold", "p_gold")
+    assert result["winner"]["p_gold_difference"] == pytest.approx(done[0] - done[1], abs=1e-6)
+    assert [setting["p_gold_mean"] for setting in result["settings"]] == done
+    # Every reader takes the sweep's metric.
+    assert json.loads((home / "sweep.json").read_text())["config"]["by"] == "p_gold"
+    table = list(csv.DictReader((home / "leaderboard.csv").read_text().splitlines()))
+    assert [float(row["p_gold"]) for row in table[:2]] == done
+    assert float(table[0]["p_gold_low"]) < done[0] < float(table[0]["p_gold_high"])
+    order = [run["name"] for run in result["runs"]]
+    listed = list_runs(RunsListOptions(folder=str(home)))
+    assert (listed["by"], [run["name"] for run in listed["runs"]]) == ("p_gold", order)
+    study = read_study(home)
+    assert (study.by, [run.name for run in study.runs]) == ("p_gold", order)
+    score = study.runs[0].score("validation", "greedy")
+    assert score is not None
+    assert (score.p_gold, study.runs[0].curve.validations[-1].p_gold) != (None, None)
+    assert study.baseline is not None
+    assert study.baseline.scores["validation"]["greedy"].p_gold is not None
+    with pytest.raises(RunError, match="by"):
+        sweep(options(config, halving=3), resume=True)
+    assert [run["name"] for run in sweep(given, resume=True)["runs"]] == order
 
 
 def test_seeds_are_replicates_with_mean_and_deviation(options: Options) -> None:

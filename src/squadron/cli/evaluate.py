@@ -40,6 +40,11 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
             "-" if scores["in_context_share"] is None else f"{100 * scores['in_context_share']:.0f} %",
         )
     out.print(table)
+    gold = next(iter(record["decodings"].values()))  # the same by every strategy
+    out.print(
+        f"P(gold) {gold['p_gold']:.2f} ({interval(gold['p_gold_interval'])}), the mean probability of the gold answers",
+        soft_wrap=True,
+    )
     for name, scores in record["decodings"].items():
         if "best_f1" in scores:  # v2.0
             halves = [

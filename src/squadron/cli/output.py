@@ -229,6 +229,11 @@ def pruned_line(count: int) -> str:
     return f"runs pruned: {count:,}; record, scores and answers stay; {as_flags(TRAIN_AGAIN)}"
 
 
+def figure(value: float | None, digits: int) -> str:
+    """Return a number as text, or a dash if there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
 def megabytes(count: int) -> str:
     """Return a number of bytes as text, in MiB."""
     return f"{count / 2**20:,.0f} MiB"

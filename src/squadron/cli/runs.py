@@ -11,8 +11,9 @@ from typer.core import TyperGroup
 
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
-from squadron.cli.output import Console, megabytes, pruned_line, two_columns
+from squadron.cli.output import Console, figure, megabytes, pruned_line, two_columns
 from squadron.options.runs import (
+    METRICS,
     RunsCompareOptions,
     RunsListOptions,
     RunsPromoteOptions,
@@ -93,7 +94,7 @@ def add(app: typer.Typer) -> None:
 def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
     table = Table(title=f"{len(record['runs']):,} runs; {record['split']}, {record['decoding']}")
     table.add_column("run", overflow="fold")
-    for column in ("status", "EM (95 %)", "F1 (95 %)", "trainable"):
+    for column in ("status", "EM (95 %)", "F1 (95 %)", "P(gold)", "trainable"):
         table.add_column(column, justify="left" if column == "status" else "right", no_wrap=True)
     for run in record["runs"]:
         table.add_row(
@@ -101,6 +102,7 @@ def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
             _status(run),
             _points(run, "exact_match"),
             _points(run, "f1"),
+            figure(run["p_gold"], 1),
             "-" if run["trainable_parameters"] is None else f"{run['trainable_parameters']:,}",
         )
     out.print(table)
@@ -138,11 +140,11 @@ def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
     if not record["splits"]:
         return
     table = Table(title="scores")
-    for column in ("split", "decoding", "questions", "EM (95 %)", "F1 (95 %)"):
+    for column in ("split", "decoding", "questions", "EM (95 %)", "F1 (95 %)", "P(gold)"):
         table.add_column(column, justify="left" if column in ("split", "decoding") else "right", no_wrap=True)
     for split, own in record["splits"].items():
         for decoding, scores in own["decodings"].items():
-            shown = (_points(scores, "exact_match"), _points(scores, "f1"))
+            shown = [*(_points(scores, name) for name in ("exact_match", "f1")), figure(scores.get("p_gold"), 1)]
             table.add_row(split, decoding, f"{scores['questions']:,}", *shown)
     out.print(table)
 
@@ -152,7 +154,9 @@ def _show_comparison(out: rich.console.Console, record: dict[str, Any]) -> None:
     table.add_column("", no_wrap=True)
     for column in ("first", "second", "difference (95 %)", "p"):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, title in (("exact_match", "EM"), ("f1", "F1")):
+    for name, title in METRICS.items():
+        if name not in record:  # P(gold), if one was evaluated before there was one
+            continue
         test = record[name]
         low, high = test["interval"]
         table.add_row(

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
-from squadron.cli.output import Console, megabytes, pruned_line, two_columns
+from squadron.cli.output import Console, figure, megabytes, pruned_line, two_columns
 from squadron.cli.sweep_table import SweepTable, clock
 from squadron.options.requests import SweepRequest
+from squadron.options.runs import METRICS
 
 _SHOWN = 12
 """Runs on the printed leaderboard; the file has all of them."""
@@ -53,7 +54,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     table = Table(title=f"{len(runs)} runs, {record['decoding']}, {questions:,} {record['split']} questions")
     table.add_column("", justify="right")
     table.add_column("run", overflow="fold")
-    for column in ("EM (95 %)", "F1 (95 %)", "loss"):
+    for column in ("EM (95 %)", "F1 (95 %)", "P(gold)", "loss"):
         table.add_column(column, justify="right", no_wrap=True)
     for run in [run for run in runs if run["f1"] is not None][:_SHOWN]:
         loss = run["validation_loss"] if run["validation_loss"] is not None else run["loss"]
@@ -61,31 +62,39 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
             str(run["rank"]),
             run["name"],
             *(_score(run, name) for name in ("exact_match", "f1")),
-            "-" if loss is None else f"{loss:.3f}",
+            figure(run["p_gold"], 1),
+            figure(loss, 3),
         )
     out.print(table)
     winner = record.get("winner")
     if winner:
-        low, high = winner["f1_difference_interval"]
+        by = winner["by"]
+        low, high = winner[f"{by}_difference_interval"]
         verdict = "is significantly better than" if winner["significant"] else "is NOT significantly better than"
         out.print(
-            f"The first {verdict} the second: {winner['f1_difference']:+.1f} F1 "
+            f"The first {verdict} the second: {winner[f'{by}_difference']:+.1f} {METRICS[by]} "
             f"(95 %: {low:+.1f} to {high:+.1f}, p = {winner['p_value']:.2g})."
         )
     repeated = [setting for setting in record.get("settings", []) if setting["f1_deviation"] is not None]
     if repeated:
         best = repeated[0]
         setting = ", ".join(f"{axis} {value}" for axis, value in best["changes"].items()) or "the only setting"
-        out.print(
-            f"Best over {len(best['runs'])} seeds: {setting}: F1 {best['f1_mean']:.1f} +- {best['f1_deviation']:.1f}, "
-            f"EM {best['exact_match_mean']:.1f} +- {best['exact_match_deviation']:.1f} (standard deviation)."
-        )
+        out.print(f"Best over {len(best['runs'])} seeds: {setting}: {', '.join(_spread(best))} (standard deviation).")
     for run in runs:
         if run["status"] in ("failed", "diverged", "stopped"):
             out.print(f"{run['name']} {run['status']}: {run.get('reason', 'no reason is known')}", soft_wrap=True)
     if pruned := sum(run.get("pruned", False) for run in runs):
         out.print(pruned_line(pruned), soft_wrap=True)
     out.print(f"{clock(record['seconds'])}; all runs: {record['leaderboard']}", soft_wrap=True)
+
+
+def _spread(setting: dict[str, Any]) -> list[str]:
+    """Return the mean and deviation of each metric, as text."""
+    return [
+        f"{title} {setting[f'{name}_mean']:.1f} +- {setting[f'{name}_deviation']:.1f}"
+        for name, title in METRICS.items()
+        if setting[f"{name}_mean"] is not None
+    ]
 
 
 def _score(run: dict[str, Any], name: str) -> str:

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from squadron.cli.output import figure
 from squadron.tracking.events import EpochEnded, Listener, RunEnded, RunScored, RunStarted, Stepped
 from squadron.tracking.progress import Reporter
 
@@ -112,9 +113,9 @@ class SweepTable(Reporter, Listener):
                 name,
                 row.status,
                 str(row.epoch or "-"),
-                _figure(row.loss, 3),
-                _figure(row.validation_loss, 3),
-                _figure(row.f1, 1) + ("" if row.final or row.f1 is None else "*"),
+                figure(row.loss, 3),
+                figure(row.validation_loss, 3),
+                figure(row.f1, 1) + ("" if row.final or row.f1 is None else "*"),
             )
         hidden = len(active) + len(ended) - len(shown)
         lines: list[RenderableType] = [table]
@@ -160,7 +161,3 @@ def clock(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
-def _figure(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"

@@ -195,6 +195,23 @@ def encode_evaluation(
     return contexts, Truncation(len(pairs), truncated, dropped, tuple(too_long))
 
 
+def encode_golds(dataset: Dataset, encoder: Encoder) -> dict[str, tuple[tuple[int, ...], ...]]:
+    """Return, by question id, the tokens of its distinct gold answers, each with EOS: the targets of training.
+
+    An unanswerable question (v2.0) has one, the empty answer.
+    """
+    pairs = [
+        (question.id, text)
+        for _, question in dataset.questions()
+        for text in dict.fromkeys([answer.text for answer in question.answers] or [""])
+    ]
+    encoded = encoder.encode_batch([answer_text(text) for _, text in pairs])
+    found: dict[str, dict[tuple[int, ...], None]] = {}
+    for (name, _), tokens in zip(pairs, encoded, strict=True):
+        found.setdefault(name, {})[(*tokens, encoder.eos_id)] = None
+    return {name: tuple(golds) for name, golds in found.items()}
+
+
 def _context(context: str, encoder: Encoder) -> tuple[tuple[int, ...], Offsets]:
     """Return the tokens of ``Context: ...`` and the characters of the context that each covers."""
     tokens, offsets = encoder.encode_with_offsets(context_text(context))

@@ -83,44 +83,52 @@ class Places:
         return cls(group, width, cells, aligned)
 
 
+class Grid:
+    """Rows laid out by their groups; ``cells`` are those of ``places``, on the device, and ``groups`` their number."""
+
+    def __init__(self, places: Places, cells: Tensor, groups: int) -> None:
+        self.places = places
+        self.cells = cells
+        self.groups = groups
+
+    def lay_out(self, x: Tensor) -> Tensor:
+        """Arrange ``[K, R, H, c]`` as ``[K, G, H, B, c]``, padded with zeros if a group has fewer than B rows."""
+        if self.places.aligned:
+            return x.view(len(x), -1, self.places.width, *x.shape[2:]).transpose(2, 3)
+        fleet, _, heads, channels = x.shape
+        grid = x.new_zeros(fleet, self.groups * self.places.width, heads, channels)
+        grid[:, self.cells] = x
+        return grid.view(fleet, -1, self.places.width, heads, channels).transpose(2, 3)
+
+    def rows(self, grid: Tensor) -> Tensor:
+        """Arrange ``[K, G, H, B, c]`` as ``[K, R, H, c]``, without padding."""
+        rows = grid.transpose(2, 3).flatten(1, 2)
+        return rows if self.places.aligned else rows[:, self.cells]
+
+
 class Reader:
     """Attention of rows over shared keys and values; ``cells`` are those of ``places``, on the device."""
 
     def __init__(self, shared: SharedKeyValues, places: Places, cells: Tensor) -> None:
         self.shared = shared
-        self.places = places
-        self.cells = cells
-
-    def _to_grid(self, x: Tensor) -> Tensor:
-        """Arrange ``[K, R, H, c]`` as ``[K, G, H, B, c]``, padded with zeros if a group has fewer than B rows."""
-        if self.places.aligned:
-            return x.view(len(x), -1, self.places.width, *x.shape[2:]).transpose(2, 3)
-        fleet, _, heads, channels = x.shape
-        grid = x.new_zeros(fleet, len(self.shared.index) * self.places.width, heads, channels)
-        grid[:, self.cells] = x
-        return grid.view(fleet, -1, self.places.width, heads, channels).transpose(2, 3)
-
-    def _from_grid(self, grid: Tensor) -> Tensor:
-        """Arrange ``[K, G, H, B, c]`` as ``[K, R, H, c]``, without padding."""
-        rows = grid.transpose(2, 3).flatten(1, 2)
-        return rows if self.places.aligned else rows[:, self.cells]
+        self.grid = Grid(places, cells, len(shared.index))
 
     def scores(self, layer: int, query: Tensor) -> Tensor:
         """Return the attention scores of scaled queries ``[K, R, H, d]``: ``[K, R, H, L]``, -inf on padding."""
         keys, _ = self.shared.layers[layer]
-        return self._from_grid(self._to_grid(query) @ keys.transpose(-1, -2) + self.shared.mask[:, None, None])
+        return self.grid.rows(self.grid.lay_out(query) @ keys.transpose(-1, -2) + self.shared.mask[:, None, None])
 
     def mix(self, layer: int, weights: Tensor) -> Tensor:
         """Return the values weighted by ``weights`` ``[K, R, H, L]`` and summed: ``[K, R, H, d]``."""
         _, values = self.shared.layers[layer]
-        return self._from_grid(self._to_grid(weights) @ values)
+        return self.grid.rows(self.grid.lay_out(weights) @ values)
 
     def plan(self, rows: Ints) -> tuple[Places, Ints]:
         """Return the places of ``rows`` ``[R']`` alone, and the groups ``[G']`` to hold for them.
 
         Groups without a row are dropped if they are at least half of all.
         """
-        group = self.places.group[rows]
+        group = self.grid.places.group[rows]
         read, renumbered = np.unique(group, return_inverse=True)
         groups = len(self.shared.index)
         if 2 * len(read) <= groups:
@@ -181,3 +189,36 @@ class CachedAttention:
             for cache in cached or ():
                 filled = cache[:, :, :, : self.length]
                 filled.copy_(filled[fleet, parents])
+
+
+class AnswerAttention:
+    """Attention of all tokens of known answers at once; :class:`squadron.model.gpt2.GPT2` calls it once per layer.
+
+    A row is a token. It attends over the keys of ``readers`` and over its own answer's tokens up to itself.
+    """
+
+    def __init__(self, readers: Sequence[Reader], own: Grid, fleet_size: int, *, dtype: torch.dtype) -> None:
+        """``own`` has a line for each answer, with its tokens in order; ``dtype`` is the dtype of scores."""
+        self.readers = list(readers)
+        self.own = own
+        self.fleet_size = fleet_size
+        longest = own.places.width
+        # A padded key is later than every token of its answer.
+        self.mask = torch.full((longest, longest), -math.inf, dtype=dtype, device=own.cells.device).triu(1)
+
+    def __call__(self, layer: int, qkv: Tensor, q: Tensor | None) -> Tensor:
+        """Attend: ``[1 or K, R, 3D]`` to ``[K, R, D]``."""
+        assert q is None, "every row has a query"
+        heads = self.readers[0].shared.n_head
+        # Before the first adapted layer, activations are the same for all adapters.
+        parts = qkv.expand(self.fleet_size, -1, -1).chunk(3, -1)
+        query, key, value = (part.unflatten(-1, (heads, -1)) for part in parts)  # [K, R, H, d]
+        query = query * query.shape[-1] ** -0.5
+        keys, values = self.own.lay_out(key), self.own.lay_out(value)  # [K, A, H, B, d]
+        own = self.own.rows(self.own.lay_out(query) @ keys.transpose(-1, -2) + self.mask)  # [K, R, H, B]
+        scores = [*(reader.scores(layer, query) for reader in self.readers), own]
+        weights = torch.cat(scores, -1).softmax(-1).split([part.shape[-1] for part in scores], -1)
+        mixed = self.own.rows(self.own.lay_out(weights[-1]) @ values)  # [K, R, H, d]
+        for reader, part in zip(self.readers, weights[:-1], strict=True):
+            mixed = mixed + reader.mix(layer, part)
+        return mixed.flatten(-2)

@@ -4,6 +4,7 @@
 
     trees of prompts --prefill--> cache and first states --> greedy, stochastic and span search (autoregressive)
                                                          --> beam search (beam)
+                                                         --> probabilities of gold answers (golds)
 
 Greedy decoding emits the same tokens as ``transformers`` for one question at a time. Random draws depend on the seed,
 the strategy, the question and the sample, not on the batch or the order of the questions.
@@ -24,6 +25,7 @@ from squadron.data.encoding import EncodedContext, Encoder
 from squadron.decoding.autoregressive import step_rows
 from squadron.decoding.beam import search_beams
 from squadron.decoding.budget import cache_tokens
+from squadron.decoding.golds import Golds, score_golds
 from squadron.decoding.prefill import PromptTree, build_prompt_trees, first_batch, prefill, split_tree
 from squadron.decoding.result import Generation
 from squadron.decoding.strategies import Strategy
@@ -51,6 +53,7 @@ def generate(
     batch_tokens: int | None = None,
     progress: Callable[[int], None] | None = None,
     encoder: Encoder | None = None,
+    golds: Golds | None = None,
 ) -> Answers:
     """Answer every prompt of ``contexts`` with every strategy and every adapter of ``fleet``.
 
@@ -62,7 +65,8 @@ def generate(
     what fits a GPU's free memory, and a fixed number on a CPU. A batch has at least one prompt with all its rows; one
     that runs out of memory is halved, and so are those that follow. ``progress`` is called with the number of questions
     answered so far. ``encoder`` lets span search begin at words that have no space before them in the context
-    (:mod:`squadron.decoding.span`). A prompt and its ``max_new_tokens`` must fit the context window.
+    (:mod:`squadron.decoding.span`). ``golds`` receives the log-probabilities of gold answers, from the same pass over
+    the prompts. A prompt and its ``max_new_tokens`` must fit the context window.
 
     Raises :class:`ConfigError` if a count is below 1 or two strategies have the same name.
     """
@@ -78,7 +82,9 @@ def generate(
     if fleet:
         fleet.start_pass(None)
     answers: Answers = {name: [{} for _ in range(fleet_size)] for name in names}
-    settings = _Settings(model, fleet, tuple(strategies), max_new_tokens, eos_id, samples, seed, suppress_eos, encoder)
+    settings = _Settings(
+        model, fleet, tuple(strategies), max_new_tokens, eos_id, samples, seed, suppress_eos, encoder, golds
+    )
     per_prompt = settings.rows * max_new_tokens
     on_host = _is_host(model.device)
     budget = (cache_tokens(model, fleet_size) if batch_tokens is None else batch_tokens) // fleet_size
@@ -117,6 +123,7 @@ class _Settings:
     seed: int
     suppress_eos: bool
     encoder: Encoder | None
+    golds: Golds | None
 
     @property
     def rows(self) -> int:
@@ -129,6 +136,8 @@ class _Settings:
 def _answer_batch(settings: _Settings, trees: Sequence[PromptTree], *, on_host: bool) -> Answers:
     """Answer the prompts of ``trees``, which are one batch; its cache is freed on return."""
     state = prefill(settings.model, settings.fleet, trees)
+    if settings.golds is not None:
+        score_golds(state, settings.golds, on_host=on_host)
     found: Answers = {}
     stepped = [strategy for strategy in settings.strategies if strategy.beams == 1]
     if stepped:

@@ -137,6 +137,7 @@ def evaluate_fleet(
         seed=options.seed,
         suppress_eos=options.suppress_eos,
         progress=progress,
+        score_golds=True,
     )
     if remark is not None and (cut_off := next(iter(answers.values()))[0].truncation.summary()):
         remark(cut_off)

@@ -22,9 +22,9 @@ from squadron.scoring.answers import answer_statistics
 from squadron.scoring.evaluation import score
 from squadron.scoring.failures import write_failures
 from squadron.scoring.metrics import MORE_METRICS
-from squadron.scoring.predictions import write_predictions
+from squadron.scoring.predictions import GOLD_KEY, write_predictions
 
-_PART_KEYS = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
+_PART_KEYS = ("exact_match", "f1", "p_gold", "questions", "exact_match_interval", "f1_interval", "p_gold_interval")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
     """Return the scores of one strategy: of the first sample, with mean and deviation over several samples."""
     golds, clusters = dataset.golds(), dataset.clusters()
     no_answer_scores = _no_answer_scores(answers) if dataset.version == "2.0" else None
+    gold = answers.gold_probabilities()
     every = [
         score(
             answers.predictions(sample),
@@ -91,6 +92,7 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
             version=dataset.version,
             clusters=clusters,
             no_answer_scores=no_answer_scores if sample == 0 else None,
+            gold_probabilities=gold if sample == 0 else None,
         )
         for sample in range(answers.samples)
     ]
@@ -111,7 +113,8 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
     if parts:
         record["parts"] = {}
         for name, ids in parts.items():
-            own = score(answers.predictions(), {one: golds[one] for one in ids}, clusters=clusters)
+            asked = {one: golds[one] for one in ids}
+            own = score(answers.predictions(), asked, clusters=clusters, gold_probabilities=gold)
             record["parts"][name] = {key: value for key, value in own.to_json().items() if key in _PART_KEYS}
     if len(every) > 1:
         for name in ("exact_match", "f1"):
@@ -132,9 +135,11 @@ def _no_answer_scores(answers: Answers) -> dict[str, float]:
 def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset, answers: Answers) -> None:
     """Write predictions in the official format, their details, and the failure analysis.
 
-    The details have log-probabilities, spans, and whether generation stopped at EOS.
+    The details have log-probabilities, of the answer and of the likeliest gold, spans, and whether generation stopped
+    at EOS.
     """
     stem = answers_stem(decoding, subject.split.name)
+    gold = answers.gold_log_probability
     details = {
         name: [
             {
@@ -142,8 +147,9 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
                 "tokens": len(one.tokens),
                 "stopped": one.stopped,
                 # JSON has no NaN, which an adapter with non-finite weights gives.
-                "log_probability": one.log_probability if math.isfinite(one.log_probability) else None,
+                "log_probability": _finite(one.log_probability),
                 **({"span": list(one.span)} if one.span is not None else {}),
+                **({} if gold is None else {GOLD_KEY: _finite(gold.get(name))}),
             }
             for text, one in zip(answers.texts[name], generations, strict=True)
         ]
@@ -154,6 +160,10 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
     write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
     about = {"model": subject.name, "split": subject.split.name, "decoding": decoding}
     write_failures(out / "failures" / f"{stem}.json", answers.records(dataset), version=dataset.version, about=about)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -173,5 +183,5 @@ def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], set
         kept[name] = {**record, "settings": dict(settings)}
     splits[subject.split.name] = {**about, "decodings": kept}
     name, first = next(iter(decodings.items()))
-    headline = {"split": subject.split.name, "decoding": name, **{key: first[key] for key in HEADLINE}}
+    headline = {"split": subject.split.name, "decoding": name, **{key: first[key] for key in HEADLINE if key in first}}
     write_json(path, {"schema": 1, **headline, "splits": splits})

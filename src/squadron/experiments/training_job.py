@@ -317,7 +317,7 @@ class FleetJob:
             self.reporter.note(f"step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
 
     def _validation_scores(self) -> list[dict[str, Any]]:
-        """Return EM and F1 of every run's greedy answers to the first ``eval_questions`` validation questions."""
+        """Return every run's EM, F1 and P(gold), greedily, on the first ``eval_questions`` validation questions."""
         options, validation = self.options, self.inputs.validation
         if validation is None or options.eval_questions == 0:
             return [{} for _ in self.members]
@@ -330,14 +330,23 @@ class FleetJob:
             fleet=self.trainer.fleet,
             max_prompt=min(options.max_length, model.config.n_positions - 32),
             max_new_tokens=32,
+            score_golds=True,
         )
         every = [
-            score(own.predictions(), slice_.golds(), version=slice_.version, resamples=1) for own in answers["greedy"]
+            score(
+                own.predictions(),
+                slice_.golds(),
+                version=slice_.version,
+                gold_probabilities=own.gold_probabilities(),
+                resamples=1,
+            )
+            for own in answers["greedy"]
         ]
         return [
             {
                 "validation_exact_match": scores.exact_match,
                 "validation_f1": scores.f1,
+                **({} if scores.p_gold is None else {"validation_p_gold": scores.p_gold.mean}),
                 "validation_questions": scores.questions,
             }
             for scores in every

@@ -121,7 +121,7 @@ class TrainOptions(Options):
         "question", description="Draw questions one by one (question) or whole paragraphs together (paragraph, faster)."
     )
     eval_questions: Count = Field(
-        50, description="Validation questions answered greedily after each epoch, for EM and F1; 0 for none."
+        50, description="Validation questions answered greedily after each epoch, for EM, F1 and P(gold); 0 for none."
     )
     checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0, description="Seconds between checkpoints within an epoch; 0 writes one after every step."

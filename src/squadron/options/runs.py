@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from squadron.options.base import Options, Place, Positive
 
-By = Literal["f1", "exact_match"]
+By = Literal["f1", "exact_match", "p_gold"]
+"""The metrics that can rank runs."""
+METRICS: Mapping[By, str] = {"exact_match": "EM", "f1": "F1", "p_gold": "P(gold)"}
+"""Their short names."""
+_BY = "Metric to rank by: f1, exact_match or p_gold. Default: the sweep's, else f1."
 
 
 class RunsListOptions(Options):
@@ -21,7 +26,7 @@ class RunsListOptions(Options):
     decoding: str | None = Field(
         None, description="Decoding strategy whose scores to list. Default: the sweep's, else greedy."
     )
-    by: By = Field("f1", description="Metric to rank by: f1 or exact_match.")
+    by: By | None = Field(None, description=_BY)
     promote: Place | None = Field(
         None, description="Copy the best run to this folder, as `runs promote` does. Default: do not copy."
     )
@@ -62,7 +67,7 @@ class RunsPruneOptions(Options):
     decoding: str | None = Field(
         None, description="Decoding strategy whose scores --keep ranks by. Default: the sweep's, else greedy."
     )
-    by: By = Field("f1", description="Metric to rank by: f1 or exact_match.")
+    by: By | None = Field(None, description=_BY)
     yes: bool = Field(False, description="Remove the files. Without this, only list them.")
 
 
@@ -80,5 +85,5 @@ class RunsPromoteOptions(Options):
     decoding: str | None = Field(
         None, description="Decoding strategy whose scores choose the best run. Default: the sweep's, else greedy."
     )
-    by: By = Field("f1", description="Metric to rank by: f1 or exact_match.")
+    by: By | None = Field(None, description=_BY)
     replace: bool = Field(False, description="Replace an existing run folder in --out.")

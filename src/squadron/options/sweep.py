@@ -8,6 +8,7 @@ from pydantic import Field
 
 from squadron.languages import LANGUAGES, Language
 from squadron.options.base import MOST, Count, Options, Place, Positive, Seed
+from squadron.options.runs import By
 
 
 class SweepSettings(Options):
@@ -24,6 +25,11 @@ class SweepSettings(Options):
     halving: Annotated[int, Field(ge=2, le=MOST)] | None = Field(
         None,
         description="Successive halving: after a few epochs only the best 1/N of the runs continue. Default: all do.",
+    )
+    by: By = Field(
+        "f1",
+        description="Metric that ranks the runs, and by which --halving, a search and `best:` choose: f1, exact_match "
+        "or p_gold, the probability of the gold answers.",
     )
     fleet_size: Positive | None = Field(
         None, description="Most runs to train together. Default: as many as fit in memory, which is measured."

@@ -44,6 +44,11 @@ class StudyKeywords(TypedDict, total=False):
     """Number of seeds to repeat each run with. Default: the configuration's, else 1."""
     halving: int | None
     """Successive halving: after a few epochs only the best 1/N of the runs continue. Default: all do."""
+    by: Literal["f1", "exact_match", "p_gold"]
+    """
+    Metric that ranks the runs, and by which `halving`, a search and `best:` choose: f1, exact_match or p_gold, the
+    probability of the gold answers.
+    """
     fleet_size: int | None
     """Most runs to train together. Default: as many as fit in memory, which is measured."""
     engine: Literal["local", "ray"]
@@ -139,7 +144,7 @@ class TrainKeywords(CommonKeywords, total=False):
     order: Literal["question", "paragraph"]
     """Draw questions one by one (question) or whole paragraphs together (paragraph, faster)."""
     eval_questions: int
-    """Validation questions answered greedily after each epoch, for EM and F1; 0 for none."""
+    """Validation questions answered greedily after each epoch, for EM, F1 and P(gold); 0 for none."""
     checkpoint_seconds: float
     """Seconds between checkpoints within an epoch; 0 writes one after every step."""
     resume: bool
@@ -326,8 +331,8 @@ class ListRunsKeywords(CommonKeywords, total=False):
     """Split whose scores to list. Default: the sweep's, else validation."""
     decoding: str | None
     """Decoding strategy whose scores to list. Default: the sweep's, else greedy."""
-    by: Literal["f1", "exact_match"]
-    """Metric to rank by: f1 or exact_match."""
+    by: Literal["f1", "exact_match", "p_gold"] | None
+    """Metric to rank by: f1, exact_match or p_gold. Default: the sweep's, else f1."""
     promote: str | PathLike[str] | None
     """Copy the best run to this folder, as `runs promote` does. Default: do not copy."""
 
@@ -369,8 +374,8 @@ class PruneRunsKeywords(CommonKeywords, total=False):
     """Split whose scores `keep` ranks by. Default: the sweep's, else validation."""
     decoding: str | None
     """Decoding strategy whose scores `keep` ranks by. Default: the sweep's, else greedy."""
-    by: Literal["f1", "exact_match"]
-    """Metric to rank by: f1 or exact_match."""
+    by: Literal["f1", "exact_match", "p_gold"] | None
+    """Metric to rank by: f1, exact_match or p_gold. Default: the sweep's, else f1."""
     yes: bool
     """Remove the files. Without this, only list them."""
 
@@ -386,7 +391,7 @@ class PromoteRunKeywords(CommonKeywords, total=False):
     """Split whose scores choose the best run. Default: the sweep's, else validation."""
     decoding: str | None
     """Decoding strategy whose scores choose the best run. Default: the sweep's, else greedy."""
-    by: Literal["f1", "exact_match"]
-    """Metric to rank by: f1 or exact_match."""
+    by: Literal["f1", "exact_match", "p_gold"] | None
+    """Metric to rank by: f1, exact_match or p_gold. Default: the sweep's, else f1."""
     replace: bool
     """Replace an existing run folder in `out`."""

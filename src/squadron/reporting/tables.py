@@ -10,18 +10,19 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from squadron.options.runs import METRICS
 from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis, Contrast
 from squadron.reporting.document.text import clipped, visible
 from squadron.reporting.published import PUBLISHED
-from squadron.runs.records import Baseline, Study, StudyRun
+from squadron.runs.records import Baseline, Score, Study, StudyRun
 
 CellValue = str | int | float | bool | None
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Characters that start a formula in a spreadsheet."""
 _MARKDOWN_MARKS = re.compile(r"([\\`*_\[\]|~$])")
-_SCORES = ("exact_match", "exact_match_low", "exact_match_high", "f1", "f1_low", "f1_high", "questions")
+_SCORES = (*(f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")), "questions")
 _COSTS = ("trainable_parameters", "seconds", "peak_memory_bytes", "loss", "validation_loss")
 
 
@@ -89,8 +90,7 @@ def _models(analysis: Analysis) -> DataTable:
     for compared in analysis.models:
         for model in compared.models:
             test = compared.contrast("f1", "baseline", model.role)
-            score = model.score
-            numbers = (score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, score.questions)
+            numbers = _numbers(model.score)
             rows.append((compared.split, compared.decoding, model.role, model.name, *numbers, *_test(test)))
     columns = ("split", "decoding", "role", "model", *_SCORES, *_TEST)
     return DataTable(
@@ -206,8 +206,7 @@ def _decodings(analysis: Analysis) -> DataTable:
     for score in compared.scores if compared is not None else ():
         assert compared is not None, score
         test = compared.contrast("f1", score.decoding)
-        numbers = (score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, score.questions)
-        rows.append((compared.run, compared.split, score.decoding, *numbers, score.eos_rate, *_test(test)))
+        rows.append((compared.run, compared.split, score.decoding, *_numbers(score), score.eos_rate, *_test(test)))
     columns = ("run", "split", "decoding", *_SCORES, "eos_rate", *_TEST)
     reference = compared.reference if compared is not None else ""
     return DataTable(
@@ -265,7 +264,13 @@ def _score(study: Study, model: StudyRun | Baseline) -> tuple[CellValue, ...]:
     score = study.score(model)
     if score is None:
         return (None,) * len(_SCORES)
-    return (score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, score.questions)
+    return _numbers(score)
+
+
+def _numbers(score: Score) -> tuple[CellValue, ...]:
+    """Return the cells of the columns :data:`_SCORES`; those of P(gold) are empty if it is not known."""
+    gold = (score.p_gold, *(score.p_gold_interval or (None, None)))
+    return score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, *gold, score.questions
 
 
 def _cell_value(value: Any) -> CellValue:

@@ -15,6 +15,7 @@ from typing import Any
 
 from squadron.errors import RunError, SquadronError, command_line_text, option
 from squadron.options.core import LATER_OPTIONS
+from squadron.options.runs import By
 from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP
 from squadron.runs.ranking import rank_key
 from squadron.runs.reader import (
@@ -29,7 +30,7 @@ from squadron.runs.reader import (
 
 _POINTS = 200
 """Most points of a training curve; a longer one is averaged in bins."""
-_SUMMARY = ("exact_match", "f1", "questions", "exact_match_interval", "f1_interval")
+_SUMMARY = ("exact_match", "f1", "p_gold", "questions", "exact_match_interval", "f1_interval", "p_gold_interval")
 _COST = ("trainable_parameters", "seconds", "peak_memory_bytes", "validation_loss", "loss")
 _STUDIED = ("rank", "lr", "target_modules", "alpha", "epochs", "order", *LATER_OPTIONS)
 """Options to show of a run if no sweep says in which options its runs differ."""
@@ -85,16 +86,17 @@ def read_board(sweep: Path | None, runs: Sequence[Path]) -> Board:
     """
     rows: dict[Path, ListedRun] = {}
     split = decoding = ""
+    by: By = "f1"
     winner: Winner | None = None
     problems: list[str] = []
     if sweep is not None:
         path, record = _leaderboard(sweep)
         if isinstance(record, LeaderboardFile):
-            split, decoding = record.split, record.decoding
+            split, decoding, by = record.split, record.decoding, record.by
             winner = None if record.winner is None else Winner(record.winner.significant, record.winner.p_value)
         listed, unreadable = read_rows(LeaderboardRow, path, record)
         problems += unreadable.values()
-        listed.sort(key=lambda pair: _place(pair[0]))
+        listed.sort(key=lambda pair: _place(pair[0], by))
         for row, figures in listed:
             home = sweep / "runs" / row.name
             rows[home.resolve()] = ListedRun(row.name, home, figures)
@@ -137,8 +139,8 @@ def _leaderboard(sweep: Path) -> tuple[Path, LeaderboardFile | SweepFile]:
     return sweep / LEADERBOARD, LeaderboardFile.read(sweep / LEADERBOARD)
 
 
-def _place(row: LeaderboardRow) -> tuple[Any, ...]:
-    return rank_key(row.name, row.status, row.f1, row.exact_match, row.validation_loss)
+def _place(row: LeaderboardRow, by: By) -> tuple[Any, ...]:
+    return rank_key(row.name, row.status, row.f1, row.exact_match, row.validation_loss, row.p_gold, by=by)
 
 
 def _run_figures(path: Path) -> dict[str, Any]:

@@ -12,15 +12,15 @@ from squadron.runs.layout import RECORD, SCORES, answers_stem
 from squadron.runs.places import Tell, find_data, quiet
 from squadron.runs.reader import RunFile, ScoresFile
 from squadron.scoring.evaluation import compare, score
-from squadron.scoring.predictions import read_predictions
+from squadron.scoring.predictions import read_gold_probabilities, read_predictions
 from squadron.scoring.results import Scores
 
 
 def compare_runs(options: RunsCompareOptions, *, tell: Tell = quiet) -> dict[str, Any]:
     """Test the second run against the first, question by question; differences are second minus first, in points.
 
-    ``tell`` says where data was found that is not where it was. Raises :class:`RunError` if a run has no such scores,
-    or the two answered different questions.
+    P(gold) is compared if both were evaluated with it. ``tell`` says where data was found that is not where it was.
+    Raises :class:`RunError` if a run has no such scores, or the two answered different questions.
     """
     paths = Path(options.first), Path(options.second)
     answered = [_answered(path, options) for path in paths]
@@ -39,11 +39,15 @@ def compare_runs(options: RunsCompareOptions, *, tell: Tell = quiet) -> dict[str
         "split": options.split,
         "decoding": options.decoding,
         **{
-            which: {"run": str(path), "exact_match": own.exact_match, "f1": own.f1}
+            which: {"run": str(path), "exact_match": own.exact_match, "f1": own.f1, **_gold(own)}
             for which, path, own in zip(("first", "second"), paths, scores, strict=True)
         },
         **compare(*scores, seed=options.seed).to_json(),
     }
+
+
+def _gold(scores: Scores) -> dict[str, float]:
+    return {} if scores.p_gold is None else {"p_gold": scores.p_gold.mean}
 
 
 def _answered(path: Path, options: RunsCompareOptions) -> dict[str, Any]:
@@ -71,8 +75,16 @@ def _questions(paths: tuple[Path, Path], options: RunsCompareOptions, tell: Tell
 
 
 def _scored(path: Path, split: Split, options: RunsCompareOptions) -> Scores:
-    predictions = read_predictions(path / "predictions" / f"{answers_stem(options.decoding, options.split)}.json")
+    stem = path / "predictions" / answers_stem(options.decoding, options.split)
+    predictions = read_predictions(f"{stem}.json")
     # With --limit only the first questions were asked; every question that was asked has a prediction.
     golds = {name: own for name, own in split.dataset.golds().items() if name in predictions}
     dataset = split.dataset
-    return score(predictions, golds, version=dataset.version, clusters=dataset.clusters(), seed=options.seed)
+    return score(
+        predictions,
+        golds,
+        version=dataset.version,
+        clusters=dataset.clusters(),
+        gold_probabilities=read_gold_probabilities(f"{stem}.details.json"),
+        seed=options.seed,
+    )

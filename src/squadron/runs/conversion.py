@@ -16,6 +16,7 @@ _STATISTICS = (
     "mean_answer_tokens",
     "exact_match_detectable",
     "f1_detectable",
+    "p_gold_detectable",
 )
 
 
@@ -43,6 +44,8 @@ def _score(split: str, decoding: str, own: DecodingScores) -> Score | None:
         exact_match_interval=whole.exact_match_interval,
         f1_interval=whole.f1_interval,
         questions=whole.questions,
+        p_gold=whole.p_gold,
+        p_gold_interval=whole.p_gold_interval,
         **{name: getattr(own, name) for name in _STATISTICS},
         parts=parts,
     )
@@ -51,7 +54,15 @@ def _score(split: str, decoding: str, own: DecodingScores) -> Score | None:
 def _part(own: PartScores) -> Part | None:
     if own.exact_match_interval is None or own.f1_interval is None:
         return None
-    return Part(own.exact_match, own.f1, _ends(own.exact_match_interval), _ends(own.f1_interval), own.questions)
+    return Part(
+        exact_match=own.exact_match,
+        f1=own.f1,
+        exact_match_interval=_ends(own.exact_match_interval),
+        f1_interval=_ends(own.f1_interval),
+        questions=own.questions,
+        p_gold=own.p_gold,
+        p_gold_interval=None if own.p_gold_interval is None else _ends(own.p_gold_interval),
+    )
 
 
 def _ends(interval: list[float]) -> Ends:
@@ -67,8 +78,8 @@ def curve_of(metrics: Metrics) -> Curve:
         if "loss" in line and line.get("epoch") is not None:
             steps.append(line)
         elif "validation_loss" in line:
-            loss, exact_match, f1 = (_figure(line, f"validation_{name}") for name in ("loss", "exact_match", "f1"))
-            validations.append(Validation(line["step"], loss, exact_match, f1, line.get("validation_questions")))
+            figures = {name: _figure(line, f"validation_{name}") for name in ("loss", "exact_match", "f1", "p_gold")}
+            validations.append(Validation(line["step"], questions=line.get("validation_questions"), **figures))
     return Curve(
         tuple(line["step"] for line in steps),
         tuple(line["epoch"] for line in steps),

@@ -11,7 +11,7 @@ RECORD, SWEEP, SCORES, METRICS, LEADERBOARD = (
     "metrics.jsonl",
     "leaderboard.json",
 )
-HEADLINE = ("exact_match", "f1", "questions")
+HEADLINE = ("exact_match", "f1", "p_gold", "questions")
 
 
 def answers_stem(decoding: str, split: str) -> str:

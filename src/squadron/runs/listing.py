@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from squadron.errors import RunError, SquadronError, command_line_text
 from squadron.options.axes import AXES
@@ -15,7 +15,7 @@ from squadron.runs.layout import LEADERBOARD, RECORD, SCORES, SWEEP
 from squadron.runs.ranking import known_status, rank_key, standing
 from squadron.runs.reader import LeaderboardFile, PlannedRun, RunFile, ScoresFile, SweepFile, read_rows
 
-_SCORED = ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")
+_SCORED = ("exact_match", "f1", "p_gold", "exact_match_interval", "f1_interval", "p_gold_interval", "questions")
 _TRAINED = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
 _ALWAYS = ("rank", "lr", "targets")
 """Axes that are always shown; others only if the runs differ in them."""
@@ -28,19 +28,27 @@ def list_runs(options: RunsListOptions) -> dict[str, Any]:
     Raises :class:`RunError` if the folder has no runs.
     """
     folder = Path(options.folder)
-    split, decoding = ranked_by(folder, options.split, options.decoding)
-    rows = read_runs(folder, split=split, decoding=decoding, by=options.by)
-    return {"folder": options.folder, "split": split, "decoding": decoding, "runs": rows}
+    ranked = ranked_by(folder, options.split, options.decoding, options.by)
+    rows = read_runs(folder, **ranked)
+    return {"folder": options.folder, **ranked, "runs": rows}
 
 
-def ranked_by(folder: Path, split: str | None, decoding: str | None) -> tuple[str, str]:
-    """Return the split and the strategy to rank by: those requested, else those of the sweep's leaderboard."""
-    if split is not None and decoding is not None:
-        return split, decoding
+class RankedBy(TypedDict):
+    """The split, the strategy and the metric to rank by."""
+
+    split: str
+    decoding: str
+    by: By
+
+
+def ranked_by(folder: Path, split: str | None, decoding: str | None, by: By | None) -> RankedBy:
+    """Return what to rank by: what is requested, else what the sweep's leaderboard is ranked by."""
+    if split is not None and decoding is not None and by is not None:
+        return {"split": split, "decoding": decoding, "by": by}
     if not (folder / LEADERBOARD).is_file():
-        return split or "validation", decoding or "greedy"
+        return {"split": split or "validation", "decoding": decoding or "greedy", "by": by or "f1"}
     board = LeaderboardFile.read(folder / LEADERBOARD)
-    return split or board.split, decoding or board.decoding
+    return {"split": split or board.split, "decoding": decoding or board.decoding, "by": by or board.by}
 
 
 def read_runs(folder: Path, *, split: str, decoding: str, by: By) -> list[dict[str, Any]]:
@@ -127,7 +135,7 @@ def _row(
         row["status"] = known_status(record.status, plan.status, scored=scores is not None and bool(scores.splits))
         if row["status"] != record.status and plan.reason is not None:
             row["reason"] = plan.reason
-    figures = standing(row["status"], record, row["f1"], row["exact_match"])
+    figures = standing(row["status"], record, row["f1"], row["exact_match"], row["p_gold"])
     return rank_key(path.name, row["status"], *figures, by=by), row
 
 

@@ -62,9 +62,9 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
     """
     source, out = Path(options.folder), Path(options.out)
     if not (source / RECORD).is_file():
-        split, decoding = ranked_by(source, options.split, options.decoding)
-        rows = read_runs(source, split=split, decoding=decoding, by=options.by)
-        source = best_run(rows, source, split=split, decoding=decoding)
+        ranked = ranked_by(source, options.split, options.decoding, options.by)
+        rows = read_runs(source, **ranked)
+        source = best_run(rows, source, split=ranked["split"], decoding=ranked["decoding"])
     record = RunFile.read(source / RECORD).content
     if (source / SCORES).is_file():
         ScoresFile.read(source / SCORES)  # fails early: a copy with damaged scores would be useless
@@ -122,10 +122,10 @@ def _not_copied(source: Path) -> Callable[[str, list[str]], set[str]]:
 
 
 def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
-    split, decoding = ranked_by(home, options.split, options.decoding)
-    rows = read_runs(home, split=split, decoding=decoding, by=options.by)
+    ranked = ranked_by(home, options.split, options.decoding, options.by)
+    rows = read_runs(home, **ranked)
     # Runs that are pruned already do not count as kept; an interrupted pruning may have left some of their weights.
-    scored = [row for row in rows if row[options.by] is not None]
+    scored = [row for row in rows if row[ranked["by"]] is not None]
     best = [row["name"] for row in scored if not row.get("pruned")][: options.keep]
     beaten = set() if options.keep is None else {row["name"] for row in scored} - set(best)
     gone: list[dict[str, Any]] = []

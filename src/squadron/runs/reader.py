@@ -28,6 +28,7 @@ from squadron.file_records import (
     shown,
     validated,
 )
+from squadron.options.runs import By
 
 _METRICS_STEP = "put the file back, or train the run again"
 _SWEEP_STEP = f"put the file back, or give the sweep's command again with {option('replace', True)}"
@@ -99,6 +100,7 @@ class RunFile(StudyFacts):
     validation_loss: Figure | None = None
     validation_exact_match: Points | None = None
     validation_f1: Points | None = None
+    validation_p_gold: Points | None = None
     validation_questions: Count | None = None
     trainable_parameters: Count | None = None
     trainable_share: Amount | None = None
@@ -165,6 +167,7 @@ class LeaderboardFile(VersionedFile):
     next_step: ClassVar[str] = "put the file back, or remove it: `squadron sweep --resume` writes it again"
     split: str = "validation"
     decoding: str = "greedy"
+    by: By = "f1"
     runs: list[Any]
     winner: WinnerFacts | None = None
 
@@ -177,6 +180,7 @@ class LeaderboardRow(RecordPart):
     changes: dict[str, Any] = Field(default_factory=dict)
     exact_match: Points | None = None
     f1: Points | None = None
+    p_gold: Points | None = None
     validation_loss: Figure | None = None
 
 
@@ -198,7 +202,10 @@ class FleetFile(FileRecord):
 
 
 class RungFile(FileRecord):
-    """``fleets/rung-EPOCH.json``: the runs that successive halving kept, and F1, EM and loss of the worst of them."""
+    """``fleets/rung-EPOCH.json``: the runs that successive halving kept, and the standing of the worst of them.
+
+    A standing has the two metrics that decided (:func:`squadron.runs.ranking.ranking_metrics`), and the loss.
+    """
 
     what: ClassVar[str] = "the decision of successive halving"
     next_step: ClassVar[str] = _SWEEP_STEP
@@ -209,13 +216,15 @@ class RungFile(FileRecord):
 
 
 class PartScores(RecordPart):
-    """Scores of some questions, in points (0 to 100)."""
+    """Scores of some questions, in points (0 to 100). Older files have no P(gold)."""
 
     exact_match: Points
     f1: Points
+    p_gold: Points | None = None
     questions: Count
     exact_match_interval: Interval | None = None
     f1_interval: Interval | None = None
+    p_gold_interval: Interval | None = None
 
 
 class DecodingScores(PartScores):
@@ -228,6 +237,7 @@ class DecodingScores(PartScores):
     mean_answer_tokens: Amount | None = None
     exact_match_detectable: Figure | None = None
     f1_detectable: Figure | None = None
+    p_gold_detectable: Figure | None = None
     parts: dict[str, PartScores] = Field(default_factory=dict)
 
 
@@ -307,6 +317,7 @@ class MetricsLine(RecordPart):
     validation_loss: Figure | None = None
     validation_f1: Points | None = None
     validation_exact_match: Points | None = None
+    validation_p_gold: Points | None = None
     validation_questions: Count | None = None
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from squadron.options.runs import By
+
 Ends = tuple[float, float]
 """The low and the high end of a 95 % interval, in points."""
 
@@ -50,11 +52,16 @@ class Part:
     exact_match_interval: Ends
     f1_interval: Ends
     questions: int
+    p_gold: float | None = None
+    p_gold_interval: Ends | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The scores of one model on one split by one decoding strategy. Shares are 0 to 1."""
+    """The scores of one model on one split by one decoding strategy. Shares are 0 to 1.
+
+    ``p_gold`` is P(gold), the mean probability of the gold answers; None if it was evaluated before there was one.
+    """
 
     split: str
     decoding: str
@@ -70,6 +77,9 @@ class Score:
     mean_answer_tokens: float | None = None
     exact_match_detectable: float | None = None
     f1_detectable: float | None = None
+    p_gold: float | None = None
+    p_gold_interval: Ends | None = None
+    p_gold_detectable: float | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
 
 
@@ -79,13 +89,14 @@ ScoresBySplit = Mapping[str, Mapping[str, Score]]
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Measurements at the end of an epoch. ``questions`` is the number of questions of EM and F1."""
+    """Measurements at the end of an epoch. ``questions`` is the number of questions of EM, F1 and P(gold)."""
 
     step: int
     loss: float | None
     exact_match: float | None = None
     f1: float | None = None
     questions: int | None = None
+    p_gold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +269,9 @@ class Data:
 class Study:
     """The content of a sweep folder, a demo folder or a single run folder.
 
-    ``runs`` are in the order of :func:`squadron.runs.ranking.rank_key`: best first. ``split`` and ``decoding`` are
-    those of the headline scores. ``axes`` are the options in which runs differ, each with its values: numbers in
-    ascending order, others in the sweep's order.
+    ``runs`` are in the order of :func:`squadron.runs.ranking.rank_key`: best first, by the metric ``by``. ``split`` and
+    ``decoding`` are those of the headline scores. ``axes`` are the options in which runs differ, each with its values:
+    numbers in ascending order, others in the sweep's order.
     """
 
     path: Path
@@ -282,6 +293,7 @@ class Study:
     started: str | None
     seconds: float | None
     missing: tuple[Missing, ...]
+    by: By = "f1"
 
     @property
     def scored(self) -> tuple[StudyRun, ...]:

@@ -17,6 +17,7 @@ from squadron.files import sha256_file
 from squadron.manifest import ManifestFile, PreparedSplit
 from squadron.options.axes import RENAMED
 from squadron.options.core import LATER_OPTIONS, TrainOptions
+from squadron.options.runs import By
 from squadron.runs.conversion import curve_of, failures_of, scores_by_split
 from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP, answers_stem
 from squadron.runs.places import Tell, moved_line, moved_places, quiet
@@ -116,7 +117,8 @@ def _study(
     baseline = None if single else _baseline(path / "baseline", base)
     split, decoding = _headline(board, runs)
     axes = _axes(runs)
-    runs.sort(key=lambda run: _rank(run, records[run.name], split, decoding))
+    by: By = board.by if board is not None else "f1"
+    runs.sort(key=lambda run: _rank(run, records[run.name], split, decoding, by))
     # In a study, a run that cannot be read counts as failed.
     runs = [replace(run, status="failed") if run.status == "unreadable" else run for run in runs]
     draft = Study(
@@ -139,6 +141,7 @@ def _study(
         started=next((record.started for record in facts if record.started), None),
         seconds=facts[0].seconds if facts else None,
         missing=(),
+        by=by,
     )
     return _completed(draft, unreadable)
 
@@ -224,12 +227,12 @@ def _run(folder: Path, plan: PlannedRun | None) -> tuple[StudyRun, RunFile | Non
     return run, record
 
 
-def _rank(run: StudyRun, record: RunFile | None, split: str, decoding: str) -> tuple[Any, ...]:
+def _rank(run: StudyRun, record: RunFile | None, split: str, decoding: str, by: By) -> tuple[Any, ...]:
     if record is None or run.status == "unreadable":
         return rank_key(run.name, run.status)
     score = run.score(split, decoding)
-    own = (None, None) if score is None else (score.f1, score.exact_match)
-    return rank_key(run.name, run.status, *standing(run.status, record, *own))
+    own = (None, None, None) if score is None else (score.f1, score.exact_match, score.p_gold)
+    return rank_key(run.name, run.status, *standing(run.status, record, *own), by=by)
 
 
 def _headline(board: LeaderboardFile | None, runs: Sequence[StudyRun]) -> tuple[str, str]:

@@ -1,1 +1,1 @@
-"""EM and F1 as in the official evaluation, intervals, paired tests and thresholds, without torch."""
+"""EM and F1 as in the official evaluation, P(gold), intervals, paired tests and thresholds, without torch."""

@@ -1,4 +1,4 @@
-"""Score a set of predictions: the official EM and F1, with intervals and tests."""
+"""Score a set of predictions: the official EM and F1, and P(gold), with intervals and tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from squadron.scoring.intervals import (
 from squadron.scoring.metrics import VERSIONS, Version, answer_scores
 from squadron.scoring.paired import PairedTest, mcnemar, paired_test
 from squadron.scoring.predictions import check_text, show
-from squadron.scoring.results import BestThresholds, Comparison, Scores, Subset
+from squadron.scoring.results import BestThresholds, Comparison, GoldScore, Scores, Subset
 from squadron.scoring.thresholds import Flags, apply_threshold, best_threshold
 
 
@@ -36,6 +36,7 @@ def score(
     clusters: Mapping[str, Hashable] | None = None,
     no_answer_scores: Mapping[str, float] | None = None,
     no_answer_threshold: float | None = None,
+    gold_probabilities: Mapping[str, float] | None = None,
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
@@ -45,6 +46,7 @@ def score(
     ``clusters`` maps every question to its paragraph (any hashable name); without it each question is its own cluster.
     In v2.0 a question without golds, or whose only gold is ``""``, has no answer. ``no_answer_scores`` (id to a number
     that rises with doubt) gives the best thresholds; if ``no_answer_threshold`` is given, it is applied before scoring.
+    ``gold_probabilities`` (id to 0..1) gives P(gold); a question without one counts as 0.
     The official v2.0 script leaves questions without a prediction out of its total and then fails; here they score 0,
     as in v1.1.
 
@@ -72,7 +74,8 @@ def score(
                 np.where(given, apply_threshold(values, doubts, answerable, no_answer_threshold), 0.0)
                 for values in (exact_match, f1)
             )
-    columns = np.column_stack([exact_match, f1])
+    gold = np.array([gold_probabilities.get(name, 0.0) for name in ids]) if gold_probabilities is not None else None
+    columns = np.column_stack([exact_match, f1, *([] if gold is None else [gold])])
     intervals = mean_intervals(columns, codes, confidence=confidence, resamples=resamples, seed=seed)
     return Scores(
         version=version,
@@ -91,6 +94,11 @@ def score(
         has_answer=_subset(exact_match, f1, answerable) if version == "2.0" else None,
         no_answer=_subset(exact_match, f1, ~answerable) if version == "2.0" else None,
         best=best,
+        p_gold=None
+        if gold is None
+        else GoldScore(
+            100.0 * float(gold.sum()) / len(ids), intervals[2].scaled(100.0), _detectable(gold, codes), gold
+        ),
     )
 
 
@@ -110,11 +118,11 @@ def compare(first: Scores, second: Scores, *, permutations: int = 10_000, seed: 
         )
     order = np.array([positions[name] for name in first.ids])
     exact = (first.question_exact_match, second.question_exact_match[order])
-    tests = [
-        paired_test(a, b, first.clusters, permutations=permutations, seed=seed)
-        for a, b in (exact, (first.question_f1, second.question_f1[order]))
-    ]
-    return Comparison(_in_points(tests[0]), _in_points(tests[1]), mcnemar(*exact))
+    pairs = [exact, (first.question_f1, second.question_f1[order])]
+    if first.p_gold is not None and second.p_gold is not None:
+        pairs.append((first.p_gold.by_question, second.p_gold.by_question[order]))
+    tests = [_in_points(paired_test(a, b, first.clusters, permutations=permutations, seed=seed)) for a, b in pairs]
+    return Comparison(tests[0], tests[1], mcnemar(*exact), tests[2] if len(tests) > 2 else None)
 
 
 def _check_options(

@@ -3,6 +3,7 @@ Hugging Face takes, ``[{"id", "prediction_text", "no_answer_probability"}]``, al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ _IDS = ("id", "qid", "guid", "question_id", "qas_id")
 _TEXTS = ("prediction_text", "prediction", "predicted_answer", "answer", "text")
 """Keys of the id and of the prediction in a list of objects, in the order in which they are tried."""
 _ODDS = "no-answer scores as one JSON object, {question id: number}"
+_DETAILS = "details of predictions as one JSON object, {question id: [answer, ...]}"
+
+GOLD_KEY = "gold_log_probability"
+"""The key in the details of an answer of ln p of its question's likeliest gold; null stands for a probability of 0."""
 
 _LARGEST = 1e300
 """Bound of no-answer scores; NaN is not below it either."""
@@ -79,6 +84,35 @@ def read_scored_predictions(path: Path | str) -> Predictions:
         return Predictions({question: check_text(question, value) for question, value in content.items()})
     except DataError as problem:
         raise DataError(f"{path}: {problem.marked}") from None
+
+
+def read_gold_probabilities(path: Path | str) -> dict[str, float] | None:
+    """Read P(gold) of every question, 0 to 1, from the details beside predictions (``STEM.details.json``).
+
+    It is 0 for a question without an answer, which was too long for the model. Returns None if there is no such file,
+    or if its evaluation did not compute these probabilities, as before they existed. Raises :class:`DataError` if the
+    file cannot be read or is damaged.
+    """
+    if not Path(path).is_file():
+        return None
+    content = read_json(path, what=_DETAILS, error=DataError)
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: {_kind(content)}, not an object; expected {_DETAILS}")
+    found: dict[str, float] = {}
+    for question, answers in content.items():
+        if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
+            raise DataError(f"{path}: question {show(question)}: not a list of answers; expected {_DETAILS}")
+        if any(GOLD_KEY not in answer for answer in answers):
+            return None
+        value = answers[0][GOLD_KEY] if answers else None
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if value is not None and not (number and value <= 0):
+            raise DataError(
+                f"{path}: question {show(question)}: {GOLD_KEY} is {_kind(value)}, not a logarithm of a probability; "
+                f"evaluate the run again"
+            )
+        found[question] = 0.0 if value is None else math.exp(value)
+    return found
 
 
 def read_null_odds(path: Path | str) -> dict[str, float]:

@@ -19,6 +19,28 @@ class Subset:
     questions: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GoldScore:
+    """P(gold): the mean probability of the gold answers, in points, with its interval and detectable difference.
+
+    ``by_question`` [n] has that of every question (0 to 1), in the order of :attr:`Scores.ids`.
+    """
+
+    mean: float
+    interval: Interval
+    detectable: float
+    by_question: Floats
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures for JSON, as entries of a record of scores."""
+        return {
+            "p_gold": self.mean,
+            "p_gold_interval": [self.interval.low, self.interval.high],
+            "p_gold_interval_method": self.interval.method,
+            "p_gold_detectable": self.detectable,
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class BestThresholds:
     """The best scores (points) over all no-answer thresholds, each with its threshold."""
@@ -39,7 +61,7 @@ class Scores:
     ``exact_match_detectable`` and ``f1_detectable`` are the true differences between two runs like this one that a test
     on as many questions detects with 80 % power (5 % level, unpaired runs; a paired test has more power).
     ``has_answer`` and ``no_answer`` are the scores of v2.0's answerable and unanswerable questions, ``None`` for v1.1
-    and if there are no such questions.
+    and if there are no such questions. ``p_gold`` is ``None`` if the probabilities of the golds are not known.
     """
 
     version: Version
@@ -58,11 +80,18 @@ class Scores:
     has_answer: Subset | None
     no_answer: Subset | None
     best: BestThresholds | None
+    p_gold: GoldScore | None = None
 
     @property
     def questions(self) -> int:
         """Number of questions scored, missing predictions included."""
         return len(self.ids)
+
+    def by_question(self, metric: str) -> Floats | None:
+        """Return ``exact_match``, ``f1`` or ``p_gold`` of every question, 0 to 1 [n]; None if it is not known."""
+        if metric == "p_gold":
+            return None if self.p_gold is None else self.p_gold.by_question
+        return {"exact_match": self.question_exact_match, "f1": self.question_f1}[metric]
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain dictionary for JSON, without the arrays. Intervals are ``[low, high]``."""
@@ -81,6 +110,8 @@ class Scores:
             "missing": len(self.missing_ids),
             "unknown": len(self.unknown_ids),
         }
+        if self.p_gold is not None:
+            record |= self.p_gold.to_json()
         for name, subset in (("has_answer", self.has_answer), ("no_answer", self.no_answer)):
             if subset is not None:
                 record[name] = {"exact_match": subset.exact_match, "f1": subset.f1, "questions": subset.questions}
@@ -94,16 +125,22 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Comparison of two runs on the same questions; differences are second minus first, in points."""
+    """Comparison of two runs on the same questions; differences are second minus first, in points.
+
+    ``p_gold`` is ``None`` if the probabilities of the golds are not known for both.
+    """
 
     exact_match: PairedTest
     f1: PairedTest
     mcnemar: McNemar
+    p_gold: PairedTest | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain dictionary for JSON. Intervals are ``[low, high]``."""
         record: dict[str, Any] = {"questions": self.f1.questions, "clusters": self.f1.clusters}
-        for name, test in (("exact_match", self.exact_match), ("f1", self.f1)):
+        for name, test in (("exact_match", self.exact_match), ("f1", self.f1), ("p_gold", self.p_gold)):
+            if test is None:
+                continue
             record[name] = {
                 "difference": test.difference,
                 "interval": [test.interval.low, test.interval.high],

@@ -19,6 +19,7 @@ from squadron.experiments.train import check_facts
 from squadron.files import sha256_file
 from squadron.model.fleet import Fleet
 from squadron.options.core import EvaluateOptions
+from squadron.options.runs import By
 from squadron.options.sweep import SweepOptions
 from squadron.runs.layout import answers_stem
 from squadron.runs.sweep_folder import FINAL, SweepFolder
@@ -50,16 +51,16 @@ class RunSource(Protocol):
 
 
 class WholePlan:
-    """All runs of a plan, then the runs that a search proposes from their scores, batch by batch."""
+    """All runs of a plan, then the runs that a search proposes from their scores by a metric, batch by batch."""
 
-    def __init__(self, plan: SweepPlan) -> None:
-        self._plan = plan
+    def __init__(self, plan: SweepPlan, by: By = "f1") -> None:
+        self._plan, self._by = plan, by
 
     def ask(self, results: Sequence[Mapping[str, Any]]) -> Sequence[PlannedRun]:
         """Return the plan's own runs first, then those of its search."""
         if not results:
             return self._plan.runs
-        return next_runs(self._plan.config, {entry["name"]: entry["f1"] for entry in results})
+        return next_runs(self._plan.config, {entry["name"]: entry[self._by] for entry in results})
 
 
 class SweepRun:
@@ -86,6 +87,7 @@ class SweepRun:
             evaluate_options(options, plan, plan.config.evaluate),
             load_split(data, plan.config.evaluate.split),
             rungs=plan_rungs(options, plan),
+            by=options.by,
             stream=stream,
             reporter=_NotesOnly(reporter),
             interruption=interruption,
@@ -222,16 +224,28 @@ class SweepRun:
 
     def _entries(self) -> list[dict[str, Any]]:
         failed = {run: reason for fleet, reason in self.failed.items() for run in self.folder.runs_of(fleet)}
-        return rank_runs(self.folder, self.changes, split=self.job.split.name, decoding=self._decoding, failed=failed)
+        return rank_runs(
+            self.folder,
+            self.changes,
+            split=self.job.split.name,
+            decoding=self._decoding,
+            by=self.options.by,
+            failed=failed,
+        )
 
     @property
     def _decoding(self) -> str:
         """The strategy that runs are ranked by: the first one."""
         return strategy_names(self.job.evaluation)[0]
 
+    @property
+    def _ranking(self) -> dict[str, Any]:
+        """The split, the strategy and the metric that runs are ranked by."""
+        return {"split": self.job.split.name, "decoding": self._decoding, "by": self.options.by}
+
     def _write(self, entries: Sequence[Mapping[str, Any]], status: str, **more: Any) -> None:
         """Write leaderboard and record."""
-        board = {"split": self.job.split.name, "decoding": self._decoding, "runs": list(entries)}
+        board = {**self._ranking, "runs": list(entries)}
         write_leaderboard(
             self.folder.path, {**board, **{key: more.pop(key) for key in ("settings", "winner") if key in more}}
         )
@@ -257,7 +271,7 @@ class SweepRun:
                 self._score_best(name, self.plan.config.best)
         stem = answers_stem(self._decoding, self.job.split.name)
         dataset = selected_questions(self.job.split, self.job.evaluation)
-        settings, winner = compare_settings(self.folder, entries, dataset, self._decoding, stem)
+        settings, winner = compare_settings(self.folder, entries, dataset, self._decoding, stem, self.options.by)
         status = "failed" if any(entry["status"] in ("failed", "unreadable") for entry in entries) else "done"
         self._write(entries, status, settings=settings, winner=winner, best=best)
         return self._result(entries, status=status, settings=settings, winner=winner, best=best)
@@ -266,8 +280,7 @@ class SweepRun:
         return {
             "out": str(self.folder.path),
             "status": status,
-            "split": self.job.split.name,
-            "decoding": self._decoding,
+            **self._ranking,
             "runs": list(entries),
             **more,
             "leaderboard": str(self.folder.path / CSV_FILE),

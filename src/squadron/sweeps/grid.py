@@ -121,7 +121,7 @@ def _plan(config: SweepConfig, problems: list[InitErrorDetails]) -> tuple[Planne
 
 
 def next_runs(config: SweepConfig, scores: Mapping[str, float | None]) -> tuple[PlannedRun, ...]:
-    """Return the next batch of an Optuna study, given the F1 of all runs before it (None for a run without scores).
+    """Return the next batch of an Optuna study, given the scores of all runs before it (None for a run without scores).
 
     It is empty if there are no more runs, and for any other configuration, whose runs are all in the plan.
     """

@@ -1,8 +1,8 @@
 """Successive halving (Jamieson and Talwalkar, 2016): after a few epochs only the best 1/N of the runs continue.
 
-A rung is an epoch after which runs are compared: by F1, then exact match, then loss on the validation questions. The
-decision is written once. A run that reaches the rung later, because it had failed before, is compared with the worst
-run that was kept.
+A rung is an epoch after which runs are compared on the validation questions: by the two metrics that rank the sweep's
+runs (:func:`squadron.runs.ranking.ranking_metrics`), then by loss. The decision is written once. A run that reaches the
+rung later, because it had failed before, is compared with the worst run that was kept.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import Any
 
 from squadron.errors import ConfigError, option
 from squadron.files import write_json
+from squadron.options.runs import METRICS, By
+from squadron.runs.ranking import ranking_metrics
 from squadron.runs.reader import RungFile
 from squadron.runs.sweep_folder import SweepFolder
 
 Standing = tuple[float, float, float]
-"""F1 and exact match in points, and the negative loss: higher is better."""
+"""The two ranking metrics in points, and the negative loss: higher is better."""
 
 
 def rung_epochs(epochs: Iterable[int], runs: int, factor: int) -> tuple[int, ...]:
@@ -44,13 +46,14 @@ def rung_epochs(epochs: Iterable[int], runs: int, factor: int) -> tuple[int, ...
     return tuple(sorted(found))
 
 
-def standing(metrics: Sequence[Mapping[str, Any]], step: int) -> Standing | None:
+def standing(metrics: Sequence[Mapping[str, Any]], step: int, by: By = "f1") -> Standing | None:
     """Return the standing of a run after ``step``; None if it has not reached that step."""
     line = next((line for line in metrics if line["step"] == step and "validation_loss" in line), None)
     if line is None:
         return None
     loss = line["validation_loss"]
-    return line["validation_f1"], line["validation_exact_match"], -math.inf if loss is None else -loss
+    first, second = (line[f"validation_{metric}"] for metric in ranking_metrics(by))
+    return first, second, -math.inf if loss is None else -loss
 
 
 def decide(folder: SweepFolder, epoch: int, standings: Mapping[str, Standing], factor: int) -> None:
@@ -66,14 +69,15 @@ def decide(folder: SweepFolder, epoch: int, standings: Mapping[str, Standing], f
     write_json(path, {"epoch": epoch, "threshold": threshold, "runs": len(order), "kept": order[:count]})
 
 
-def drop_reason(folder: SweepFolder, epoch: int, run: str, own: Standing) -> str | None:
+def drop_reason(folder: SweepFolder, epoch: int, run: str, own: Standing, by: By = "f1") -> str | None:
     """Return why a run is dropped after the epoch; None if it continues."""
     decision = RungFile.read(folder.rung_path(epoch))
-    f1, exact_match, loss = decision.threshold
-    worst = (f1, exact_match, -math.inf if loss is None else loss)
-    if run in decision.kept or own > worst:
+    first, second, loss = decision.threshold
+    if run in decision.kept or own > (first, second, -math.inf if loss is None else loss):
         return None
+    names = [METRICS[metric] for metric in ranking_metrics(by)]
+    shown = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, own[:2], strict=True))
     return (
-        f"dropped after epoch {epoch} by --halving: F1 {own[0]:.1f}, EM {own[1]:.1f} on the validation questions, "
-        f"the best {len(decision.kept)} of {decision.runs} had F1 {f1:.1f} or more"
+        f"dropped after epoch {epoch} by --halving: {shown} on the validation questions, "
+        f"the best {len(decision.kept)} of {decision.runs} had {names[0]} {first:.1f} or more"
     )

@@ -19,19 +19,20 @@ import numpy as np
 from squadron.data.squad import Dataset
 from squadron.errors import RunError, command_line_text
 from squadron.files import write_json, write_text
+from squadron.options.runs import METRICS, By
 from squadron.runs.layout import SCORES
-from squadron.runs.ranking import rank_key
+from squadron.runs.ranking import rank_key, ranking_metrics
 from squadron.runs.reader import ScoresFile
 from squadron.runs.sweep_folder import SweepFolder
 from squadron.scoring.evaluation import score
 from squadron.scoring.intervals import Floats
 from squadron.scoring.paired import paired_test
-from squadron.scoring.predictions import read_predictions
+from squadron.scoring.predictions import read_gold_probabilities, read_predictions
 
 JSON_FILE, CSV_FILE = "leaderboard.json", "leaderboard.csv"
-_SCORES = ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")
+_SCORES = (*METRICS, *(f"{name}_interval" for name in METRICS), "questions")
 _COSTS = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
-_RANKED = ("name", "status", "f1", "exact_match", "validation_loss")
+_RANKED = ("name", "status", "f1", "exact_match", "validation_loss", "p_gold")
 _SIGNIFICANT = 0.05
 
 
@@ -42,13 +43,14 @@ def rank_runs(
     split: str,
     decoding: str,
     failed: Mapping[str, str],
+    by: By = "f1",
 ) -> list[dict[str, Any]]:
     """Return an entry for each run, in the order of :func:`rank_key`.
 
     ``changes`` has what each run changes, ``failed`` why a run did not finish in this process.
     """
     entries = [_entry(folder, name, own, split, decoding, failed.get(name)) for name, own in changes.items()]
-    entries.sort(key=lambda entry: rank_key(*(entry[key] for key in _RANKED)))
+    entries.sort(key=lambda entry: rank_key(*(entry[key] for key in _RANKED), by=by))
     return [{"rank": place, **entry} for place, entry in enumerate(entries, 1)]
 
 
@@ -59,12 +61,12 @@ def write_leaderboard(folder: Path, board: Mapping[str, Any]) -> None:
 
 
 def compare_settings(
-    folder: SweepFolder, runs: Sequence[Mapping[str, Any]], dataset: Dataset, decoding: str, stem: str
+    folder: SweepFolder, runs: Sequence[Mapping[str, Any]], dataset: Dataset, decoding: str, stem: str, by: By = "f1"
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """Return each setting's mean and deviation over its seeds, best first, and a test of the best against the second.
 
-    A setting's score on a question is the mean over its seeds; settings are compared question by question. The
-    test is None if fewer than two settings have scores.
+    A setting's score on a question is the mean over its seeds; settings are compared question by question, in the
+    metric that ranks them. The test is None if fewer than two settings have scores, or have them in that metric.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for run in runs:
@@ -72,18 +74,24 @@ def compare_settings(
             setting = {axis: value for axis, value in run["changes"].items() if axis != "seed"}
             groups.setdefault(json.dumps(setting, sort_keys=True), []).append(run)
     settings = [_setting(own) for own in groups.values()]
-    settings.sort(key=lambda setting: (-setting["f1_mean"], -setting["exact_match_mean"], setting["runs"][0]))
-    if len(settings) < 2:
+    ranking = [f"{metric}_mean" for metric in ranking_metrics(by)]
+    settings.sort(
+        key=lambda setting: (*((setting[key] is None, -(setting[key] or 0.0)) for key in ranking), setting["runs"][0])
+    )
+    if len(settings) < 2 or settings[1][ranking[0]] is None:
         return settings, None
-    best, second = (_question_f1(folder, setting["runs"], dataset, stem) for setting in settings[:2])
+    best, second = (_question_scores(folder, setting["runs"], dataset, stem, by) for setting in settings[:2])
+    if best is None or second is None:
+        return settings, None
     codes = score({}, dataset.golds(), version=dataset.version, clusters=dataset.clusters(), resamples=1).clusters
     test = paired_test(second, best, codes)
     return settings, {
         "runs": settings[0]["runs"],
         "second": settings[1]["runs"],
         "decoding": decoding,
-        "f1_difference": 100 * test.difference,
-        "f1_difference_interval": [100 * test.interval.low, 100 * test.interval.high],
+        "by": by,
+        f"{by}_difference": 100 * test.difference,
+        f"{by}_difference_interval": [100 * test.interval.low, 100 * test.interval.high],
         "p_value": test.p_value,
         "significant": test.p_value < _SIGNIFICANT and test.interval.low > 0,
     }
@@ -106,7 +114,7 @@ def _entry(
     if scores:
         entry |= {key: scores[key] for key in _SCORES}
     elif status == "stopped":  # its scores when it was dropped
-        entry |= {key: record.get(f"validation_{key}") for key in ("exact_match", "f1", "questions")}
+        entry |= {key: record.get(f"validation_{key}") for key in (*METRICS, "questions")}
     if failure is not None and not scores and status not in ("diverged", "stopped"):
         entry["status"], reason = "failed", failure
     if reason is not None and entry["status"] != "done":
@@ -126,36 +134,48 @@ def _scores(path: Path, split: str, decoding: str) -> dict[str, Any]:
 def _setting(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     changes = {axis: value for axis, value in runs[0]["changes"].items() if axis != "seed"}
     found: dict[str, Any] = {"changes": changes, "runs": [run["name"] for run in runs]}
-    for name in ("exact_match", "f1"):
-        values = [run[name] for run in runs]
-        found[f"{name}_mean"] = statistics.fmean(values)
-        found[f"{name}_deviation"] = statistics.stdev(values) if len(values) > 1 else None
+    for name in METRICS:
+        values = [run[name] for run in runs if run.get(name) is not None]
+        known = len(values) == len(runs)  # P(gold) is unknown of runs that were scored before there was one
+        found[f"{name}_mean"] = statistics.fmean(values) if known else None
+        found[f"{name}_deviation"] = statistics.stdev(values) if known and len(values) > 1 else None
     return found
 
 
-def _question_f1(folder: SweepFolder, runs: Sequence[str], dataset: Dataset, stem: str) -> Floats:
-    """Return F1 of every question, 0 to 1, as the mean over the runs of a setting."""
-    golds = dataset.golds()
+def _question_scores(
+    folder: SweepFolder, runs: Sequence[str], dataset: Dataset, stem: str, by: By = "f1"
+) -> Floats | None:
+    """Return the score of every question, 0 to 1, as the mean over the runs of a setting; None if one is unknown."""
     every = []
     for run in runs:
-        path = folder.run_path(run) / "predictions" / f"{stem}.json"
-        every.append(score(read_predictions(path), golds, version=dataset.version, resamples=1).question_f1)
+        path = folder.run_path(run) / "predictions"
+        gold = read_gold_probabilities(path / f"{stem}.details.json") if by == "p_gold" else None
+        own = score(
+            read_predictions(path / f"{stem}.json"),
+            dataset.golds(),
+            version=dataset.version,
+            gold_probabilities=gold,
+            resamples=1,
+        )
+        found = own.by_question(by)
+        if found is None:
+            return None
+        every.append(found)
     mean: Floats = np.mean(every, axis=0)
     return mean
 
 
 def _csv(runs: Sequence[Mapping[str, Any]]) -> str:
     axes = list(dict.fromkeys(axis for run in runs for axis in run["changes"]))
-    scores = ["exact_match", "exact_match_low", "exact_match_high", "f1", "f1_low", "f1_high", "questions"]
+    scores = [*(f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")), "questions"]
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
     # The prefix keeps columns distinct: `rank` is the place, `changes.rank` LoRA's rank.
     table.writerow(["rank", "name", "status", *(f"changes.{axis}" for axis in axes), *scores, *_COSTS, "reason"])
     for run in runs:
-        ends = {name: run[f"{name}_interval"] or (None, None) for name in ("exact_match", "f1")}
         cells = [run["rank"], run["name"], run["status"], *(run["changes"].get(axis) for axis in axes)]
-        for name in ("exact_match", "f1"):
-            cells += [run[name], *ends[name]]
+        for name in METRICS:
+            cells += [run[name], *(run[f"{name}_interval"] or (None, None))]
         cells += [run["questions"], *(run[key] for key in _COSTS), run.get("reason")]
         table.writerow([guard_cell(cell) for cell in cells])
     return stream.getvalue()

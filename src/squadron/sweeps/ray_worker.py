@@ -22,6 +22,7 @@ from squadron.experiments.inputs import Inputs, open_inputs
 from squadron.files import write_bytes
 from squadron.model.config import Precision
 from squadron.options.core import EvaluateOptions, TrainOptions
+from squadron.options.runs import By
 from squadron.runs.sweep_folder import SweepFolder
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import Event, Stream
@@ -49,6 +50,7 @@ class SweepPayload:
     evaluation: EvaluateOptions
     split: str
     rungs: tuple[int, ...]
+    by: By
 
     @classmethod
     def of(cls, job: SweepJob) -> SweepPayload:
@@ -64,6 +66,7 @@ class SweepPayload:
             evaluation=job.evaluation,
             split=job.split.name,
             rungs=job.rungs,
+            by=job.by,
         )
 
 
@@ -112,6 +115,7 @@ def _run(payload: SweepPayload, task: FleetTask, messages: queue.SimpleQueue[Mes
             payload.evaluation,
             load_split(inputs.data, payload.split),
             rungs=payload.rungs,
+            by=payload.by,
             reporter=_MessageReporter(messages),
             stream=_MessageStream(messages),
             saved=send,

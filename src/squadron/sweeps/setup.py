@@ -83,7 +83,7 @@ def plan_rungs(options: SweepOptions, plan: SweepPlan) -> tuple[int, ...]:
     defaults = TrainOptions.model_fields
     if plan.config.base_options.get("eval_questions", defaults["eval_questions"].default) == 0:
         raise ConfigError(
-            f"{option('halving', options.halving)}: compares runs by F1, and eval_questions is 0; raise it"
+            f"{option('halving', options.halving)}: compares runs by their answers, and eval_questions is 0; raise it"
         )
     epochs = [run.options.get("epochs", defaults["epochs"].default) for run in plan.runs]
     return rung_epochs(epochs, len(plan.runs), options.halving)
@@ -101,6 +101,8 @@ def open_folder(options: SweepOptions, plan: SweepPlan, *, resume: bool, replace
         **options.model_dump(mode="json", include={"halving", "fleet_size", "seed", "device", "precision", "offline"}),
         "engine": options.engine,
     }
+    if options.by != "f1":  # records from before there was a choice have none
+        config["by"] = options.by
     path = Path(options.out)
     if replace:
         refuse_inputs_inside(

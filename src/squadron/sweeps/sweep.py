@@ -74,7 +74,7 @@ def sweep(
                 names = ", ".join(plan.config.data_options)
                 reporter.note(f"--dataset {data}: prepared already; {names} of the configuration have no effect")
             run = SweepRun(options, plan, folder, inputs, data, stream, reporter, interruption, engine)
-            source = source or WholePlan(plan)
+            source = source or WholePlan(plan, options.by)
             result = run.join(source) if join else run.coordinate(source)
             cut_off = [f"training data: {text}" for text in inputs.cut_off()]
             if remarks := [text for text in (summary, *cut_off, *run.remarks) if text]:

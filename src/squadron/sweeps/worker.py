@@ -17,6 +17,7 @@ from squadron.experiments.training_job import FleetJob, Member
 from squadron.files import sha256_file
 from squadron.model.fleet import Fleet
 from squadron.options.core import EvaluateOptions, TrainOptions
+from squadron.options.runs import By
 from squadron.runs.folder import RunFolder
 from squadron.runs.sweep_folder import FINAL, SweepFolder
 from squadron.sweeps.halving import Standing, drop_reason, standing
@@ -31,7 +32,8 @@ from squadron.training.memory import release_memory
 class SweepJob:
     """Everything that is needed to run a sweep's fleets.
 
-    ``rungs`` are the epochs after which halving drops runs; ``saved`` is called after every checkpoint.
+    ``rungs`` are the epochs after which halving drops runs, by the metric ``by``; ``saved`` is called after every
+    checkpoint.
     """
 
     folder: SweepFolder
@@ -40,6 +42,7 @@ class SweepJob:
     evaluation: EvaluateOptions
     split: Split
     rungs: tuple[int, ...] = ()
+    by: By = "f1"
     reporter: Reporter = field(default_factory=Reporter)
     stream: Stream = field(default_factory=Stream)
     interruption: Interruption = field(default_factory=Interruption)
@@ -79,7 +82,7 @@ class SweepJob:
         """Return the standings of the runs that have reached the end of epoch ``rung``."""
         found = {}
         for run in self.runs:
-            own = standing(self.folder.run_metrics(run), rung * self.steps_per_epoch(run))
+            own = standing(self.folder.run_metrics(run), rung * self.steps_per_epoch(run), self.by)
             if own is not None:
                 found[run] = own
         return found
@@ -155,9 +158,9 @@ class SweepJob:
         """Return the runs of a fleet that halving drops after an epoch, with the reasons."""
         step, found = epoch * job.steps_per_epoch, {}
         for member in job.members:
-            own = standing(member.metrics, step)
+            own = standing(member.metrics, step, self.by)
             # A run that diverged before the rung is not dropped; it ends as diverged.
-            reason = None if own is None else drop_reason(self.folder, epoch, member.name, own)
+            reason = None if own is None else drop_reason(self.folder, epoch, member.name, own, self.by)
             # A fleet that is past the rung was decided on there.
             if reason is not None and job.trainer.step_number == step:
                 found[member.name] = reason

@@ -37,7 +37,8 @@ class Stepped:
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
     """An epoch ended after ``step``. ``figures`` is its line in ``metrics.jsonl``: ``validation_loss`` and, if there
-    were answers, ``validation_exact_match`` and ``validation_f1`` (points); empty without validation."""
+    were answers, ``validation_exact_match``, ``validation_f1`` and ``validation_p_gold`` (points); empty without
+    validation."""
 
     run: str
     step: int
@@ -56,7 +57,7 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunScored:
-    """A run's answers were scored. ``scores`` is the record in ``scores.json``, with EM and F1 in points."""
+    """A run's answers were scored. ``scores`` is the record in ``scores.json``, with EM, F1 and P(gold) in points."""
 
     run: str
     split: str

@@ -76,9 +76,9 @@ class Tracker(Listener):
             self._ended.add(event.run)
 
     def run_scored(self, event: RunScored) -> None:
-        """Log EM and F1. A run that was trained in another process is unknown here and is skipped."""
+        """Log EM, F1 and P(gold). A run that was trained in another process is unknown here and is skipped."""
         if event.run in self._known:
-            figures = {name: event.scores[name] for name in ("exact_match", "f1")}
+            figures = {name: event.scores.get(name) for name in ("exact_match", "f1", "p_gold")}
             self.log(self._handle(event.run), 0, _numbers(f"{event.split}/{event.decoding}", figures))
 
     def close(self) -> None:

@@ -58,6 +58,21 @@ def write_leaderboard(folder: Path, board: Mapping[str, Any]) -> None:
     write_text(folder / CSV_FILE, _csv(board["runs"]))
 
 
+def rank_settings(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return each setting of the runs with scores, with mean and deviation over its seeds: the highest mean first.
+
+    ``runs`` are leaderboard entries, best first; a setting's runs are in the order of their seeds.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for run in runs:
+        if run["status"] == "done" and run["f1"] is not None:
+            setting = {axis: value for axis, value in run["changes"].items() if axis != "seed"}
+            groups.setdefault(json.dumps(setting, sort_keys=True), []).append(run)
+    settings = [_setting(sorted(own, key=lambda run: run["changes"].get("seed", 0))) for own in groups.values()]
+    settings.sort(key=lambda setting: (-setting["f1_mean"], -setting["exact_match_mean"]))
+    return settings
+
+
 def compare_settings(
     folder: SweepFolder, runs: Sequence[Mapping[str, Any]], dataset: Dataset, decoding: str, stem: str
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
@@ -66,13 +81,7 @@ def compare_settings(
     A setting's score on a question is the mean over its seeds; settings are compared question by question. The
     test is None if fewer than two settings have scores.
     """
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for run in runs:
-        if run["status"] == "done" and run["f1"] is not None:
-            setting = {axis: value for axis, value in run["changes"].items() if axis != "seed"}
-            groups.setdefault(json.dumps(setting, sort_keys=True), []).append(run)
-    settings = [_setting(own) for own in groups.values()]
-    settings.sort(key=lambda setting: (-setting["f1_mean"], -setting["exact_match_mean"], setting["runs"][0]))
+    settings = rank_settings(runs)
     if len(settings) < 2:
         return settings, None
     best, second = (_question_f1(folder, setting["runs"], dataset, stem) for setting in settings[:2])

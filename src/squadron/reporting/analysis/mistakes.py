@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scipy.special import bdtr
 
-from squadron.reporting.analysis.contrasts import SIGNIFICANCE
+from squadron.reporting.analysis.verdicts import SIGNIFICANCE
 from squadron.reporting.analysis.findings import KindShare, Mistakes
 from squadron.runs.records import Study
 from squadron.scoring.intervals import clopper_pearson

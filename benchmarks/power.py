@@ -204,7 +204,14 @@ def table(rates: Mapping[str, Rates]) -> str:
     head = f"{'truth':<60} {'false: new':>10} {'these':>7} {'found: new':>11} {'these':>7} {'against':>8} {'equal':>6}"
     lines = [head]
     for name, own in rates.items():
-        cells = [own.false["new"], own.false["these"], own.found["new"], own.found["these"], own.against, own.equivalent]
+        cells = [
+            own.false["new"],
+            own.false["these"],
+            own.found["new"],
+            own.found["these"],
+            own.against,
+            own.equivalent,
+        ]
         widths = (10, 7, 11, 7, 8, 6)
         shown = " ".join(f"{100 * cell:>{width - 2}.1f} %" for cell, width in zip(cells, widths, strict=True))
         lines.append(f"{name:<60} {shown}")

@@ -45,6 +45,7 @@ def _score(split: str, decoding: str, own: DecodingScores) -> Score | None:
         questions=whole.questions,
         **{name: getattr(own, name) for name in _STATISTICS},
         parts=parts,
+        settings=own.settings,
     )
 
 

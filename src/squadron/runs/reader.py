@@ -228,6 +228,7 @@ class DecodingScores(PartScores):
     exact_match_detectable: Figure | None = None
     f1_detectable: Figure | None = None
     parts: dict[str, PartScores] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 class SplitScores(RecordPart):

@@ -54,7 +54,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The scores of one model on one split by one decoding strategy. Shares are 0 to 1."""
+    """The scores of one model on one split by one decoding strategy. Shares are 0 to 1.
+
+    ``settings`` are the options of the evaluation. Scores are means over ``samples`` draws of the answers.
+    """
 
     split: str
     decoding: str
@@ -71,6 +74,8 @@ class Score:
     exact_match_detectable: float | None = None
     f1_detectable: float | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    samples: int = 1
 
 
 ScoresBySplit = Mapping[str, Mapping[str, Score]]
@@ -324,7 +329,7 @@ class Study:
         return "test" if best is not None and best.score("test", self.decoding) is not None else self.split
 
     def _mean(self, runs: Sequence[StudyRun], metric: str) -> float:
-        return sum(getattr(self.score(run), metric) for run in runs) / len(runs)
+        return float(sum(getattr(self.score(run), metric) for run in runs)) / len(runs)
 
     def score(self, model: StudyRun | Baseline) -> Score | None:
         """Return the headline score of a model; None if it has none."""

@@ -3,8 +3,8 @@
 A :class:`Block` holds the scores of runs in cells: a cell has one run at each level, alike in everything else. Other
 cells would change a level's mean, and so would other questions. Two scopes are told apart:
 
-- ``these``: the questions at hand are fixed, and only runs are a sample. The error comes from the spread over cells, or,
-  if the cells come from several seeds, over seeds, since runs that share a seed err together.
+- ``these``: the questions at hand are fixed, and only runs are a sample. The error comes from the spread over cells,
+  or, if the cells come from several seeds, over seeds, since runs that share a seed err together.
 - ``new``: questions of the same kind are a sample, too, clustered in paragraphs. The variances of the two ways of
   clustering are added, and the part that they share is subtracted (Cameron, Gelbach and Miller, 2011); the sum is at
   least the larger of the two.
@@ -30,6 +30,8 @@ from squadron.scoring.intervals import Codes, Floats
 Scope = Literal["new", "these"]
 SCOPES: tuple[Scope, ...] = ("new", "these")
 """The scopes of a test, wider first: a difference on new questions is one on these, too."""
+METRICS = ("f1", "exact_match")
+"""The metrics that reports can test, the primary one of a study without a plan first."""
 Covers = Literal["training", "settings", "questions"]
 """The wider sample that a block's runs stand for: training again (several seeds), other settings with the same seed, or
 neither (one run at each level)."""
@@ -90,7 +92,8 @@ def make_block(values: npt.ArrayLike, codes: Codes, seeds: Sequence[int] | None 
     levels, cells, questions = scores.shape
     assert questions == len(codes), (scores.shape, codes.shape)
     flat = scores.reshape(levels * cells, questions)
-    sums = np.stack([np.bincount(codes, weights=row) for row in flat]).reshape(levels, cells, -1)
+    found = np.stack([np.bincount(codes, weights=row) for row in flat])
+    sums: Floats = found.reshape(levels, cells, -1).astype(np.float64)
     return block_of_sums(sums, np.bincount(codes).astype(np.float64), seeds)
 
 

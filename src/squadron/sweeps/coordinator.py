@@ -245,7 +245,7 @@ class SweepRun:
         self.folder.update(status=status, runs=runs, seconds=seconds, **more)
 
     def _finish(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
-        """Evaluate the best setting of each method, compare the settings, and write the final leaderboard and record."""
+        """Evaluate the best setting of each method, compare the settings, write the final leaderboard and record."""
         # The best setting by the mean over its seeds, then its first seed: the luckiest seed says least of the setting.
         pruned = {entry["name"] for entry in entries if entry.get("pruned")}
         chosen = (next((name for name in own["runs"] if name not in pruned), None) for own in rank_settings(entries))

@@ -48,7 +48,7 @@ class Levels:
     @property
     def pairs(self) -> int:
         """Number of cells: of pairs of runs behind each comparison of two levels."""
-        return self.block.sums.shape[1]
+        return int(self.block.sums.shape[1])
 
 
 def make_levels(values: npt.ArrayLike, codes: Codes, seeds: Sequence[int] | None = None) -> Levels:
@@ -108,9 +108,7 @@ def flipped_signs(
     return (extreme + 1) / (permutations + 1)
 
 
-def _evidence(
-    scope: Scope, estimate: Estimate, ends: tuple[float, float], p_value: float, margin: float
-) -> Evidence:
+def _evidence(scope: Scope, estimate: Estimate, ends: tuple[float, float], p_value: float, margin: float) -> Evidence:
     own, difference = 100.0 * estimate.error, 100.0 * estimate.difference
     return Evidence(
         scope=scope,

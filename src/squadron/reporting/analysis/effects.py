@@ -128,7 +128,8 @@ def _draft(
         elif (pair := _levels(grid, (first, second), cells, metric, question_scores)) is not None:
             contrast = _with_tests(contrast, pair, (-1.0, 1.0), plan.margin)
         contrasts.append(contrast)
-    trend, primary = None, ()
+    trend: Contrast | None = None
+    primary: tuple[Primary, ...] = ()
     if whole is not None:
         if ordered and len(values) > 2:
             line = _untested(metric, values[0], values[-1], 0.0, question_scores)
@@ -190,9 +191,7 @@ def _levels(
 def _with_tests(contrast: Contrast, levels: Levels, weights: Sequence[float], margin: float) -> Contrast:
     evidence = contrast_evidence(levels, weights, margin=margin)
     difference = 100.0 * float(np.asarray(weights) @ levels.block.means)
-    return replace(
-        contrast, difference=difference, evidence=evidence, pairs=levels.pairs, covers=levels.block.covers
-    )
+    return replace(contrast, difference=difference, evidence=evidence, pairs=levels.pairs, covers=levels.block.covers)
 
 
 def _level(

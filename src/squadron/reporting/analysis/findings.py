@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from squadron.reporting.analysis.verdicts import Contrast, Effect, Kept, Metric, Plan
@@ -246,8 +246,8 @@ class Analysis:
     mistakes: Mistakes | None
     detectable: tuple[Detectable, ...]
     left_out: tuple[str, ...]
-    plan: Plan = Plan()
-    kept: Kept = Kept()
+    plan: Plan = field(default_factory=Plan)
+    kept: Kept = field(default_factory=Kept)
 
     def effect(self, axis: str, metric: Metric = "f1") -> Effect | None:
         """Return the main effect of an axis on a metric."""

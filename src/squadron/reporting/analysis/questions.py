@@ -11,10 +11,11 @@ import numpy as np
 from squadron.data.sources import load_data
 from squadron.data.squad import Dataset
 from squadron.errors import DataError
-from squadron.reporting.analysis.verdicts import METRICS, Metric
+from squadron.reporting.analysis.verdicts import Metric
 from squadron.runs.layout import answers_stem
 from squadron.runs.records import Study
 from squadron.runs.study import split_file
+from squadron.scoring.designs import METRICS
 from squadron.scoring.intervals import Codes, Floats, cluster_codes
 from squadron.scoring.metrics import answer_scores
 from squadron.scoring.predictions import read_predictions

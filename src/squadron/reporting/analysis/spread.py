@@ -29,7 +29,9 @@ def seed_spread(study: Study, metric: Metric = "f1") -> SeedSpread | None:
     levels = [
         SeedLevel(axis, value, *_pooled([group for group in found if group.changes[axis] == value]))
         for axis in axes
-        for value in dict.fromkeys(group.changes[axis] for group in sorted(found, key=lambda one: _place(study, axis, one)))
+        for value in dict.fromkeys(
+            group.changes[axis] for group in sorted(found, key=lambda one: _place(study, axis, one))
+        )
     ]
     return SeedSpread(metric, tuple(found), deviation, degrees, noticeable, tuple(levels))
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from scipy.special import stdtrit
 
 from squadron.runs.records import Ends
-from squadron.scoring.designs import SCOPES, Covers, Scope
+from squadron.scoring.designs import METRICS, SCOPES, Covers, Scope
 from squadron.scoring.paired import holm
 
 SIGNIFICANCE = 0.05
@@ -23,14 +23,14 @@ POWER = 0.8
 
 Metric = str
 """A measure of answers with a value from 0 to 100 a question, by the name of its field in :class:`Score`."""
-METRICS: tuple[Metric, ...] = ("f1", "exact_match")
-"""The metrics of a study without a plan of its own, the primary one first."""
 
 Verdict = Literal["higher", "lower", "equivalent", "undecided", "untested"]
 """Verdict on two levels or models: the second is shown to be higher, lower, or within the margin of the first."""
 AxisVerdict = Literal["higher", "lower", "differs", "equivalent", "undecided", "untested"]
 """Verdict on an axis: scores rise or fall with its values (the trend is shown, and the best value is the end that it
 points to), or they differ in another way, or all values are equivalent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is tested, and how, as far as fixed before the runs.

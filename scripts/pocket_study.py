@@ -19,8 +19,8 @@ import squadron
 from squadron.data.prepared import load_split
 from squadron.errors import RunError
 from squadron.files import read_json, write_json, write_text
-from squadron.reporting.analysis.verdicts import Contrast
 from squadron.reporting.analysis.study import analyze_study
+from squadron.reporting.analysis.verdicts import Contrast
 from squadron.runs.study import read_study
 from squadron.scoring.evaluation import score
 from squadron.scoring.paired import difference_interval
@@ -91,7 +91,9 @@ def grid(study: Path, base: str) -> dict[str, Any]:
         reporter=Printer(),
     )
     runs = [
-        {**entry["changes"], "status": entry["status"], **test_figures(out / "runs" / entry["name"], "validation")["greedy"]}
+        entry["changes"]
+        | {"status": entry["status"]}
+        | test_figures(out / "runs" / entry["name"], "validation")["greedy"]
         for entry in swept["runs"]
     ]
     return {"runs": runs, "seconds": swept["seconds"], **findings(out)}

@@ -143,4 +143,4 @@ def test_the_description_of_the_format_is_complete() -> None:
     example = [line.removeprefix("    ") for line in told.splitlines() if line.startswith("    ")]
     rest = LAKE[LAKE.index("== names") : LAKE.index("== fact depth")] + LAKE[LAKE.index("== aside number") :]
     kind = read_kind("river", parse("\n".join([*example, rest]), "README.md"))
-    assert [(fact.key, len(fact.lines)) for fact in kind.facts] == [("length", 5)]
+    assert [(fact.key, len(fact.lines)) for fact in kind.facts] == [("length", 7)]

@@ -19,8 +19,8 @@ import squadron
 from squadron.data.prepared import load_split
 from squadron.errors import RunError
 from squadron.files import read_json, write_json, write_text
-from squadron.reporting.analysis.findings import Contrast
 from squadron.reporting.analysis.study import analyze_study
+from squadron.reporting.analysis.verdicts import Contrast
 from squadron.runs.study import read_study
 from squadron.scoring.evaluation import score
 from squadron.scoring.paired import difference_interval
@@ -54,9 +54,9 @@ def figures(record: dict[str, Any]) -> dict[str, Any]:
     return {part: {name: own[name] for name in FIGURES} for part, own in every.items()}
 
 
-def test_figures(folder: Path) -> dict[str, dict[str, Any]]:
+def test_figures(folder: Path, split: str = "test") -> dict[str, dict[str, Any]]:
     """Return the figures of every strategy that a folder has scores for."""
-    decodings = read_json(folder / "scores.json", what="scores", error=RunError)["splits"]["test"]["decodings"]
+    decodings = read_json(folder / "scores.json", what="scores", error=RunError)["splits"][split]["decodings"]
     return {name: figures(record) for name, record in decodings.items()}
 
 
@@ -91,7 +91,9 @@ def grid(study: Path, base: str) -> dict[str, Any]:
         reporter=Printer(),
     )
     runs = [
-        {**entry["changes"], "status": entry["status"], **test_figures(out / "runs" / entry["name"])["greedy"]}
+        entry["changes"]
+        | {"status": entry["status"]}
+        | test_figures(out / "runs" / entry["name"], "validation")["greedy"]
         for entry in swept["runs"]
     ]
     return {"runs": runs, "seconds": swept["seconds"], **findings(out)}
@@ -210,7 +212,7 @@ def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: st
         f"paragraph: {grid['seconds'] / 60:.1f} minutes in all for training and answering "
         f"({environment['threads']} threads, {precision}).",
         "",
-        f"F1 on {grid['questions']:,} test questions:",
+        f"F1 on {grid['questions']:,} validation questions:",
         "",
     ]
     for modules in MODULES:

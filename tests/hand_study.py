@@ -13,24 +13,23 @@ from typing import Any
 from squadron.reporting.analysis.findings import (
     Analysis,
     BestSet,
-    Contrast,
     CostPoint,
     DecodingComparison,
     Detectable,
-    Effect,
     Fit,
     Fits,
     Frontier,
     Interaction,
     KindShare,
-    Level,
     Mistakes,
     ModelComparison,
     ModelScore,
     SeedGroup,
+    SeedLevel,
     SeedSpread,
     VarianceShare,
 )
+from squadron.reporting.analysis.verdicts import Contrast, Effect, Evidence, Level, Primary
 from squadron.runs.records import (
     BaseInfo,
     Baseline,
@@ -44,6 +43,7 @@ from squadron.runs.records import (
     StudyRun,
     Validation,
 )
+from squadron.scoring.designs import SCOPES, Scope
 
 F1 = {
     ("attention", 4, 1e-4): 11.0,
@@ -126,11 +126,31 @@ def study(**changes: Any) -> Study:
     return replace(plain, **changes)
 
 
+def evidence(scope: Scope, difference: float, p: float, reach: float = 0.0) -> Evidence:
+    """A test whose interval reaches 4 below and 2 above the difference, or ``reach`` less."""
+    ends = (difference - 4.0 + reach, difference + 2.0 - reach)
+    return Evidence(scope, ends, 1.5, 20.0, p, 1.0, p, 1.0, 3.3)
+
+
 def contrast(first: Any, second: Any, difference: float, verdict: Any, metric: Any = "f1", **changes: Any) -> Contrast:
-    """Second less first; its interval reaches 4 below and 2 above the difference."""
-    ends = None if verdict == "untested" else (difference - 4.0, difference + 2.0)
-    p = None if verdict == "untested" else 0.012
-    plain = Contrast(metric, first, second, difference, ends, p, p, verdict, 200, 40, 4, True, 3.3)
+    """Second less first, shown on new questions; ``adjusted`` and ``detectable`` are set in its tests."""
+    p, least = changes.pop("adjusted", 0.012), changes.pop("detectable", 3.3)
+    both: tuple[tuple[Scope, float], ...] = (("new", 0.0), ("these", 0.5))
+    own = tuple(replace(evidence(scope, difference, p, reach), detectable=least) for scope, reach in both)
+    plain = Contrast(
+        metric,
+        first,
+        second,
+        difference,
+        () if verdict == "untested" else own[: 1 if changes.get("pairs") == 1 else 2],
+        verdict,
+        None if verdict in ("untested", "undecided") else "new",
+        "new" if verdict == "equivalent" else None,
+        200,
+        40,
+        4,
+        "settings",
+    )
     return replace(plain, **changes)
 
 
@@ -139,7 +159,23 @@ def effect(axis: str, means: dict[Any, float], verdict: Any, metric: Any = "f1",
     levels = tuple(Level(value, mean, (mean - 1.0, mean + 2.0), 4) for value, mean in means.items())
     best = max(means, key=lambda value: means[value])
     ordered = all(isinstance(value, (int, float)) for value in means)
-    plain = Effect(axis, metric, ordered, levels, (), None, verdict, best, (best,), (), balanced=True)
+    primary = tuple(Primary(scope, 0.004, 0.01, 0.008, 1.0, 0.016, 1.0, 2) for scope in SCOPES)
+    plain = Effect(
+        axis=axis,
+        metric=metric,
+        ordered=ordered,
+        levels=levels,
+        contrasts=(),
+        trend=None,
+        primary=() if verdict == "untested" else primary,
+        verdict=verdict,
+        scope=None if verdict in ("untested", "undecided") else "new",
+        within="new" if verdict == "equivalent" else None,
+        best=best,
+        as_good=tuple(means) if verdict in ("undecided", "equivalent") else (best,),
+        tied=(),
+        balanced=True,
+    )
     return replace(plain, **changes)
 
 
@@ -148,7 +184,7 @@ def rank_effects() -> tuple[Effect, Effect]:
     pairs = (
         contrast(4, 8, 5.0, "higher"),
         contrast(4, 16, 11.0, "higher"),
-        contrast(8, 16, 1.5, "no_difference"),
+        contrast(8, 16, 1.5, "undecided"),
     )
     means = {4: 30.0, 8: 35.0, 16: 41.0}
     trend = contrast(4, 16, 9.5, "higher")
@@ -205,7 +241,7 @@ def analysis(**changes: Any) -> Analysis:
         (
             contrast("greedy", "span", 6.0, "higher"),
             contrast("greedy", "nucleus", -9.0, "lower"),
-            contrast("greedy", "beam", -1.0, "no_difference"),
+            contrast("greedy", "beam", -1.0, "undecided"),
             contrast("greedy", "span", -6.0, "lower", "exact_match"),
             contrast("greedy", "nucleus", 9.0, "higher", "exact_match"),
         ),
@@ -228,6 +264,7 @@ def analysis(**changes: Any) -> Analysis:
         3.75,
         3,
         12.5,
+        (SeedLevel("rank", 4, 4.2, 1), SeedLevel("rank", 8, 3.6, 2)),
     )
     cells = {(4, 1e-4): 38.0, (4, 1e-3): 39.0, (8, 1e-4): 50.0, (8, 1e-3): 31.0}
     plain = Analysis(
@@ -235,21 +272,21 @@ def analysis(**changes: Any) -> Analysis:
         variance={
             "f1": (
                 VarianceShare(("rank",), 0.62, 9.0, (1, 3), 0.05),
-                VarianceShare(("rank", "lr"), 0.11, None, (1, 0), None),
+                VarianceShare(("rank", "lr"), 0.11, 4.0, (1, 3), 0.1),
             )
         },
         interactions=(
             Interaction(("rank", "lr"), "f1", cells, 0.003, 0.004, "interact"),
             Interaction(("rank", "lr"), "exact_match", cells, 0.7, 0.8, "no_interaction"),
         ),
-        best=BestSet("f1", runs[0].name, (runs[0].name, runs[2].name), 8, 1.6),
+        best=BestSet("f1", runs[0].name, (runs[0].name, runs[2].name), 2, 8, 1.6),
         models=(models,),
         decodings=decodings,
         seeds=seeds,
         fits=Fits(fits, {"overfit": 1, "improving": 2, "settled": 5, "unknown": 0}, ()),
         frontier=Frontier(points, {"trainable_parameters": runs[2].name, "seconds": runs[0].name}),
         mistakes=mistakes,
-        detectable=(Detectable("f1", 200, 9.0, 4.4), Detectable("exact_match", 200, 9.0, 6.6)),
+        detectable=(Detectable("f1", 200, 9.0, 4.4, 7.7), Detectable("exact_match", 200, 9.0, 6.6, 8.8)),
         left_out=(),
     )
     return replace(plain, **changes)

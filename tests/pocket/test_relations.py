@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 
@@ -11,7 +12,7 @@ from squadron.pocket.dice import Dice
 from squadron.pocket.kinds import kinds
 from squadron.pocket.passages import make_passage
 from squadron.pocket.relations import open_kind, open_world
-from squadron.pocket.tables import SLOTS
+from squadron.pocket.tables import SLOTS, Phrasing
 
 WORLD = open_world()
 LINES = [*((relation.key, relation.lines) for relation in WORLD.relations), ("role", WORLD.role)]
@@ -50,12 +51,16 @@ def test_each_drawn_kind_has_new_facts() -> None:
     assert not re.search(r"[{}\[\]]", passage.text)
 
 
+def held_out(lines: Mapping[Phrasing, tuple[str, ...]]) -> tuple[str, ...]:
+    return (*lines["validation"], *lines["new"])
+
+
 def test_no_held_out_phrasing_is_among_them() -> None:
     """Whatever fills the slots, no line equals a held-out phrasing of any fact."""
     patterns = []
     for kind in kinds():
         for fact in kind.facts:
-            for template in (*fact.said["new"], *fact.asked["new"]):
+            for template in (*held_out(fact.said), *held_out(fact.asked)):
                 parts = [part.lower() for part in re.split(r"\{\w+\}|[\[\]]", template) if part.strip(" .,?")]
                 patterns.append((template, re.compile(".+".join(map(re.escape, parts)))))
     assert len(patterns) >= 400

@@ -35,6 +35,8 @@ value = measure 3 90 metres
 How deep is {name}?
 * {it} goes down {v}.
 * How far down does {name} go?
+* {name} sinks by {v}.
+* By how much does {name} sink?
 
 == fact dam
 label = Dam
@@ -43,6 +45,8 @@ value = year 1850 1900
 When was {name_s} dam built?
 * A dam has held {name} since {v}.
 * Since when has a dam held {name}?
+* {name} was tamed {when}.
+* When was {name} tamed?
 == aside number
 It has {count} islands.
 == aside time
@@ -61,9 +65,14 @@ def test_a_file_becomes_a_kind() -> None:
     assert (dam.key, dam.label, dam.spec) == ("dam", "Dam", year(1850, 1900))
     assert depth.said == {
         "known": ("{it} is {v} deep.", "Its bottom lies [{v} down], and {name} is cold."),
-        "new": ("{it} goes down {v}.",),
+        "validation": ("{it} goes down {v}.",),
+        "new": ("{name} sinks by {v}.",),
     }
-    assert depth.asked == {"known": ("How deep is {name}?",), "new": ("How far down does {name} go?",)}
+    assert depth.asked == {
+        "known": ("How deep is {name}?",),
+        "validation": ("How far down does {name} go?",),
+        "new": ("By how much does {name} sink?",),
+    }
     assert read_kind("lake", parse(LAKE.replace("= it", "= he or she"), "lake.txt")).sexes
 
 
@@ -72,10 +81,10 @@ def test_a_file_becomes_a_kind() -> None:
     [
         ("# Lakes.", "Lakes.", 1, "'Lakes.' is before the first section"),
         ("== names\n", "== nicknames\n", 6, "no section '== nicknames' here; there are kind, names, opening"),
-        ("== fact dam\n", "== fact\n", 23, "no section '== fact' here"),
-        ("== fact dam\n", "== fact  depth\n", 23, "'== fact  depth' appears twice"),
-        ("== fact dam\n", "==\n", 23, "a section without a heading"),
-        ("== aside time\nIt froze in {later}.\n", "== aside time\n", 32, "'== aside time' has no lines"),
+        ("== fact dam\n", "== fact\n", 25, "no section '== fact' here"),
+        ("== fact dam\n", "== fact  depth\n", 25, "'== fact  depth' appears twice"),
+        ("== fact dam\n", "==\n", 25, "a section without a heading"),
+        ("== aside time\nIt froze in {later}.\n", "== aside time\n", 36, "'== aside time' has no lines"),
         ("noun = lake\n", "", 2, "'== kind' lacks a line 'noun = ...'"),
         ("noun = lake", "nuon = lake", 3, "no setting 'nuon' here; there are noun, era, pronouns"),
         ("noun = lake", "noun = lake\nnoun = pond", 4, "'noun' is set twice"),
@@ -99,9 +108,9 @@ def test_a_file_becomes_a_kind() -> None:
         ("[{v} down]", "[{v} down", 18, "a longer answer must be between one [ and one ]"),
         ("How deep is {name}?", "How deep is {it}?", 19, "no slot {it} here; there are its, name, name_s"),
         ("How deep is {name}?", "How deep is it?", 19, "'How deep is it?' does not name its subject"),
-        ("* {it} goes down {v}.\n", "", 13, "'== fact depth' lacks a new statement or question"),
-        ("{count} islands", "{countless} islands", 31, "no slot {countless} here"),
-        ("It froze in {later}.", "It froze in {later}", 33, "'It froze in {later}' does not end with a full stop"),
+        ("* {it} goes down {v}.\n", "", 13, "'== fact depth' lacks a validation statement or question"),
+        ("{count} islands", "{countless} islands", 35, "no slot {countless} here"),
+        ("It froze in {later}.", "It froze in {later}", 37, "'It froze in {later}' does not end with a full stop"),
     ],
 )
 def test_mistakes_are_reported_with_file_and_line(before: str, after: str, line: int, problem: str) -> None:
@@ -134,4 +143,4 @@ def test_the_description_of_the_format_is_complete() -> None:
     example = [line.removeprefix("    ") for line in told.splitlines() if line.startswith("    ")]
     rest = LAKE[LAKE.index("== names") : LAKE.index("== fact depth")] + LAKE[LAKE.index("== aside number") :]
     kind = read_kind("river", parse("\n".join([*example, rest]), "README.md"))
-    assert [(fact.key, len(fact.lines)) for fact in kind.facts] == [("length", 5)]
+    assert [(fact.key, len(fact.lines)) for fact in kind.facts] == [("length", 7)]

@@ -15,8 +15,9 @@ import squadron
 from made_study import make_study
 from squadron.errors import RunError
 from squadron.languages import LANGUAGES
-from squadron.reporting.analysis.findings import Analysis, AxisVerdict, Effect
+from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
+from squadron.reporting.analysis.verdicts import AxisVerdict, Effect
 from squadron.reporting.charts.comparisons import charted_models
 from squadron.reporting.document.blocks import (
     Block,
@@ -104,12 +105,25 @@ def test_the_paper_has_its_parts_and_its_references_resolve(english: Report, per
     assert "±۴۱٫۸" in all_text(persian)
 
 
-def test_published_results_are_separate_from_measured_ones(english: Report) -> None:
+def test_the_pocket_bases_scores_stand_alone(english: Report) -> None:
+    """No published or human figure stands beside the scores of a made-up world."""
+    (table,) = [block for block in english.blocks if isinstance(block, TableBlock) and block.anchor == "headline-table"]
+    assert not table.published
+    assert [plain(row[-1].runs) for row in table.rows] == ["measured here"] * 2
+    (figure,) = [block for block in english.blocks if isinstance(block, Figure) and block.anchor == "chart-models"]
+    assert "published" not in plain(figure.caption) + str(figure.spec)
+
+
+def test_published_results_are_separate_from_measured_ones(paper: Study, paper_analysis: Analysis) -> None:
+    english = build_report(replace(paper, base=replace(paper.base, name="gpt2")), paper_analysis, "en")
     (table,) = [block for block in english.blocks if isinstance(block, TableBlock) and block.anchor == "headline-table"]
     sources = [plain(row[-1].runs) for row in table.rows]
     assert {place for place, source in enumerate(sources) if source != "measured here"} == table.published
     assert sources.count("measured here") == 2
     assert "64.64" in [plain(row[3].runs) for row in table.rows]
+    trained = {plain(row[0].runs): plain(row[6].runs) for row in table.rows}
+    assert (trained["GPT-2, LoRA"], trained["GPT-2, best LoRA, greedy"], trained["People"]) == ("87,599", "2,000", "–")
+    assert "best counts" in plain(table.note)
     assert "not measured here" in plain(table.note)
 
 
@@ -124,13 +138,15 @@ def with_verdict(analysis: Analysis, verdict: AxisVerdict) -> Analysis:
         contrasts = tuple(
             replace(
                 one,
-                verdict=kinds.get(verdict, "no_difference"),  # type: ignore[arg-type]
+                verdict=kinds.get(verdict, "undecided"),  # type: ignore[arg-type]
                 difference=sign * one.difference,
             )
             for one in effect.contrasts
         )
         trend = effect.trend and replace(effect.trend, verdict=contrasts[0].verdict)
-        return replace(effect, verdict=verdict, contrasts=contrasts, trend=trend)
+        scope = None if verdict in ("undecided", "untested") else "new"
+        within = "new" if verdict == "equivalent" else None
+        return replace(effect, verdict=verdict, scope=scope, within=within, contrasts=contrasts, trend=trend)
 
     return replace(analysis, effects=tuple(map(changed, analysis.effects)))
 
@@ -139,17 +155,19 @@ def with_verdict(analysis: Analysis, verdict: AxisVerdict) -> Analysis:
 def test_each_verdict_has_its_own_sentence(paper: Study, paper_analysis: Analysis, language: str) -> None:
     wanted = {
         "en": {
-            "higher": "A higher rank scores higher here",
-            "lower": "A higher rank scores lower here",
-            "no_difference": "inside noise",
-            "non_monotone": "not in one direction",
+            "higher": "A higher rank scores higher: this is shown",
+            "lower": "A higher rank scores lower: this is shown",
+            "undecided": "On the rank nothing is decided",
+            "equivalent": "The values of the rank are equivalent: ",
+            "differs": "The rank matters: that its values differ is shown",
             "untested": "No test could be made of the rank",
         },
         "fa": {
-            "higher": "رتبه‌ی بالاتر در اینجا امتیاز بیشتری می‌آورد",
-            "lower": "رتبه‌ی بالاتر در اینجا امتیاز کمتری می‌آورد",
-            "no_difference": "در حد نوفه",
-            "non_monotone": "نه در یک جهت",
+            "higher": "رتبه‌ی بالاتر امتیاز بیشتری می‌آورد",
+            "lower": "رتبه‌ی بالاتر امتیاز کمتری می‌آورد",
+            "undecided": "درباره‌ی رتبه چیزی معلوم نشد",
+            "equivalent": "مقدارهای رتبه هم‌ارزند: ",
+            "differs": "رتبه اثر دارد: این‌که مقدارهای آن با هم فرق دارند",
             "untested": "برای رتبه آزمونی ممکن نبود",
         },
     }[language]
@@ -170,8 +188,8 @@ def test_a_study_without_an_effect_is_reported_as_such(tmp_path: Path) -> None:
     )
     english, persian = both(folder)
     assert "A higher rank scores" not in all_text(english)
-    assert "رتبه‌ی بالاتر در اینجا امتیاز" not in all_text(persian)
-    assert "No two values of the rank were told apart" in all_text(english)
+    assert "رتبه‌ی بالاتر امتیاز" not in all_text(persian)
+    assert "On the rank nothing is decided" in all_text(english)
 
 
 def test_a_partial_and_failed_sweep_says_what_is_missing(hostile_folder: Path) -> None:
@@ -187,7 +205,7 @@ def test_a_partial_and_failed_sweep_says_what_is_missing(hostile_folder: Path) -
 def test_hostile_data_is_text(hostile_folder: Path) -> None:
     english, _ = both(hostile_folder)
     quoted = [run for block in english.blocks for run in runs_of(block) if run.kind in ("data", "marked")]
-    assert [run for run in quoted if "onerror=alert(2)" in run.text]
+    assert [run for run in quoted if "alert(" in run.text]
     assert not [run for run in quoted if "\u202e" in run.text]
     assert max(len(run.text) for run in quoted) < 450
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 import tomllib
 from pathlib import Path
@@ -322,3 +323,23 @@ def test_the_configurations_are_part_of_an_installation(tmp_path: Path, monkeypa
     (tmp_path / "quick").rmdir()
     (tmp_path / "quick").write_text("seeds: 3")  # a file of the user's takes precedence
     assert len(read_sweep("quick").runs) == 3
+
+
+def test_the_plan_of_the_analysis_is_part_of_the_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("grid: {rank: [4, 8], lr: [1e-4, 1e-3]}\nanalysis: {axes: lr, margin: 2, family: all}\n")
+    plan = read_sweep(path).config
+    assert plan.analysis is not None
+    recorded = plan.model_dump(mode="json")["analysis"]
+    assert recorded == {"axes": ["lr"], "margin": 2.0, "metrics": ["f1", "exact_match"], "family": "all"}
+    path.write_text("grid: {rank: [4, 8]}\n")
+    assert read_sweep(path).config.analysis is None
+    for section, wanted in (
+        ("{axes: [alpha]}", "analysis.axes"),
+        ("{metrics: [f2]}", "f1, exact_match"),
+        ("{margin: 0}", "analysis.margin"),
+        ("{margins: 1}", "unknown key"),
+    ):
+        path.write_text(f"grid: {{rank: [4, 8]}}\nanalysis: {section}\n")
+        with pytest.raises(ConfigError, match=re.escape(wanted)):
+            read_sweep(path)

@@ -16,15 +16,22 @@ from squadron.reporting.document.text import clipped
 
 _NAME = 34
 """Characters of a name, so that a table fits 80 columns."""
-_VERDICTS = {"higher": "higher", "lower": "lower", "no_difference": "within noise", "untested": "not tested"}
+_VERDICTS = {
+    "higher": "higher",
+    "lower": "lower",
+    "equivalent": "equivalent",
+    "undecided": "undecided",
+    "untested": "not tested",
+}
 _AXES = {
     "higher": "larger is better",
     "lower": "smaller is better",
-    "non_monotone": "best at a middle value",
     "differs": "the values differ",
-    "no_difference": "no difference beyond noise",
+    "equivalent": "all values are equivalent",
+    "undecided": "undecided",
     "untested": "not tested",
 }
+_SCOPES = {"new": ", on new questions, too", "these": ", on these questions", None: ""}
 
 
 def add(app: typer.Typer) -> None:
@@ -53,8 +60,10 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     if found["mistakes"] is not None and found["mistakes"]["wrong"]:
         out.print(_mistakes(found["mistakes"]))
     if found["effects"]:
+        margin = found["plan"]["margin"]
         out.print(
-            "test: lower than the best at the 5 % level, Holm-corrected over all tests; intervals are uncorrected"
+            f"test: lower than the best, or within {margin:g} points of it, at the 5 % level; one primary test "
+            f"an axis, Holm-corrected; intervals are uncorrected"
         )
     for line in _notes(record):
         out.print(line)
@@ -84,7 +93,7 @@ def _models(compared: dict[str, Any]) -> Table:
 
 
 def _effect(effect: dict[str, Any]) -> Table:
-    title = f"F1 by {effect['axis']}: {_AXES[effect['verdict']]}"
+    title = f"F1 by {effect['axis']}: {_AXES[effect['verdict']]}{_SCOPES[effect['scope']]}"
     table = _table(title, "value", ("F1 (95 %)", "minus the best (95 %)", "test"))
     for level in effect["levels"]:
         shown = f"{level['mean']:.1f} ({interval(level['interval'])})"
@@ -102,7 +111,7 @@ def _against_best(effect: dict[str, Any], value: Any) -> tuple[str, str]:
                 return "", "none"
             sign = 1 if one["second"] == value else -1
             low, high = sorted(sign * end for end in one["interval"])
-            verdict = "noise" if one["verdict"] == "no_difference" else "lower"
+            verdict = "lower" if one["verdict"] in ("higher", "lower") else _VERDICTS[one["verdict"]]
             return f"{sign * one['difference']:+.1f} ({low:+.1f} – {high:+.1f})", verdict
     raise AssertionError((effect["axis"], value))
 
@@ -136,10 +145,12 @@ def _notes(record: dict[str, Any]) -> list[str]:
     notes = []
     if found["best"] is not None:
         best = found["best"]
-        notes.append(
-            f"best of {best['compared']} runs: {clipped(best['best'], 60)}; {len(best['names'])} may be the true best "
-            f"(95 %); choosing the best run inflates its F1 by about {best['optimism']:.1f} points"
-        )
+        what = "settings" if best["seeds"] > 1 else "runs"
+        line = f"best of {best['compared']} {what}: {clipped(best['best'], 60)}; {best['count']} may be the true best"
+        line += " (95 %)"
+        if best["optimism"] is not None:
+            line += f"; choosing the best inflates its F1 by about {best['optimism']:.1f} points"
+        notes.append(line)
     notes += [
         f"the effect of {one['axes'][0]} depends on {one['axes'][1]} (p = {one['adjusted']:.3g})"
         for one in found["interactions"]

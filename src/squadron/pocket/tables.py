@@ -13,7 +13,9 @@ from typing import Literal
 
 from squadron.pocket.sections import Line, Section, Text
 
-Phrasing = Literal["known", "new"]
+Phrasing = Literal["known", "validation", "new"]
+"""Known phrasings are those of training and of the base's texts. The others are held out: half of them for the
+validation split, and ``new`` for the test split."""
 
 ABSOLUTE = 1000
 """A bound of a year from this number on is a calendar year; a lower one counts from the entity's first year."""
@@ -110,7 +112,8 @@ _ASKING = ("name", "name_s")
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One kind of fact: its key, how its value is drawn, its label in a fact sheet, and its phrasings as in the file:
-    a phrasing that ends with a question mark is a question, others are statements; ``*`` marks held-out ones."""
+    a phrasing that ends with a question mark is a question, others are statements; ``*`` marks held-out ones, of
+    which validation and test have half each."""
 
     key: str
     spec: Spec
@@ -216,5 +219,8 @@ def read_remarks(section: Section, slots: Collection[str], *, once: str = "") ->
 
 
 def _by_phrasing(lines: list[str]) -> dict[Phrasing, tuple[str, ...]]:
-    new = tuple(line.removeprefix("*").strip() for line in lines if line.startswith("*"))
-    return {"known": tuple(line for line in lines if not line.startswith("*")), "new": new}
+    """Return lines by their use. Of the held-out ones, the first half is for validation."""
+    held_out = [line.removeprefix("*").strip() for line in lines if line.startswith("*")]
+    half = len(held_out) // 2
+    known = tuple(line for line in lines if not line.startswith("*"))
+    return {"known": known, "validation": tuple(held_out[:half]), "new": tuple(held_out[half:])}

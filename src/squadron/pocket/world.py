@@ -1,13 +1,14 @@
 """The question set ``pocket``: paragraphs of the synthetic world with their questions, generated on demand.
 
-Training, validation and half of the test split use the known phrasings. The other half of the test split uses phrasings
-that occur nowhere else, in statements and in questions. The ``part`` of a test question is ``known`` or ``new``.
+Training and half of the validation and test splits use the known phrasings. The other halves use phrasings that occur
+nowhere else, in statements and in questions: validation its own, and test its own. The ``part`` of a validation or test
+question is ``known`` or ``new``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import Literal
@@ -20,6 +21,8 @@ from squadron.pocket.tables import Phrasing
 from squadron.pocket.telling import Sentence, ask
 
 Split = Literal["train", "validation", "test"]
+HELD_OUT: Mapping[Split, Phrasing] = {"validation": "validation", "test": "new"}
+"""The phrasings that each split has for itself."""
 
 
 def make_dataset(split: Split, questions: int, *, seed: int = 0) -> Dataset:
@@ -31,12 +34,12 @@ def make_dataset(split: Split, questions: int, *, seed: int = 0) -> Dataset:
         raise DataError(f"pocket has no split {split!r}; it has train, validation and test")
     if questions < 0:
         raise DataError(f"pocket: {questions} questions asked of {split}; ask for 0 or more")
-    if split == "test":
-        known = _first(split, "known", (questions + 1) // 2, seed)
-        new = _first(split, "new", questions // 2, seed)
-        paragraphs = list(_alternating(known, new))
-    else:
+    if split == "train":
         paragraphs = _first(split, "known", questions, seed)
+    else:
+        known = _first(split, "known", (questions + 1) // 2, seed)
+        new = _first(split, HELD_OUT[split], questions // 2, seed)
+        paragraphs = list(_alternating(known, new))
     return Dataset(tuple(paragraphs), "1.1", f"pocket ({split})")
 
 
@@ -56,12 +59,13 @@ def paragraph_of(split: Split, phrasing: Phrasing, index: int, *, seed: int = 0)
     askable = passage.askable()
     chosen = dice.shuffled(askable)[: dice.between(FEWEST, MOST)]
     context = passage.text
+    part = "known" if phrasing == "known" else "new"
     questions = tuple(
-        _question(sentence, f"{phrasing}-{split}-{index:05d}-{number}", context, phrasing, dice)
+        _question(sentence, f"{part}-{split}-{index:05d}-{number}", context, phrasing, dice)
         for number, sentence in enumerate(chosen)
     )
-    if split == "test":
-        questions = tuple(replace(question, part=phrasing) for question in questions)
+    if split != "train":
+        questions = tuple(replace(question, part=part) for question in questions)
     return Paragraph(passage.entity.title, context, questions), passage
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 from squadron.options.runs import METRICS
 from squadron.reporting.analysis.effects import setting
-from squadron.reporting.analysis.findings import Analysis, Contrast
+from squadron.reporting.analysis.findings import Analysis
+from squadron.reporting.analysis.verdicts import Contrast
 from squadron.reporting.document.text import clipped, visible
 from squadron.reporting.published import PUBLISHED
 from squadron.runs.records import Baseline, Score, Study, StudyRun
+from squadron.scoring.designs import SCOPES
 
 CellValue = str | int | float | bool | None
 
@@ -98,20 +100,35 @@ def _models(analysis: Analysis) -> DataTable:
     )
 
 
-_TEST = ("difference", "difference_low", "difference_high", "p_value", "adjusted_p_value", "verdict", "detectable")
+_TEST = (
+    "difference",
+    "new_low",
+    "new_high",
+    "these_low",
+    "these_high",
+    "p_value",
+    "adjusted_p_value",
+    "adjusted_equivalence_p_value",
+    "verdict",
+    "scope",
+    "detectable",
+)
 
 
 def _test(contrast: Contrast | None) -> tuple[CellValue, ...]:
     if contrast is None:
         return (None,) * len(_TEST)
-    low, high = contrast.interval or (None, None)
+    ends = [own.interval if (own := contrast.of(scope)) else (None, None) for scope in SCOPES]
+    told = contrast.told
     return (
         contrast.difference,
-        low,
-        high,
+        *ends[0],
+        *ends[1],
         contrast.p_value,
         contrast.adjusted,
+        None if told is None else told.adjusted_equivalence,
         contrast.verdict,
+        contrast.scope,
         contrast.detectable,
     )
 
@@ -128,11 +145,14 @@ def _levels(analysis: Analysis) -> DataTable:
             level.value == effect.best,
             level.value in effect.as_good,
             effect.verdict,
+            effect.scope,
+            effect.planned,
         )
         for effect in analysis.effects
         for level in effect.levels
     ]
-    columns = ("axis", "metric", "value", "runs", "mean", "low", "high", "best", "not_told_from_best", "axis_verdict")
+    means = ("axis", "metric", "value", "runs", "mean", "low", "high", "best", "not_shown_below_best")
+    columns = (*means, "axis_verdict", "scope", "planned")
     return DataTable(
         "effects", "Main effects: the mean of each value over runs that are otherwise alike", columns, tuple(rows)
     )
@@ -168,7 +188,7 @@ def _variance(analysis: Analysis) -> DataTable:
         for share in shares
     ]
     columns = ("metric", "axes", "share", "f", "degrees", "residual_degrees", "p_value")
-    return DataTable("variance", "Shares of the variance between runs", columns, tuple(rows))
+    return DataTable("variance", "Shares of the variance between runs (omega squared)", columns, tuple(rows))
 
 
 def _interactions(analysis: Analysis) -> DataTable:
@@ -251,12 +271,13 @@ def _published() -> DataTable:
             published.f1,
             published.deviation,
             published.questions,
+            published.trained,
             published.origin,
             published.source,
         )
         for published in PUBLISHED
     ]
-    columns = ("model", "exact_match", "f1", "f1_deviation", "questions", "measured_on", "source")
+    columns = ("model", "exact_match", "f1", "f1_deviation", "questions", "training_questions", "measured_on", "source")
     return DataTable("published", "Published results, not measured here", columns, tuple(rows))
 
 
@@ -329,7 +350,10 @@ def _escape_markdown(text: str) -> str:
 def to_json(value: Any) -> Any:
     """Convert findings to JSON values; a mapping with tuple keys becomes a list of ``{"at": [..], "value": ..}``."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        found = {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        if isinstance(value, Contrast):  # with the test that bears its verdict
+            found |= {key: to_json(getattr(value, key)) for key in ("interval", "p_value", "adjusted", "detectable")}
+        return found
     if isinstance(value, Mapping):
         if any(isinstance(key, tuple) for key in value):
             return [{"at": to_json(key), "value": to_json(own)} for key, own in value.items()]

@@ -48,6 +48,7 @@ def _score(split: str, decoding: str, own: DecodingScores) -> Score | None:
         p_gold_interval=whole.p_gold_interval,
         **{name: getattr(own, name) for name in _STATISTICS},
         parts=parts,
+        settings=own.settings,
     )
 
 

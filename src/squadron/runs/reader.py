@@ -239,6 +239,7 @@ class DecodingScores(PartScores):
     f1_detectable: Figure | None = None
     p_gold_detectable: Figure | None = None
     parts: dict[str, PartScores] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 class SplitScores(RecordPart):

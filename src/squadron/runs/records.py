@@ -6,7 +6,7 @@ is ``None``; parts that a complete study would have and the folder lacks are lis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -60,7 +60,8 @@ class Part:
 class Score:
     """The scores of one model on one split by one decoding strategy. Shares are 0 to 1.
 
-    ``p_gold`` is P(gold), the mean probability of the gold answers; None if it was evaluated before there was one.
+    ``settings`` are the options of the evaluation. Scores are means over ``samples`` draws of the answers. ``p_gold`` is
+    P(gold), the mean probability of the gold answers; None if it was evaluated before there was one.
     """
 
     split: str
@@ -81,6 +82,8 @@ class Score:
     p_gold_interval: Ends | None = None
     p_gold_detectable: float | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    samples: int = 1
 
 
 ScoresBySplit = Mapping[str, Mapping[str, Score]]
@@ -301,14 +304,43 @@ class Study:
         return tuple(run for run in self.runs if run.status == "done" and self.score(run) is not None)
 
     @property
+    def settings(self) -> tuple[tuple[StudyRun, ...], ...]:
+        """The :attr:`scored` runs grouped by setting, that with the highest mean F1 first.
+
+        Runs that differ only in their seed are one setting, by seed.
+        """
+        groups: dict[str, list[StudyRun]] = {}
+        for run in self.scored:
+            groups.setdefault(setting_key(run.config), []).append(run)
+        found = [tuple(sorted(own, key=lambda run: run.seed or 0)) for own in groups.values()]
+        return tuple(sorted(found, key=lambda own: [-self._mean(own, name) for name in ("f1", "exact_match")]))
+
+    @property
     def best(self) -> StudyRun | None:
-        """The best of :attr:`scored`."""
-        return next(iter(self.scored), None)
+        """The run of the best setting with the lowest seed; its seed was not chosen by its score.
+
+        If only some runs of the setting were evaluated on further splits, it is one of these.
+        """
+        return None if not self.settings else _representative(self.settings[0])
+
+    def best_of(self, method: str) -> StudyRun | None:
+        """Return the :attr:`best` of the runs of a method."""
+        found = next((own for own in self.settings if own[0].method == method), None)
+        return None if found is None else _representative(found)
 
     @property
     def full(self) -> StudyRun | None:
         """The best run of method ``full``."""
-        return next((run for run in self.scored if run.method == "full"), None)
+        return self.best_of("full")
+
+    @property
+    def lead(self) -> str:
+        """The split whose scores lead a report: test, by which nothing was chosen, if the best run has scores on it."""
+        best = self.best
+        return "test" if best is not None and best.score("test", self.decoding) is not None else self.split
+
+    def _mean(self, runs: Sequence[StudyRun], metric: str) -> float:
+        return float(sum(getattr(self.score(run), metric) for run in runs)) / len(runs)
 
     def score(self, model: StudyRun | Baseline) -> Score | None:
         """Return the headline score of a model; None if it has none."""
@@ -317,3 +349,16 @@ class Study:
     def lacks(self, what: Lack) -> Missing | None:
         """Return the entry of :attr:`missing` for this; None if there is none."""
         return next((one for one in self.missing if one.what == what), None)
+
+
+NOT_SETTINGS = frozenset({"base", "data", "out", "device", "offline", "checkpoint_seconds"})
+"""Options that do not change the result of a run."""
+
+
+def setting_key(config: Mapping[str, Any]) -> str:
+    """Return a key that is equal for runs that differ only in their seed."""
+    return repr(sorted((key, repr(value)) for key, value in config.items() if key not in {*NOT_SETTINGS, "seed"}))
+
+
+def _representative(runs: Sequence[StudyRun]) -> StudyRun:
+    return max(runs, key=lambda run: len(run.scores))  # the first of those with the most

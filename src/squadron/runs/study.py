@@ -35,6 +35,7 @@ from squadron.runs.reader import (
     read_rows,
 )
 from squadron.runs.records import (
+    NOT_SETTINGS,
     BaseInfo,
     Baseline,
     Curve,
@@ -46,6 +47,7 @@ from squadron.runs.records import (
     SplitInfo,
     Study,
     StudyRun,
+    setting_key,
 )
 
 _STATUSES: Mapping[Lack, tuple[str, ...]] = {
@@ -55,8 +57,6 @@ _STATUSES: Mapping[Lack, tuple[str, ...]] = {
     "stopped": ("stopped",),
 }
 """The statuses of runs that are not done, by their entry in :attr:`Study.missing`."""
-_NOT_SETTINGS = {"base", "data", "out", "device", "offline", "checkpoint_seconds"}
-"""Options that do not change the result of a run."""
 _PREFERRED = (("validation", "greedy"), ("test", "greedy"))
 _MEASURED = (
     "trainable_parameters",
@@ -134,7 +134,7 @@ def _study(
         base=base,
         data=_data(path, facts, tell),
         failures=None,
-        baseline_failures=_failures(baseline.path, split, decoding) if baseline else None,
+        baseline_failures=None,
         environment=next((record.environment for record in facts if record.environment), {}),
         seed=next((record.seed for record in facts if record.seed is not None), None),
         precision=next((record.precision for record in facts if record.precision), None),
@@ -148,9 +148,13 @@ def _study(
 
 def _completed(draft: Study, unreadable: Sequence[str]) -> Study:
     """Return the study with its best run's failure analysis and the list of what is missing."""
-    best = draft.best
-    failures = _failures(best.path, draft.split, draft.decoding) if best else None
-    study = replace(draft, failures=failures)
+    best, base = draft.best, draft.baseline
+    failures = _failures(best.path, draft.lead, draft.decoding) if best else None
+    if failures is None and best is not None:
+        failures = _failures(best.path, draft.split, draft.decoding)
+    kept = base is not None and failures is not None
+    base_failures = _failures(base.path, failures.split, draft.decoding) if kept else None  # type: ignore[union-attr]
+    study = replace(draft, failures=failures, baseline_failures=base_failures)
     return replace(study, missing=tuple(_missing(study, unreadable)))
 
 
@@ -184,7 +188,7 @@ def _missing(study: Study, unreadable: Sequence[str]) -> Iterable[Missing]:
         yield Missing("curves", flat)
     if study.full is None:
         yield Missing("full_fine_tuning")
-    settings = [_key_without_seed(run) for run in study.scored]
+    settings = [setting_key(run.config) for run in study.scored]
     if len(set(settings)) == len(settings):
         yield Missing("seeds")
 
@@ -253,7 +257,7 @@ def _with_changes(runs: Sequence[StudyRun]) -> list[StudyRun]:
     names = {option: axis for axis, option in RENAMED.items()}
     defaults = {key: TrainOptions.model_fields[key].default for key in LATER_OPTIONS}
     configs = [
-        {key: value for key, value in {**defaults, **run.config}.items() if key not in _NOT_SETTINGS} for run in runs
+        {key: value for key, value in {**defaults, **run.config}.items() if key not in NOT_SETTINGS} for run in runs
     ]
     keys = [key for key in configs[0] if len({repr(config.get(key)) for config in configs}) > 1]
     changed = []
@@ -342,10 +346,6 @@ def split_file(study: Study, split: str) -> Path | None:
         return None
     path = study.data.path / f"{split}.json"
     return path if path.is_file() and sha256_file(path) == study.data.splits[split].sha256 else None
-
-
-def _key_without_seed(run: StudyRun) -> str:
-    return repr(sorted((key, repr(value)) for key, value in run.config.items() if key not in {*_NOT_SETTINGS, "seed"}))
 
 
 def _status(runs: Sequence[StudyRun]) -> str:

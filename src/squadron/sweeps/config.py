@@ -23,6 +23,7 @@ from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, option
 from squadron.options.axes import AXES
 from squadron.options.base import Positive, Seed
+from squadron.scoring.designs import METRICS
 from squadron.sweeps.axes import AXIS_TYPES, DATA_OPTIONS, FROM_COMMAND, OPTIONS, STRICT, checked_name
 from squadron.sweeps.mappings import keyed, list_of, unique
 from squadron.sweeps.problems import MOST_RUNS, problem, refuse, suggestion
@@ -64,6 +65,29 @@ class Evaluation(BaseModel):
     ] = Field(default=("greedy",), description="Decoding strategies, or all.")
     max_new_tokens: Positive = Field(default=32, description="Longest answer, tokens.")
     limit: Positive | None = Field(default=None, description="Only the first so many questions of the split.")
+
+
+_Names = Annotated[
+    tuple[str, ...],
+    Field(strict=False, min_length=1),
+    BeforeValidator(lambda own: _as_list(own, str)),
+    AfterValidator(unique),
+]
+
+
+class AnalysisPlan(BaseModel):
+    """What the report tests, fixed before the runs."""
+
+    model_config = STRICT
+
+    axes: _Names | None = Field(default=None, description="Axes of the primary tests. Default: all that vary.")
+    margin: float = Field(
+        default=1.0, gt=0, le=100, strict=False, description="Differences below it are equivalent, points."
+    )
+    metrics: _Names = Field(default=METRICS, description="Metrics to test, the primary one first.")
+    family: Literal["metric", "all"] = Field(
+        default="metric", description="Tests that are corrected together: the axes of each metric, or of all metrics."
+    )
 
 
 _Tied = Annotated[
@@ -123,6 +147,11 @@ class SweepConfig(BaseModel):
     best: Evaluation | None = Field(
         None, description="How the best adapter is evaluated in the end.", examples=["{split: test, decoding: [all]}"]
     )
+    analysis: AnalysisPlan | None = Field(
+        None,
+        description="What the report tests, fixed before the runs.",
+        examples=["{axes: [lr, rank], margin: 1.0, metrics: [f1, exact_match], family: metric}"],
+    )
     search: Search | None = Field(
         None,
         description="How runs are searched for, in place of listing them.",
@@ -179,6 +208,15 @@ class SweepConfig(BaseModel):
                 seen[axis] = f"tied[{number}]"
         if self.seeds and ("seed" in seen or any("seed" in run for run in self.runs)):
             found.append(problem("seed is an axis of the runs too; keep one", self.seeds[:3], "seeds"))
+        varied = {*seen, *(axis for run in self.runs for axis in run), *(self.search.space if self.search else ())}
+        for place, axis in enumerate((self.analysis.axes if self.analysis is not None else None) or ()):
+            if axis not in varied:
+                text = f"does not vary, so there is nothing to test{suggestion(axis, varied)}; remove it"
+                found.append(problem(text, axis, "analysis", "axes", place))
+        for place, metric in enumerate(self.analysis.metrics if self.analysis is not None else ()):
+            if metric not in METRICS:
+                text = f"no such metric{suggestion(metric, METRICS)}; known are {', '.join(METRICS)}"
+                found.append(problem(text, metric, "analysis", "metrics", place))
         if self.search is not None:
             text = "cannot be combined with search, which makes the runs; keep one of the two"
             listed = [key for key in ("grid", "tied", "exclude", "runs", "seeds") if key in self.model_fields_set]
@@ -257,6 +295,7 @@ def _section(place: list[int | str]) -> type[BaseModel] | None:
         "evaluate": Evaluation,
         "best": Evaluation,
         "search": Search,
+        "analysis": AnalysisPlan,
     }
     return sections.get(".".join(map(str, place)))
 

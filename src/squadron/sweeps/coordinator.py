@@ -28,7 +28,7 @@ from squadron.sweeps.engines import Engine
 from squadron.sweeps.fleets import plan_fleets
 from squadron.sweeps.grid import PlannedRun, SweepPlan, next_runs
 from squadron.sweeps.halving import decide
-from squadron.sweeps.leaderboard import CSV_FILE, compare_settings, rank_runs, write_leaderboard
+from squadron.sweeps.leaderboard import CSV_FILE, compare_settings, rank_runs, rank_settings, write_leaderboard
 from squadron.sweeps.memory import run_trial
 from squadron.sweeps.setup import evaluate_options, plan_rungs, train_options
 from squadron.sweeps.worker import SweepJob
@@ -259,9 +259,14 @@ class SweepRun:
         self.folder.update(status=status, runs=runs, seconds=seconds, **more)
 
     def _finish(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
-        """Evaluate the best run of each method, compare the settings, and write the final leaderboard and record."""
-        done = [entry for entry in entries if entry["status"] == "done" and not entry.get("pruned")]
-        ranked = [entry["name"] for entry in done if entry["f1"] is not None]
+        """Evaluate the best setting of each method, compare the settings, write the final leaderboard and record."""
+        # The best setting by the mean over its seeds, then its first seed: the luckiest seed says least of the setting.
+        pruned = {entry["name"] for entry in entries if entry.get("pruned")}
+        chosen = (
+            next((name for name in own["runs"] if name not in pruned), None)
+            for own in rank_settings(entries, self.options.by)
+        )
+        ranked = [name for name in chosen if name is not None]
         best = next(iter(ranked), None)
         if best is not None and self.plan.config.best is not None:
             self._score_base(self.plan.config.best)

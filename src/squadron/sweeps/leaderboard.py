@@ -60,6 +60,24 @@ def write_leaderboard(folder: Path, board: Mapping[str, Any]) -> None:
     write_text(folder / CSV_FILE, _csv(board["runs"]))
 
 
+def rank_settings(runs: Sequence[Mapping[str, Any]], by: By = "f1") -> list[dict[str, Any]]:
+    """Return each setting of the runs with scores, with mean and deviation over its seeds: the highest mean first.
+
+    ``by`` is the metric whose mean ranks them. ``runs`` are leaderboard entries, best first; a setting's runs are in the order of their seeds.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for run in runs:
+        if run["status"] == "done" and run["f1"] is not None:
+            setting = {axis: value for axis, value in run["changes"].items() if axis != "seed"}
+            groups.setdefault(json.dumps(setting, sort_keys=True), []).append(run)
+    settings = [_setting(sorted(own, key=lambda run: run["changes"].get("seed", 0))) for own in groups.values()]
+    ranking = [f"{metric}_mean" for metric in ranking_metrics(by)]
+    settings.sort(
+        key=lambda setting: (*((setting[key] is None, -(setting[key] or 0.0)) for key in ranking), setting["runs"][0])
+    )
+    return settings
+
+
 def compare_settings(
     folder: SweepFolder, runs: Sequence[Mapping[str, Any]], dataset: Dataset, decoding: str, stem: str, by: By = "f1"
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
@@ -68,17 +86,8 @@ def compare_settings(
     A setting's score on a question is the mean over its seeds; settings are compared question by question, in the
     metric that ranks them. The test is None if fewer than two settings have scores, or have them in that metric.
     """
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for run in runs:
-        if run["status"] == "done" and run["f1"] is not None:
-            setting = {axis: value for axis, value in run["changes"].items() if axis != "seed"}
-            groups.setdefault(json.dumps(setting, sort_keys=True), []).append(run)
-    settings = [_setting(own) for own in groups.values()]
-    ranking = [f"{metric}_mean" for metric in ranking_metrics(by)]
-    settings.sort(
-        key=lambda setting: (*((setting[key] is None, -(setting[key] or 0.0)) for key in ranking), setting["runs"][0])
-    )
-    if len(settings) < 2 or settings[1][ranking[0]] is None:
+    settings = rank_settings(runs, by)
+    if len(settings) < 2 or settings[1][f"{ranking_metrics(by)[0]}_mean"] is None:
         return settings, None
     best, second = (_question_scores(folder, setting["runs"], dataset, stem, by) for setting in settings[:2])
     if best is None or second is None:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from made_study import make_study
 from squadron.reporting.analysis.cost import fit_of, fits, frontier
-from squadron.reporting.analysis.findings import COSTS, METRICS, Analysis, Cost
+from squadron.reporting.analysis.findings import COSTS, Analysis, Cost
 from squadron.reporting.analysis.mistakes import mistakes
 from squadron.reporting.analysis.models import best_set
 from squadron.reporting.analysis.questions import QuestionScores
@@ -21,6 +21,7 @@ from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.published import PUBLISHED
 from squadron.runs.records import Curve, KindCount, Study, StudyRun, Validation
 from squadron.runs.study import read_study
+from squadron.scoring.designs import METRICS
 from squadron.scoring.intervals import clopper_pearson, cluster_codes
 
 
@@ -48,12 +49,12 @@ def test_the_best_set_contains_the_best_run(paper: Study) -> None:
         hardness = draw.normal(0, 0.2, 200)
         values = {run.name: 0.6 + hardness + draw.normal(0, 0.3, 200) for run in runs}
         values["run 7"] = values["run 7"] + 0.005
-        found = best_set(runs, question_scores(values, codes))
+        found = best_set([(run,) for run in runs], question_scores(values, codes))
         assert found is not None
         held += "run 7" in found.names
         chosen += found.best == "run 7"
         sizes.append(len(found.names))
-        assert found.optimism > 0.0
+        assert found.optimism is not None
     assert chosen < 0.5 * sims
     assert held >= 0.93 * sims
     assert np.mean(sizes) < 12  # it excludes some runs, else it would be uninformative
@@ -65,25 +66,27 @@ def test_a_clear_winner_stands_alone(paper: Study) -> None:
     values = {run.name: (draw.random(300) < 0.3).astype(float) for run in paper.runs[:6]}
     winner = paper.runs[3].name
     values[winner] = (draw.random(300) < 0.8).astype(float)
-    found = best_set(paper.runs[:6], question_scores(values, codes))
+    found = best_set([(run,) for run in paper.runs[:6]], question_scores(values, codes))
     assert found is not None
     assert (found.best, found.names, found.compared) == (winner, (winner,), 6)
+    assert found.optimism is not None
     assert abs(found.optimism) < 0.3
 
 
 def test_models_are_compared(varied: Study, varied_analysis: Analysis) -> None:
-    headline = varied_analysis.models[0]
+    headline = next(one for one in varied_analysis.models if one.split == "validation")
     roles = {model.role: model for model in headline.models}
     assert list(roles) == ["baseline", "best", "full"]
-    adapters = [run.name for run in varied.scored if run.method == "lora"]
-    assert roles["best"].name == adapters[0]
+    adapter = varied.best_of("lora")
+    assert adapter is not None
+    assert (roles["best"].name, adapter.seed) == (adapter.name, 0)  # its seed is the first, not the luckiest
     assert roles["full"].name == "full-lr1e-4"
     assert len(headline.contrasts) == 3 * len(METRICS)
     tuned = headline.contrast("f1", "baseline", "best")
     assert tuned is not None
     assert tuned.verdict == "higher"
     assert tuned.difference == pytest.approx(roles["best"].score.f1 - roles["baseline"].score.f1)
-    assert not tuned.covers_training  # one run each
+    assert tuned.covers == "questions"  # one run each
     assert varied_analysis.effect("method") is None
 
 
@@ -224,3 +227,37 @@ def test_published_results_match_the_design() -> None:
     ]
     assert all(one.questions == 5 for one in PUBLISHED if one.origin == "five_questions")
     assert all(one.source for one in PUBLISHED)
+
+
+def test_a_run_is_not_excluded_by_a_few_questions(paper: Study) -> None:
+    """Six of 200 questions tell two runs apart, whose widened interval includes 0."""
+    codes = cluster_codes(None, 200)
+    base = (np.arange(200) % 3 > 0).astype(float)
+    behind = base.copy()
+    behind[np.flatnonzero(base)[:6]] = 0.0
+    runs = [(run,) for run in paper.runs[:2]]
+    values = {paper.runs[0].name: base, paper.runs[1].name: behind}
+    found = best_set(runs, question_scores(values, codes))
+    assert found is not None
+    assert (found.count, found.compared) == (2, 2)
+
+
+def test_the_best_setting_is_that_of_the_highest_mean_over_seeds(paper: Study) -> None:
+    """The luckiest run of a bad setting is not the best, and of the best setting the first seed stands."""
+    (first, second, third, fourth) = paper.runs[:4]
+
+    def run(one: StudyRun, rank: int, seed: int, f1: float) -> StudyRun:
+        score = one.score("validation", "greedy")
+        assert score is not None
+        own = replace(score, f1=f1, exact_match=f1)
+        config = {**first.config, "rank": rank, "seed": seed}
+        return replace(one, name=f"r{rank}-s{seed}", config=config, scores={"validation": {"greedy": own}})
+
+    lucky, unlucky = run(first, 8, 0, 90.0), run(second, 8, 1, 70.0)
+    better, best = run(third, 4, 1, 86.0), run(fourth, 4, 0, 84.0)
+    study = replace(paper, runs=(lucky, better, best, unlucky))
+    assert [[one.name for one in own] for own in study.settings] == [["r4-s0", "r4-s1"], ["r8-s0", "r8-s1"]]
+    assert study.best is best
+    assert study.lead == "validation"
+    tested = replace(best, scores={**best.scores, "test": {"greedy": best.scores["validation"]["greedy"]}})
+    assert replace(study, runs=(lucky, better, tested, unlucky)).lead == "test"

@@ -11,8 +11,10 @@ from typing import get_args
 import pytest
 from fontTools.ttLib import TTFont
 
+from squadron.decoding.strategies import PARAMETERS
 from squadron.languages import LANGUAGES, Language
-from squadron.reporting.analysis.findings import COSTS, AxisVerdict, FitVerdict, Verdict
+from squadron.reporting.analysis.findings import COSTS, FitVerdict
+from squadron.reporting.analysis.verdicts import AxisVerdict, Verdict
 from squadron.reporting.document.bibliography import SOURCES
 from squadron.reporting.document.blocks import TextRun
 from squadron.reporting.document.formulas import SYMBOLS
@@ -20,6 +22,7 @@ from squadron.reporting.localization.numbers import Numerals, western
 from squadron.reporting.localization.translate import Translator, sentences
 from squadron.reporting.published import PUBLISHED
 from squadron.runs.records import Lack
+from squadron.scoring.designs import METRICS, Scope
 from squadron.scoring.failure_kinds import KINDS
 
 MARK = re.compile(r"\{(\w+)(?::([^{}|]+))?\}|\{\w+:[^{}]*\|[^{}]*\}|\[[@#][\w-]+\]|\$[^$]+\$|`[^`]+`")
@@ -56,7 +59,10 @@ def test_there_is_a_sentence_for_every_finding(language: Language) -> None:
         *(f"missing.{one}" for one in get_args(Lack)),
         *(f"{table}.{one}" for table in ("kind", "kind_means") for one in KINDS),
         *(f"effect.{one}" for one in get_args(AxisVerdict)),
-        *(f"effect.em_{one}" for one in get_args(AxisVerdict)),
+        *(f"effect.also_{one}" for one in get_args(AxisVerdict)),
+        *(f"scope.{one}" for one in get_args(Scope)),
+        *(f"metric.{one}" for one in METRICS),
+        *(f"decoding.{one}" for one in PARAMETERS),
         *(f"conclusion.axis_{one}" for one in get_args(AxisVerdict)),
         *(f"{key}_{one}" for key in ("models.base", "models.full", "conclusion.base") for one in get_args(Verdict)),
         *(f"effect.verdict_{one}" for one in get_args(Verdict)),

@@ -9,7 +9,7 @@ import pytest
 
 from hand_study import analysis, contrast, effect, rank_effects, score, study
 from squadron.languages import LANGUAGES, Language
-from squadron.reporting.analysis.findings import Contrast, Effect
+from squadron.reporting.analysis.verdicts import Contrast, Effect
 from squadron.reporting.document.blocks import Bullets, Heading, TableBlock, TextBlock, plain
 from squadron.reporting.localization.translate import sentences
 from squadron.reporting.report import build_report
@@ -69,12 +69,13 @@ def test_means_and_differences_are_those_of_the_effect(english: Any) -> None:
         ["8", "4", "55.0", "54.0 – 57.0", "35.0", "34.0 – 37.0"],
         ["16", "4", "49.0", "48.0 – 51.0", "41.0", "40.0 – 43.0"],
     ]
-    rows = [(row[0], row[1], row[2], row[5]) for row in tables["pairs-rank"]]
+    rows = [(row[0], row[1], row[2], row[6]) for row in tables["pairs-rank"]]
     assert rows == [
         ("4 → 8", "+5.0", "+1.0 to +7.0", "higher"),
         ("4 → 16", "+11.0", "+7.0 to +13.0", "higher"),
-        ("8 → 16", "+1.5", "−2.5 to +3.5", "not told apart"),
+        ("8 → 16", "+1.5", "−2.5 to +3.5", "undecided"),
     ]
+    assert [row[3] for row in tables["pairs-rank"]] == ["+1.5 to +6.5", "+7.5 to +12.5", "−2.0 to +3.0"]
 
 
 def ablation(rank: Effect, em: Effect | None = None, language: Language = "en") -> str:
@@ -84,10 +85,11 @@ def ablation(rank: Effect, em: Effect | None = None, language: Language = "en") 
 
 def test_a_trend_is_told_from_its_first_value_to_its_last() -> None:
     text = ablation(*rank_effects())
-    assert "A higher rank scores higher here" in text
-    assert "F1 changes by +9.5 points from 4 to 16 (95 % interval +5.5 to +11.5" in text
-    assert "Not told apart from the best value, 16, is 8" in text
-    assert "On exact match, though, larger values score lower" in text
+    assert "A higher rank scores higher: this is shown on new questions of this kind." in text
+    assert "F1 changes by +9.5 points from 4 to 16 (95 % interval: +5.5 to +11.5 on new questions of this" in text
+    assert "Shown to be below the best value, 16, is 4." in text
+    assert "Not shown to be below the best value, 16, is 8." in text
+    assert "On exact match larger values score lower, which is shown on new questions" in text
 
 
 def test_a_falling_axis_is_told_as_one() -> None:
@@ -95,25 +97,27 @@ def test_a_falling_axis_is_told_as_one() -> None:
     falling = replace(em, metric="f1", trend=contrast(4, 16, -9.5, "lower"), as_good=(4,))
     rising = replace(f1, metric="exact_match")
     text = ablation(falling, rising)
-    assert "A higher rank scores lower here" in text
+    assert "A higher rank scores lower: this is shown" in text
     assert "F1 changes by −9.5 points from 4 to 16" in text
-    assert "The best value, 4, was told apart from every other" in text
-    assert "On exact match, though, larger values score higher" in text
+    assert "Every other value is shown to be below the best, 4." in text
+    assert "On exact match larger values score higher" in text
 
 
 def test_without_a_trend_the_clearest_pair_is_told() -> None:
     pairs = (
         contrast(4, 8, 5.0, "higher", adjusted=0.03),
         contrast(4, 16, -7.0, "lower", adjusted=0.002),
-        contrast(8, 16, 1.5, "no_difference", adjusted=0.9),
+        contrast(8, 16, 1.5, "undecided", adjusted=0.9),
     )
-    own = effect("rank", {4: 30.0, 8: 35.0, 16: 23.0}, "non_monotone", contrasts=pairs, as_good=(8,))
+    own = effect("rank", {4: 30.0, 8: 35.0, 16: 23.0}, "differs", contrasts=pairs, as_good=(8,))
     text = ablation(own)
     assert "The clearest difference is the one from 4 to 16: −7.0 points" in text
-    assert "The mean is highest at 8" in text
+    assert "The mean is highest with 8" in text
+    assert "scores higher" not in text
+    assert "scores lower" not in text
 
 
-@pytest.mark.parametrize("verdict", ["no_difference", "untested"])
+@pytest.mark.parametrize("verdict", ["undecided", "untested"])
 def test_the_gap_is_the_best_less_the_worst(verdict: Any) -> None:
     pairs = tuple(
         contrast(*ends, 1.0, verdict, detectable=seen) for ends, seen in (((4, 8), 3.0), ((4, 16), 6.5), ((8, 16), 4.0))
@@ -123,14 +127,21 @@ def test_the_gap_is_the_best_less_the_worst(verdict: Any) -> None:
     assert "The means of the best (8) and the worst (16) are 4.5 points apart" in text.replace(
         "4.2 points", "4.3 points"
     )
-    if verdict == "no_difference":
-        assert "A true difference of less than about 6.5 points" in text
+    if verdict == "undecided":
+        assert "Had two values truly differed by 6.5 points on new questions" in text
+        assert "noise" not in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("best", "verdict", "end"),
-    [(4, "lower", "low"), (16, "higher", "high"), (8, "higher", None), (16, "no_difference", None)],
+    [
+        (4, "lower", "low"),
+        (16, "higher", "high"),
+        (8, "differs", None),
+        (16, "differs", "high"),
+        (16, "undecided", None),
+    ],
 )
 def test_a_best_value_at_an_end_is_told_with_that_end(
     language: Language, best: int, verdict: Any, end: str | None
@@ -149,10 +160,11 @@ def test_a_best_value_at_an_end_is_told_with_that_end(
 @pytest.mark.parametrize(
     ("verdict", "other", "sentence"),
     [
-        ("higher", "lower", "A higher rank scored higher."),
-        ("lower", "higher", "A higher rank scored lower."),
-        ("non_monotone", "lower", "The rank mattered, with the highest mean at 16."),
-        ("no_difference", "higher", "Between the values of the rank no difference was shown."),
+        ("higher", "lower", "A higher rank scored higher, which is shown on new questions of this kind."),
+        ("lower", "higher", "A higher rank scored lower, which is shown on new questions of this kind."),
+        ("differs", "lower", "the mean was highest with 16, and 4 and 8 are shown to be below it."),
+        ("equivalent", "lower", "The values of the rank are equivalent within 1.00 points of F1"),
+        ("undecided", "higher", "On the rank neither a difference nor equivalence within 1.00 points of F1 is shown."),
         ("untested", "higher", "Of the rank nothing could be tested."),
     ],
 )
@@ -183,9 +195,18 @@ def against(verdict: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("verdict", "concluded", "told_of"),
     [
-        ("higher", "a gain that noise does not explain", "Tuning helps: the best run scores +12.0 points of F1"),
-        ("lower", "a loss that noise does not explain", "Tuning hurts here: the best run scores −12.0 points of F1"),
-        ("no_difference", "was not shown", "was not told apart from the untouched base: +12.0 points of F1"),
+        ("higher", "it is better than the untouched base is shown", "Tuning helps: the best run scores +12.0 points"),
+        (
+            "lower",
+            "it is worse than the untouched base is shown",
+            "Tuning hurts here: the best run scores −12.0",
+        ),
+        (
+            "equivalent",
+            "equivalent to the untouched base within 1.00",
+            "are equivalent within 1.00 points of F1: +12.0",
+        ),
+        ("undecided", "That it differs from the untouched base is not shown", "is not shown: +12.0 points of F1"),
         ("untested", "was not tested", "The difference from the untouched base is +12.0 points of F1; it could not"),
     ],
 )
@@ -198,7 +219,10 @@ def test_the_gain_over_the_base_is_that_of_f1(verdict: Any, concluded: str, told
 
 def test_the_conclusion_names_the_best_score_and_the_cheapest_of_the_best(english: Any) -> None:
     told, _ = english
-    assert "The best of 8 runs reaches 77.0 points of F1 (74.0 – 82.0) on 200 questions" in told["conclusion"]
+    assert (
+        "The best of 8 runs reaches 77.0 points of F1 (74.0 – 82.0) on 200 questions of the validation split, by which"
+        in told["conclusion"]
+    )
     assert (
         "Since 2 runs may be the best, the one among them with the fewest trained parameters, attention-r8-fast"
         in (told["conclusion"])
@@ -210,7 +234,7 @@ def test_strategies_are_better_or_worse_by_f1(english: Any) -> None:
     text = told["decoding"]
     assert "Better than greedy on F1: span (+6.0" in text
     assert "Worse than greedy on F1: nucleus (−9.0" in text
-    assert "Not told apart from greedy on F1: beam (" in text
+    assert "Neither shown to differ from greedy on F1 nor to be equivalent to it: beam (" in text
     assert [(row[0], row[1], row[3]) for row in tables["decoding-table"]] == [
         ("greedy", "30.0", "60.0"),
         ("span", "24.0", "66.0"),
@@ -226,7 +250,7 @@ def test_the_commonest_kind_has_its_own_shares(leads: bool) -> None:
     told, tables = report(mistakes=replace(found, leads=leads))
     text = told["kinds"]
     assert "The commonest kind is “Too long”, with 60 % of the wrong answers (95 % interval 45 % to 73 %)" in (text)
-    assert ("was not told apart from the next, “Empty”" in text) != leads
+    assert ("it is not shown to be commoner than the next, “Empty”" in text) != leads
     assert "Of 200 greedy answers of the best run" in text
     assert "50 are not an exact match" in text
     (base,) = [one for one in text.split(". ") if "untouched base" in one]
@@ -249,16 +273,18 @@ def test_the_spread_over_seeds_has_its_own_figures(english: Any) -> None:
     assert "(2 groups) have a standard deviation of 3.75 points of F1" in told["seeds"]
     assert "differ by more than 12.5 points" in told["seeds"]
     assert [row[1:] for row in tables["seeds-table"]] == [["2", "23.0", "4.20"], ["3", "54.0", "3.60"]]
+    assert tables["seeds-levels"] == [["rank 4", "1", "4.20"], ["rank 8", "2", "3.60"]]
 
 
 def test_who_may_be_the_best_and_by_how_much_too_high(english: Any) -> None:
     told, _ = english
     assert "the truly best run is among 2 of the 8 compared" in told["leaders"]
-    assert "expected to be 1.6 points too" in told["leaders"]
+    assert "expected to make it 1.60 points too high" in told["leaders"]
     whole = analysis().best
     assert whole is not None
-    told, _ = report(best=replace(whole, names=whole.names[:1]))
-    assert "The best run, attention+mlp-r8-slow, was told apart from each of the other 7" in told["leaders"]
+    told, _ = report(best=replace(whole, names=whole.names[:1], count=1))
+    assert "With 95 % confidence attention+mlp-r8-slow is truly the best of the 8 compared" in told["leaders"]
+    assert "told apart" not in told["leaders"]
 
 
 def test_how_runs_ended_is_counted_by_verdict(english: Any) -> None:
@@ -290,14 +316,17 @@ def test_a_study_of_this_size_sees_the_paired_difference(english: Any) -> None:
     assert "a true difference of 4.4 points of F1 between two runs" in " ".join(told["limits"].split())
 
 
-def test_the_score_on_the_test_split_is_the_best_runs_own() -> None:
+def test_the_score_on_the_test_split_leads_and_is_the_best_runs_own() -> None:
     whole = study()
     tested = replace(whole.runs[0], scores={**whole.runs[0].scores, "test": {"greedy": score(60.0, split="test")}})
     other = replace(whole.runs[1], scores={**whole.runs[1].scores, "test": {"greedy": score(70.0, split="test")}})
-    told, _ = report(own=replace(whole, runs=(tested, other, *whole.runs[2:])))
-    assert "the same run reaches 60.0 of F1 (57.0 – 65.0) and 30.0 of exact match (28.0 – 34.0)" in (
-        " ".join(told["headline"].split())
-    )
+    told, tables = report(own=replace(whole, runs=(tested, other, *whole.runs[2:])))
+    assert "attention+mlp-r8-slow, reaches 60.0 points of F1 (95 % interval 57.0 – 65.0) and 30.0" in told["abstract"]
+    assert "on 200 questions of the test split, by which nothing was chosen" in told["abstract"]
+    assert "77.0" not in told["abstract"]
+    assert "reaches 60.0 points of F1 (57.0 – 65.0) on 200 questions of the test split" in told["conclusion"]
+    assert tables["headline-table"][1][3:5] == ["60.0", "57.0 – 65.0"]
+    assert "chosen by its F1 on 200 questions of the validation split, where it reaches 77.0" in told["headline"]
 
 
 @pytest.mark.parametrize(
@@ -314,7 +343,7 @@ def test_full_fine_tuning_is_held_against_the_best_adapter(verdict: Any, sentenc
         *models.contrasts,
         contrast("baseline", "full", 79.0, "higher"),
         contrast("best", "full", sign * 7.0, verdict),
-        contrast("best", "full", -sign * 7.0, "no_difference", "exact_match"),
+        contrast("best", "full", -sign * 7.0, "undecided", "exact_match"),
     )
     told, _ = report(models=(replace(models, contrasts=contrasts),))
     assert sentence in told["headline"]

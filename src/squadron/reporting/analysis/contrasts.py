@@ -1,92 +1,159 @@
-"""Test whether one level is better than another, with runs and questions both taken as samples.
+"""Test whether one level is better than another, in points, with runs and questions both taken as samples.
 
-The difference between two levels of an axis is a mean over pairs of runs (which differ in that axis only) and over
-questions (grouped in paragraphs). Other questions would change it, and so would training again or other values of the
-other axes. Both errors count: the interval combines the interval over paragraphs with the one over pairs
-(:func:`combined_interval`), and the test adds their variances. Variance that the two share is counted twice, which errs
-towards finding no difference.
+:mod:`squadron.scoring.designs` has the tests for many paragraphs. If a difference rests on few of them
+(:func:`rests_on_few`), its test on new questions is the more careful one of :func:`_careful`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+import numpy.typing as npt
+from scipy.special import stdtrit
 
-from squadron.reporting.analysis.findings import Contrast, Verdict
-from squadron.scoring.intervals import FEWEST_CLUSTERS, FEWEST_OUTCOMES, Codes, Floats, cluster_bootstrap
-from squadron.scoring.paired import holm, paired_test
+from squadron.randomness import numpy_generator
+from squadron.reporting.analysis.verdicts import SIGNIFICANCE, Evidence
+from squadron.scoring.designs import (
+    SCOPES,
+    Block,
+    Estimate,
+    Scope,
+    Spread,
+    contrast_test,
+    equivalence_test,
+    make_block,
+    omnibus_test,
+    spread,
+    t_reach,
+    t_test,
+)
+from squadron.scoring.intervals import FEWEST_CLUSTERS, FEWEST_OUTCOMES, Codes, Floats
+from squadron.scoring.paired import paired_test
 
 PERMUTATIONS = 4000
-SIGNIFICANCE = 0.05
-_POWER = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A mean difference with its 95 % interval, p-value and standard error, in the unit of the values."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """The question scores of a factor's levels: ``questions`` [levels, n] are means over the cells of ``block``."""
 
-    mean: float
-    low: float
-    high: float
-    p_value: float
-    detectable: float
-    pairs: int
+    block: Block
+    spread: Spread
+    questions: Floats
+    codes: Codes
+
+    @property
+    def pairs(self) -> int:
+        """Number of cells: of pairs of runs behind each comparison of two levels."""
+        return int(self.block.sums.shape[1])
 
 
-def mean_difference(values: Floats, codes: Codes, *, seed: int = 0) -> Difference:
-    """Estimate and test the mean of ``values`` [pairs, n], differences of question scores.
+def make_levels(values: npt.ArrayLike, codes: Codes, seeds: Sequence[int] | None = None) -> Levels:
+    """Return question scores [levels, cells, n], 0 to 1, ready for tests; ``seeds`` [cells] are those of the runs."""
+    scores = np.asarray(values, dtype=np.float64)
+    block = make_block(scores, codes, seeds)
+    return Levels(block, spread(block), scores.mean(axis=1), codes)
 
-    ``codes`` [n] number the paragraphs. The p-value is the larger of two: that of a t-test with the variances of
-    paragraphs and of pairs added, with Satterthwaite's degrees of freedom; and that of the exact or sampled sign test
-    over paragraphs, which is valid for few of them.
 
-    If the difference rests on few paragraphs (:func:`_rests_on_few`), the interval over questions is the paired test's,
-    which is widened, and p-value and interval are made to agree: p is below 0.05 if and only if the interval excludes
-    0. The t-test's standard error is then at least the one implied by the interval's distance towards 0 (Altman and
-    Bland, 2011). And if p is not below 0.05 (because of the sign test, for example), the interval is extended to
-    include 0. Neither is done if the difference rests on many paragraphs.
+def contrast_evidence(levels: Levels, weights: npt.ArrayLike, *, margin: float, seed: int = 0) -> tuple[Evidence, ...]:
+    """Test a weighted sum of level means in both scopes; a scope without a sample is left out.
+
+    ``margin`` is in points, and so is the evidence.
     """
-    assert values.ndim == 2, values.shape
+    own = np.asarray(weights, dtype=np.float64)
+    found = []
+    for scope in SCOPES:
+        estimate = contrast_test(levels.spread, own, scope)
+        if scope == "new" and rests_on_few(own @ levels.questions, levels.codes, pairs=levels.pairs):
+            found.append(_careful(levels, own, estimate, margin, seed))
+        elif estimate is not None:
+            reach = t_reach(estimate.error, estimate.degrees)
+            ends = (100.0 * (estimate.difference - reach), 100.0 * (estimate.difference + reach))
+            found.append(_evidence(scope, estimate, ends, estimate.p_value, margin))
+    return tuple(found)
+
+
+def pair_evidence(first: Floats, second: Floats, codes: Codes, *, margin: float) -> tuple[Evidence, ...]:
+    """Test the difference of two single models (second minus first) from their question scores [n]."""
+    return contrast_evidence(make_levels(np.stack([first, second])[:, None], codes), (-1.0, 1.0), margin=margin)
+
+
+def omnibus_evidence(levels: Levels, scope: Scope, *, seed: int = 0) -> float | None:
+    """Return the p-value of the hypothesis that all levels are equal; ``None`` if the scope has no sample.
+
+    On new questions, if the differences rest on few paragraphs, it is at least that of a permutation test that flips
+    the signs of paragraphs.
+    """
+    p_value = omnibus_test(levels.spread, scope)
+    if scope == "these":
+        return p_value
+    centred = levels.questions - levels.questions.mean(axis=0)
+    if not any(rests_on_few(row, levels.codes, pairs=levels.pairs) for row in centred):
+        return p_value
+    return max(p_value or 0.0, flipped_signs(centred, levels.codes, seed=seed))
+
+
+def flipped_signs(
+    rows: Floats, codes: Codes, *, permutations: int = PERMUTATIONS, seed: int = 0, use: str = "omnibus"
+) -> float:
+    """Return the p-value of the sum of squared means of ``rows`` [k, n] under random sign flips of paragraphs."""
+    sums = np.stack([np.bincount(codes, weights=row) for row in rows], axis=1)  # [clusters, k]
+    observed = float(np.sum(sums.sum(axis=0) ** 2)) * (1 - 1e-9)
+    generator = numpy_generator(seed, use)
+    signs = 1.0 - 2.0 * generator.integers(0, 2, size=(permutations, len(sums)))
+    extreme = int(np.sum(np.sum((signs @ sums) ** 2, axis=1) >= observed))
+    return (extreme + 1) / (permutations + 1)
+
+
+def _evidence(scope: Scope, estimate: Estimate, ends: tuple[float, float], p_value: float, margin: float) -> Evidence:
+    own, difference = 100.0 * estimate.error, 100.0 * estimate.difference
+    return Evidence(
+        scope=scope,
+        interval=ends,
+        error=own,
+        degrees=estimate.degrees,
+        p_value=p_value,
+        equivalence=equivalence_test(difference, own, estimate.degrees, margin) if estimate.degrees > 0.0 else 1.0,
+    )
+
+
+def _careful(levels: Levels, weights: Floats, estimate: Estimate | None, margin: float, seed: int) -> Evidence:
+    """Test a difference that rests on few paragraphs, on new questions.
+
+    The interval over questions is the paired test's, which is widened; with the one over runs it is combined by squared
+    distances (:func:`combined_interval`). The p-value is at least that of the sign test over paragraphs. Interval and
+    p-value agree: the t-test's standard error is at least the one implied by the interval's distance towards 0 (Altman
+    and Bland, 2011), and if p is not below 0.05, the interval is extended to include 0.
+    """
     # The weights of a trend can give a question a value above 1, but intervals of shares end at 1.
+    values = weights @ levels.questions
     scale = max(1.0, float(np.abs(values).max(initial=0.0)))
-    questions = values.mean(axis=0) / scale
-    over_questions = paired_test(np.zeros_like(questions), questions, codes, permutations=PERMUTATIONS, seed=seed)
-    mean = over_questions.difference
-    few = _rests_on_few(questions, codes, pairs=len(values))
-    if few or len(values) == 1:
-        ends = [(over_questions.interval.low, over_questions.interval.high)]
-    else:
-        means = cluster_bootstrap(questions, codes, seed=seed)
-        ends = [(float(np.quantile(means, SIGNIFICANCE / 2)), float(np.quantile(means, 1 - SIGNIFICANCE / 2)))]
-    errors = [(clustered_error(questions, codes), int(codes.max()))]
-    if len(values) > 1:
-        pairs = values.mean(axis=1) / scale
-        error, degrees = float(pairs.std(ddof=1)) / math.sqrt(len(pairs)), len(pairs) - 1
-        reach = error * float(stdtrit(degrees, 1 - SIGNIFICANCE / 2))
+    questions = values / scale
+    paired = paired_test(np.zeros_like(questions), questions, levels.codes, permutations=PERMUTATIONS, seed=seed)
+    mean, ends = paired.difference, [(paired.interval.low, paired.interval.high)]
+    runs = contrast_test(levels.spread, weights, "these")
+    if runs is not None:
+        reach = t_reach(runs.error, runs.degrees) / scale
         ends.append((mean - reach, mean + reach))
-        errors.append((error, degrees))
     low, high = combined_interval(mean, ends)
-    error, degrees_joined = combined_error(errors)
-    p_value = over_questions.p_value
-    detectable = scale
-    if degrees_joined > 0.0:
-        quantile = float(stdtrit(degrees_joined, 1 - SIGNIFICANCE / 2))
-        if few:
-            error = max(error, (mean - low if mean > 0.0 else high - mean) / quantile)
-        if error > 0.0:
-            p_value = max(p_value, 2.0 * float(stdtr(degrees_joined, -abs(mean) / error)))
-        # With two or three pairs of runs the interval is wider than their combined error implies.
-        detectable = max((quantile + float(stdtrit(degrees_joined, _POWER))) * error, (high - low) / 2)
-    if few and p_value >= SIGNIFICANCE:
+    p_value, error, degrees = paired.p_value, 0.0, 0.0
+    if estimate is not None:
+        degrees = estimate.degrees
+        quantile = float(stdtrit(degrees, 1 - SIGNIFICANCE / 2))
+        towards = (mean - low if mean > 0.0 else high - mean) / quantile
+        error = max(estimate.error / scale, towards)
+        p_value = max(p_value, t_test(mean, error, degrees))
+        error = max(error, (high - low) / 2 / quantile)
+    if p_value >= SIGNIFICANCE:
         low, high = min(low, 0.0), max(high, 0.0)
-    return Difference(scale * mean, scale * low, scale * high, p_value, scale * min(1.0, detectable), len(values))
+    whole = Estimate(scale * mean, scale * error, degrees, p_value)
+    return _evidence("new", whole, (100.0 * scale * low, 100.0 * scale * high), p_value, margin)
 
 
-def _rests_on_few(values: Floats, codes: Codes, *, pairs: int) -> bool:
+def rests_on_few(values: Floats, codes: Codes, *, pairs: int) -> bool:
     """Return True if the mean of ``values`` [n] rests on too few paragraphs for a bootstrap to estimate its error.
 
     For one pair of runs the criterion is a small sum: few questions differ. Over many pairs, values may be small
@@ -95,18 +162,9 @@ def _rests_on_few(values: Floats, codes: Codes, *, pairs: int) -> bool:
     sums = np.bincount(codes, weights=values)
     contribution = float(np.abs(values).sum())
     if pairs > 1:
-        spread = float(np.sum(sums**2))
-        contribution = float(np.sum(np.abs(sums))) ** 2 / spread if spread > 0.0 else 0.0
+        squares = float(np.sum(sums**2))
+        contribution = float(np.sum(np.abs(sums))) ** 2 / squares if squares > 0.0 else 0.0
     return len(sums) < FEWEST_CLUSTERS or contribution < FEWEST_OUTCOMES
-
-
-def clustered_error(values: Floats, codes: Codes) -> float:
-    """Return the cluster-robust standard error of the mean of ``values`` [n]; 0 if there is only one cluster."""
-    clusters = int(codes.max()) + 1
-    if clusters < 2:
-        return 0.0
-    residuals = np.bincount(codes, weights=values - values.mean())
-    return math.sqrt(clusters / (clusters - 1) * float(np.sum(residuals**2))) / len(values)
 
 
 def combined_interval(mean: float, intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -117,51 +175,3 @@ def combined_interval(mean: float, intervals: Sequence[tuple[float, float]]) -> 
     low = mean - math.sqrt(sum((mean - own) ** 2 for own, _ in intervals))
     high = mean + math.sqrt(sum((own - mean) ** 2 for _, own in intervals))
     return max(-1.0, low), min(1.0, high)
-
-
-def combined_error(errors: Sequence[tuple[float, int]]) -> tuple[float, float]:
-    """Return the standard error and Satterthwaite's degrees of freedom of a sum of independent errors.
-
-    Each error comes with its degrees of freedom. If all errors are 0, return the fewest of these.
-    """
-    variance = sum(error**2 for error, _ in errors)
-    if variance == 0.0:
-        return 0.0, float(min(degrees for _, degrees in errors))
-    weights = sum(error**4 / degrees for error, degrees in errors if error > 0.0)
-    return math.sqrt(variance), variance**2 / weights
-
-
-def with_difference(difference: Difference, contrast: Contrast) -> Contrast:
-    """Return ``contrast`` with a difference filled in, in points, but without a verdict."""
-    return replace(
-        contrast,
-        difference=100.0 * difference.mean,
-        interval=(100.0 * difference.low, 100.0 * difference.high),
-        p_value=difference.p_value,
-        pairs=difference.pairs,
-        covers_training=difference.pairs > 1,
-        detectable=100.0 * difference.detectable,
-    )
-
-
-def with_verdicts(contrasts: Sequence[Contrast]) -> list[Contrast]:
-    """Return contrasts with verdicts; all tested ones are one family, adjusted by Holm's correction.
-
-    A verdict other than ``no_difference`` also requires an interval that excludes 0.
-    """
-    tested = [index for index, contrast in enumerate(contrasts) if contrast.p_value is not None]
-    adjusted = dict(zip(tested, holm([contrasts[index].p_value or 0.0 for index in tested]), strict=True))
-    return [
-        replace(contrast, adjusted=adjusted[index], verdict=_verdict(contrast, adjusted[index]))
-        if index in adjusted
-        else contrast
-        for index, contrast in enumerate(contrasts)
-    ]
-
-
-def _verdict(contrast: Contrast, adjusted: float) -> Verdict:
-    assert contrast.interval is not None, contrast
-    low, high = contrast.interval
-    if adjusted >= SIGNIFICANCE or low <= 0.0 <= high:
-        return "no_difference"
-    return "higher" if low > 0.0 else "lower"

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from squadron.options.axes import RENAMED
-from squadron.reporting.analysis.contrasts import mean_difference, with_difference, with_verdicts
-from squadron.reporting.analysis.findings import METRICS, AxisVerdict, Contrast, Effect, Level, Metric
+from squadron.reporting.analysis.contrasts import Levels, contrast_evidence, make_levels, omnibus_evidence
 from squadron.reporting.analysis.questions import QuestionScores
+from squadron.reporting.analysis.verdicts import Contrast, Effect, Level, Metric, Plan, Primary, with_axis_verdicts
 from squadron.runs.records import Study, StudyRun
-from squadron.scoring.intervals import Floats, mean_interval
+from squadron.scoring.designs import SCOPES, primary_p, trend_weights
+from squadron.scoring.intervals import mean_interval
 
 EXCLUDED_AXES = ("seed", "method")
 """Seeds are replicates; full fine-tuning has none of LoRA's axes to match runs by."""
 
 OtherSettings = tuple[Any, ...]
-Grid = Mapping[Any, Mapping[OtherSettings, str]]
-"""Run names by the value of an axis, then by the settings of the other axes, which compared runs share."""
+Grid = Mapping[Any, Mapping[OtherSettings, StudyRun]]
+"""Runs by the value of an axis, then by the settings of the other axes, which compared runs share."""
+DEFAULT = Plan()
 
 
 def setting(run: StudyRun, axis: str) -> Any:
@@ -58,29 +60,43 @@ def effect_axes(study: Study) -> list[str]:
     return kept
 
 
-def main_effects(study: Study, question_scores: QuestionScores | None) -> list[Effect]:
-    """Return the effect of every axis on F1 and EM; all contrasts and trends of a metric are one family of tests."""
+def main_effects(study: Study, question_scores: QuestionScores | None, plan: Plan = DEFAULT) -> list[Effect]:
+    """Return the effect of every axis on every metric of the plan, with verdicts.
+
+    The axes of the plan are one family of primary tests for each metric, or for all metrics together, as the plan says;
+    other axes are a family of their own.
+    """
     runs = comparable_runs(study)
-    if question_scores is not None:
-        runs = [run for run in runs if question_scores.has(run.name)]
-    found: list[Effect] = []
-    for metric in METRICS:
-        untested = [_untested_effect(study, runs, axis, metric, question_scores) for axis in effect_axes(study)]
-        untested = [effect for effect in untested if len(effect.levels) > 1]
-        family = [test for draft in untested for test in (*draft.contrasts, draft.trend) if test is not None]
-        verdicts = iter(with_verdicts(family))
-        for draft in untested:
-            pairs = tuple(next(verdicts) for _ in draft.contrasts)
-            trend = next(verdicts) if draft.trend is not None else None
-            found.append(_with_axis_verdict(draft, pairs, trend))
-    return found
+    axes = effect_axes(study)
+    planned = set(axes if plan.axes is None else plan.axes)
+    drafts: list[Effect] = []
+    for metric in plan.metrics:
+        own = [run for run in runs if question_scores is None or question_scores.has(run.name, metric=metric)]
+        if question_scores is None:
+            own = [run for run in own if getattr(study.score(run), metric, None) is not None]
+        made = [_draft(study, own, axis, metric, question_scores, plan) for axis in axes]
+        drafts += [
+            replace(effect, planned=effect.axis in planned) for effect in made if effect is not None and effect.levels
+        ]
+    families: dict[tuple[Metric | None, bool], list[int]] = {}
+    for index, effect in enumerate(drafts):
+        key = (effect.metric if plan.family == "metric" else None, effect.planned)
+        families.setdefault(key, []).append(index)
+    return with_axis_verdicts(drafts, list(families.values()))
 
 
-def _untested_effect(
-    study: Study, runs: Sequence[StudyRun], axis: str, metric: Metric, question_scores: QuestionScores | None
-) -> Effect:
-    """Return an effect with tests but without verdicts."""
+def _draft(
+    study: Study,
+    runs: Sequence[StudyRun],
+    axis: str,
+    metric: Metric,
+    question_scores: QuestionScores | None,
+    plan: Plan,
+) -> Effect | None:
+    """Return an effect with tests but without verdicts; ``None`` if fewer than two values have runs."""
     values = present_levels(runs, axis, study.axes[axis])
+    if len(values) < 2:
+        return None
     others = [other for other in study.axes if other != axis]
     tied = tuple(
         other
@@ -88,21 +104,94 @@ def _untested_effect(
         if len({setting(run, other) for run in runs}) > 1 and _determined_by(runs, other, axis)
     )
     shared = [other for other in others if other not in tied]
-    grid: dict[Any, dict[OtherSettings, str]] = {value: {} for value in values}
+    grid: dict[Any, dict[OtherSettings, StudyRun]] = {value: {} for value in values}
     for run in runs:
         if setting(run, axis) in grid:
-            grid[setting(run, axis)][tuple(setting(run, other) for other in shared)] = run.name
-    complete = sorted(set.intersection(*(set(cells) for cells in grid.values())), key=repr) if grid else []
+            grid[setting(run, axis)][tuple(setting(run, other) for other in shared)] = run
+    complete = sorted(set.intersection(*(set(cells) for cells in grid.values())), key=repr)
     balanced = all(len(cells) == len(complete) for cells in grid.values())
     ordered = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
-    names = {value: [grid[value][cell] for cell in complete] or list(grid[value].values()) for value in values}
+    names = {
+        value: [run.name for run in ([grid[value][cell] for cell in complete] or grid[value].values())]
+        for value in values
+    }
     levels = tuple(_level(study, value, names[value], metric, question_scores) for value in values)
-    pairs = [(first, second) for index, first in enumerate(values) for second in values[index + 1 :]]
+    whole = _levels(grid, values, complete, metric, question_scores)
     means = {level.value: level.mean for level in levels}
-    contrasts = tuple(_pair(grid, first, second, means, metric, question_scores) for first, second in pairs)
-    trend = _trend(grid, complete, values, metric, question_scores) if ordered and len(values) > 2 else None
-    best = max(levels, key=lambda level: level.mean).value if levels else None
-    return Effect(axis, metric, ordered, levels, contrasts, trend, "untested", best, (best,), tied, balanced)
+    contrasts = []
+    for first, second in itertools.combinations(values, 2):
+        cells = sorted((cell for cell in grid[first] if cell in grid[second]), key=repr)
+        contrast = _untested(metric, first, second, means[second] - means[first], question_scores)
+        if whole is not None and cells == complete:
+            weights = [float(value == second) - float(value == first) for value in values]
+            contrast = _with_tests(contrast, whole, weights, plan.margin)
+        elif (pair := _levels(grid, (first, second), cells, metric, question_scores)) is not None:
+            contrast = _with_tests(contrast, pair, (-1.0, 1.0), plan.margin)
+        contrasts.append(contrast)
+    trend: Contrast | None = None
+    primary: tuple[Primary, ...] = ()
+    if whole is not None:
+        if ordered and len(values) > 2:
+            line = _untested(metric, values[0], values[-1], 0.0, question_scores)
+            trend = _with_tests(line, whole, trend_weights([float(value) for value in values]), plan.margin)
+        primary = tuple(primary_tests(whole, trend, contrasts))
+    best = max(levels, key=lambda level: level.mean).value
+    return Effect(
+        axis=axis,
+        metric=metric,
+        ordered=ordered,
+        levels=levels,
+        contrasts=tuple(contrasts),
+        trend=trend,
+        primary=primary,
+        verdict="untested",
+        scope=None,
+        within=None,
+        best=best,
+        as_good=(best,),
+        tied=tied,
+        balanced=balanced,
+    )
+
+
+def primary_tests(levels: Levels, trend: Contrast | None, pairs: Sequence[Contrast]) -> Iterator[Primary]:
+    """Yield the primary test of an axis in every scope in which it can be tested."""
+    for scope in SCOPES:
+        omnibus = omnibus_evidence(levels, scope)
+        tests = [own for one in pairs if (own := one.of(scope)) is not None]
+        if omnibus is None or not tests:
+            continue
+        line = trend.of(scope) if trend is not None else None
+        # With two values, the pair is the whole test.
+        found = tests[0].p_value if len(levels.questions) == 2 else omnibus
+        p_value = primary_p(None if line is None else line.p_value, found)
+        assert p_value is not None, scope
+        # All values are equivalent only if every pair is.
+        equivalence = max(own.equivalence for own in tests) if len(tests) == len(pairs) else 1.0
+        yield Primary(scope, None if line is None else line.p_value, found, p_value, equivalence)
+
+
+def _levels(
+    grid: Grid,
+    values: Sequence[Any],
+    cells: Sequence[OtherSettings],
+    metric: Metric,
+    question_scores: QuestionScores | None,
+) -> Levels | None:
+    """Return the question scores of these values over these cells; ``None`` if there are none."""
+    if question_scores is None or not cells:
+        return None
+    scores = question_scores.values[metric]
+    matrix = np.stack([np.stack([scores[grid[value][cell].name] for cell in cells]) for value in values])
+    # A missing seed is that of the option's default.
+    seeds = [grid[values[0]][cell].seed or 0 for cell in cells]
+    return make_levels(matrix, question_scores.codes, seeds)
+
+
+def _with_tests(contrast: Contrast, levels: Levels, weights: Sequence[float], margin: float) -> Contrast:
+    evidence = contrast_evidence(levels, weights, margin=margin)
+    difference = 100.0 * float(np.asarray(weights) @ levels.block.means)
+    return replace(contrast, difference=difference, evidence=evidence, pairs=levels.pairs, covers=levels.block.covers)
 
 
 def _level(
@@ -114,81 +203,9 @@ def _level(
         ends = [getattr(score, f"{metric}_interval") for score in chosen]
         low, high = (float(np.mean([own[end] for own in ends])) for end in (0, 1))
         return Level(value, float(np.mean([getattr(score, metric) for score in chosen])), (low, high), len(names))
-    scores = _score_matrix(names, metric, question_scores).mean(axis=0)
+    scores = np.mean([question_scores.values[metric][name] for name in names], axis=0)
     interval = mean_interval(scores, question_scores.codes).scaled(100.0)
     return Level(value, 100.0 * float(scores.mean()), (interval.low, interval.high), len(names))
-
-
-def _pair(
-    grid: Grid,
-    first: Any,
-    second: Any,
-    means: Mapping[Any, float],
-    metric: Metric,
-    question_scores: QuestionScores | None,
-) -> Contrast:
-    """Compare two values over the settings for which both have a run."""
-    cells = [cell for cell in grid[first] if cell in grid[second]]
-    contrast = _untested(metric, first, second, means[second] - means[first], question_scores)
-    if question_scores is None or not cells:
-        return contrast
-    runs = [[grid[value][cell] for cell in cells] for value in (first, second)]
-    values = _score_matrix(runs[1], metric, question_scores) - _score_matrix(runs[0], metric, question_scores)
-    return with_difference(mean_difference(values, question_scores.codes), contrast)
-
-
-def _trend(
-    grid: Grid,
-    cells: Sequence[OtherSettings],
-    values: Sequence[Any],
-    metric: Metric,
-    question_scores: QuestionScores | None,
-) -> Contrast | None:
-    """Return the fitted line through the levels, as the difference between its ends."""
-    if question_scores is None or not cells:
-        return None
-    weights = trend_weights([float(value) for value in values])
-    matrices = [_score_matrix([grid[value][cell] for cell in cells], metric, question_scores) for value in values]
-    line = sum(weight * matrix for weight, matrix in zip(weights, matrices, strict=True))
-    assert isinstance(line, np.ndarray), type(line)
-    contrast = _untested(metric, values[0], values[-1], 0.0, question_scores)
-    return with_difference(mean_difference(line, question_scores.codes), contrast)
-
-
-def trend_weights(values: Sequence[float]) -> list[float]:
-    """Return weights of the levels' means that sum to the rise of the fitted line from lowest to highest value.
-
-    The line is over the logarithm if all values are positive, since ranks and rates are spaced by factors.
-    """
-    places = np.array([math.log(value) for value in values] if min(values) > 0 else values, dtype=np.float64)
-    centred = places - places.mean()
-    return [float(weight) for weight in centred * (places.max() - places.min()) / float(np.sum(centred**2))]
-
-
-def _with_axis_verdict(draft: Effect, contrasts: tuple[Contrast, ...], trend: Contrast | None) -> Effect:
-    different = {
-        contrast.first if contrast.second == draft.best else contrast.second
-        for contrast in contrasts
-        if draft.best in (contrast.first, contrast.second) and contrast.verdict in ("higher", "lower")
-    }
-    as_good = tuple(level.value for level in draft.levels if level.value not in different)
-    verdict = _axis_verdict(contrasts, trend, ordered=draft.ordered)
-    return replace(draft, contrasts=contrasts, trend=trend, verdict=verdict, as_good=as_good)
-
-
-def _axis_verdict(contrasts: Sequence[Contrast], trend: Contrast | None, *, ordered: bool) -> AxisVerdict:
-    """Return the verdict on the whole axis; if it is ordered, the second value of each contrast is the larger one."""
-    verdicts = {contrast.verdict for contrast in contrasts}
-    shown = verdicts & {"higher", "lower"}
-    if not shown and trend is not None and trend.verdict in ("higher", "lower"):
-        shown = {trend.verdict}
-    if not shown:
-        return "untested" if verdicts == {"untested"} else "no_difference"
-    if not ordered:
-        return "differs"
-    if len(shown) == 2:
-        return "non_monotone"
-    return "higher" if shown == {"higher"} else "lower"
 
 
 def _untested(
@@ -197,26 +214,7 @@ def _untested(
     questions, clusters = (
         (0, None) if question_scores is None else (question_scores.questions, question_scores.clusters)
     )
-    return Contrast(
-        metric=metric,
-        first=first,
-        second=second,
-        difference=difference,
-        interval=None,
-        p_value=None,
-        adjusted=None,
-        verdict="untested",
-        questions=questions,
-        clusters=clusters,
-        pairs=0,
-        covers_training=False,
-        detectable=None,
-    )
-
-
-def _score_matrix(names: Sequence[str], metric: Metric, question_scores: QuestionScores) -> Floats:
-    """Return the question scores of runs, [runs, n]."""
-    return np.stack([question_scores.values[metric][name] for name in names])
+    return Contrast(metric, first, second, difference, questions=questions, clusters=clusters)
 
 
 def _determined_by(runs: Sequence[StudyRun], axis: str, other: str) -> bool:

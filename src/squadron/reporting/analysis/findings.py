@@ -1,25 +1,17 @@
 """The findings: frozen values in points, each with an interval and a verdict, from which sentences are chosen.
 
-A verdict claims a difference only if it is significant at the 5 % level over all tests of its family (Holm).
-``no_difference`` means that none was *shown*; ``detectable`` is how large one had to be to be detected. ``untested``
-means that the folder lacks the data for a test.
+:mod:`squadron.reporting.analysis.verdicts` has the types of tests and their verdicts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from squadron.reporting.analysis.verdicts import Contrast, Effect, Kept, Metric, Plan
 from squadron.runs.records import Ends, Score
 
-Metric = Literal["f1", "exact_match"]
-METRICS: tuple[Metric, ...] = ("f1", "exact_match")
-
-Verdict = Literal["higher", "lower", "no_difference", "untested"]
-"""Verdict on two levels or models: the second is higher, lower, or not significantly different."""
-AxisVerdict = Literal["higher", "lower", "non_monotone", "differs", "no_difference", "untested"]
-"""Verdict on an axis: larger values are better, worse, or best in between; ``differs`` for values without an order."""
 Role = Literal["baseline", "best", "full"]
 FitVerdict = Literal["overfit", "improving", "settled", "unknown"]
 Cost = Literal["trainable_parameters", "seconds", "peak_memory_bytes"]
@@ -27,84 +19,15 @@ COSTS: tuple[Cost, ...] = ("trainable_parameters", "seconds", "peak_memory_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
-    """Comparison of two levels, models or strategies on the same questions.
-
-    ``difference`` is second minus first, in points. ``adjusted`` is the p-value after Holm's correction. ``pairs``
-    counts the pairs of runs compared; with only one, ``covers_training`` is false: the test is about these two trained
-    models, not about training them again. ``detectable`` is the true difference that 8 of 10 such studies detect.
-    """
-
-    metric: Metric
-    first: Any
-    second: Any
-    difference: float
-    interval: Ends | None
-    p_value: float | None
-    adjusted: float | None
-    verdict: Verdict
-    questions: int
-    clusters: int | None
-    pairs: int
-    covers_training: bool
-    detectable: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One value of an axis: the mean over its runs, and the interval of that mean over questions."""
-
-    value: Any
-    mean: float
-    interval: Ends
-    runs: int
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Main effect of an axis on a metric: the mean score of its values, with the other axes held equal.
-
-    ``contrasts`` are all pairs of values, each over runs that differ in nothing else. ``trend`` is the difference
-    between lowest and highest value along a fitted line, over the logarithm if all values are positive. ``best`` is the
-    value with the highest mean; ``as_good`` are the values not significantly different from it, itself included.
-    ``tied`` are axes that vary with this one, so that their effects cannot be separated from it. ``balanced`` is false
-    if runs are missing: the means are then over the settings that all values share, or over all runs if there are none.
-    """
-
-    axis: str
-    metric: Metric
-    ordered: bool
-    levels: tuple[Level, ...]
-    contrasts: tuple[Contrast, ...]
-    trend: Contrast | None
-    verdict: AxisVerdict
-    best: Any
-    as_good: tuple[Any, ...]
-    tied: tuple[str, ...]
-    balanced: bool
-
-    @property
-    def spread(self) -> float:
-        """Difference between the highest and the lowest mean, in points."""
-        means = [level.mean for level in self.levels]
-        return max(means) - min(means)
-
-    @property
-    def shown(self) -> tuple[Contrast, ...]:
-        """The pairs of values that differ significantly."""
-        return tuple(contrast for contrast in self.contrasts if contrast.verdict in ("higher", "lower"))
-
-
-@dataclass(frozen=True, slots=True)
 class VarianceShare:
-    """Share of the variance between runs (0 to 1) explained by an axis, or by the interaction of two axes.
+    """Share of the variance between runs (0 to 1) that goes with an axis, or with the interaction of two axes.
 
-    ``f`` is the F statistic, ``None`` if there are too few runs for residuals. ``degrees`` are those of the term and of
-    the residuals.
+    ``share`` is omega squared, the share without what chance alone would add; it is ``None`` if there are too few runs
+    for residuals, like the F statistic ``f``. ``degrees`` are those of the term and of the residuals.
     """
 
     axes: tuple[str, ...]
-    share: float
+    share: float | None
     f: float | None
     degrees: tuple[int, int]
     p_value: float | None
@@ -124,16 +47,20 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class BestSet:
-    """Confidence set of the best run: with 95 % confidence the truly best run is among ``names`` (best first).
+    """Confidence set of the best setting: with 95 % confidence the truly best one is among ``count`` settings.
 
-    ``optimism`` is the expected selection bias of the best run's score, in points.
+    Runs that differ only in their seed are one setting, with the mean of their scores. ``names`` are all runs of these
+    settings, the best setting's first; ``best`` is the chosen run, of the setting with the highest mean. ``optimism``
+    is how much the choice inflates that mean, in points, by cross-fitting (``None`` with too few paragraphs).
     """
 
     metric: Metric
     best: str
     names: tuple[str, ...]
+    count: int
     compared: int
-    optimism: float
+    optimism: float | None
+    seeds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +113,21 @@ class SeedGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedLevel:
+    """The deviation over seeds of the runs with one value of an axis, pooled with ``degrees`` of freedom."""
+
+    axis: str
+    value: Any
+    deviation: float
+    degrees: int
+
+
+@dataclass(frozen=True, slots=True)
 class SeedSpread:
     """Variation of runs by their seed. ``deviation`` is pooled over the groups with ``degrees`` of freedom.
 
-    ``noticeable`` is the difference between two single runs that seeds alone exceed in 5 % of pairs.
+    ``noticeable`` is the difference between two single runs that seeds alone exceed in 5 % of pairs. ``levels`` has the
+    deviation for each value of each axis, pooled over the groups with that value, with its degrees of freedom.
     """
 
     metric: Metric
@@ -197,6 +135,7 @@ class SeedSpread:
     deviation: float
     degrees: int
     noticeable: float
+    levels: tuple[SeedLevel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,12 +218,16 @@ class Mistakes:
 
 @dataclass(frozen=True, slots=True)
 class Detectable:
-    """The true difference of two runs that 8 of 10 studies of this size detect, by an unpaired and by a paired test."""
+    """The true difference of two runs that 8 of 10 studies of this size detect, by an unpaired and by a paired test.
+
+    ``unpaired`` and ``paired`` are for two runs that were chosen beforehand, ``among`` for any two of all runs.
+    """
 
     metric: Metric
     questions: int
     unpaired: float | None
     paired: float | None
+    among: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +246,8 @@ class Analysis:
     mistakes: Mistakes | None
     detectable: tuple[Detectable, ...]
     left_out: tuple[str, ...]
+    plan: Plan = field(default_factory=Plan)
+    kept: Kept = field(default_factory=Kept)
 
     def effect(self, axis: str, metric: Metric = "f1") -> Effect | None:
         """Return the main effect of an axis on a metric."""

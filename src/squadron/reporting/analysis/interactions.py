@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from scipy.special import fdtrc
 
-from squadron.randomness import numpy_generator
-from squadron.reporting.analysis.contrasts import PERMUTATIONS, SIGNIFICANCE
+from squadron.reporting.analysis.contrasts import PERMUTATIONS, flipped_signs
 from squadron.reporting.analysis.effects import comparable_runs, effect_axes, present_levels, setting
-from squadron.reporting.analysis.findings import METRICS, Interaction, Metric, VarianceShare
+from squadron.reporting.analysis.findings import Interaction, VarianceShare
 from squadron.reporting.analysis.questions import QuestionScores
+from squadron.reporting.analysis.verdicts import SIGNIFICANCE, Metric
 from squadron.runs.records import Study, StudyRun
 from squadron.scoring.intervals import Codes, Floats
 from squadron.scoring.paired import holm
@@ -34,14 +34,14 @@ class _Term:
 
 
 def variance_shares(study: Study, metric: Metric) -> list[VarianceShare]:
-    """Return the share of each axis and pair of axes in the variance between runs, with F-tests.
+    """Return the share of each axis and pair of axes in the variance between runs (omega squared), with F-tests.
 
     An axis is tested by what it adds to the other axes, a pair by what it adds to all axes and the other pairs (type
-    II); in a complete grid the shares add up to at most 1.
+    II).
     """
     runs, axes = comparable_runs(study), effect_axes(study)
-    scores = [getattr(score, metric) for run in runs if (score := study.score(run)) is not None]
-    if len(runs) < 3 or not axes:
+    scores = [getattr(study.score(run), metric, None) for run in runs]
+    if len(runs) < 3 or not axes or None in scores:
         return []
     return analysis_of_variance(
         np.array(scores, dtype=np.float64),
@@ -66,8 +66,11 @@ def analysis_of_variance(scores: Floats, settings: dict[str, list[Any]]) -> list
         if error_degrees > 0 and degrees > 0 and residual > 1e-12 * max(total, 1e-12):
             f = explained / degrees / (residual / error_degrees)
             p_value = float(fdtrc(degrees, error_degrees, max(f, 0.0)))
-        share = explained / total if total > 0.0 else 0.0
-        found.append(VarianceShare(term.axes, max(0.0, share), f, (degrees, error_degrees), p_value))
+        share = None
+        if f is not None and total > 0.0:
+            error = residual / error_degrees
+            share = max(0.0, (explained - degrees * error) / (total + error))
+        found.append(VarianceShare(term.axes, share, f, (degrees, error_degrees), p_value))
     return found
 
 
@@ -76,8 +79,12 @@ def interactions(
 ) -> list[Interaction]:
     """Test every pair of axes for an interaction; the pairs of a metric are one family of tests."""
     found: list[Interaction] = []
-    runs = [run for run in comparable_runs(study) if question_scores is None or question_scores.has(run.name)]
-    for metric in METRICS:
+    for metric in shares:
+        runs = [
+            run
+            for run in comparable_runs(study)
+            if question_scores is None or question_scores.has(run.name, metric=metric)
+        ]
         drafts = []
         for share in shares[metric]:
             if len(share.axes) == 2:
@@ -137,13 +144,8 @@ def pattern_test(table: Floats, codes: Codes, *, permutations: int = PERMUTATION
     """
     left = table - table.mean(axis=0, keepdims=True) - table.mean(axis=1, keepdims=True)
     left += table.mean(axis=(0, 1), keepdims=True)
-    flat = left.reshape(-1, left.shape[-1])  # [I * J, n]
-    sums = np.stack([np.bincount(codes, weights=row) for row in flat], axis=1)  # [clusters, I * J]
-    observed = float(np.sum(sums.sum(axis=0) ** 2)) * (1 - 1e-9)
-    generator = numpy_generator(seed, "interaction")
-    signs = 1.0 - 2.0 * generator.integers(0, 2, size=(permutations, len(sums)))
-    extreme = int(np.sum(np.sum((signs @ sums) ** 2, axis=1) >= observed))
-    return (extreme + 1) / (permutations + 1)
+    rows = left.reshape(-1, left.shape[-1])  # [I * J, n]
+    return flipped_signs(rows, codes, permutations=permutations, seed=seed, use="interaction")
 
 
 def _dummies(values: Sequence[Any]) -> Floats:

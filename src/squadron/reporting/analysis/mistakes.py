@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scipy.special import bdtr
 
-from squadron.reporting.analysis.contrasts import SIGNIFICANCE
 from squadron.reporting.analysis.findings import KindShare, Mistakes
+from squadron.reporting.analysis.verdicts import SIGNIFICANCE
 from squadron.runs.records import Study
 from squadron.scoring.intervals import clopper_pearson
 

@@ -9,37 +9,39 @@ from pathlib import Path
 import numpy as np
 
 from squadron.data.squad import Dataset
-from squadron.reporting.analysis.contrasts import mean_difference, with_difference, with_verdicts
+from squadron.reporting.analysis.contrasts import pair_evidence, rests_on_few
 from squadron.reporting.analysis.findings import (
-    METRICS,
     BestSet,
-    Contrast,
     DecodingComparison,
     Detectable,
-    Metric,
     ModelComparison,
     ModelScore,
     Role,
 )
 from squadron.reporting.analysis.questions import QuestionScores, load_question_scores, predictions_file
+from squadron.reporting.analysis.verdicts import Contrast, Metric, Plan, detectable_difference, with_verdicts
 from squadron.runs.records import Baseline, Score, Study, StudyRun
-from squadron.scoring.intervals import cluster_bootstrap
+from squadron.scoring.intervals import Codes, Floats, cluster_bootstrap
+from squadron.scoring.optimism import selection_optimism
+from squadron.scoring.paired import difference_interval
 
 _RESAMPLES = 2000
+_DEFAULT = Plan()
 
 
-def compare_models(study: Study, questions: Mapping[str, Dataset | None]) -> list[ModelComparison]:
-    """Compare baseline, best adapter and full fine-tuning on the headline split, and on test if two have scores."""
-    splits = list(dict.fromkeys([study.split, "test"]))
-    compared = (_models(study, split, questions.get(split)) for split in splits)
+def compare_models(
+    study: Study, questions: Mapping[str, Dataset | None], plan: Plan = _DEFAULT
+) -> list[ModelComparison]:
+    """Compare baseline, best adapter and full fine-tuning: on the leading split, then where the best was chosen."""
+    splits = list(dict.fromkeys([study.lead, study.split]))
+    compared = (_models(study, split, questions.get(split), plan) for split in splits)
     return [comparison for comparison in compared if comparison is not None]
 
 
-def _models(study: Study, split: str, dataset: Dataset | None) -> ModelComparison | None:
-    adapter = next((run for run in study.scored if run.method == "lora"), None)
+def _models(study: Study, split: str, dataset: Dataset | None, plan: Plan) -> ModelComparison | None:
     roles: tuple[tuple[Role, StudyRun | Baseline | None], ...] = (
         ("baseline", study.baseline),
-        ("best", adapter),
+        ("best", study.best_of("lora")),
         ("full", study.full),
     )
     models: list[ModelScore] = []
@@ -49,15 +51,17 @@ def _models(study: Study, split: str, dataset: Dataset | None) -> ModelCompariso
         if model is not None and score is not None:
             models.append(ModelScore(role, model.name, score))
             files.append((role, predictions_file(model.path, split, study.decoding)))
-    if not models or (split != study.split and len(models) < 2):
+    if not models:
         return None
     scores: dict[str, Score] = {model.role: model.score for model in models}
     question_scores = load_question_scores(dataset, files)
     pairs = list(itertools.combinations(scores, 2))
-    return ModelComparison(split, study.decoding, tuple(models), tuple(_family(scores, pairs, question_scores)))
+    return ModelComparison(split, study.decoding, tuple(models), tuple(_family(scores, pairs, question_scores, plan)))
 
 
-def compare_decodings(study: Study, questions: Mapping[str, Dataset | None]) -> DecodingComparison | None:
+def compare_decodings(
+    study: Study, questions: Mapping[str, Dataset | None], plan: Plan = _DEFAULT
+) -> DecodingComparison | None:
     """Compare the best run's strategies on the split with the most of them; ``None`` if it has only one."""
     best = study.best
     if best is None:
@@ -70,87 +74,125 @@ def compare_decodings(study: Study, questions: Mapping[str, Dataset | None]) -> 
     files = [(name, predictions_file(best.path, split, name)) for name in scores]
     question_scores = load_question_scores(questions.get(split), files)
     pairs = [(reference, name) for name in scores if name != reference]
-    contrasts = _family(scores, pairs, question_scores)
+    contrasts = _family(scores, pairs, question_scores, plan)
     return DecodingComparison(best.name, split, reference, tuple(scores.values()), tuple(contrasts))
 
 
 def _family(
-    scores: Mapping[str, Score], pairs: Sequence[tuple[str, str]], question_scores: QuestionScores | None
+    scores: Mapping[str, Score],
+    pairs: Sequence[tuple[str, str]],
+    question_scores: QuestionScores | None,
+    plan: Plan,
 ) -> list[Contrast]:
-    """Compare pairs of models on both metrics; the pairs of one metric are one family of tests."""
+    """Compare pairs of models on every metric that they have; the pairs of one metric are one family of tests."""
     found: list[Contrast] = []
-    for metric in METRICS:
-        found += with_verdicts([_pair(scores, first, second, metric, question_scores) for first, second in pairs])
+    for metric in plan.metrics:
+        if all(getattr(score, metric, None) is not None for score in scores.values()):
+            own = [_pair(scores, first, second, metric, question_scores, plan) for first, second in pairs]
+            found += with_verdicts(own)
     return found
 
 
 def _pair(
-    scores: Mapping[str, Score], first: str, second: str, metric: Metric, question_scores: QuestionScores | None
+    scores: Mapping[str, Score],
+    first: str,
+    second: str,
+    metric: Metric,
+    question_scores: QuestionScores | None,
+    plan: Plan,
 ) -> Contrast:
-    tested = question_scores is not None and question_scores.has(first, second)
-    contrast = Contrast(
-        metric=metric,
-        first=first,
-        second=second,
-        difference=float(getattr(scores[second], metric) - getattr(scores[first], metric)),
-        interval=None,
-        p_value=None,
-        adjusted=None,
-        verdict="untested",
-        questions=question_scores.questions if question_scores is not None else scores[first].questions,
-        clusters=question_scores.clusters if question_scores is not None else None,
+    difference = float(getattr(scores[second], metric) - getattr(scores[first], metric))
+    if question_scores is None or not question_scores.has(first, second, metric=metric):
+        return Contrast(metric, first, second, difference, questions=scores[first].questions, pairs=1)
+    values, codes = question_scores.values[metric], question_scores.codes
+    evidence = pair_evidence(values[first], values[second], codes, margin=plan.margin)
+    difference = 100.0 * float(np.mean(values[second] - values[first]))
+    return Contrast(
+        metric,
+        first,
+        second,
+        difference,
+        evidence,
+        questions=question_scores.questions,
+        clusters=question_scores.clusters,
         pairs=1,
-        covers_training=False,
-        detectable=None,
     )
-    if question_scores is None or not tested:
-        return contrast
-    values = question_scores.values[metric]
-    return with_difference(mean_difference((values[second] - values[first])[None], question_scores.codes), contrast)
 
 
-def best_set(runs: Sequence[StudyRun], question_scores: QuestionScores | None, metric: Metric = "f1") -> BestSet | None:
-    """Return the runs that include the truly best one with 95 % confidence; ``runs`` are best first.
+def best_set(
+    settings: Sequence[Sequence[StudyRun]], question_scores: QuestionScores | None, metric: Metric = "f1"
+) -> BestSet | None:
+    """Return the settings that include the truly best one with 95 % confidence; ``settings`` are best first.
 
-    Resampling paragraphs gives each run's deviation from its own mean, with the same draws for all runs. A run stays if
-    the highest mean exceeds its own by at most the 95 % quantile of the largest such lead by chance. As a lead over the
-    truly best run is due to chance alone, that run stays with 95 % probability.
+    A setting's score is the mean over its runs, which differ only in their seed. Resampling paragraphs gives each
+    setting's deviation from its own mean, with the same draws for all. A setting stays if the highest mean exceeds its
+    own by at most the 95 % quantile of the largest such lead by chance: as a lead over the truly best setting is due to
+    chance alone, that one stays with 95 % probability. If its distance to the best rests on few paragraphs, it stays
+    unless the widened interval of the paired difference excludes 0, too.
     """
-    names = [] if question_scores is None else [run.name for run in runs if question_scores.has(run.name)]
-    if question_scores is None or len(names) < 2:
+    if question_scores is None:
         return None
-    values = np.stack([question_scores.values[metric][name] for name in names], axis=1)  # [n, runs]
+    known = [[run for run in own if question_scores.has(run.name, metric=metric)] for own in settings]
+    groups = [own for own in known if own]
+    if len(groups) < 2:
+        return None
+    scores, codes = question_scores.values[metric], question_scores.codes
+    columns = [np.mean([scores[run.name] for run in own], axis=0) for own in groups]
+    values: Floats = np.stack(columns, axis=1)  # [n, settings]
     means = values.mean(axis=0)
-    drawn = cluster_bootstrap(values, question_scores.codes, resamples=_RESAMPLES, use="best set")  # [resamples, runs]
+    drawn = cluster_bootstrap(values, codes, resamples=_RESAMPLES, use="best set")  # [resamples, settings]
     deviations = drawn - means
-    leads = deviations.max(axis=1, keepdims=True) - deviations  # by chance: the lead of the luckiest run over each
+    leads = deviations.max(axis=1, keepdims=True) - deviations  # by chance: the lead of the luckiest over each
     allowed = np.quantile(leads, 0.95, axis=0)
-    order = np.argsort(-means, kind="stable")
-    kept = tuple(names[index] for index in order if means.max() - means[index] <= allowed[index])
-    optimism = float(np.mean(drawn.max(axis=1) - means[drawn.argmax(axis=1)]))
-    return BestSet(metric, names[int(order[0])], kept, len(names), 100.0 * optimism)
+    order = [int(index) for index in np.argsort(-means, kind="stable")]
+    top = order[0]
+    kept = [
+        index
+        for index in order
+        if means[top] - means[index] <= allowed[index] or _not_excluded(values[:, top] - values[:, index], codes)
+    ]
+    optimism = selection_optimism(values, codes)
+    return BestSet(
+        metric=metric,
+        best=groups[top][0].name,
+        names=tuple(run.name for index in kept for run in groups[index]),
+        count=len(kept),
+        compared=len(groups),
+        optimism=None if optimism is None else 100.0 * optimism,
+        seeds=max(map(len, groups)),
+    )
 
 
-def detectable_differences(study: Study, question_scores: QuestionScores | None) -> list[Detectable]:
+def _not_excluded(lead: Floats, codes: Codes) -> bool:
+    """Return True if a lead [n] rests on few paragraphs and its widened interval includes 0."""
+    return rests_on_few(lead, codes, pairs=1) and difference_interval(lead, codes).low <= 0.0
+
+
+def detectable_differences(
+    study: Study, question_scores: QuestionScores | None, plan: Plan = _DEFAULT
+) -> list[Detectable]:
     """Return the smallest detectable difference between two runs: unpaired, and paired with the median run."""
     best = study.best
     score = study.score(best) if best is not None else None
     if best is None or score is None:
         return []
-    others = [
-        run.name
-        for run in study.scored
-        if run is not best and question_scores is not None and question_scores.has(run.name)
-    ]
     found = []
-    for metric in METRICS:
-        paired = None
-        if question_scores is not None and question_scores.has(best.name) and others:
+    for metric in plan.metrics:
+        paired = among = None
+        others = [
+            run.name
+            for run in study.scored
+            if run is not best and question_scores is not None and question_scores.has(run.name, metric=metric)
+        ]
+        if question_scores is not None and question_scores.has(best.name, metric=metric) and others:
             values = question_scores.values[metric]
             # The median run is typical: the last runs may have learnt nothing, the next best answer nearly alike.
             other = others[len(others) // 2]
-            paired = (
-                100.0 * mean_difference((values[other] - values[best.name])[None], question_scores.codes).detectable
-            )
-        found.append(Detectable(metric, score.questions, getattr(score, f"{metric}_detectable"), paired))
+            codes = question_scores.codes
+            (evidence,) = pair_evidence(values[other], values[best.name], codes, margin=plan.margin)
+            paired = detectable_difference(evidence)
+            among = detectable_difference(evidence, tests=(len(others) + 1) * len(others) // 2)
+        unpaired = getattr(score, f"{metric}_detectable", None)
+        if unpaired is not None or paired is not None:
+            found.append(Detectable(metric, score.questions, unpaired, paired, among))
     return found

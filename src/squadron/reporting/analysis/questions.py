@@ -11,10 +11,11 @@ import numpy as np
 from squadron.data.sources import load_data
 from squadron.data.squad import Dataset
 from squadron.errors import DataError
-from squadron.reporting.analysis.findings import Metric
+from squadron.reporting.analysis.verdicts import Metric
 from squadron.runs.layout import answers_stem
 from squadron.runs.records import Study
 from squadron.runs.study import split_file
+from squadron.scoring.designs import METRICS
 from squadron.scoring.intervals import Codes, Floats, cluster_codes
 from squadron.scoring.metrics import answer_scores
 from squadron.scoring.predictions import read_predictions
@@ -42,9 +43,9 @@ class QuestionScores:
         """Number of paragraphs."""
         return int(self.codes.max()) + 1
 
-    def has(self, *models: str) -> bool:
-        """Return True if all of these models have scores."""
-        return all(model in self.values["f1"] for model in models)
+    def has(self, *models: str, metric: Metric = "f1") -> bool:
+        """Return True if all of these models have values of the metric."""
+        return all(model in self.values.get(metric, {}) for model in models)
 
 
 def load_questions(study: Study, split: str) -> Dataset | None:
@@ -79,18 +80,15 @@ def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Pa
     found = {name: own for name, own in found.items() if all(question in own for question in ids)}
     if not ids:
         return None
-    f1: dict[str, Floats] = {}
-    exact: dict[str, Floats] = {}
+    values: dict[Metric, dict[str, Floats]] = {metric: {} for metric in METRICS}
     for name, own in found.items():
         scores = np.array(
             [answer_scores(own[question], golds[question], version=dataset.version) for question in ids],
             dtype=np.float64,
         )
-        exact[name], f1[name] = scores[:, 0], scores[:, 1]
+        values["exact_match"][name], values["f1"][name] = scores[:, 0], scores[:, 1]
     codes = cluster_codes([clusters[question] for question in ids], len(ids))
-    return QuestionScores(
-        codes, {"f1": f1, "exact_match": exact}, tuple(name for name, _ in models if name not in found)
-    )
+    return QuestionScores(codes, values, tuple(name for name, _ in models if name not in found))
 
 
 def predictions_file(folder: Path, split: str, decoding: str) -> Path:

@@ -8,7 +8,8 @@ import altair as alt
 import numpy as np
 
 from squadron.reporting.analysis.effects import comparable_runs, present_levels, setting
-from squadron.reporting.analysis.findings import Analysis, Effect
+from squadron.reporting.analysis.findings import Analysis
+from squadron.reporting.analysis.verdicts import Effect
 from squadron.reporting.charts.parts import Row, finish, inline, score_axis
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
@@ -144,7 +145,7 @@ def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str
             if found is not None and found.interval is not None:
                 sign = 1.0 if found.second == level.value else -1.0
                 low, high = sorted(sign * end for end in found.interval)
-                side = words("differences_noise" if found.verdict == "no_difference" else "differences_shown")
+                side = words("differences_shown" if found.shown else "differences_noise")
                 tip = f"{words.signed(sign * found.difference)} ({words.signed(low)} – {words.signed(high)})"
                 rows.append({"d": sign * found.difference, "low": low, "high": high, "side": side, "t": tip})
                 rows[-1]["v"] = words.value(level.value)

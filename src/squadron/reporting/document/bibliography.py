@@ -54,5 +54,37 @@ SOURCES: dict[str, tuple[str, str]] = {
         "S. Holm. A Simple Sequentially Rejective Multiple Test Procedure. Scandinavian Journal of Statistics 6, 1979.",
         "",
     ),
+    "leaderboard": (
+        "P. Rajpurkar. SQuAD: The Stanford Question Answering Dataset, leaderboard of version 1.1.",
+        "https://rajpurkar.github.io/SQuAD-explorer/",
+    ),
+    "loraplus": (
+        "S. Hayou, N. Ghosh, B. Yu. LoRA+: Efficient Low Rank Adaptation of Large Models. ICML, 2024.",
+        "https://arxiv.org/abs/2402.12354",
+    ),
+    "forgets": (
+        "D. Biderman, J. Portes, J. J. Gonzalez Ortiz, M. Paul, P. Greengard, C. Jennings, D. King, S. Havens, "
+        "V. Chiley, J. Frankle, C. Blakeney, J. P. Cunningham. LoRA Learns Less and Forgets Less. TMLR, 2024.",
+        "https://arxiv.org/abs/2405.09673",
+    ),
+    "intrinsic": (
+        "A. Aghajanyan, S. Gupta, L. Zettlemoyer. Intrinsic Dimensionality Explains the Effectiveness of Language "
+        "Model Fine-Tuning. ACL, 2021.",
+        "https://arxiv.org/abs/2012.13255",
+    ),
+    "regret": (
+        "J. Schulman and Thinking Machines Lab. LoRA Without Regret. Thinking Machines Lab: Connectionism, 2025.",
+        "https://thinkingmachines.ai/blog/lora/",
+    ),
+    "mover": (
+        "G. Y. Zou, A. Donner. Construction of Confidence Limits About Effect Measures: A General Approach. Statistics "
+        "in Medicine 27, 2008.",
+        "",
+    ),
+    "twoway": (
+        "A. C. Cameron, J. B. Gelbach, D. L. Miller. Robust Inference With Multiway Clustering. Journal of Business & "
+        "Economic Statistics 29, 2011.",
+        "",
+    ),
 }
 """Text and address of each work (empty if it has no stable address), by the key in ``[@key]``."""

@@ -24,6 +24,11 @@ def axis(draft: Draft, key: str) -> RichText:
     return draft.say("axis.other", axis=code(key))
 
 
+def metric(draft: Draft, key: str) -> RichText:
+    """Return the name of a metric, for use within a sentence."""
+    return draft.say(f"metric.{key}") if draft.say.has(f"metric.{key}") else (code(key),)
+
+
 def larger(draft: Draft, key: str) -> RichText:
     """Return the phrase for a larger value of an axis, for the start of a sentence."""
     if draft.say.has(f"larger.{key}"):

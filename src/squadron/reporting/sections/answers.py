@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from squadron.options.decoding import is_random
-from squadron.reporting.analysis.findings import Contrast, Mistakes
+from collections.abc import Sequence
+
+from squadron.options.decoding import is_random, strategy_settings
+from squadron.reporting.analysis.findings import Mistakes
+from squadron.reporting.analysis.verdicts import Contrast
 from squadron.reporting.document.blocks import RichText, TextRun
 from squadron.reporting.document.builder import Draft, name, quote, text_cell
 from squadron.reporting.document.text import excerpt
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, chart, score_cells, score_columns
-from squadron.runs.records import FailureExample
+from squadron.runs.records import FailureExample, Score
 
 _EXAMPLES = 5
 """Number of kinds of mistake with an example."""
+_VERDICTS = {
+    "better": "higher",
+    "worse": "lower",
+    "equivalent": "equivalent",
+    "undecided": "undecided",
+    "untested": "untested",
+}
+"""The verdict on a strategy that each sentence is for."""
 
 
 def decoding(draft: Draft, inputs: ReportInputs) -> None:
@@ -34,14 +45,39 @@ def decoding(draft: Draft, inputs: ReportInputs) -> None:
     draft.table("decoding-table", draft.say("decoding.caption", **where), columns, rows)
     reference = labels.decoding(draft, found.reference)
     contrasts = [contrast for contrast in found.contrasts if contrast.metric == "f1"]
-    for key, verdict in (("better", "higher"), ("worse", "lower"), ("same", "no_difference"), ("untested", "untested")):
+    for key, verdict in _VERDICTS.items():
         items = [_item(draft, contrast) for contrast in contrasts if contrast.verdict == verdict]
         if items:
-            draft.paragraph(f"decoding.{key}", reference=reference, items=draft.say.join(items))
-    drawn = [labels.decoding(draft, score.decoding) for score in found.scores if is_random(score.decoding)]
-    if drawn:
-        draft.paragraph("decoding.sampled", items=draft.say.join(drawn))
+            values = {"reference": reference, "items": draft.say.join(items), "margin": inputs.margin}
+            draft.paragraph(f"decoding.{key}", **values)
+    _settings(draft, found.scores)
+    for samples in sorted({score.samples for score in found.scores if is_random(score.decoding)}):
+        drawn = [score for score in found.scores if is_random(score.decoding) and score.samples == samples]
+        items = [labels.decoding(draft, score.decoding) for score in drawn]
+        key = "decoding.sampled" if samples == 1 else "decoding.sampled_means"
+        draft.paragraph(key, items=draft.say.join(items), samples=samples)
     chart(draft, inputs, "decodings")
+
+
+def _settings(draft: Draft, scores: Sequence[Score]) -> None:
+    """Add the parameters of the strategies, as far as their scores record them."""
+    tokens = next((score.settings["max_new_tokens"] for score in scores if "max_new_tokens" in score.settings), None)
+    if tokens is None:
+        return
+    items = []
+    for score in scores:
+        values = []
+        for parameter in strategy_settings(score.decoding, score.settings).items():
+            key, value = parameter
+            style = "plain" if isinstance(value, int) else "rate"
+            values.append(draft.say(f"decoding.{key}", value=(draft.say.number(value, style),)))
+        if values:
+            shown = {"decoding": labels.decoding(draft, score.decoding), "values": draft.say.join(values)}
+            items.append(draft.say("decoding.with_settings", **shown))
+    if items:
+        draft.paragraph("decoding.settings", items=draft.say.join(items), tokens=tokens)
+    else:
+        draft.paragraph("decoding.plain_settings", tokens=tokens)
 
 
 def _item(draft: Draft, contrast: Contrast) -> RichText:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from squadron.reporting.analysis.findings import Analysis, Contrast
-from squadron.reporting.document.blocks import Cell, Column
+from squadron.reporting.analysis.findings import Analysis
+from squadron.reporting.analysis.verdicts import Contrast
+from squadron.reporting.document.blocks import Cell, Column, RichText
 from squadron.reporting.document.builder import Draft, name
 from squadron.reporting.localization import labels
 from squadron.runs.records import Score, Study, StudyRun
+from squadron.scoring.designs import Scope
 
 STUDY_RUNS = 75
 """Number of runs of the student study."""
@@ -30,6 +32,17 @@ class ReportInputs:
     def questions(self) -> int:
         """The largest number of questions that a run was scored on, on the headline split."""
         return max((score.questions for run in self.study.scored if (score := self.study.score(run))), default=0)
+
+    @property
+    def margin(self) -> float:
+        """The largest difference that counts as equivalent, in points."""
+        return self.analysis.plan.margin
+
+    @property
+    def lead(self) -> Score | None:
+        """The best run's score on the split that leads the report; ``None`` without a scored run."""
+        best = self.study.best
+        return None if best is None else best.score(self.study.lead, self.study.decoding)
 
     @property
     def is_pocket(self) -> bool:
@@ -85,14 +98,24 @@ def name_cell(text: str) -> Cell:
 
 def tested(draft: Draft, contrast: Contrast) -> dict[str, Any]:
     """Return the values of a sentence about a tested difference."""
-    assert contrast.interval is not None, contrast
-    low, high = contrast.interval
-    p = contrast.adjusted if contrast.adjusted is not None else contrast.p_value
+    told = contrast.told
+    assert told is not None, contrast
+    low, high = told.interval
+    intervals = []
+    for own in contrast.evidence:
+        ends = draft.say("number.signed_interval", low=own.interval[0], high=own.interval[1])
+        intervals.append(draft.say("number.scoped", interval=ends, scope=scope_phrase(draft, own.scope)))
     return {
         "difference": contrast.difference,
         "interval": draft.say("number.signed_interval", low=low, high=high),
-        "p": p,
+        "intervals": draft.say.join(intervals),
+        "p": told.adjusted if told.adjusted is not None else told.p_value,
     }
+
+
+def scope_phrase(draft: Draft, scope: Scope | None) -> RichText:
+    """Return the scope of a verdict in words; empty for a verdict without one."""
+    return draft.say(f"scope.{scope}") if scope is not None else ()
 
 
 def varied(study: Study) -> Sequence[str]:

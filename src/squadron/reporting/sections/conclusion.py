@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from squadron.reporting.analysis.findings import Effect
+from squadron.reporting.analysis.verdicts import Effect
 from squadron.reporting.document.blocks import RichText
 from squadron.reporting.document.builder import Draft, name
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.common import ReportInputs
+from squadron.reporting.sections.common import ReportInputs, scope_phrase
 from squadron.runs.records import Missing
 
 
@@ -40,7 +40,7 @@ def _limits(draft: Draft, inputs: ReportInputs) -> Iterator[RichText]:
     if study.lacks("seeds") and len(study.runs) > 1:
         yield say("limits.one_seed")
     for effect in analysis.effects:
-        if effect.metric == "f1" and effect.ordered and effect.verdict in ("higher", "lower"):
+        if effect.metric == "f1" and effect.ordered and effect.verdict in ("higher", "lower", "differs"):
             ends = {effect.levels[0].value: "limits.end_low", effect.levels[-1].value: "limits.end_high"}
             if effect.best in ends:
                 best = labels.level(draft, effect.axis, effect.best)
@@ -51,7 +51,9 @@ def _limits(draft: Draft, inputs: ReportInputs) -> Iterator[RichText]:
         yield say("limits.rules")
     if any(run.seconds for run in study.runs):
         yield say("limits.time")
-    if study.best is not None:
+    if study.best is not None and len(study.scored) > 1 and study.lead == study.split:
+        yield say("limits.same_split", split=labels.split(draft, study.split))
+    if study.best is not None and not inputs.is_pocket:
         yield say("limits.published")
 
 
@@ -65,39 +67,45 @@ def conclusion(draft: Draft, inputs: ReportInputs) -> None:
     """Add the conclusion in a few sentences."""
     study, say = inputs.study, draft.say
     draft.section("conclusion")
-    best = study.best
-    score = study.score(best) if best else None
+    best, score = study.best, inputs.lead
     if best is None or score is None:
         draft.paragraph("conclusion.nothing")
         return
     f1 = {"f1": score.f1, "f1_interval": say.interval(*score.f1_interval)}
-    suffix = "_single" if len(study.scored) == 1 else ""
-    sentences = [say(f"conclusion.best{suffix}", scored=len(study.scored), questions=score.questions, **f1)]
+    where = {"questions": score.questions, "split": labels.split(draft, study.lead)}
+    suffix = "_single" if len(study.scored) == 1 else "_same" if study.lead == study.split else ""
+    sentences = [say(f"conclusion.best{suffix}", scored=len(study.scored), **f1, **where)]
     sentences += verdicts(draft, inputs)
     found, frontier = inputs.analysis.best, inputs.analysis.frontier
-    if found is not None and len(found.names) > 1 and "trainable_parameters" in frontier.cheapest:
+    if found is not None and found.count > 1 and "trainable_parameters" in frontier.cheapest:
         cheapest = name(frontier.cheapest["trainable_parameters"])
-        sentences.append(say("conclusion.cheapest", count=len(found.names), run=cheapest))
+        sentences.append(say("conclusion.cheapest", count=found.count, run=cheapest))
     draft.paragraph_of(sentences)
     draft.paragraph("conclusion.scope", base=labels.base(draft, study), source=labels.source(draft, study))
 
 
 def verdicts(draft: Draft, inputs: ReportInputs) -> list[RichText]:
-    """Return one sentence per test: against the base, and on every axis."""
+    """Return one sentence per test: against the base, and on every axis of the plan."""
     analysis, study = inputs.analysis, inputs.study
-    sentences = []
-    comparison = next((found for found in analysis.models if found.split == study.split), None)
+    sentences: list[RichText] = []
+    comparison = next((found for found in analysis.models if found.split == study.lead), None)
     contrast = comparison.contrast("f1", "baseline", "best") if comparison else None
     if contrast is not None:
-        sentences.append(draft.say(f"conclusion.base_{contrast.verdict}"))
-    sentences += [_axis_verdict(draft, effect) for effect in analysis.effects if effect.metric == "f1"]
-    return sentences
+        sentences.append(draft.say(f"conclusion.base_{contrast.verdict}", margin=inputs.margin))
+    effects = [effect for effect in analysis.effects if effect.metric == "f1" and effect.planned]
+    return sentences + [axis_verdict(draft, effect, margin=inputs.margin) for effect in effects]
 
 
-def _axis_verdict(draft: Draft, effect: Effect) -> RichText:
+def axis_verdict(draft: Draft, effect: Effect, *, margin: float) -> RichText:
+    """Return the sentence on an axis, by its verdict alone."""
+    below = "_below" if effect.verdict == "differs" and effect.below else ""
     return draft.say(
-        f"conclusion.axis_{effect.verdict}",
+        f"conclusion.axis_{effect.verdict}{below}",
         axis=labels.axis(draft, effect.axis),
         larger=labels.larger(draft, effect.axis),
         best=labels.level(draft, effect.axis, effect.best),
+        others=draft.say.join([labels.level(draft, effect.axis, value) for value in effect.below]),
+        count=len(effect.below),
+        scope=scope_phrase(draft, effect.scope),
+        margin=margin,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from squadron.reporting.document.blocks import RichText, TextBlock
 from squadron.reporting.document.builder import Draft, join_sentences, name
 from squadron.reporting.localization import labels
-from squadron.reporting.published import PUBLISHED
+from squadron.reporting.published import PAPER_HUMAN_F1, PUBLISHED
 from squadron.reporting.sections.common import STUDY_QUESTIONS, STUDY_RUNS, ReportInputs, varied
 from squadron.reporting.sections.conclusion import verdicts
 
@@ -28,20 +28,24 @@ def abstract(draft: Draft, inputs: ReportInputs) -> tuple[TextBlock, ...]:
         where = {"questions": inputs.questions, "split": labels.split(draft, study.split)}
         if not single:
             sentences.append(say("abstract.runs", planned=len(study.runs), scored=len(study.scored), **where))
-        score = study.score(best)
+        score = inputs.lead
         assert score is not None, best.name
+        key = (
+            "abstract.best_single" if single else "abstract.best" if study.lead == study.split else "abstract.best_test"
+        )
+        lead = {"questions": score.questions, "split": labels.split(draft, study.lead)}
         sentences.append(
             say(
-                "abstract.best_single" if single else "abstract.best",
+                key,
                 run=name(best.name),
                 f1=score.f1,
                 f1_interval=say.interval(*score.f1_interval),
                 em=score.exact_match,
                 em_interval=say.interval(*score.exact_match_interval),
-                **where,
+                **lead,
             )
         )
-        base = study.score(study.baseline) if study.baseline else None
+        base = study.baseline.score(study.lead, study.decoding) if study.baseline else None
         if base is None:
             sentences.append(say("abstract.no_baseline"))
         else:
@@ -59,7 +63,7 @@ def introduction(draft: Draft, inputs: ReportInputs) -> None:
     """Add the introduction: the task and the questions of this study."""
     draft.section("introduction")
     human = _KNOWN["human"]
-    draft.paragraph("introduction.task", human_em=human.exact_match, human_f1=human.f1)
+    draft.paragraph("introduction.task", human_em=human.exact_match, human_f1=human.f1, paper_f1=PAPER_HUMAN_F1)
     draft.paragraph("introduction.decoder")
     if inputs.analysis.effects:
         draft.paragraph("introduction.lora")
@@ -81,6 +85,6 @@ def related(draft: Draft, inputs: ReportInputs) -> None:
         "full": _KNOWN["full"].f1,
         "span": _KNOWN["span_head"].f1,
     }
-    separate = ["related.apart"] if inputs.study.best is not None else []
+    separate = ["related.apart"] if inputs.study.best is not None and not inputs.is_pocket else []
     draft.paragraph("related.squad", *separate, **figures)
     draft.paragraph("related.decoding")

@@ -43,6 +43,7 @@ def method(draft: Draft, inputs: ReportInputs) -> None:
     draft.paragraph("method.points")
     draft.paragraph("method.intervals")
     draft.paragraph("method.tests")
+    draft.paragraph("method.verdicts", margin=inputs.margin)
     _small_tests(draft, inputs)
 
 

@@ -21,6 +21,7 @@ from squadron.reporting.sections.common import (
     tested,
     varied,
 )
+from squadron.runs.records import Score, StudyRun
 
 LEADERS = 10
 _FITS: tuple[FitVerdict, ...] = ("overfit", "improving", "settled", "unknown")
@@ -47,79 +48,92 @@ def results(draft: Draft, inputs: ReportInputs) -> None:
 
 def _headline(draft: Draft, inputs: ReportInputs) -> None:
     """Add measured and published scores in one table, marked as such, and the tests of the measured ones."""
-    study, best = inputs.study, inputs.study.best
-    assert best is not None
-    split, decoding = labels.split(draft, study.split), labels.decoding(draft, study.decoding)
+    study, best, lead = inputs.study, inputs.study.best, inputs.lead
+    assert best is not None, study.path
+    assert lead is not None, best.name
+    split, decoding = labels.split(draft, study.lead), labels.decoding(draft, study.decoding)
+    where: dict[str, Any] = {"questions": lead.questions, "split": split}
     if study.lacks("baseline"):
         draft.missing("missing.baseline")
-    has_baseline_score = study.baseline is not None and study.score(study.baseline) is not None
-    lead = "results.headline" if has_baseline_score else "results.headline_alone"
-    draft.paragraph(lead, questions=inputs.questions, split=split, decoding=decoding)
-    models: list[tuple[RichText, Any]] = []
+    base = study.baseline.score(study.lead, study.decoding) if study.baseline is not None else None
+    draft.paragraph("results.headline_alone" if base is None else "results.headline", decoding=decoding, **where)
+    models: list[tuple[RichText, Score | None, int | None]] = []
     if study.baseline is not None:
-        models.append((draft.say("models.base", base=labels.base(draft, study)), study.score(study.baseline)))
-    models.append((draft.say("models.best", run=name(best.name)), study.score(best)))
-    if study.full is not None and study.full is not best:
-        models.append((draft.say("models.full", run=name(study.full.name)), study.score(study.full)))
+        models.append((draft.say("models.base", base=labels.base(draft, study)), base, None))
+    for key, run in (("best", study.best_of("lora")), ("full", study.full)):
+        if run is not None:
+            score = run.score(study.lead, study.decoding)
+            models.append((draft.say(f"models.{key}", run=name(run.name)), score, run.train_questions))
     rows = []
-    for title, score in models:
-        count = draft.number_cell(score.questions if score else None, "count")
-        rows.append([text_cell(title), *score_cells(draft, score), count, draft.phrase_cell("published.measured")])
+    for title, score, trained in models:
+        counts = [draft.number_cell(value, "count") for value in (score.questions if score else None, trained)]
+        rows.append([text_cell(title), *score_cells(draft, score), *counts, draft.phrase_cell("published.measured")])
     measured = len(rows)
-    rows += [_published_row(draft, published) for published in PUBLISHED]
+    # The world of the pocket base is made up: no figure of real questions belongs beside its scores.
+    published = () if inputs.is_pocket else PUBLISHED
+    rows += [_published_row(draft, one) for one in published]
     draft.table(
         "headline-table",
-        draft.say("results.headline_caption", questions=inputs.questions, split=split),
+        draft.say("results.headline_caption" if published else "results.headline_caption_alone", **where),
         [
             draft.column("model", align="start"),
             *score_columns(draft),
             draft.column("questions"),
+            draft.column("trained"),
             draft.column("source", align="start"),
         ],
         rows,
-        note=draft.say("results.headline_note"),
+        note=draft.say("results.headline_note") if published else (),
         published=range(measured, len(rows)),
     )
     if inputs.analysis.models:
         shown = charted_models(inputs.analysis)
-        where: dict[str, Any] = {
-            "questions": shown.models[0].score.questions,
-            "split": labels.split(draft, shown.split),
-        }
-        chart(draft, inputs, "models", **where)
-    comparison = next((found for found in inputs.analysis.models if found.split == study.split), None)
+        charted = {"questions": shown.models[0].score.questions, "split": labels.split(draft, shown.split)}
+        chart(draft, inputs, "models", "" if published else "models_own", **charted)
+    comparison = next((found for found in inputs.analysis.models if found.split == study.lead), None)
     if comparison is not None:
-        _compared(draft, comparison)
-    if len(study.scored) == 1:
-        draft.paragraph("results.single_run")
-    else:
-        draft.paragraph("results.selection")
-    test = best.score("test", study.decoding)
-    if test is not None and study.split != "test":
+        _compared(draft, inputs, comparison)
+    _selection(draft, inputs, best)
+    if {"known", "new"} <= set(lead.parts):
+        known, new = lead.parts["known"], lead.parts["new"]
         draft.paragraph(
-            "results.test",
-            questions=test.questions,
-            f1=test.f1,
-            f1_interval=draft.say.interval(*test.f1_interval),
-            em=test.exact_match,
-            em_interval=draft.say.interval(*test.exact_match_interval),
+            "results.parts",
+            known=known.questions,
+            known_f1=known.f1,
+            known_interval=draft.say.interval(*known.f1_interval),
+            new=new.questions,
+            new_f1=new.f1,
+            new_interval=draft.say.interval(*new.f1_interval),
         )
-        if {"known", "new"} <= set(test.parts):
-            known, new = test.parts["known"], test.parts["new"]
-            draft.paragraph(
-                "results.parts",
-                known=known.questions,
-                known_f1=known.f1,
-                known_interval=draft.say.interval(*known.f1_interval),
-                new=new.questions,
-                new_f1=new.f1,
-                new_interval=draft.say.interval(*new.f1_interval),
-            )
-    elif test is None:
+    if study.lead == study.split and study.split != "test":
         draft.missing("missing.test")
 
 
-def _compared(draft: Draft, comparison: ModelComparison) -> None:
+def _selection(draft: Draft, inputs: ReportInputs, best: StudyRun) -> None:
+    """Add how the best run was chosen, and its score where it was."""
+    study = inputs.study
+    chosen = study.score(best)
+    assert chosen is not None, best.name
+    if len(study.scored) == 1:
+        draft.paragraph("results.single_run")
+        return
+    if study.lead == study.split:
+        draft.paragraph("results.selection")
+        return
+    values: dict[str, Any] = {
+        "questions": chosen.questions,
+        "split": labels.split(draft, study.split),
+        "f1": chosen.f1,
+        "f1_interval": draft.say.interval(*chosen.f1_interval),
+    }
+    seeds = [score.f1 for run in study.settings[0] if (score := study.score(run)) is not None]
+    if len(seeds) > 1:
+        draft.paragraph("results.chosen_seeds", seeds=len(seeds), mean=sum(seeds) / len(seeds), **values)
+    else:
+        draft.paragraph("results.chosen", **values)
+
+
+def _compared(draft: Draft, inputs: ReportInputs, comparison: ModelComparison) -> None:
     """Add the tests of base, best and full fine-tuning."""
     sentences: list[tuple[str, dict[str, Any]]] = []
     for key, first, second in (("base", "baseline", "best"), ("full", "best", "full")):
@@ -129,7 +143,8 @@ def _compared(draft: Draft, comparison: ModelComparison) -> None:
         if contrast.verdict == "untested":
             sentences.append((f"models.{key}_untested", {"difference": contrast.difference}))
         else:
-            sentences.append((f"models.{key}_{contrast.verdict}", tested(draft, contrast)))
+            values = {**tested(draft, contrast), "margin": inputs.margin}
+            sentences.append((f"models.{key}_{contrast.verdict}", values))
     for key, values in sentences:
         draft.paragraph(key, **values)
     if sentences:
@@ -148,6 +163,7 @@ def _published_row(draft: Draft, published: Published) -> list[Cell]:
         draft.number_cell(published.f1, "points2"),
         dash,
         draft.number_cell(published.questions, "count"),
+        draft.number_cell(published.trained, "count"),
         text_cell(source),
     ]
 
@@ -183,12 +199,14 @@ def _leaders(draft: Draft, inputs: ReportInputs) -> None:
     chart(draft, inputs, "ranking", questions=inputs.questions)
     if found is None:
         draft.missing("missing.data")
-    elif len(found.names) == 1:
-        draft.paragraph("best.told_apart", run=name(found.best), others=found.compared - 1)
+        return
+    seeds = "_seeds" if found.seeds > 1 else ""
+    if found.count == 1:
+        draft.paragraph(f"best.alone{seeds}", run=name(found.best), compared=found.compared)
     else:
-        questions = {"questions": inputs.questions}
-        draft.paragraph("best.set", count=len(found.names), compared=found.compared, **questions)
-    if found is not None and found.compared > 1:
+        counts = {"count": found.count, "compared": found.compared, "questions": inputs.questions}
+        draft.paragraph(f"best.set{seeds}", **counts)
+    if found.optimism is not None:
         draft.paragraph("best.optimism", optimism=found.optimism)
 
 

@@ -33,6 +33,11 @@ def setup(draft: Draft, inputs: ReportInputs) -> None:
     if not single:
         _grid(draft, inputs)
     draft.paragraph("setup.best_epoch", *([] if single else ["setup.fleet"]))
+    best = study.best
+    length = best.config.get("max_length") if best is not None else None
+    tokens = inputs.lead.settings.get("max_new_tokens") if inputs.lead is not None else None
+    if isinstance(length, int) and isinstance(tokens, int):
+        draft.paragraph("setup.prompts", length=length, tokens=tokens)
     device = study.environment.get("device")
     if isinstance(device, str) and device:
         draft.paragraph("setup.machine", device=name(device))

@@ -96,7 +96,7 @@ def grid(study: Path, base: str) -> dict[str, Any]:
         | split_figures(out / "runs" / entry["name"], "validation")["greedy"]
         for entry in swept["runs"]
     ]
-    return {"runs": runs, "seconds": swept["seconds"], **findings(out)}
+    return {"split": swept["split"], "runs": runs, "seconds": swept["seconds"], **findings(out)}
 
 
 def findings(folder: Path) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: st
         f"paragraph: {grid['seconds'] / 60:.1f} minutes in all for training and answering "
         f"({environment['threads']} threads, {precision}).",
         "",
-        f"F1 on {grid['questions']:,} validation questions:",
+        f"F1 on {grid['questions']:,} {grid.get('split', 'test')} questions:",
         "",
     ]
     for modules in MODULES:

@@ -56,7 +56,7 @@ class Part:
 class Score:
     """The scores of one model on one split by one decoding strategy. Shares are 0 to 1.
 
-    ``settings`` are the options of the evaluation. Scores are means over ``samples`` draws of the answers.
+    ``settings`` are the options of the evaluation.
     """
 
     split: str
@@ -75,7 +75,6 @@ class Score:
     f1_detectable: float | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    samples: int = 1
 
 
 ScoresBySplit = Mapping[str, Mapping[str, Score]]

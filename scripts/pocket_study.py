@@ -54,7 +54,7 @@ def figures(record: dict[str, Any]) -> dict[str, Any]:
     return {part: {name: own[name] for name in FIGURES} for part, own in every.items()}
 
 
-def test_figures(folder: Path, split: str = "test") -> dict[str, dict[str, Any]]:
+def split_figures(folder: Path, split: str) -> dict[str, dict[str, Any]]:
     """Return the figures of every strategy that a folder has scores for."""
     decodings = read_json(folder / "scores.json", what="scores", error=RunError)["splits"][split]["decodings"]
     return {name: figures(record) for name, record in decodings.items()}
@@ -72,8 +72,8 @@ def tuned(study: Path, base: str) -> dict[str, Any]:
     if not (run / "scores.json").is_file():
         squadron.evaluate(run=str(run), **about)
     return {
-        "base": test_figures(study / "baseline"),
-        "tuned": test_figures(run),
+        "base": split_figures(study / "baseline", "test"),
+        "tuned": split_figures(run, "test"),
         "seconds": trained["seconds"],
         "examples_per_second": trained["examples_per_second"],
     }
@@ -93,10 +93,10 @@ def grid(study: Path, base: str) -> dict[str, Any]:
     runs = [
         entry["changes"]
         | {"status": entry["status"]}
-        | test_figures(out / "runs" / entry["name"], "validation")["greedy"]
+        | split_figures(out / "runs" / entry["name"], "validation")["greedy"]
         for entry in swept["runs"]
     ]
-    return {"runs": runs, "seconds": swept["seconds"], **findings(out)}
+    return {"split": swept["split"], "runs": runs, "seconds": swept["seconds"], **findings(out)}
 
 
 def findings(folder: Path) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: st
         f"paragraph: {grid['seconds'] / 60:.1f} minutes in all for training and answering "
         f"({environment['threads']} threads, {precision}).",
         "",
-        f"F1 on {grid['questions']:,} validation questions:",
+        f"F1 on {grid['questions']:,} {grid.get('split', 'test')} questions:",
         "",
     ]
     for modules in MODULES:

@@ -186,4 +186,7 @@ def test_what_train_and_evaluate_write_is_read(byte_base_dir: Path, small_data: 
     assert effect.contrasts[0].questions == 9
     assert effect.verdict == "undecided"  # nine questions are too few
     assert found.decodings is not None
-    assert [model.role for model in found.models[0].models] == ["baseline", "best"]
+    assert [model.role for model in next(one for one in found.models if one.split == "validation").models] == [
+        "baseline",
+        "best",
+    ]

@@ -60,8 +60,8 @@ class Part:
 class Score:
     """The scores of one model on one split by one decoding strategy. Shares are 0 to 1.
 
-    ``settings`` are the options of the evaluation. Scores are means over ``samples`` draws of the answers. ``p_gold``
-    is P(gold), the mean probability of the gold answers; None if it was evaluated before there was one.
+    ``settings`` are the options of the evaluation. ``p_gold`` is P(gold), the mean probability of the gold answers;
+    None if it was evaluated before there was one.
     """
 
     split: str
@@ -83,7 +83,6 @@ class Score:
     p_gold_detectable: float | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    samples: int = 1
 
 
 ScoresBySplit = Mapping[str, Mapping[str, Score]]

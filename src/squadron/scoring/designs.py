@@ -35,6 +35,8 @@ METRICS = ("f1", "exact_match")
 Covers = Literal["training", "settings", "questions"]
 """The wider sample that a block's runs stand for: training again (several seeds), other settings with the same seed, or
 neither (one run at each level)."""
+_ROUNDING = 1e-12
+"""Errors and differences of scores (0 to 1) up to here are rounding, as of runs with the same answers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,8 +174,8 @@ def omnibus_test(found: Spread, scope: Scope) -> float | None:
     if second <= 0.0:
         return None
     squares = float(found.effects @ found.effects)
-    if variance <= 0.0:
-        return 1.0 if squares <= 1e-24 else 0.0
+    if variance <= _ROUNDING**2:
+        return 1.0 if squares <= _ROUNDING**2 else 0.0
     return float(fdtrc(first, second, squares / variance))
 
 
@@ -191,14 +193,14 @@ def sphericity(covariance: Floats, samples: int) -> float:
 
 def t_test(difference: float, error: float, degrees: float) -> float:
     """Return the two-sided p-value of Student's test."""
-    if error <= 0.0:
-        return 1.0 if abs(difference) <= 1e-12 else 0.0
+    if error <= _ROUNDING:
+        return 1.0 if abs(difference) <= _ROUNDING else 0.0
     return 2.0 * float(stdtr(degrees, -abs(difference) / error))
 
 
 def equivalence_test(difference: float, error: float, degrees: float, margin: float) -> float:
     """Return the p-value of the hypothesis that the true difference is at least ``margin`` (two one-sided tests)."""
-    if error <= 0.0:
+    if error <= _ROUNDING:
         return 0.0 if abs(difference) < margin else 1.0
     return float(stdtr(degrees, (abs(difference) - margin) / error))
 

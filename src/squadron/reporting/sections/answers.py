@@ -51,11 +51,9 @@ def decoding(draft: Draft, inputs: ReportInputs) -> None:
             values = {"reference": reference, "items": draft.say.join(items), "margin": inputs.margin}
             draft.paragraph(f"decoding.{key}", **values)
     _settings(draft, found.scores)
-    for samples in sorted({score.samples for score in found.scores if is_random(score.decoding)}):
-        drawn = [score for score in found.scores if is_random(score.decoding) and score.samples == samples]
-        items = [labels.decoding(draft, score.decoding) for score in drawn]
-        key = "decoding.sampled" if samples == 1 else "decoding.sampled_means"
-        draft.paragraph(key, items=draft.say.join(items), samples=samples)
+    drawn = [labels.decoding(draft, score.decoding) for score in found.scores if is_random(score.decoding)]
+    if drawn:
+        draft.paragraph("decoding.sampled", items=draft.say.join(drawn))
     chart(draft, inputs, "decodings")
 
 

@@ -93,6 +93,8 @@ def verdicts(draft: Draft, inputs: ReportInputs) -> list[RichText]:
     if contrast is not None:
         sentences.append(draft.say(f"conclusion.base_{contrast.verdict}", margin=inputs.margin))
     effects = [effect for effect in analysis.effects if effect.metric == "f1" and effect.planned]
+    if effects and study.lead != study.split:
+        sentences.append(draft.say("abstract.effects", split=labels.split(draft, study.split)))
     return sentences + [axis_verdict(draft, effect, margin=inputs.margin) for effect in effects]
 
 

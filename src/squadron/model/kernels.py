@@ -20,19 +20,28 @@ _BETA, _KAPPA = math.sqrt(2 / math.pi), 0.044715
 """GPT-2's GELU is ``x / 2 * (1 + tanh(beta * (x + kappa * x ** 3)))`` (Hendrycks and Gimpel, 2016)."""
 
 
-def add_layer_norm(x: Tensor, delta: Tensor | None, norm: nn.LayerNorm) -> tuple[Tensor, Tensor]:
+def residual_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """Return the dtype of the residual stream of a base of ``dtype``: on a CPU float32 if the base has 16 bits.
+
+    24 sums in 16 bits would round off more than all products do, and most where a few features are a hundred times as
+    large as the others. On an accelerator it is ``dtype`` itself (docs/decisions.md says why).
+    """
+    return torch.promote_types(dtype, torch.float32) if device.type == "cpu" else dtype
+
+
+def add_layer_norm(x: Tensor, delta: Tensor | None, norm: nn.LayerNorm, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return ``x + delta`` and its normalization: ``[1 or K, T, D]`` and ``[K, T, D]`` to twice ``[K, T, D]``.
 
-    None for ``delta`` is zero. On an accelerator, with frozen weights, both are one operator, and so is their gradient.
+    None for ``delta`` is zero. ``x`` and the sum have :func:`residual_dtype`, ``delta`` and the normalization have
+    ``dtype``, that of the base. On an accelerator, with frozen weights, both are one operator, and so is their gradient.
     """
     weight, bias = norm.weight, norm.bias
-    if delta is None:
-        return x, F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)
-    if x.device.type == "cpu" or weight.requires_grad:
-        x = x + delta
-        return x, F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)
-    total, normalized = _AddLayerNorm.apply(x, delta, weight, bias, norm.eps)  # type: ignore[no-untyped-call]
-    return total, normalized
+    if x.device.type != "cpu" and delta is not None and not weight.requires_grad:
+        total, normalized = _AddLayerNorm.apply(x, delta, weight, bias, norm.eps)  # type: ignore[no-untyped-call]
+        return total, normalized
+    x = x if delta is None else x + delta
+    normalized = F.layer_norm(x, norm.normalized_shape, weight.to(x.dtype), bias.to(x.dtype), norm.eps)
+    return x, normalized.to(dtype)
 
 
 class _AddLayerNorm(torch.autograd.Function):

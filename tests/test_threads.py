@@ -177,3 +177,17 @@ def test_threads_are_physical_cores_within_the_limit(
         for number, text in (siblings or {}).items()
     }
     assert thread_limit(processors, root=files(tmp_path, {**V2, **topology, "sys/fs/cgroup/cpu.max": limit})) == threads
+
+
+def test_prepared_products_of_many_lengths_do_not_pile_up() -> None:
+    """In a process of its own, as the limits are read when the library is loaded."""
+    program = (
+        "import squadron, resource, torch\n"
+        "x, w = torch.ones(1200, 256).bfloat16(), torch.ones(1024, 256).bfloat16()\n"
+        "def grown(lengths):\n"
+        "    for n in lengths: torch.nn.functional.linear(x[:n], w)\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print((-grown(range(900, 1040)) + grown(range(1040, 1200))) // 1024)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 100, "MiB for 160 lengths more"

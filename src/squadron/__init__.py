@@ -16,6 +16,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from squadron.threads import set_cache_defaults as _set_cache_defaults
 from squadron.threads import set_thread_defaults
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ _MODULES = {
 _RENAMED = {"score_predictions": "score"}
 
 set_thread_defaults()  # here, because PyTorch reads the environment when it is loaded
+_set_cache_defaults()
 
 __all__ = [
     "GPT2",

@@ -36,6 +36,17 @@ def set_thread_defaults(environment: MutableMapping[str, str] | None = None, *, 
         environment["OMP_NUM_THREADS"] = str(limit)
 
 
+def set_cache_defaults(environment: MutableMapping[str, str] | None = None) -> None:
+    """Let oneDNN and PyTorch's layer over it keep 32 matrix products each that were prepared for a shape, not 1,024.
+
+    Batches differ in length, so nearly every step prepares products of its own, up to a megabyte each; a step needs
+    fewer than 32. Both read their variable once, when they are loaded.
+    """
+    environment = os.environ if environment is None else environment
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        environment.setdefault(name, "32")
+
+
 def usable_processors() -> frozenset[int]:
     """Return the numbers of the logical processors that this process may run on."""
     if hasattr(os, "sched_getaffinity"):

@@ -90,7 +90,7 @@ def load_base(
     _check_size(config, files, folder)
     with torch.device("meta"):
         model = GPT2(config)
-    model = model.to(dtype if isinstance(dtype, torch.dtype) else dtype(config)).to_empty(device=device)
+    model = model.cast(dtype if isinstance(dtype, torch.dtype) else dtype(config), device).to_empty(device=device)
     _load_weights(model, files, folder)
     model.requires_grad_(False).eval()
     return Base(model, folder, name, _hash_files(files))

@@ -19,11 +19,10 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from squadron.model.config import GPT2Config
-from squadron.model.kernels import add_layer_norm, gelu, linear_gelu, precise_linear
+from squadron.model.kernels import add_layer_norm, frozen_linear, gelu, linear_gelu, precise_linear, residual_dtype
 from squadron.model.lora import Site, lora_linear
 from squadron.model.trainable import Trainable
 
@@ -71,7 +70,7 @@ class Projection(nn.Module):
         """
         weight, bias = self.weight[columns], self.bias[columns]
         if site is None:
-            return F.linear(x if rows is None else x[:, rows], weight, bias)
+            return frozen_linear(x if rows is None else x[:, rows], weight, bias)
         return lora_linear(x, weight, bias, site, columns, rows, tokens)
 
 
@@ -139,9 +138,10 @@ class Block(nn.Module):
         The last addition is left to the next normalization, which does it in one pass. None for ``delta`` is zero. If M
         ``rows`` are given, both results are ``[K, M, D]``.
         """
-        x, normalized = add_layer_norm(x, delta, self.ln_1)
+        dtype = self.attn.c_attn.weight.dtype
+        x, normalized = add_layer_norm(x, delta, self.ln_1, dtype)
         delta = self.attn(normalized, layer, attend, fleet, rows)
-        x, normalized = add_layer_norm(x if rows is None else x[:, rows], delta, self.ln_2)
+        x, normalized = add_layer_norm(x if rows is None else x[:, rows], delta, self.ln_2, dtype)
         return x, self.mlp(normalized, layer, fleet, rows)
 
 
@@ -207,8 +207,21 @@ class GPT2(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The dtype of weights and activations."""
+        """The dtype of weights and activations; :meth:`cast` names the exceptions."""
         return self.wte.weight.dtype
+
+    def cast(self, dtype: torch.dtype, device: torch.device | str) -> GPT2:
+        """Convert the weights to ``dtype``, for ``device``; return the model.
+
+        On a CPU, LayerNorms and ``wpe`` have the dtype of the residual stream: they are few, and are only added to it
+        or multiplied with it.
+        """
+        residual = residual_dtype(dtype, torch.device(device))
+        self.to(dtype)
+        for module in (self.wpe, *self.modules()):
+            if module is self.wpe or isinstance(module, nn.LayerNorm):
+                module.to(residual)
+        return self
 
     @property
     def parameter_count(self) -> int:
@@ -236,7 +249,8 @@ class GPT2(nn.Module):
             tokens, positions = tokens[None], positions[None]
         if fleet is not None:
             fleet.prepare(self.dtype)
-        x = self.wte(tokens) + self.wpe(positions)  # [1 or K, T, D]
+        residual = residual_dtype(self.dtype, self.device)
+        x = self.wte(tokens).to(residual) + self.wpe(positions).to(residual)  # [1 or K, T, D]
         delta: Tensor | None = None
         checkpoint_activations = checkpoint_activations and torch.is_grad_enabled()
         anchor = torch.zeros((), device=x.device, requires_grad=True) if checkpoint_activations else None
@@ -247,7 +261,7 @@ class GPT2(nn.Module):
                 x, delta = _CheckpointedBlock.apply(anchor, block, *own)  # type: ignore[no-untyped-call]
             else:
                 x, delta = block(*own)
-        return add_layer_norm(x, delta, self.ln_f)[1]
+        return add_layer_norm(x, delta, self.ln_f, self.dtype)[1]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Map hidden states ``[..., D]`` to logits ``[..., V]``, float32."""

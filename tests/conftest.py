@@ -34,7 +34,7 @@ CHROMIUM = [
     "--disable-sync",
 ]
 """Arguments of the browser: no window, and no requests of its own."""
-pytest_plugins = ["study_fixtures"]
+pytest_plugins = ["study_fixtures", "hub_fixtures"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

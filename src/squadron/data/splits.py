@@ -55,7 +55,10 @@ def split_dataset(
     rank = {question.id: number for number, (_, question) in enumerate(dataset.questions())}
     for pairs in drawn.values():
         pairs.sort(key=lambda pair: rank[pair[1].id])  # the file's order, in which articles stay together
-    return {name: Dataset(regroup(drawn[name]), dataset.version, f"{dataset.source} ({name})") for name in SPLITS}
+    return {
+        name: Dataset(regroup(drawn[name]), dataset.version, f"{dataset.source} ({name})", hub=dataset.hub)
+        for name in SPLITS
+    }
 
 
 def _free(owner: Mapping[str, str], paragraph: Paragraph, name: str) -> bool:

@@ -111,9 +111,9 @@ def configurations(card: Mapping[str, Any], paths: Iterable[str]) -> Configurati
     converted: dict[str, dict[str, tuple[str, ...]]] = {}
     matches = [_CONVERTED.fullmatch(path) for path in readable]
     if readable and all(matches):
-        for found in filter(None, matches):
-            own = converted.setdefault(found["config"], {})
-            own[found["split"]] = (*own.get(found["split"], ()), found[0])
+        for match in filter(None, matches):
+            own = converted.setdefault(match["config"], {})
+            own[match["split"]] = (*own.get(match["split"], ()), match[0])
         return Configurations(dict(converted), "default" if "default" in converted else None)
     return Configurations({"default": _named_splits(readable)} if readable else {}, "default")
 

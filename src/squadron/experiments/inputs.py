@@ -76,6 +76,7 @@ class Inputs:
                 "sha256": self.base.sha256,
                 "parameters": self.base.model.parameter_count,
                 "local": Path(self.name).is_absolute(),  # a path, not a name of the hub
+                **({"hub": dict(self.base.hub)} if self.base.hub else {}),
             },
             "data": {"train": describe_split(self.training), "validation": describe_split(self.validation)},
             "precision": precision_name(self.base.model.dtype),
@@ -134,4 +135,5 @@ def describe_split(split: Split | None) -> Mapping[str, Any] | None:
         "questions": len(split.dataset),
         "sha256": split.sha256,
         "set_aside": len(split.dataset.set_aside),
+        **({"hub": dict(split.hub)} if split.hub else {}),
     }

@@ -21,6 +21,7 @@ from squadron.file_records import (
     Count,
     Figure,
     FileRecord,
+    HubFacts,
     Interval,
     Points,
     RecordPart,
@@ -61,6 +62,7 @@ class BaseFacts(RecordPart):
     sha256: str
     parameters: Count | None = None
     local: bool | None = None
+    hub: HubFacts | None = None
 
 
 class SplitFacts(RecordPart):
@@ -69,6 +71,7 @@ class SplitFacts(RecordPart):
     sha256: str | None = None
     questions: Count | None = None
     paragraphs: Count | None = None
+    hub: HubFacts | None = None
 
 
 class StudyFacts(VersionedFile):

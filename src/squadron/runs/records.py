@@ -226,11 +226,12 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class BaseInfo:
-    """The base model."""
+    """The base model; ``commit`` is ``ID@COMMIT`` if it is the hub's."""
 
     name: str
     sha256: str | None
     parameters: int | None
+    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +245,17 @@ class SplitInfo:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The data: its source, its splits, the number of rows that were set aside, and its folder."""
+    """The data: its source, its splits, the number of rows that were set aside, and its folder.
+
+    ``commit`` is ``ID@COMMIT`` if it is the hub's.
+    """
 
     source: str | None
     version: str | None
     splits: Mapping[str, SplitInfo]
     set_aside: int
     path: Path | None
+    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

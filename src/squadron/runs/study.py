@@ -13,6 +13,7 @@ from typing import Any
 
 from squadron.data.prepared import MANIFEST
 from squadron.errors import RunError, command_line_text
+from squadron.file_records import HubFacts
 from squadron.files import sha256_file
 from squadron.manifest import ManifestFile, PreparedSplit
 from squadron.options.axes import RENAMED
@@ -276,7 +277,9 @@ def _axes(runs: Sequence[StudyRun]) -> dict[str, tuple[Any, ...]]:
 
 def _base(facts: Sequence[StudyFacts]) -> BaseInfo:
     base = next((record.base for record in facts if record.base is not None), None)
-    return BaseInfo("?", None, None) if base is None else BaseInfo(base.name or "?", base.sha256, base.parameters)
+    if base is None:
+        return BaseInfo("?", None, None)
+    return BaseInfo(base.name or "?", base.sha256, base.parameters, _commit(base.hub))
 
 
 def _baseline(folder: Path, base: BaseInfo) -> Baseline | None:
@@ -302,8 +305,14 @@ def _data(path: Path, facts: Sequence[StudyFacts]) -> Data:
         whole = {name: _split_info(one) for name, one in manifest.splits.items()}
         if all(not own.sha256 or (name in whole and own.sha256 == whole[name].sha256) for name, own in splits.items()):
             origin = manifest.source or None, manifest.version or None
-            return Data(*origin, {**splits, **whole}, len(manifest.set_aside), place)
-    return Data(next(filter(None, named), None), None, splits, 0, None)
+            commit = next((_commit(one.hub) for one in manifest.splits.values() if one.hub is not None), None)
+            return Data(*origin, {**splits, **whole}, len(manifest.set_aside), place, commit)
+    commit = next((_commit(one.hub) for one in known.values() if one is not None and one.hub is not None), None)
+    return Data(next(filter(None, named), None), None, splits, 0, None, commit)
+
+
+def _commit(hub: HubFacts | None) -> str | None:
+    return None if hub is None else f"{hub.id}@{hub.commit}"
 
 
 def _dataset(record: StudyFacts) -> str | None:

@@ -93,7 +93,9 @@ class Snapshot:
         from huggingface_hub import HfApi
 
         # Of the ways to list files, the one that does not itself wait, for minutes, when there are too many requests.
-        about = HfApi().repo_info(self.id, repo_type=self.kind, revision=self.commit, files_metadata=True, timeout=30)
+        about: Any = HfApi().repo_info(
+            self.id, repo_type=self.kind, revision=self.commit, files_metadata=True, timeout=30
+        )
         return {one.rfilename: int(one.size or 0) for one in about.siblings or ()}
 
     def fetch(self, paths: Iterable[str]) -> Path:

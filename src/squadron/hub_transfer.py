@@ -86,7 +86,7 @@ class Transfer:
     def _attempt(self) -> Path:
         from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
-        where = {"repo_type": self.kind, "revision": self.commit}
+        where: dict[str, Any] = {"repo_type": self.kind, "revision": self.commit}
         found = try_to_load_from_cache(self.name, self.path, **where)
         if isinstance(found, str):
             return Path(found)
@@ -116,7 +116,7 @@ class Transfer:
     def _download(self, location: str, headers: dict[str, str], size: int | None) -> None:
         """Add to the unfinished file what it lacks."""
         from huggingface_hub import constants, get_session
-        from huggingface_hub.utils import hf_raise_for_status
+        from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
 
         assert self._partial is not None
         if size is not None and self.kept > size:
@@ -171,7 +171,7 @@ def _has_xet() -> bool:
 
 def _headers(location: str, url: str) -> dict[str, str]:
     """Return the headers of a download; the token goes to the hub alone."""
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     headers: dict[str, str] = build_hf_headers()
     same = urlsplit(location).netloc == urlsplit(url).netloc
@@ -180,7 +180,8 @@ def _headers(location: str, url: str) -> dict[str, str]:
 
 def _bar(path: str, size: int | None, have: int) -> Any:
     """Return the progress bar of a download; hidden if it is small, or if nobody looks at a terminal."""
-    from huggingface_hub.utils import tqdm
+    from huggingface_hub import utils
 
     hidden = None if (size or 0) >= _SHOWN else True
-    return tqdm(total=size, initial=have, unit="B", unit_scale=True, desc=path, disable=hidden)
+    bar: Any = utils.tqdm  # type: ignore[attr-defined]
+    return bar(total=size, initial=have, unit="B", unit_scale=True, desc=path, disable=hidden)

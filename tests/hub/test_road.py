@@ -13,6 +13,9 @@ from loopback_hub import Hub
 from squadron.cli.main import main
 from squadron.model.checkpoint import load_base, random_model, save_model
 from squadron.model.config import read_config
+from squadron.options.base import checked
+from squadron.options.sweep import ReproduceOptions
+from squadron.reporting.report import write_report
 
 GPT2 = "openai-community/gpt2"
 
@@ -117,3 +120,36 @@ def test_scores_on_other_data_stand_beside_the_runs_own(
     assert (one / "predictions" / "greedy.json").read_bytes() == answers
     run("evaluate", one, "--data", small_data, *short)  # its own data, by its name
     assert set(read(one / "scores.json")["splits"]) == {"validation", "other.validation", "other.test", "small.json"}
+
+
+def test_a_study_keeps_to_its_commits_and_its_report_tells_them(
+    hub: Hub, byte_base_dir: Path, small_squad: Path, tmp_path: Path
+) -> None:
+    base_commit = hub.put("models", GPT2, base_files(byte_base_dir))
+    data_commit = hub.put("datasets", SQUAD, squad_files(small_squad))
+    more = "base: {epochs: 1, eval_questions: 0, val_size: 4, train_size: 3, test_size: 2}\n"
+    more += "evaluate: {max_new_tokens: 2}\n"
+    (tmp_path / "one.yaml").write_text(more + "grid: {rank: [2]}\n")
+    (tmp_path / "two.yaml").write_text(more + "grid: {rank: [2, 3]}\n")
+    out = tmp_path / "study"
+    words = ["--base", "gpt2", "--dataset", "squad", "--train-size", "all", "--test-split", "official", "--out", out]
+    words += ["--precision", "fp32", "--fleet-size", 1]
+    run("sweep", tmp_path / "one.yaml", *words)
+    splits = read(out / "data" / "data.json")["splits"]
+    # The four questions for validation end within a paragraph: the others on it are not for training.
+    assert {name: one["questions"] for name, one in splits.items()} == {"train": 21, "validation": 4, "test": 9}
+    save_model(random_model(read_config(byte_base_dir / "config.json"), seed=7), tmp_path / "newer")
+    hub.put("models", GPT2, base_files(byte_base_dir) | base_files(tmp_path / "newer"))
+    run("sweep", tmp_path / "two.yaml", *words, "--resume")
+    for name in ("r2", "r3"):
+        assert read(out / "runs" / name / "run.json")["base"]["hub"]["commit"] == base_commit
+    report = write_report(out, lang="en", format="html").read_text()
+    assert f"{GPT2}@{base_commit}" in report
+    assert f"{SQUAD}@{data_commit}" in report
+
+
+def test_reproduce_takes_the_official_protocol() -> None:
+    given = {"base": "gpt2", "dataset": "squad", "out": "study", "preset": "paper", "train_size": "all"}
+    options = checked(ReproduceOptions, {**given, "test_split": "official"})
+    assert (options.train_size, options.test_size, options.test_split) == ("all", "all", "official")
+    assert checked(ReproduceOptions, given).test_size is None

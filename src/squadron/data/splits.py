@@ -53,22 +53,23 @@ def split_dataset(
     order = numpy_generator(seed, "split", by).permutation(len(groups))
     owner: dict[str, str] = {}
     drawn: dict[str, list[tuple[Paragraph, Question]]] = {name: [] for name in given}
-    for name, size in sorted(given.items(), key=lambda pair: pair[1] == "all"):
+    for name in sorted(given, key=lambda name: name not in sizes):  # what takes all comes last
+        wanted = sizes.get(name)
         for index in order:
-            if len(drawn[name]) == size:
+            if len(drawn[name]) == wanted:
                 break
             for paragraph, question in groups[index]:
                 taken = owner.get(paragraph.context)
                 if taken is None or (taken == name and by == "question"):
                     drawn[name].append((paragraph, question))
-            drawn[name] = drawn[name][: None if size == "all" else size]
+            drawn[name] = drawn[name][:wanted]
             # Questions that were cut off are not drawn later: their context already belongs to this split.
             owner.update({paragraph.context: name for paragraph, _ in groups[index] if _free(owner, paragraph, name)})
-        if size == "all" and not drawn[name]:
-            raise DataError(f"{option(_OPTIONS[name], size)}: the other splits leave none of {dataset.source}")
-        if size != "all" and len(drawn[name]) < size:
+        if wanted is None and not drawn[name]:
+            raise DataError(f"{option(_OPTIONS[name], given[name])}: the other splits leave none of {dataset.source}")
+        if wanted is not None and len(drawn[name]) < wanted:
             raise DataError(
-                f"{option(_OPTIONS[name], size)}: only {len(drawn[name]):,} of {dataset.source} are left once "
+                f"{option(_OPTIONS[name], wanted)}: only {len(drawn[name]):,} of {dataset.source} are left once "
                 f"the other splits have their whole contexts (split by {by}); ask for fewer"
             )
     rank = {question.id: number for number, (_, question) in enumerate(dataset.questions())}

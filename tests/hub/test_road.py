@@ -144,8 +144,8 @@ def test_a_study_keeps_to_its_commits_and_its_report_tells_them(
     for name in ("r2", "r3"):
         assert read(out / "runs" / name / "run.json")["base"]["hub"]["commit"] == base_commit
     report = write_report(out, lang="en", format="html").read_text()
-    assert f"{GPT2}@{base_commit}" in report
-    assert f"{SQUAD}@{data_commit}" in report
+    assert base_commit in report
+    assert data_commit in report
 
 
 def test_reproduce_takes_the_official_protocol() -> None:

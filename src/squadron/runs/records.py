@@ -226,7 +226,7 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class BaseInfo:
-    """The base model; ``commit`` is ``ID@COMMIT`` if it is the hub's."""
+    """The base model; ``commit`` is the hub's, if it is from there."""
 
     name: str
     sha256: str | None
@@ -247,7 +247,7 @@ class SplitInfo:
 class Data:
     """The data: its source, its splits, the number of rows that were set aside, and its folder.
 
-    ``commit`` is ``ID@COMMIT`` if it is the hub's.
+    ``commit`` is the hub's, if it is from there.
     """
 
     source: str | None

@@ -312,7 +312,7 @@ def _data(path: Path, facts: Sequence[StudyFacts]) -> Data:
 
 
 def _commit(hub: HubFacts | None) -> str | None:
-    return None if hub is None else f"{hub.id}@{hub.commit}"
+    return None if hub is None else hub.commit
 
 
 def _dataset(record: StudyFacts) -> str | None:

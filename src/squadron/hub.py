@@ -96,7 +96,11 @@ class Snapshot:
         about: Any = HfApi().repo_info(
             self.id, repo_type=self.kind, revision=self.commit, files_metadata=True, timeout=30
         )
-        return {one.rfilename: int(one.size or 0) for one in about.siblings or ()}
+        files = {one.rfilename: int(one.size or 0) for one in about.siblings or ()}
+        # A path that leads out of the snapshot's folder would name a file of this machine.
+        return {
+            path: size for path, size in files.items() if ".." not in path.split("/") and not Path(path).is_absolute()
+        }
 
     def fetch(self, paths: Iterable[str]) -> Path:
         """Return :attr:`folder` with these files in it, fetched unless they are there."""

@@ -176,3 +176,11 @@ def test_the_official_protocol_trains_on_all_and_tests_on_the_development_set(
         prepare(checked(PrepareOptions, {**options, "dataset": str(small_squad), "out": str(tmp_path / "never")}))
     with pytest.raises(ConfigError, match=r"train_size='most': a number from 0 to .*, or all, is expected"):
         checked(PrepareOptions, {**options, "train_size": "most"})
+
+
+def test_a_path_that_leads_out_of_the_repository_is_not_read(hub: Hub, small_squad: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret_train.json"
+    secret.write_text(small_squad.read_text())
+    hub.put("datasets", "me/hostile", {str(secret): b"", "../../../../../../secret_train.json": b"", "a.txt": b""})
+    with pytest.raises(DataError, match=r"me/hostile has no file in a layout that is read, .* it has a.txt;"):
+        load_data("me/hostile")

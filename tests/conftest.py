@@ -35,7 +35,7 @@ CHROMIUM = [
     "--disable-sync",
 ]
 """Arguments of the browser: no window, and no requests of its own."""
-pytest_plugins = ["study_fixtures"]
+pytest_plugins = ["study_fixtures", "hub_fixtures"]
 
 
 @pytest.fixture(scope="module", autouse=True)

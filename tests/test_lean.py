@@ -14,8 +14,7 @@ PACKAGES = ("model", "data", "training", "decoding")
 LEAN = {"torch", "numpy", "safetensors", "tokenizers"}
 OPTIONAL = {
     "data/parquet.py": {"pyarrow"},
-    "data/sources.py": {"datasets", "huggingface_hub"},
-    "model/checkpoint.py": {"huggingface_hub"},
+    "data/hub.py": {"huggingface_hub"},
 }
 """What functions import that read parquet files or from the hub, each in the one place where it is needed."""
 

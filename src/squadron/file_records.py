@@ -36,6 +36,16 @@ class RecordPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
 
+class HubFacts(RecordPart):
+    """Where on the hub something is from: its repository and the commit; of data, also configuration and split."""
+
+    id: str
+    commit: str
+    revision: str | None = None
+    config: str | None = None
+    split: str | None = None
+
+
 class FileRecord(RecordPart):
     """The content of one file. ``content`` is the same as plain JSON values, unchanged."""
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from squadron.errors import DataError, SquadronError
-from squadron.file_records import Count, RecordPart, VersionedFile
+from squadron.file_records import Count, HubFacts, RecordPart, VersionedFile
 
 
 class PreparedSplit(RecordPart):
@@ -20,6 +20,7 @@ class PreparedSplit(RecordPart):
     questions: Count
     paragraphs: Count | None = None
     sha256: str
+    hub: HubFacts | None = None
 
 
 class ManifestFile(VersionedFile):

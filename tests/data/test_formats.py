@@ -153,7 +153,10 @@ def test_of_a_file_with_splits_one_is_read_and_named() -> None:
         (b"PK\x03\x04 and so on", "looks like a zip archive or a spreadsheet"),
         (b"ARROW1 and so on", "looks like an Arrow file"),
         (b"\x80\x04\x95 and so on", "a pickle, which is never opened"),
-        (b'[{"query": "q", "passage": "p"}]', "objects with query, passage, which is no known layout; rename the keys"),
+        (
+            b'[{"query": "q", "passage": "p"}]',
+            "objects with query, passage, which is no known layout; say which are context",
+        ),
         (b'{"data": [{"context": "<p>c</p>", "raw_html": "", "qas": []}]}', "looks like KorQuAD 2.*strip the tags"),
         (b"3", "3 is not a data set"),
     ],

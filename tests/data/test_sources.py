@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from loopback_hub import Hub
 from squadron.data.sources import load_data, parse_data
 from squadron.data.squad import Dataset
 from squadron.errors import DataError
@@ -126,10 +127,14 @@ def test_a_missing_source_is_an_error(name: str) -> None:
         load_data(name)
 
 
-def test_an_unreachable_hub_is_a_one_line_error() -> None:
-    with pytest.raises(DataError, match="cannot load rajpurkar/squad, split 'train', from the hub") as caught:
+def test_a_data_set_that_is_not_in_the_cache_is_a_one_line_error_offline(hub: Hub) -> None:
+    told = (
+        "dataset='squad': no such file here, and squad is not .whole. in the local cache of the hub; run the same .* "
+    )
+    with pytest.raises(DataError, match=told + "once without offline=True") as caught:
         load_data("squad", offline=True)
     assert "\n" not in str(caught.value)
+    assert hub.log == []
 
 
 @pytest.mark.parametrize(

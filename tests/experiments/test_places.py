@@ -7,17 +7,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import pytest
-from huggingface_hub.errors import LocalEntryNotFoundError
 
-from squadron.errors import RunError
+from squadron.errors import ModelError, RunError
 from squadron.experiments.ask import ask
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.export import export
 from squadron.experiments.playground import Playground
 from squadron.experiments.train import train
 from squadron.files import sha256_file
+from squadron.model import hub
 from squadron.model.checkpoint import random_model, save_model
 from squadron.model.config import read_config
 from squadron.model.tokenizer import load_tokenizer
@@ -37,12 +36,12 @@ def asked_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record every name that is asked of the hub; the local cache is empty."""
     asked: list[str] = []
 
-    def snapshot(name: str, *, local_files_only: bool, **_: object) -> str:
-        if not local_files_only:
+    def snapshot(_: str, name: str, *, subject: str, offline: bool) -> None:
+        if not offline:
             asked.append(name)
-        raise LocalEntryNotFoundError(f"{name} is not there")
+        raise ModelError(f"{subject}: the hub did not give it")
 
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    monkeypatch.setattr(hub, "open_snapshot", snapshot)
     return asked
 
 

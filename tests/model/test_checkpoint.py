@@ -176,7 +176,7 @@ def test_the_parameter_count_is_that_of_the_model() -> None:
 
 def test_offline_a_hub_id_that_is_not_cached_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelError, match=r"base='some/gpt2': no such folder.*offline=True.*squadron base init"):
+    with pytest.raises(ModelError, match=r"base='some/gpt2': no such folder.*some/gpt2 is not .*offline=True"):
         load_base("some/gpt2", offline=True)
 
 

@@ -112,8 +112,8 @@ def _parsed_type(annotation: Any) -> tuple[Any, bool]:
     if origin is Annotated:
         return _parsed_type(get_args(annotation)[0])
     if origin in (Union, types.UnionType):
-        (kind,) = [kind for kind in get_args(annotation) if kind is not types.NoneType]
-        return _parsed_type(kind)
+        kinds = [kind for kind in get_args(annotation) if kind is not types.NoneType]
+        return _parsed_type(kinds[0]) if len(kinds) == 1 else (str, False)  # the model tells a number from a word
     if origin is tuple:
         return str, True
     return annotation, False

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from squadron.data.columns import rename_columns, renamed
 from squadron.data.exports import doccano_rows, is_doccano, is_label_studio, label_studio_rows, mrqa_answers
 from squadron.data.raw import RawQuestion, absent, answers_of, entries, identity, shown
 from squadron.data.squad import Finding, SquadVersion
@@ -52,8 +53,11 @@ class RawData:
     chosen: tuple[Finding, ...] = ()
 
 
-def read_layout(parsed: Any, source: str, *, split: str = "train") -> RawData:
-    """Read the questions of parsed JSON. Raises :class:`DataError` if its layout is not one that is read."""
+def read_layout(parsed: Any, source: str, *, split: str = "train", columns: Mapping[str, str] | None = None) -> RawData:
+    """Read the questions of parsed JSON; ``columns`` says what rows call their fields, where it is otherwise.
+
+    Raises :class:`DataError` if its layout is not one that is read.
+    """
     version: SquadVersion | None = None
     parsed, chosen = _one_split(parsed, source, split)
     official = False
@@ -71,12 +75,19 @@ def read_layout(parsed: Any, source: str, *, split: str = "train") -> RawData:
         else:
             if "version" in parsed and _kind(parsed) == "row" and not _is_flat(parsed):
                 raise DataError(f"{source}: data is missing; a list is expected, as in SQuAD's JSON")
-            parsed = _columns(parsed) or [parsed]
+            parsed = _columns(renamed(parsed, columns or {})) or [parsed]
+            columns = None if columns and columns.keys() <= parsed[0].keys() else columns
     if not isinstance(parsed, list):
         raise DataError(f"{source}: {shown(parsed)} is not a data set; {READ}")
     if parsed and all(isinstance(one, dict) and isinstance(one.get("data"), list) for one in parsed):
         official, version = True, next(filter(None, map(_version, parsed)), None)
         parsed = [article for file in parsed for article in file["data"]]  # whole files, joined
+    if columns:
+        if official:
+            raise DataError(
+                f"{option('columns')}: {source} is in SQuAD's own layout, which has no columns; leave it out"
+            )
+        parsed = rename_columns(parsed, columns, source)
     if not official:
         _refuse_unknown(parsed, source)
     _refuse_html(parsed, source)
@@ -164,8 +175,8 @@ def _refuse_unknown(items: list[Any], source: str) -> None:
         return
     keys = ", ".join(map(str, list(rows[0])[:8]))
     raise DataError(
-        f"{source}: a file of objects with {keys or 'no keys'}, which is no known layout; rename the keys to "
-        f"context, question and answers; {READ}"
+        f"{source}: a file of objects with {keys or 'no keys'}, which is no known layout; say which are context, "
+        f"question and answers, as in {option('columns', 'context=passage,question=query')}, or rename them; {READ}"
     )
 
 

@@ -38,11 +38,15 @@ LAYOUT = Layout(dict.fromkeys((MANIFEST, *(f"{split}.json" for split in SPLITS))
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The questions of a split; ``sha256`` is the hash of the file they were read from."""
+    """The questions of a split; ``sha256`` is the hash of the file they were read from.
+
+    ``hub`` describes where on the hub they are from, if they are: ``id``, ``commit``, ``config`` and ``split``.
+    """
 
     dataset: Dataset
     name: str
     sha256: str
+    hub: Mapping[str, Any] | None = None
 
 
 def write_prepared(folder: Path, splits: Mapping[str, Dataset], origin: Dataset, settings: Mapping[str, Any]) -> None:
@@ -56,6 +60,7 @@ def write_prepared(folder: Path, splits: Mapping[str, Dataset], origin: Dataset,
             "questions": len(splits[name]),
             "paragraphs": len(splits[name].paragraphs),
             "sha256": sha256_file(path),
+            **({"hub": dict(hub)} if (hub := splits[name].hub) else {}),
         }
     write_json(
         folder / MANIFEST,
@@ -112,7 +117,9 @@ def load_split(source: str | Path, split: str) -> Split:
             f"{option('split', split)}: {folder} was prepared with none; ask `squadron prepare` for more than 0"
         )
     # `prepare` made the file, perhaps with a higher bound than the usual one.
-    return Split(load_data(path, max_bytes=max(MOST_BYTES, path.stat().st_size)), split, sha256)
+    dataset = load_data(path, max_bytes=max(MOST_BYTES, path.stat().st_size))
+    hub = known[split].hub
+    return Split(dataset, split, sha256, None if hub is None else hub.model_dump(exclude_none=True))
 
 
 def _splits(folder: Path) -> dict[str, PreparedSplit]:

@@ -5,61 +5,93 @@ A file's format is detected from its bytes, not its name.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from squadron.data.formats import DamagedLine, foreign_text, read_layout, refuse_foreign_bytes
+from squadron.data.hub import fetch_split
 from squadron.data.parquet import read_parquet
-from squadron.data.reading import bounded, read_stream
+from squadron.data.reading import bounded, read_data, read_stream
 from squadron.data.squad import Dataset
 from squadron.data.validation import build_dataset
 from squadron.encodings import decode_text
 from squadron.errors import DataError, option
 from squadron.files import MOST_BYTES, read_bounded
+from squadron.hub import SHORT_NAMES, split_name
 
-HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
-"""Short names of data sets on the hub."""
+_SUFFIXES = {".json", ".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".txt", ".gz", ".xz", ".zip"}
+"""Ends of names that are a file's."""
 
 
 def load_data(
     source: str | Path,
     *,
     split: str = "train",
+    config: str | None = None,
+    columns: Mapping[str, str] | None = None,
     offline: bool = False,
     strict: bool = False,
     texts_only: bool = False,
     split_contexts: bool = False,
     max_bytes: int = MOST_BYTES,
 ) -> Dataset:
-    """Load and check a SQuAD data set from a file or a pipe, or from the hub by its id.
+    """Load and check a SQuAD data set from a file or a pipe, or from the hub: ``ID`` or ``ID@REVISION``.
 
-    ``split`` is a split on the hub, or of a file that has several; it is ignored for any other file. At most
-    ``max_bytes`` of a file are read, unpacked. Bad rows are set aside and listed in the result; if ``strict``, the
-    first one raises. For ``texts_only`` and ``split_contexts``, see :func:`squadron.data.validation.build_dataset`.
-    Raises :class:`DataError` if the source cannot be read.
+    ``split`` is a split on the hub, or of a file that has several; it is ignored for any other file. ``config`` is a
+    configuration on the hub. ``columns`` are the names that rows have for fields, such as ``{"context": "passage"}``.
+    At most ``max_bytes`` of a file are read, unpacked. Bad rows are set aside and listed in the result; if ``strict``,
+    the first one raises. For ``texts_only`` and ``split_contexts``, see
+    :func:`squadron.data.validation.build_dataset`. Raises :class:`DataError` if the source cannot be read.
     """
     path = Path(source)
-    how = {"strict": strict, "texts_only": texts_only, "split_contexts": split_contexts}
+    how: dict[str, Any] = {"strict": strict, "texts_only": texts_only, "split_contexts": split_contexts}
+    how["columns"] = columns
     if path.is_dir():
         raise DataError(f"{path}: a folder; give a data file, or {option('data')} for a folder that `prepare` made")
     if path.exists():
+        if config is not None:
+            raise DataError(
+                f"{option('hub_config', config)}: {path} is a file, not a data set of the hub; leave it out"
+            )
         return load_file(path, split=split, max_bytes=max_bytes, **how)[0]
     name = str(source)
-    if name not in HUB_NAMES and (path.suffix or name.startswith((".", "/", "~")) or name.count("/") != 1):
+    if not is_hub_name(name):
         raise DataError(f"{name}: no such file; give a SQuAD file, squad, squad_v2 or a hub id such as owner/name")
-    identity = HUB_NAMES.get(name, name)
-    return _build(_from_hub(name, split, offline=offline), identity, split=split, **how)
+    found = fetch_split(name, split=split, config=config, offline=offline)
+    identity = found.facts["id"]
+    contents = [_contents(read_data(file, max_bytes=max_bytes), f"{identity}: {path}") for path, file in found.files]
+    dataset = _build(_joined(contents), identity, split=found.facts["split"], **how)
+    return dataclasses.replace(dataset, hub=found.facts)
 
 
-def load_file(path: Path, *, split: str = "train", max_bytes: int = MOST_BYTES, **how: bool) -> tuple[Dataset, str]:
+def is_hub_name(name: str) -> bool:
+    """Return True if a name can be one of a data set on the hub, not a file that is missing."""
+    split = split_name(name)
+    if split is None:
+        return False
+    known = split[0] in SHORT_NAMES["dataset"]
+    return known or (split[0].count("/") == 1 and not (Path(split[0]).suffix in _SUFFIXES and split[1] is None))
+
+
+def _joined(contents: list[Any]) -> Any:
+    """Return the contents of a split's files as those of one."""
+    if len(contents) == 1:
+        return contents[0]
+    if all(isinstance(one, dict) and isinstance(one.get("data"), list) for one in contents):
+        return {**contents[0], "data": [item for one in contents for item in one["data"]]}
+    return [item for one in contents for item in (one if isinstance(one, list) else [one])]
+
+
+def load_file(path: Path, *, split: str = "train", max_bytes: int = MOST_BYTES, **how: Any) -> tuple[Dataset, str]:
     """Load a data set from a file or a pipe, which is read once; return it with the SHA-256 of the bytes.
 
-    ``how`` are ``strict``, ``texts_only`` and ``split_contexts``, as for :func:`load_data`.
+    ``how`` are ``columns``, ``strict``, ``texts_only`` and ``split_contexts``, as for :func:`load_data`.
     """
     try:
         with path.open("rb") as stream:
@@ -70,18 +102,22 @@ def load_file(path: Path, *, split: str = "train", max_bytes: int = MOST_BYTES, 
     return parse_data(unpacked, str(path), split=split, **how), hashlib.sha256(data).hexdigest()
 
 
-def parse_data(data: bytes, source: str, *, split: str = "train", **how: bool) -> Dataset:
+def parse_data(data: bytes, source: str, *, split: str = "train", **how: Any) -> Dataset:
     """Read a data set from the decompressed bytes of a file; ``source`` names it in errors.
 
     Text is UTF-8, or UTF-16 with a byte order mark.
 
-    ``how`` are ``strict``, ``texts_only`` and ``split_contexts``, as for :func:`load_data`.
+    ``how`` are ``columns``, ``strict``, ``texts_only`` and ``split_contexts``, as for :func:`load_data`.
     """
+    return _build(_contents(data, source), source, split=split, **how)
+
+
+def _contents(data: bytes, source: str) -> Any:
+    """Return the rows of a parquet file, or the JSON of any other."""
     if data[:4] == b"PAR1":
-        return _build(read_parquet(data, source), source, split=split, **how)
+        return read_parquet(data, source)
     refuse_foreign_bytes(data, source)
-    text = decode_text(data, source, error=DataError)
-    return _build(_parsed(text, source), source, split=split, **how)
+    return _parsed(decode_text(data, source, error=DataError), source)
 
 
 def _parsed(text: str, source: str) -> Any:
@@ -97,8 +133,8 @@ def _parsed(text: str, source: str) -> Any:
         raise DataError(f"{source}: not JSON ({_fault(problem, lines=True)}); {looks}") from None
 
 
-def _build(parsed: Any, source: str, *, split: str, **how: bool) -> Dataset:
-    found = read_layout(parsed, source, split=split)
+def _build(parsed: Any, source: str, *, split: str, columns: Mapping[str, str] | None = None, **how: bool) -> Dataset:
+    found = read_layout(parsed, source, split=split, columns=columns)
     return build_dataset(found.rows, source, version=found.version, chosen=found.chosen, **how)
 
 
@@ -148,23 +184,3 @@ def _json_values(text: str) -> list[Any] | None:
     except (ValueError, RecursionError):
         return None
     return found
-
-
-def _from_hub(name: str, split: str, *, offline: bool) -> list[Any]:
-    import datasets
-    from huggingface_hub import constants
-
-    identity = HUB_NAMES.get(name, name)
-    try:
-        # Both libraries read their environment only at import, which may be before this flag is known.
-        with (
-            mock.patch.object(constants, "HF_HUB_OFFLINE", offline or constants.HF_HUB_OFFLINE),
-            mock.patch.object(datasets.config, "HF_HUB_OFFLINE", offline or datasets.config.HF_HUB_OFFLINE),
-        ):
-            rows = datasets.load_dataset(identity, split=split)
-    except Exception as problem:  # datasets raises many types, even bare Exception
-        first = (str(problem).splitlines() or [type(problem).__name__])[0]
-        raise DataError(
-            f"{name}: cannot load {identity}, split {split!r}, from the hub ({first}); give a file"
-        ) from None
-    return list(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -66,13 +66,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Paragraphs in the file's order. ``set_aside`` lists the rows left out, ``repaired`` those corrected."""
+    """Paragraphs in the file's order. ``set_aside`` lists the rows left out, ``repaired`` those corrected.
+
+    ``hub`` describes where on the hub they are from: ``id``, ``commit``, ``config`` and ``split``.
+    """
 
     paragraphs: tuple[Paragraph, ...]
     version: SquadVersion
     source: str
     set_aside: tuple[Finding, ...] = ()
     repaired: tuple[Finding, ...] = ()
+    hub: Mapping[str, Any] | None = None
 
     def summary(self) -> str:
         """Return in one line how many rows were set aside and what was read differently; empty if nothing was."""

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field
 from torch import Tensor
 
-from squadron.errors import RunError
+from squadron.data.batches import SCHEMES, Order
+from squadron.errors import RunError, option
 from squadron.file_records import Amount, Count, Figure, RecordPart, validated
 
 _NEXT_STEP = "put a copy of it back, or remove it to start again"
@@ -46,9 +47,17 @@ class CheckpointState(RecordPart):
     """The version of the rule that drew the batches; none was recorded before there were two."""
 
 
-def read_state(path: Path, state: Any) -> CheckpointState:
-    """Return the state of the checkpoint at ``path``, checked. Raises :class:`RunError` with one line."""
+def read_state(path: Path, state: Any, *, order: Order) -> CheckpointState:
+    """Return the state of the checkpoint at ``path``, checked. Raises :class:`RunError` with one line.
+
+    A run must not go on with batches that are drawn by another rule than the one that began it.
+    """
     found = validated(CheckpointState, path, state, next_step=_NEXT_STEP)
+    if found.batches != SCHEMES[order]:
+        raise RunError(
+            f"{path}: trained with {option('order', order)} on batches that this version draws differently; remove it "
+            f"to start again, or go on with the version that began it"
+        )
     size, trainer = len(found.members), found.trainer
     for key, own in (
         ("optimizer_steps", trainer.optimizer_steps),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 
-from squadron.data.prepared import MANIFEST, Split, load_split
+from squadron.data.prepared import MANIFEST, Split, load_split, prepared_hashes
 from squadron.data.squad import Dataset
 from squadron.decoding.strategies import PARAMETERS, Strategy, recorded_parameters, resolve_strategies
 from squadron.errors import ConfigError, RunError, option
@@ -27,8 +28,9 @@ from squadron.model.tokenizer import Tokenizer, load_tokenizer
 from squadron.model.trainable import Trainable
 from squadron.options.core import EvaluateOptions
 from squadron.runs.folder import RunFolder
-from squadron.runs.layout import HEADLINE, RECORD, SWEEP
+from squadron.runs.layout import HEADLINE, RECORD, SCORES, SWEEP
 from squadron.runs.places import DIGITS, Tell, find_data
+from squadron.runs.reader import ScoresFile
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import dtype_rule, precision_name, resolve_device
 
@@ -213,10 +215,28 @@ def _require_own_folder(out: Path, run: str | None) -> None:
             raise RunError(f"{option('out', out)}: holds {what} ({record}); choose another folder")
 
 
+def _is_own_split(split: Split, data: Path, folder: RunFolder) -> bool:
+    """Return True if a split is of the data that a run was trained on, or a file, which has its own name anyway."""
+    if not data.is_dir():
+        return True
+    facts, hashes = folder.record["data"], prepared_hashes(data)
+    for name in ("train", "validation"):
+        recorded = (facts.get(name) or {}).get("sha256")
+        if recorded is not None and hashes.get(name) != recorded:
+            return False
+    scored = folder.path / SCORES
+    before = ScoresFile.read(scored).splits.get(split.name) if scored.is_file() else None
+    return before is None or before.sha256 in (None, split.sha256)
+
+
 def _split_of_run(options: EvaluateOptions, folder: RunFolder, tell: Tell) -> Split:
     """Return the questions to evaluate a run on: those of ``--data``, else a split of the data it was trained on."""
     if options.data is not None:
-        return load_split(options.data, options.split)
+        split = load_split(options.data, options.split)
+        if _is_own_split(split, Path(options.data), folder):
+            return split
+        # Under another name, so that the run's own scores stay beside these.
+        return dataclasses.replace(split, name=f"{Path(options.data).resolve().name}.{options.split}")
     data = find_data(folder.path, folder.record, tell=tell)
     if not Path(data).is_dir():
         raise ConfigError(

@@ -91,6 +91,7 @@ class Inputs:
                 "parameters": self.base.model.parameter_count,
                 "local": Path(self.name).is_absolute(),  # a path, not a name of the hub
                 "end_token": self.tokenizer.eos,
+                **({"hub": dict(self.base.hub)} if self.base.hub else {}),
             },
             "data": {"train": describe_split(self.training), "validation": describe_split(self.validation)},
             "precision": precision_name(self.base.model.dtype),
@@ -149,4 +150,5 @@ def describe_split(split: Split | None) -> Mapping[str, Any] | None:
         "questions": len(split.dataset),
         "sha256": split.sha256,
         "set_aside": len(split.dataset.set_aside),
+        **({"hub": dict(split.hub)} if split.hub else {}),
     }

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from squadron.errors import ModelError, RunError, option
+from squadron.hub import split_name
 from squadron.model.checkpoint import base_sha256, locate_base, weight_files
 from squadron.pocket.base import NAME as POCKET
 from squadron.runs.folder import RunFolder
@@ -36,7 +39,7 @@ def find_base(folder: RunFolder, given: str | None = None, *, tell: Tell = quiet
         return absolute_base(given)
     name, facts = str(folder.record["config"]["base"]), folder.record["base"]
     if name == POCKET or facts.get("local") is False:
-        return name
+        return pinned(name, folder.record)
     if found := find_place(folder.path, name, facts["sha256"], _sha256, tell=tell):
         return found
     if facts.get("local") is None and not os.path.isabs(name) and _is_cached(name):
@@ -47,13 +50,28 @@ def find_base(folder: RunFolder, given: str | None = None, *, tell: Tell = quiet
     )
 
 
+def pinned(name: str, record: Mapping[str, Any]) -> str:
+    """Return the base ``name`` at the commit that a record has of it, ``ID@COMMIT``; else the name unchanged.
+
+    The hub's base may have a newer commit by now: the one that a run began with is the one that it goes on with.
+    """
+    facts = record.get("base")
+    hub = facts.get("hub") if isinstance(facts, dict) else None
+    if not isinstance(hub, dict) or name != record.get("config", {}).get("base"):
+        return name
+    return f"{hub['id']}@{hub['commit']}"
+
+
 def check_base(folder: RunFolder, sha256: str, place: str) -> None:
     """Raise :class:`RunError` if the base at ``place``, with this SHA-256, is not the one a run was trained on."""
     trained_on = folder.record["base"]["sha256"]
     if sha256 != trained_on:
+        where = option("base", "DIR")
+        if split_name(place) and not os.path.exists(place):
+            where += f" or, at the commit that it then had, {option('base', 'ID@REVISION')}"
         raise RunError(
             f"{folder.path}: was trained on another base than {place} (its sha256 was {trained_on[:DIGITS]}..., this "
-            f"one's is {sha256[:DIGITS]}...); put the base back, or say where it is with {option('base', 'DIR')}"
+            f"one's is {sha256[:DIGITS]}...); put the base back, or say where it is with {where}"
         )
 
 

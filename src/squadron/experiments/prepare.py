@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from squadron.data.columns import parse_columns
 from squadron.data.prepared import LAYOUT, write_prepared
 from squadron.data.sources import load_data
 from squadron.data.splits import SPLITS, split_dataset
@@ -19,6 +20,8 @@ from squadron.temporaries import sweep_leftovers
 
 _NOT_RECORDED = {"out", "replace", "offline", "strict", "device", "precision", "max_bytes"}
 """Options that change nothing in the folder."""
+_LATER = ("split_contexts", "test_split", "hub_config", "columns")
+"""Options that were added after the first folders, which are recorded if they are given."""
 
 
 def _draw_splits(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
@@ -28,19 +31,32 @@ def _draw_splits(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
             raise DataError(
                 f"{option('split_by', options.split_by)}: the pocket world makes its own splits; leave it out"
             )
-        splits = make_splits(
-            train=options.train_size, validation=options.val_size, test=options.test_size, seed=options.seed
-        )
+        for name in ("test_split", "hub_config", "columns"):
+            if (value := getattr(options, name)) is not None:
+                raise DataError(f"{option(name, value)}: the pocket world makes its own splits; leave it out")
+        train, test = options.train_size, options.test_size
+        if train == "all" or test == "all":
+            raise DataError(f"{option('train_size', 'all')}: the pocket world has no end; give a number")
+        splits = make_splits(train=train, validation=options.val_size, test=test, seed=options.seed)
         whole = tuple(paragraph for split in splits.values() for paragraph in split.paragraphs)
         return Dataset(whole, "1.1", POCKET), splits
-    source = load_data(
-        options.dataset,
-        split=options.hub_split,
-        offline=options.offline,
-        strict=options.strict,
-        max_bytes=options.max_bytes,
-        split_contexts=options.split_contexts,
+    columns = parse_columns(options.columns)
+    source, official = (
+        None
+        if split is None
+        else load_data(
+            options.dataset,
+            split=split,
+            config=options.hub_config,
+            columns=columns,
+            offline=options.offline,
+            strict=options.strict,
+            max_bytes=options.max_bytes,
+            split_contexts=options.split_contexts,
+        )
+        for split in (options.hub_split, options.test_split)
     )
+    assert source is not None
     return source, split_dataset(
         source,
         train=options.train_size,
@@ -48,6 +64,7 @@ def _draw_splits(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
         test=options.test_size,
         by=options.split_by,
         seed=options.seed,
+        official=official,
     )
 
 
@@ -67,7 +84,7 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
         refuse_inputs_inside(out, {option("dataset", options.dataset): options.dataset})
         refuse_foreign(out, LAYOUT, error=DataError)
     source, splits = _draw_splits(options)
-    left_out = _NOT_RECORDED | (set() if options.split_contexts else {"split_contexts"})  # recorded since it exists
+    left_out = _NOT_RECORDED | {name for name in _LATER if not getattr(options, name)}
     settings = options.model_dump(mode="json", exclude=left_out)
     with atomic_folder(out, replace=options.replace) as fresh:
         write_prepared(fresh, splits, source, settings)
@@ -85,4 +102,5 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
         "splits": {
             name: {"questions": len(splits[name]), "paragraphs": len(splits[name].paragraphs)} for name in SPLITS
         },
+        "hub": {name: dict(hub) for name in SPLITS if (hub := splits[name].hub)},
     }

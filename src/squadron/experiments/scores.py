@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from squadron.data.prepared import Split
+from squadron.data.splits import SPLITS
 from squadron.data.squad import Dataset
 from squadron.experiments.predict import Answers
 from squadron.files import write_json
@@ -169,13 +170,14 @@ def _finite(value: float | None) -> float | None:
 def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Add these scores to the folder's by split and strategy; the first strategy's become the headline.
 
+    Scores on other data than the run's own leave its headline as it is.
+
     Existing scores of another base, adapter or set of questions under the same split name are dropped.
     """
     path = out / SCORES
     about = subject.about()
-    splits: dict[str, Any] = {}
-    if path.is_file():
-        splits = ScoresFile.read(path).content["splits"]
+    before_all = ScoresFile.read(path).content if path.is_file() else {}
+    splits: dict[str, Any] = dict(before_all.get("splits", {}))
     before = splits.get(subject.split.name, {})
     same = all(before.get(key) == value for key, value in about.items())
     kept = before["decodings"] if before and same else {}
@@ -184,4 +186,6 @@ def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], set
     splits[subject.split.name] = {**about, "decodings": kept}
     name, first = next(iter(decodings.items()))
     headline = {"split": subject.split.name, "decoding": name, **{key: first[key] for key in HEADLINE if key in first}}
+    if before_all.get("split") in SPLITS and subject.split.name not in SPLITS:
+        headline = {key: before_all[key] for key in headline if key in before_all}  # other data has no headline here
     write_json(path, {"schema": 1, **headline, "splits": splits})

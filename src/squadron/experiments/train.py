@@ -9,7 +9,7 @@ from typing import Any
 from squadron.data.prepared import load_split
 from squadron.errors import InterruptedRunError, RunError, command_line_text, option
 from squadron.experiments.inputs import open_inputs
-from squadron.experiments.places import absolute_base
+from squadron.experiments.places import absolute_base, pinned
 from squadron.experiments.pocket import base_location
 from squadron.experiments.trainables import adapter_spec, requested_precision
 from squadron.experiments.training_job import FleetJob, Member
@@ -72,7 +72,13 @@ def train(
     try:
         dtype = dtype_rule(requested_precision(options, folder), device)
         inputs = open_inputs(
-            options.base, options.data, training=training, offline=options.offline, dtype=dtype, device=device
+            options.base,
+            options.data,
+            training=training,
+            offline=options.offline,
+            dtype=dtype,
+            device=device,
+            location=None if folder.replaces else base_location(pinned(options.base, folder.record)),
         )
         job = FleetJob(inputs, [Member(options, folder)], folder.path / CHECKPOINT, reporter=reporter, stream=stream)
         check_facts(folder, inputs.facts())

@@ -146,12 +146,7 @@ class FleetJob:
         Raises :class:`RunError` if it is not one, or was trained on batches drawn by another rule.
         """
         tensors, content = load_checkpoint(path)
-        state = read_state(path, content)
-        if state.batches != SCHEMES[self.options.order]:
-            raise RunError(
-                f"{path}: trained with {option('order', self.options.order)} on batches that this version draws "
-                f"differently; remove it to start again, or go on with the version that began it"
-            )
+        state = read_state(path, content, order=self.options.order)
         names = [one.name for one in state.members]
         whole, places = self.trainer, list(range(len(names)))
         if len(names) != len(self.members):  # else the names need not match: a run's folder may be renamed

@@ -7,27 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from squadron.errors import ModelError, option
-from squadron.files import atomic_path, read_json, sha256_file, write_json
+from squadron.errors import ModelError
+from squadron.files import atomic_path, sha256_file, write_json
 from squadron.model.config import GPT2Config, read_config
 from squadron.model.gpt2 import GPT2
+from squadron.model.hub import INDEX, PICKLED, locate, shards
+from squadron.model.hub import WEIGHTS as WEIGHTS
 from squadron.randomness import derive_seed
 
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-_HUB_FILES = (
-    *("*.safetensors", INDEX, "config.json", "tokenizer.json", "vocab.json", "merges.txt"),
-    *("tokenizer_config.json", "special_tokens_map.json"),
-)
 # Causal masks that old checkpoints store as weights; they are not parameters.
 _BUFFERS = (".attn.bias", ".attn.masked_bias")
 DtypeRule = Callable[[GPT2Config], torch.dtype]
@@ -37,39 +34,24 @@ _CONV1D = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base model and its origin. ``sha256`` covers the bytes of all its weight files."""
+    """A base model and its origin. ``sha256`` covers the bytes of all its weight files.
+
+    ``hub`` describes its commit if it is the hub's: ``id``, ``commit`` and ``revision``.
+    """
 
     model: GPT2
     folder: Path
     name: str
     sha256: str
+    hub: Mapping[str, Any] | None = None
 
 
 def locate_base(name: str, *, offline: bool = False) -> Path:
-    """Return the folder of a checkpoint: ``name`` itself if it is a folder, else the hub's snapshot of that id.
+    """Return the folder of a checkpoint: ``name`` itself if it is a folder, else that of ``ID`` or ``ID@REVISION``.
 
     Raises :class:`ModelError` if there is no such folder and the hub does not provide it.
     """
-    folder = Path(name)
-    if folder.is_dir():
-        return folder
-    if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise ModelError(f"{option('base', name)}: not a folder; give a checkpoint folder or a hub id such as gpt2")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES), local_files_only=offline))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as problem:
-        why = (
-            f"it is not in the local cache and {option('offline', True)} is set"
-            if offline
-            else str(problem).splitlines()[0]
-        )
-        raise ModelError(
-            f"{option('base', name)}: no such folder, and the hub did not give it ({why}); "
-            f"give a folder, or make one with: squadron base init --size gpt2 --out DIR"
-        ) from None
+    return locate(name, offline=offline).folder
 
 
 def load_base(
@@ -79,12 +61,15 @@ def load_base(
     dtype: torch.dtype | DtypeRule = torch.float32,
     device: torch.device | str = "cpu",
 ) -> Base:
-    """Load a GPT-2 from a folder or a hub id, frozen, in ``dtype`` (or what that gives for its config) on ``device``.
+    """Load a GPT-2 from a folder, ``ID`` or ``ID@REVISION``, frozen, on ``device``.
+
+    ``dtype`` is the number format, or gives it for the base's config.
 
     Raises :class:`ModelError` if the weights are pickled, or if tensors are missing, unexpected or of a wrong shape; it
     names the tensors.
     """
-    folder = locate_base(name, offline=offline)
+    located = locate(name, offline=offline)
+    folder = located.folder
     config = read_config(folder / "config.json")
     files = weight_files(folder)
     _check_size(config, files, folder)
@@ -93,7 +78,7 @@ def load_base(
     model = model.cast(dtype if isinstance(dtype, torch.dtype) else dtype(config), device).to_empty(device=device)
     _load_weights(model, files, folder)
     model.requires_grad_(False).eval()
-    return Base(model, folder, name, _hash_files(files))
+    return Base(model, folder, name, _hash_files(files), located.hub)
 
 
 def base_sha256(folder: Path) -> str:
@@ -111,16 +96,12 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
     if (folder / INDEX).is_file():
-        index = read_json(folder / INDEX, what="an index of weight shards", error=ModelError)
-        names = index.get("weight_map") if isinstance(index, dict) else None
-        if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
-            raise ModelError(f"{folder / INDEX}: weight_map is missing; expected tensor names with their files")
-        shards = sorted(set(names.values()))
-        for shard in shards:
-            if Path(shard).name != shard or not (folder / shard).is_file():
+        names = sorted(set(shards(folder / INDEX).values()))
+        for shard in names:
+            if not (folder / shard).is_file():
                 raise ModelError(f"{folder / INDEX}: shard {shard!r} is not a file of this folder")
-        return [folder / shard for shard in shards]
-    pickled = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in folder.glob(pattern))
+        return [folder / shard for shard in names]
+    pickled = sorted(file.name for end in PICKLED for file in folder.glob(f"*{end}"))
     if pickled:
         raise ModelError(
             f"{folder / pickled[0]}: pickled weights are refused, opening them can run code; "

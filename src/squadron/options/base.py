@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     ValidationError,
     field_validator,
     model_validator,
@@ -28,6 +29,20 @@ MOST = 1_000_000_000
 """The highest count that is accepted; a larger one is taken for a typing error."""
 Positive = Annotated[int, Field(ge=1, le=MOST)]
 Count = Annotated[int, Field(ge=0, le=MOST)]
+ALL = "all"
+"""The size of a split that takes all questions there are for it."""
+
+
+def _size(value: Any) -> Any:
+    """Return a number of questions, or ``all``."""
+    if value == ALL or (type(value) is int and 0 <= value <= MOST):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and int(value[:12]) <= MOST:
+        return int(value)
+    raise ValueError(f"a number from 0 to {MOST:,}, or all, is expected")
+
+
+Size = Annotated[int | Literal["all"], PlainValidator(_size)]
 Length = Annotated[int, Field(ge=16, le=MOST)]
 Several = Annotated[int, Field(ge=1, le=1000)]
 """Answers or hypotheses for one question, all held in memory."""
@@ -72,6 +87,13 @@ class Options(BaseModel):
         return {
             name: (value,) if name in several and isinstance(value, str) else value for name, value in given.items()
         }
+
+
+def with_whole_test_split(given: Any) -> Any:
+    """Return given options with the size of the test split: all of one that is named, unless a size is given."""
+    if isinstance(given, dict) and given.get("test_split") is not None and given.get("test_size") is None:
+        return {**given, "test_size": ALL}
+    return given
 
 
 def checked(model: type[Model], values: Mapping[str, Any]) -> Model:

@@ -11,6 +11,7 @@ from pydantic import (
 )
 
 from squadron.data.batches import Order
+from squadron.data.columns import FIELDS
 from squadron.data.splits import SplitBy
 from squadron.data.trees import Loss
 from squadron.decoding.strategies import PARAMETERS, STRATEGIES
@@ -25,6 +26,8 @@ from squadron.options.base import (
     Place,
     Positive,
     Several,
+    Size,
+    with_whole_test_split,
 )
 from squadron.options.roles import Role, roles
 from squadron.pocket.base import Recipe
@@ -37,16 +40,30 @@ class PrepareOptions(Options):
     """Options of ``prepare``."""
 
     dataset: Place = Field(
-        description="Data set: pocket, squad, squad_v2, a hub id, or a file (JSON, JSONL, parquet; plain, .xz, .gz)."
+        description="Data set: pocket, squad, squad_v2, a hub id (ID or ID@REVISION), or a file "
+        "(JSON, JSONL, parquet; plain, .xz, .gz)."
     )
     out: Place = Field(description="Folder to create, with train.json, validation.json, test.json and data.json.")
-    train_size: Count = Field(2000, description="Number of training questions.")
+    train_size: Size = Field(2000, description="Number of training questions, or all that the other splits leave.")
     val_size: Count = Field(200, description="Number of validation questions.")
-    test_size: Count = Field(5, description="Number of test questions.")
+    test_size: Size = Field(5, description="Number of test questions; with --test-split also all, then the default.")
+    test_split: str | None = Field(
+        None,
+        description="Split that the test questions are of: official (SQuAD's development set) or a name. Default: "
+        "--hub-split.",
+    )
     split_by: SplitBy = Field(
         "paragraph", description="Unit to draw: article, paragraph or question. A context is never in two splits."
     )
     hub_split: str = Field("train", description="Split of a hub data set to draw from.")
+    hub_config: str | None = Field(
+        None, description="Configuration of a hub data set. Default: its default one, or the only one."
+    )
+    columns: str | None = Field(
+        None,
+        description="Columns of rows that name their fields otherwise, as context=passage,question=query; fields are "
+        f"{', '.join(FIELDS)}. Default: the fields' own names.",
+    )
     strict: bool = Field(False, description="Stop at the first bad row instead of setting it aside.")
     max_bytes: Annotated[int, Field(ge=1, le=2**40)] = Field(
         MOST_BYTES, description="Read at most this many bytes of a data file, unpacked."
@@ -56,11 +73,16 @@ class PrepareOptions(Options):
     )
     replace: bool = Field(False, description="Replace an existing prepared folder in --out.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _all_of_the_test_split(cls, given: Any) -> Any:
+        return with_whole_test_split(given)
+
 
 class TrainOptions(Options):
     """Options of ``train``; the defaults are the study's. Raises :class:`ConfigError` for conflicting options."""
 
-    base: Place = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
+    base: Place = Field(description="Base model: pocket, a checkpoint folder, or a hub id: gpt2, or ID@REVISION.")
     data: Place = Field(description="Folder that `prepare` made, or a SQuAD file to train on.")
     out: Annotated[Place, Role(own=True)] = Field(description="Run folder to create.")
     method: Annotated[Method, Role(axis="", place=9)] = Field(

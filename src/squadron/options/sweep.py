@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from squadron.languages import LANGUAGES, Language
-from squadron.options.base import MOST, Count, Options, Place, Positive, Seed
+from squadron.options.base import MOST, Count, Options, Place, Positive, Seed, Size, with_whole_test_split
 from squadron.options.runs import By
 
 
 class SweepSettings(Options):
     """Options that ``sweep`` and ``reproduce`` share."""
 
-    base: Place = Field(description="Base model: pocket, a checkpoint folder, or a hub id such as gpt2.")
+    base: Place = Field(description="Base model: pocket, a checkpoint folder, or a hub id: gpt2, or ID@REVISION.")
     dataset: Place = Field(
         description="Data set: a folder that `prepare` made, or pocket, squad, a hub id or a file to prepare in --out."
     )
@@ -50,12 +50,34 @@ class SweepSettings(Options):
     seed: Seed | None = Field(  # type: ignore[assignment]
         None, description="Seed of all random draws. Default: the configuration's, else 0."
     )
-    train_size: Count | None = Field(None, description="Number of training questions. Default: the configuration's.")
+    train_size: Size | None = Field(
+        None, description="Number of training questions, or all. Default: the configuration's."
+    )
     val_size: Count | None = Field(None, description="Number of validation questions. Default: the configuration's.")
-    test_size: Count | None = Field(None, description="Number of test questions. Default: the configuration's.")
+    test_size: Size | None = Field(
+        None, description="Number of test questions. Default: the configuration's; with --test-split all of it."
+    )
+    test_split: str | None = Field(
+        None,
+        description="Split that the test questions are of: official (SQuAD's development set) or a name. Default: the "
+        "one that all are drawn from.",
+    )
+    hub_config: str | None = Field(
+        None, description="Configuration of a hub data set. Default: its default one, or the only one."
+    )
+    columns: str | None = Field(
+        None,
+        description="Columns of rows that name their fields otherwise, as context=passage,question=query. Default: "
+        "the fields' own names.",
+    )
     epochs: Positive | None = Field(
         None, description="Number of passes over the training questions. Default: the configuration's."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_of_the_test_split(cls, given: Any) -> Any:
+        return with_whole_test_split(given)
 
 
 class SweepOptions(SweepSettings):

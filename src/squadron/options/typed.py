@@ -35,7 +35,7 @@ class StudyKeywords(TypedDict, total=False):
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     """Number format of the base: auto is fp32; bf16 with AMX and n_embd >= 512; on a GPU bf16 or fp16."""
     base: Required[str | PathLike[str]]
-    """Base model: pocket, a checkpoint folder, or a hub id such as gpt2."""
+    """Base model: pocket, a checkpoint folder, or a hub id: gpt2, or ID@REVISION."""
     dataset: Required[str | PathLike[str]]
     """Data set: a folder that `prepare` made, or pocket, squad, a hub id or a file to prepare in `out`."""
     out: Required[str | PathLike[str]]
@@ -59,12 +59,24 @@ class StudyKeywords(TypedDict, total=False):
     """GPUs that Ray reserves per fleet. Default: 1 if the cluster has any, else 0."""
     cpus_per_fleet: float | None
     """CPU cores that Ray reserves per fleet. Default: 1."""
-    train_size: int | None
-    """Number of training questions. Default: the configuration's."""
+    train_size: int | Literal["all"] | None
+    """Number of training questions, or all. Default: the configuration's."""
     val_size: int | None
     """Number of validation questions. Default: the configuration's."""
-    test_size: int | None
-    """Number of test questions. Default: the configuration's."""
+    test_size: int | Literal["all"] | None
+    """Number of test questions. Default: the configuration's; with `test_split` all of it."""
+    test_split: str | None
+    """
+    Split that the test questions are of: official (SQuAD's development set) or a name. Default: the one that all
+    are drawn from.
+    """
+    hub_config: str | None
+    """Configuration of a hub data set. Default: its default one, or the only one."""
+    columns: str | None
+    """
+    Columns of rows that name their fields otherwise, as context=passage,question=query. Default: the fields' own
+    names.
+    """
     epochs: int | None
     """Number of passes over the training questions. Default: the configuration's."""
 
@@ -73,19 +85,31 @@ class PrepareKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.prepare`."""
 
     dataset: Required[str | PathLike[str]]
-    """Data set: pocket, squad, squad_v2, a hub id, or a file (JSON, JSONL, parquet; plain, .xz, .gz)."""
+    """
+    Data set: pocket, squad, squad_v2, a hub id (ID or ID@REVISION), or a file (JSON, JSONL, parquet; plain, .xz,
+    .gz).
+    """
     out: Required[str | PathLike[str]]
     """Folder to create, with train.json, validation.json, test.json and data.json."""
-    train_size: int
-    """Number of training questions."""
+    train_size: int | Literal["all"]
+    """Number of training questions, or all that the other splits leave."""
     val_size: int
     """Number of validation questions."""
-    test_size: int
-    """Number of test questions."""
+    test_size: int | Literal["all"]
+    """Number of test questions; with `test_split` also all, then the default."""
+    test_split: str | None
+    """Split that the test questions are of: official (SQuAD's development set) or a name. Default: `hub_split`."""
     split_by: Literal["article", "paragraph", "question"]
     """Unit to draw: article, paragraph or question. A context is never in two splits."""
     hub_split: str
     """Split of a hub data set to draw from."""
+    hub_config: str | None
+    """Configuration of a hub data set. Default: its default one, or the only one."""
+    columns: str | None
+    """
+    Columns of rows that name their fields otherwise, as context=passage,question=query; fields are id, title,
+    context, question, answers, answer_start, is_impossible. Default: the fields' own names.
+    """
     strict: bool
     """Stop at the first bad row instead of setting it aside."""
     max_bytes: int
@@ -100,7 +124,7 @@ class TrainKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.train`."""
 
     base: Required[str | PathLike[str]]
-    """Base model: pocket, a checkpoint folder, or a hub id such as gpt2."""
+    """Base model: pocket, a checkpoint folder, or a hub id: gpt2, or ID@REVISION."""
     data: Required[str | PathLike[str]]
     """Folder that `prepare` made, or a SQuAD file to train on."""
     out: Required[str | PathLike[str]]

@@ -21,6 +21,7 @@ from squadron.file_records import (
     Count,
     Figure,
     FileRecord,
+    HubFacts,
     Interval,
     Points,
     RecordPart,
@@ -63,6 +64,7 @@ class BaseFacts(RecordPart):
     parameters: Count | None = None
     local: bool | None = None
     end_token: str | None = None
+    hub: HubFacts | None = None
 
 
 class SplitFacts(RecordPart):
@@ -71,6 +73,7 @@ class SplitFacts(RecordPart):
     sha256: str | None = None
     questions: Count | None = None
     paragraphs: Count | None = None
+    hub: HubFacts | None = None
 
 
 class StudyFacts(VersionedFile):

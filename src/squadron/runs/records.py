@@ -239,12 +239,15 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class BaseInfo:
-    """The base model. ``end_token`` is the token that ends a sequence; old records do not have it."""
+    """The base model. ``commit`` is the hub's, if it is from there; ``end_token`` is the token that ends a sequence,
+    which old records do not have.
+    """
 
     name: str
     sha256: str | None
     parameters: int | None
     end_token: str | None = None
+    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,13 +261,17 @@ class SplitInfo:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The data: its source, its splits, the number of rows that were set aside, and its folder."""
+    """The data: its source, its splits, the number of rows that were set aside, and its folder.
+
+    ``commit`` is the hub's, if it is from there.
+    """
 
     source: str | None
     version: str | None
     splits: Mapping[str, SplitInfo]
     set_aside: int
     path: Path | None
+    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

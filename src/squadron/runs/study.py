@@ -13,6 +13,7 @@ from typing import Any
 
 from squadron.data.prepared import MANIFEST
 from squadron.errors import DataError, RunError, command_line_text
+from squadron.file_records import HubFacts
 from squadron.files import sha256_file
 from squadron.manifest import ManifestFile, PreparedSplit
 from squadron.options.axes import RENAMED
@@ -290,7 +291,7 @@ def _base(facts: Sequence[StudyFacts]) -> BaseInfo:
     base = known[0]
     # A sweep's record may be older than that of a run that was resumed.
     end_token = next((one.end_token for one in known if one.end_token), None)
-    return BaseInfo(base.name or "?", base.sha256, base.parameters, end_token)
+    return BaseInfo(base.name or "?", base.sha256, base.parameters, end_token, _commit(base.hub))
 
 
 def _baseline(folder: Path, base: BaseInfo) -> Baseline | None:
@@ -326,8 +327,14 @@ def _data(path: Path, facts: Sequence[StudyFacts], tell: Tell) -> Data:
             if place not in usual:
                 tell(moved_line(path, moved[place], str(place)))
             origin = manifest.source or None, manifest.version or None
-            return Data(*origin, {**splits, **whole}, len(manifest.set_aside), place)
-    return Data(next(iter(named), None), None, splits, 0, None)
+            commit = next((_commit(one.hub) for one in manifest.splits.values() if one.hub is not None), None)
+            return Data(*origin, {**splits, **whole}, len(manifest.set_aside), place, commit)
+    commit = next((_commit(one.hub) for one in known.values() if one is not None and one.hub is not None), None)
+    return Data(next(iter(named), None), None, splits, 0, None, commit)
+
+
+def _commit(hub: HubFacts | None) -> str | None:
+    return None if hub is None else hub.commit
 
 
 def _dataset(record: StudyFacts) -> str | None:

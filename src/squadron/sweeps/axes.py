@@ -16,7 +16,10 @@ from squadron.model.targets import resolve_targets
 from squadron.options.axes import AXES, NAME_PARTS
 from squadron.options.core import PrepareOptions, TrainOptions
 
-DATA_OPTIONS = ("train_size", "val_size", "test_size", "split_by", "hub_split", "strict")
+DATA_OPTIONS = (
+    *("train_size", "val_size", "test_size", "test_split", "split_by"),
+    *("hub_split", "hub_config", "columns", "strict"),
+)
 """Options of ``prepare`` that a configuration may set."""
 FROM_COMMAND = {"base": "base", "data": "dataset", "out": "out", "device": "device", "offline": "offline"}
 """Options that are given on the command line alone, with their names there."""

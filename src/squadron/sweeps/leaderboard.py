@@ -63,8 +63,8 @@ def write_leaderboard(folder: Path, board: Mapping[str, Any]) -> None:
 def rank_settings(runs: Sequence[Mapping[str, Any]], by: By = "f1") -> list[dict[str, Any]]:
     """Return each setting of the runs with scores, with mean and deviation over its seeds: the highest mean first.
 
-    ``by`` is the metric whose mean ranks them. ``runs`` are leaderboard entries, best first; a setting's runs are in the
-    order of their seeds.
+    ``by`` is the metric whose mean ranks them. ``runs`` are leaderboard entries, best first; a setting's runs are in
+    the order of their seeds.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for run in runs:

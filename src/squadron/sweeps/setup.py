@@ -37,9 +37,13 @@ MAY_DIFFER = {
 """Options that say where a sweep runs; a resumed sweep may change them. The base is compared by its checksum."""
 
 
+_OF_THE_DATA = ("train_size", "val_size", "test_size", "test_split", "hub_config", "columns")
+"""Options of ``prepare`` that may be given to a sweep."""
+
+
 def read_plan(options: SweepOptions) -> SweepPlan:
     """Return the plan, checked with the base and all options. Raises one :class:`ConfigError` with all problems."""
-    over = {"seeds", "seed", "train_size", "val_size", "test_size", "epochs"}
+    over = {"seeds", "seed", "epochs", *_OF_THE_DATA}
     overrides = options.model_dump(include=over, exclude_none=True)
     problems: list[str] = []
 
@@ -58,7 +62,7 @@ def read_plan(options: SweepOptions) -> SweepPlan:
             f"{option(name, value)}: applies only to {option('engine', 'ray')}" for name, value in given.items()
         ]
     if is_prepared(options.dataset):
-        sizes = options.model_dump(include={"train_size", "val_size", "test_size"}, exclude_none=True)
+        sizes = options.model_dump(include=set(_OF_THE_DATA), exclude_none=True)
         problems += [
             f"{option(name, value)}: {options.dataset} is prepared already; leave it out, or prepare another"
             for name, value in sizes.items()

@@ -18,7 +18,8 @@ from squadron.data.prepared import LAYOUT as DATA
 from squadron.data.prepared import load_split
 from squadron.errors import ConfigError, InterruptedRunError, RunError, option
 from squadron.experiments.inputs import Inputs, open_inputs
-from squadron.experiments.places import absolute_base, absolute_dataset
+from squadron.experiments.places import absolute_base, absolute_dataset, pinned
+from squadron.experiments.pocket import base_location
 from squadron.experiments.train import check_facts
 from squadron.files import explain_os_errors
 from squadron.options.sweep import SweepOptions
@@ -152,6 +153,7 @@ def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *,
             offline=options.offline,
             dtype=dtype,
             device=device,
+            location=None if folder.replaces else base_location(pinned(options.base, folder.record)),
         )
         load_split(source, plan.config.evaluate.split)
         if plan.config.best is not None:

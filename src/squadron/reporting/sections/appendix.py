@@ -65,6 +65,8 @@ def reproduction(draft: Draft, inputs: ReportInputs) -> None:
     path = PurePath(study.base.name)
     add("base", path.name if path.is_absolute() else study.base.name)
     add("base_hash", study.base.sha256 and study.base.sha256[:_HASH])
+    add("base_commit", study.base.commit)
+    add("data_commit", study.data.commit)
     for key, split in study.data.splits.items():
         add("split_hash", split.sha256 and split.sha256[:_HASH], split=labels.split(draft, key))
     add("seed", study.seed)

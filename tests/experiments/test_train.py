@@ -423,7 +423,14 @@ def test_loss_and_length_reach_training_and_validation(
         made.setdefault(self.batch_size, []).extend(found)
         return found
 
+    validation = training_job.paragraph_batches
+
+    def spy_on_validation(*examples: Any, batch_size: int, loss: Any) -> list[MicroBatch]:
+        made[batch_size] = validation(*examples, batch_size=batch_size, loss=loss)
+        return made[batch_size]
+
     monkeypatch.setattr(BatchSampler, "step", spy)
+    monkeypatch.setattr(training_job, "paragraph_batches", spy_on_validation)
     monkeypatch.setattr(FleetTrainer, "verify", lambda _: None)  # it would run the latest step again
     train(TrainOptions(**options, loss=loss, max_length=length, epochs=1))
     assert sorted(made) == [4, 16]  # training, and validation in larger batches

@@ -13,6 +13,7 @@ PARSERS = {
     "scoring/predictions.py": "predictions",
     "marks.py": "whether Squadron wrote a file, analysis.json and predictions' details among them; no values",
     "data/sources.py": "data sets",
+    "data/raw.py": "answers that stand as JSON in a text of a data set",
     "model/adapters.py": "adapter_config.json",
     "hub.py": "the list of a repository's files that is kept in the hub's cache",
     "model/hub.py": "a checkpoint's index",

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from squadron.languages import LANGUAGES, Language
 from squadron.options.base import MOST, Count, Options, Place, Positive, Seed
+from squadron.options.particulars import Particulars
 from squadron.options.runs import By
 
 
@@ -66,8 +67,8 @@ class SweepOptions(SweepSettings):
     )
 
 
-class ReproduceOptions(SweepSettings):
-    """Options of ``reproduce``."""
+class ReproduceOptions(Particulars, SweepSettings):
+    """Options of ``reproduce``; the study keeps the particulars of its reports."""
 
     preset: Literal["quick", "paper"] = Field(
         "quick", description="Size of the study: quick (four runs) or paper (75 runs)."

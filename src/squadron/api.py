@@ -23,6 +23,7 @@ from squadron.options.core import (
     ScoreOptions,
 )
 from squadron.options.keywords import takes
+from squadron.options.particulars import given_particulars
 from squadron.options.reporting import AnalyzeOptions, ReportOptions
 from squadron.options.requests import ReproduceRequest, SweepRequest, TrainRequest
 from squadron.tracking.events import Listener
@@ -160,7 +161,8 @@ def report(**options: Unpack[typed.ReportKeywords]) -> Path:
 
     asked = checked(ReportOptions, options)
     out = None if asked.out is None else Path(asked.out)
-    return write_report(Path(asked.folder), lang=asked.lang, format=asked.format, out=out)
+    given = given_particulars(asked)
+    return write_report(Path(asked.folder), lang=asked.lang, format=asked.format, out=out, particulars=given)
 
 
 @takes(BaseInitOptions)

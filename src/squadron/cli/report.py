@@ -8,6 +8,7 @@ import typer
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console
+from squadron.options.particulars import given_particulars
 from squadron.options.reporting import ReportOptions
 
 
@@ -21,7 +22,10 @@ def add(app: typer.Typer) -> None:
 
         out = None if options.out is None else Path(options.out)
         tell = console.reporter().note
-        path = write_report(Path(options.folder), lang=options.lang, format=options.format, out=out, tell=tell)
+        given = given_particulars(options)
+        path = write_report(
+            Path(options.folder), lang=options.lang, format=options.format, out=out, particulars=given, tell=tell
+        )
         record = {"report": str(path), "lang": options.lang, "format": options.format}
         console.result(record, lambda shown: shown.print(f"report: {path}", soft_wrap=True))
         return 0

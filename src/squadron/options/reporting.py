@@ -8,6 +8,7 @@ from pydantic import Field
 
 from squadron.languages import LANGUAGES, Language
 from squadron.options.base import Options, Place
+from squadron.options.particulars import Particulars
 
 
 class AnalyzeOptions(Options):
@@ -18,8 +19,8 @@ class AnalyzeOptions(Options):
     lang: Language = Field("en", description=f"Language of the charts: {' or '.join(LANGUAGES)}.")
 
 
-class ReportOptions(Options):
-    """Options of ``report``."""
+class ReportOptions(Particulars, Options):
+    """Options of ``report``. Particulars win over those in the sweep's configuration."""
 
     folder: Place = Field(description="Folder of a sweep or of a run.", json_schema_extra={"argument": True})
     lang: Language = Field("en", description=f"Language of the report: {' or '.join(LANGUAGES)}.")

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from squadron.languages import LANGUAGES, Language
 from squadron.options.base import MOST, Count, Options, Place, Positive, Seed, Size, with_whole_test_split
+from squadron.options.particulars import Particulars
 from squadron.options.runs import By
 
 
@@ -88,8 +89,8 @@ class SweepOptions(SweepSettings):
     )
 
 
-class ReproduceOptions(SweepSettings):
-    """Options of ``reproduce``."""
+class ReproduceOptions(Particulars, SweepSettings):
+    """Options of ``reproduce``; the study keeps the particulars of its reports."""
 
     preset: Literal["quick", "paper"] = Field(
         "quick", description="Size of the study: quick (four runs) or paper (75 runs)."

@@ -239,6 +239,22 @@ class SweepKeywords(StudyKeywords, total=False):
 class ReproduceKeywords(StudyKeywords, total=False):
     """Keywords of :func:`squadron.reproduce`."""
 
+    title: str | None
+    """Title of the report. Default: one made from the study."""
+    author: str | None
+    """Author of the report."""
+    student_id: str | None
+    """The author's student ID."""
+    supervisor: str | None
+    """Supervisor of the work."""
+    university: str | None
+    """University, with the department if wanted."""
+    course: str | None
+    """Course for which the report is written."""
+    term: str | None
+    """Term, such as Fall 2026."""
+    date: str | None
+    """Date of the report: YYYY-MM-DD, or any text. Default: when the study began."""
     preset: Literal["quick", "paper"]
     """Size of the study: quick (four runs) or paper (75 runs)."""
     languages: Sequence[Literal["en", "fa"]]
@@ -321,6 +337,22 @@ class AnalyzeKeywords(CommonKeywords, total=False):
 class ReportKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.report`."""
 
+    title: str | None
+    """Title of the report. Default: one made from the study."""
+    author: str | None
+    """Author of the report."""
+    student_id: str | None
+    """The author's student ID."""
+    supervisor: str | None
+    """Supervisor of the work."""
+    university: str | None
+    """University, with the department if wanted."""
+    course: str | None
+    """Course for which the report is written."""
+    term: str | None
+    """Term, such as Fall 2026."""
+    date: str | None
+    """Date of the report: YYYY-MM-DD, or any text. Default: when the study began."""
     folder: Required[str | PathLike[str]]
     """Folder of a sweep or of a run."""
     lang: Literal["en", "fa"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from squadron.files import write_bytes
-from squadron.languages import Language
+from squadron.languages import WRITING, Language
 from squadron.marks import is_report
 from squadron.ownership import refuse_overwrite
 from squadron.reporting.analysis.findings import Analysis
@@ -15,10 +17,12 @@ from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.charts.gallery import chart_specs
 from squadron.reporting.charts.rendering import to_svg
 from squadron.reporting.charts.words import chart_words
-from squadron.reporting.document.blocks import Report
+from squadron.reporting.document.blocks import Report, Summary
 from squadron.reporting.document.builder import Draft, Labels
+from squadron.reporting.document.text import direction
 from squadron.reporting.localization import labels
 from squadron.reporting.localization.translate import sentences
+from squadron.reporting.particulars import cover, date, line, particulars_of, running
 from squadron.reporting.render.html import to_html
 from squadron.reporting.render.pdf import to_pdf
 from squadron.reporting.sections import ablations, answers, appendix, conclusion, cost, front, method, results, setup
@@ -31,18 +35,27 @@ Format = Literal["html", "pdf"]
 FORMATS: tuple[Format, ...] = ("html", "pdf")
 
 
-def write_report(folder: Path, *, lang: Language, format: Format, out: Path | None = None, tell: Tell = quiet) -> Path:
+def write_report(
+    folder: Path,
+    *,
+    lang: Language,
+    format: Format,
+    out: Path | None = None,
+    particulars: Mapping[str, str] | None = None,
+    tell: Tell = quiet,
+) -> Path:
     """Write the report of the study in ``folder``, a sweep or a single run; return its path.
 
     ``out`` is the file to write, by default ``report/report.LANG.FORMAT`` in the folder. Only files are read; no model
-    is loaded. ``tell`` says where data was found that is not where it was. Raises
+    is loaded. ``particulars`` of the cover, by their names in :class:`squadron.options.particulars.Particulars`, win
+    over those in the study's configuration. ``tell`` says where data was found that is not where it was. Raises
     :class:`squadron.errors.RunError` if the folder holds no study, or if the file exists and is not a report.
     """
     folder = Path(folder)
     path = Path(out) if out is not None else folder / "report" / f"report.{lang}.{format}"
     study = read_study(folder, tell=tell)
     refuse_overwrite(path, is_report, subject=f"report: {path}" if out is None else "", what="a report")
-    report = build_report(study, analyze_study(study), lang)
+    report = build_report(study, analyze_study(study), lang, particulars)
     if format == "pdf":
         write_bytes(path, to_pdf(report, to_svg))
     else:
@@ -50,8 +63,11 @@ def write_report(folder: Path, *, lang: Language, format: Format, out: Path | No
     return path
 
 
-def build_report(study: Study, analysis: Analysis, language: Language) -> Report:
+def build_report(
+    study: Study, analysis: Analysis, language: Language, particulars: Mapping[str, str] | None = None
+) -> Report:
     """Build the report. The same findings give the same numbers in every language."""
+    given = particulars_of(study, particulars or {})
     inputs = ReportInputs(study, analysis, chart_specs(study, analysis, chart_words(language)))
     first = _draft_sections(inputs, language, {})[0]
     draft, abstract = _draft_sections(inputs, language, first.labels_made)
@@ -59,17 +75,37 @@ def build_report(study: Study, analysis: Analysis, language: Language) -> Report
     words = {key.removeprefix("words."): text for key, text in sentences(language).items() if key.startswith("words.")}
     suffix = "_single" if len(study.runs) == 1 else ""
     months = tuple(sentences(language)["report.months"].split())
+    title = line(given["title"]) if "title" in given else draft.say("report.title", base=labels.base(draft, study))
     return Report(
         language=language,
         direction=draft.say.direction,
-        title=draft.say("report.title", base=labels.base(draft, study)),
+        title=title,
         subtitle=draft.say(f"report.subtitle{suffix}", runs=len(study.runs), source=labels.source(draft, study)),
-        date=draft.say("report.date", date=draft.say.numerals.date(day, months)),
+        date=date(draft, given, day, months),
         day=day,
         abstract=abstract,
         blocks=tuple(draft.blocks),
         words=words,
+        running=running(title),
+        cover=cover(draft, given),
+        keywords=keywords(language),
+        summary=_summary(inputs, given) if WRITING[language].english_summary else None,
     )
+
+
+def _summary(inputs: ReportInputs, given: Mapping[str, str]) -> Summary:
+    """Return the title, the abstract and the keywords in English."""
+    draft = Draft("en", {})
+    title = draft.say("report.title", base=labels.base(draft, inputs.study))
+    own = line(given["title"]) if "title" in given and direction(given["title"]) == "ltr" else title
+    say = sentences("en")
+    paragraphs = front.abstract(draft, inputs)
+    return Summary("en", "ltr", own, say["words.abstract"], paragraphs, say["words.keywords"], keywords("en"))
+
+
+def keywords(language: Language) -> tuple[str, ...]:
+    """Return the keywords of every report in a language."""
+    return tuple(word.strip() for word in re.split("[,،]", sentences(language)["cover.keywords"]))
 
 
 def _draft_sections(inputs: ReportInputs, language: Language, known_labels: Labels) -> tuple[Draft, Any]:

@@ -23,6 +23,7 @@ from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, option
 from squadron.options.axes import AXES
 from squadron.options.base import Positive, Seed
+from squadron.options.particulars import Particulars
 from squadron.scoring.designs import METRICS
 from squadron.sweeps.axes import AXIS_TYPES, DATA_OPTIONS, FROM_COMMAND, OPTIONS, STRICT, checked_name
 from squadron.sweeps.mappings import keyed, list_of, unique
@@ -151,6 +152,11 @@ class SweepConfig(BaseModel):
         None,
         description="What the report tests, fixed before the runs.",
         examples=["{axes: [lr, rank], margin: 1.0, metrics: [f1, exact_match], family: metric}"],
+    )
+    report: Particulars | None = Field(
+        None,
+        description="What stands on the cover of the reports.",
+        examples=["{title: ..., author: ..., student_id: '...', supervisor: ..., university: ..., course: ...}"],
     )
     search: Search | None = Field(
         None,
@@ -296,6 +302,7 @@ def _section(place: list[int | str]) -> type[BaseModel] | None:
         "best": Evaluation,
         "search": Search,
         "analysis": AnalysisPlan,
+        "report": Particulars,
     }
     return sections.get(".".join(map(str, place)))
 

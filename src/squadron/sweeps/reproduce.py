@@ -13,6 +13,7 @@ from typing import Any
 
 from squadron.errors import InterruptedRunError, RunError, option
 from squadron.options.core import DemoOptions
+from squadron.options.particulars import Particulars, given_particulars
 from squadron.options.sweep import ReproduceOptions, SweepOptions
 from squadron.pocket.base import NAME as POCKET
 from squadron.reporting.report import write_report
@@ -39,7 +40,8 @@ def reproduce(
     """
     began = time.monotonic()
     reporter = reporter or Reporter()
-    settings = options.model_dump(exclude={"preset", "languages", "formats"})
+    particulars = given_particulars(options)
+    settings = options.model_dump(exclude={"preset", "languages", "formats", *Particulars.model_fields})
     try:
         swept = sweep(
             SweepOptions(config=options.preset, **settings),
@@ -47,6 +49,7 @@ def reproduce(
             replace=replace,
             reporter=reporter,
             listeners=listeners,
+            particulars=particulars,
         )
     except InterruptedRunError:
         raise InterruptedRunError(
@@ -63,7 +66,7 @@ def reproduce(
     for language in options.languages:
         for form in options.formats:
             reporter.note(f"writing the report: {language}, {form}")
-            path = write_report(out, lang=language, format=form)
+            path = write_report(out, lang=language, format=form, particulars=particulars)
             reports.append({"lang": language, "format": form, "path": str(path)})
     final = read_sweep(options.preset).config.best
     assert final is not None, options.preset  # a test checks that every preset has it

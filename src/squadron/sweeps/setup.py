@@ -31,20 +31,26 @@ from squadron.sweeps.growth import more_runs
 from squadron.sweeps.halving import rung_epochs
 
 MAY_DIFFER = {
-    *("base", "config", "out", "device", "offline"),
+    *("base", "config", "out", "device", "offline", "report"),
     *("engine", "ray_address", "gpus_per_fleet", "cpus_per_fleet"),
 }
-"""Options that say where a sweep runs; a resumed sweep may change them. The base is compared by its checksum."""
+"""Options that say where a sweep runs, and the particulars of its reports; a resumed sweep may change them. The base is
+compared by its checksum."""
 
 
 _OF_THE_DATA = ("train_size", "val_size", "test_size", "test_split", "hub_config", "columns")
 """Options of ``prepare`` that may be given to a sweep."""
 
 
-def read_plan(options: SweepOptions) -> SweepPlan:
-    """Return the plan, checked with the base and all options. Raises one :class:`ConfigError` with all problems."""
+def read_plan(options: SweepOptions, particulars: Mapping[str, str] | None = None) -> SweepPlan:
+    """Return the plan, checked with the base and all options. Raises one :class:`ConfigError` with all problems.
+
+    ``particulars`` of the reports, if there are any, are kept in place of the configuration's.
+    """
     over = {"seeds", "seed", "epochs", *_OF_THE_DATA}
     overrides = options.model_dump(include=over, exclude_none=True)
+    if particulars:
+        overrides["report"] = dict(particulars)
     problems: list[str] = []
 
     def attempt(call: Callable[[], Any]) -> Any:

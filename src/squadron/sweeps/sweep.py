@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +47,19 @@ def sweep(
     listeners: Sequence[Listener] = (),
     engine: Engine | None = None,
     source: RunSource | None = None,
+    particulars: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Train and score all runs of a configuration; return the leaderboard and the other results.
 
     With ``join``, work on the fleets of a sweep that another process coordinates, or coordinate it if that process was
     killed before it planned them. ``engine`` defaults to the one that ``options.engine`` names, ``source`` to the whole
-    plan. Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause; runs that fail or
-    diverge are listed in the result with the reason.
+    plan. ``particulars`` of the reports are kept in the folder. Raises a :class:`squadron.errors.SquadronError` for any
+    problem that a user can cause; runs that fail or diverge are listed in the result with the reason.
     """
     reporter = reporter or Reporter()
     places = {"base": absolute_base(options.base), "dataset": absolute_dataset(options.dataset)}
     options = options.model_copy(update=places)  # records are read from other folders, too
-    plan = read_plan(options)
+    plan = read_plan(options, particulars)
     if join and plan.config.search is not None and plan.config.search.method == "optuna":
         raise ConfigError(
             f"{option('join', True)}: only the coordinator can propose the runs of an Optuna study; "

@@ -124,7 +124,8 @@ def test_hostile_text_is_text(evil: str) -> None:
 def test_a_hostile_study_renders(hostile_folder: Path) -> None:
     study = read_study(hostile_folder)
     pdf = to_pdf(build_report(study, analyze_study(study), "fa"), to_svg, standards=STANDARD)
-    shown = re.sub(r"\s|\u200b", "", "".join(page_texts(pdf)))
+    # The extraction puts direction marks of its own between glyphs.
+    shown = re.sub(r"[\s\u200b\u200e\u200f\u202a-\u202e]", "", "".join(page_texts(pdf)))
     assert "onerror=alert" in shown
 
 

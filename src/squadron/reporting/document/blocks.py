@@ -18,8 +18,8 @@ The kind of a text run gives its origin and decides how it is typeset:
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from squadron.languages import Language
@@ -32,11 +32,15 @@ Align = Literal["start", "end"]
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """A piece of text of one kind. ``target`` is the anchor that a ``cite`` or ``reference`` links to."""
+    """A piece of text of one kind. ``target`` is the anchor that a ``cite`` or ``reference`` links to.
+
+    ``bold``: it stands within strong words, as a foreign term or a number does.
+    """
 
     text: str
     kind: TextRunKind = "text"
     target: str = ""
+    bold: bool = False
 
 
 RichText = tuple[TextRun, ...]
@@ -85,15 +89,19 @@ class Formula:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table cell with its sort key (``None`` sorts last)."""
+    """A table cell with its sort key (``None`` sorts last).
+
+    ``pad`` is set after its number and not shown, so that the decimal points of a column stand under one another.
+    """
 
     runs: RichText
     key: float | str | None = None
+    pad: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table column. Numbers are aligned to its end, words to its start."""
+    """A table column: of words (``start``), or of numbers (``end``), which are set to the right in every language."""
 
     runs: RichText
     align: Align = "end"
@@ -154,12 +162,37 @@ class References:
     sources: tuple[Reference, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Particular:
+    """A line of the cover: its label, and what the user gave, as data."""
+
+    label: RichText
+    value: RichText
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The abstract in another language, which stands at the end."""
+
+    language: Language
+    direction: Literal["ltr", "rtl"]
+    title: RichText
+    heading: str
+    paragraphs: tuple[TextBlock, ...]
+    keywords_label: str
+    keywords: tuple[str, ...]
+
+
 Block = Heading | TextBlock | Bullets | Code | Formula | TableBlock | Figure | ExampleBlock | References
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report. ``day`` is its date, ``words`` are the renderers' own texts: buttons, titles of lists."""
+    """A report. ``day`` is the date of its study, ``words`` are the renderers' own texts: buttons, titles of lists.
+
+    ``cover`` has what was given of author, student_id, supervisor, university, course and term; ``running`` is the
+    title above the pages, and ``summary`` the abstract in another language.
+    """
 
     language: Language
     direction: Literal["ltr", "rtl"]
@@ -170,6 +203,10 @@ class Report:
     abstract: tuple[TextBlock, ...]
     blocks: tuple[Block, ...]
     words: dict[str, str]
+    running: RichText = ()
+    cover: Mapping[str, Particular] = field(default_factory=dict)
+    keywords: tuple[str, ...] = ()
+    summary: Summary | None = None
 
 
 def plain(runs: Sequence[TextRun]) -> str:
@@ -180,8 +217,15 @@ def plain(runs: Sequence[TextRun]) -> str:
 def texts(report: Report) -> Iterator[str]:
     """Yield every text of a report, in order, without those in charts and formulas."""
     yield from (plain(report.title), plain(report.subtitle), plain(report.date))
+    for one in report.cover.values():
+        yield f"{plain(one.label)} {plain(one.value)}"
+    yield from report.keywords
     for block in (*report.abstract, *report.blocks):
         yield from _texts(block)
+    if report.summary is not None:
+        yield plain(report.summary.title)
+        yield from (plain(one.runs) for one in report.summary.paragraphs)
+        yield from report.summary.keywords
 
 
 def _texts(block: Block) -> Iterator[str]:

@@ -21,6 +21,7 @@ from squadron.reporting.document.blocks import (
     TextBlock,
     TextRun,
 )
+from squadron.reporting.document.columns import padded
 from squadron.reporting.document.text import LONGEST_NAME, LONGEST_TEXT, clipped
 from squadron.reporting.localization.numbers import Numerals
 from squadron.reporting.localization.translate import Translator, sentences
@@ -43,6 +44,7 @@ class Draft:
         self._labels = labels
         self._counts = {"section": 0, "part": 0, "table": 0, "figure": 0, "formula": 0}
         self._appendix = False
+        self._by_section = WRITING[language].numbered_by_section
         numerals = Numerals(WRITING[language].persian_figures)
         self.say = Translator(language, sentences(language), numerals, self._label_of)
 
@@ -61,6 +63,8 @@ class Draft:
         if numbered:
             self._counts["section"] += 1
             self._counts["part"] = 0
+            if self._by_section:
+                self._counts |= dict.fromkeys(("table", "figure", "formula"), 0)
             number = self._section_number()
             self.labels_made["anchor", name] = self.say.plain("label.section", number=number)
         self.blocks.append(Heading(self.say(f"title.{name}"), 1, number, name))
@@ -134,7 +138,7 @@ class Draft:
         self.blocks.append(
             TableBlock(
                 tuple(columns),
-                tuple(map(tuple, rows)),
+                padded(columns, rows),
                 caption,
                 label,
                 anchor,
@@ -179,6 +183,8 @@ class Draft:
     def _next(self, kind: str, anchor: str) -> str:
         self._counts[kind] += 1
         number = self.say.numerals.digits(str(self._counts[kind]))
+        if self._by_section:
+            number = self.say.plain("label.part", section=self._section_number(), part=number)
         self.labels_made["anchor", anchor] = self.say.plain(f"label.{kind}", number=number)
         return number
 

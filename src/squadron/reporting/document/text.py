@@ -15,6 +15,9 @@ LONGEST_TEXT = 400
 EXCERPT_MARGIN = 160
 """Characters of the context on either side of an answer."""
 
+DIRECTION_MARK = "\u200f"
+"""The right-to-left mark, which the Persian sentences have; in data it is made visible."""
+
 _DRAWABLE = (
     (0x20, 0x7E),
     (0xA1, 0xAC),

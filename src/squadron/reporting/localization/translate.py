@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -31,7 +31,7 @@ _MARK = re.compile(
     r"|\$(?P<math>[^$]+)\$|\[@(?P<cite>[\w-]+)\]|\[#(?P<reference>[\w-]+)\]"
 )
 _LINE_END = re.compile(r"\s*\n\s*")
-_FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ .+&/'’-]+[A-Za-z0-9]+)*")
+_FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ .+&/'’-]+[A-Za-z0-9]+)*\+*")
 """Latin words in a right-to-left sentence, with the characters that join them: one left-to-right text run."""
 
 
@@ -100,8 +100,9 @@ class Translator:
                     runs.append(TextRun(content, "code"))
                 case "strong" | "emphasis":
                     emphasis_kind: TextRunKind = "strong" if kind == "strong" else "emphasis"
-                    inner = self._runs(content, values)
-                    runs += [TextRun(run.text, emphasis_kind) if run.kind == "text" else run for run in inner]
+                    for run in self._runs(content, values):
+                        kept = replace(run, bold=True) if kind == "strong" or self.direction == "rtl" else run
+                        runs.append(TextRun(run.text, emphasis_kind) if run.kind == "text" else kept)
                 case _:
                     raise AssertionError(kind)
         return runs + self._words(sentence[end:])

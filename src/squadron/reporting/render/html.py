@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from squadron.languages import WRITING, Language
 from squadron.marks import GENERATOR
@@ -23,6 +23,7 @@ from squadron.reporting.charts.theme import theme
 from squadron.reporting.charts.words import chart_words
 from squadron.reporting.document.blocks import Figure, Report
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
+from squadron.reporting.document.text import DIRECTION_MARK
 from squadron.visible import escaped_in_page
 
 _WEIGHTS = {"Regular": 400, "Bold": 700}
@@ -40,6 +41,7 @@ def to_html(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["own"] = _own
     config, light, dark = chart_colours(report.language)
     figures = [block for block in report.blocks if isinstance(block, Figure)]
     specs = {figure.anchor: _to_vega({**figure.spec, "config": config}) for figure in figures}
@@ -58,6 +60,11 @@ def to_html(report: Report) -> str:
         spoken={name: formula.spoken for name, formula in FORMULAS.items()},
         fewest=_FEWEST_TO_SORT,
     )
+
+
+def _own(text: str) -> Markup:
+    """Return the report's own text, escaped, with its direction marks, which those of data never are."""
+    return Markup("&rlm;").join(escape(escaped_in_page(part)) for part in text.split(DIRECTION_MARK))
 
 
 def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:

@@ -10,9 +10,9 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from squadron.marks import GENERATOR
-from squadron.reporting.document.blocks import Figure, Report, TextRun
+from squadron.reporting.document.blocks import Code, Figure, Report, TextRun
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
-from squadron.reporting.document.text import direction, drawable
+from squadron.reporting.document.text import DIRECTION_MARK, direction, drawable
 
 _LONGEST_WORD = 24
 """Characters of a word after which a line may break."""
@@ -60,8 +60,11 @@ def _formulas() -> str:
 def _to_plain(value: Any) -> Any:
     """Convert blocks to plain dictionaries, each with its ``type``; charts are separate files and left out."""
     if isinstance(value, TextRun):
-        held = value.text if value.kind == "math" else breakable(drawable(value.text))
-        return {"text": held, "kind": value.kind, "target": value.target, "direction": direction(value.text)}
+        held = value.text if value.kind == "math" else breakable(_typeset(value.text))
+        named = {one.name: getattr(value, one.name) for one in fields(value)}
+        return {**named, "text": held, "direction": direction(value.text)}
+    if isinstance(value, Code):
+        return {"type": "Code", "text": drawable(value.text)}
     if is_dataclass(value) and not isinstance(value, type):
         skipped = {"spec"} if isinstance(value, Figure) else set()
         named = {one.name: _to_plain(getattr(value, one.name)) for one in fields(value) if one.name not in skipped}
@@ -73,8 +76,13 @@ def _to_plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_to_plain(one) for one in value]
     if isinstance(value, str):
-        return drawable(value)
+        return _typeset(value)
     return value if isinstance(value, (int, float, bool, type(None))) else str(value)
+
+
+def _typeset(text: str) -> str:
+    """Return text as it is typeset. Direction marks are the report's own: those of data were made visible before."""
+    return DIRECTION_MARK.join(map(drawable, text.split(DIRECTION_MARK)))
 
 
 def breakable(text: str) -> str:

@@ -28,9 +28,9 @@
       const button = document.createElement("button");
       button.type = "button";
       button.title = words.sort;
-      button.append(...head.childNodes);
+      button.setAttribute("aria-label", `${words.sort}: ${head.textContent.trim()}`);
       head.append(button);
-      button.addEventListener("click", () => {
+      head.addEventListener("click", () => {
         const before = head.getAttribute("aria-sort");
         // The greatest numbers are wanted first, and the first words.
         const down = before === null ? numeric : before === "ascending";
@@ -46,6 +46,15 @@
   }
 
   // What is wider than the page scrolls by itself, and by the keyboard; where nothing scrolls, nothing is to be reached.
+  // A shade lies over the side where there is more.
+  const shade = (scroller) => {
+    const frame = scroller.closest(".frame");
+    if (!frame) return;
+    const box = scroller.getBoundingClientRect();
+    const inner = scroller.firstElementChild.getBoundingClientRect();
+    frame.classList.toggle("more-left", inner.left < box.left - 1);
+    frame.classList.toggle("more-right", inner.right > box.right + 1);
+  };
   const reachable = (scroller) => {
     const wide = scroller.scrollWidth > scroller.clientWidth;
     const { label } = scroller.dataset;
@@ -54,10 +63,14 @@
       if (wide) scroller.setAttribute(name, text);
       else scroller.removeAttribute(name);
     }
+    const hint = scroller.closest(".frame")?.parentElement.querySelector(".wider");
+    if (hint) hint.hidden = !wide;
+    shade(scroller);
   };
   const watch = new ResizeObserver((entries) => entries.forEach((entry) => reachable(entry.target.closest(".scroll"))));
   for (const scroller of document.querySelectorAll(".scroll")) {
     watch.observe(scroller);
+    scroller.addEventListener("scroll", () => shade(scroller), { passive: true });
     if (scroller.firstElementChild) watch.observe(scroller.firstElementChild);
   }
 

@@ -1,4 +1,4 @@
-"""The languages of reports: their direction, figures and fonts.
+"""The languages of reports: their direction and figures.
 
 Their texts are in ``reporting/locales``: ``CODE.toml``, and ``charts.CODE.toml`` for charts.
 """
@@ -14,19 +14,15 @@ Language = Literal["en", "fa"]
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """The writing of a language. ``persian_figures``: Persian digits, signs and calendar instead of Western ones.
-
-    ``vazirmatn``: pages include the font Vazirmatn, since many systems have no font with the language's letters.
-    """
+    """The writing of a language. ``persian_figures``: Persian digits, signs and calendar instead of Western ones."""
 
     direction: Literal["ltr", "rtl"] = "ltr"
     persian_figures: bool = False
-    vazirmatn: bool = False
 
 
 WRITING: Mapping[str, Writing] = {
     "en": Writing(),
-    "fa": Writing("rtl", persian_figures=True, vazirmatn=True),
+    "fa": Writing("rtl", persian_figures=True),
 }
 """The writing of every :data:`Language`."""
 

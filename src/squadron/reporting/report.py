@@ -52,7 +52,9 @@ def write_report(folder: Path, *, lang: Language, format: Format, out: Path | No
 
 def build_report(study: Study, analysis: Analysis, language: Language) -> Report:
     """Build the report. The same findings give the same numbers in every language."""
-    inputs = ReportInputs(study, analysis, chart_specs(study, analysis, chart_words(language)))
+    words_of_charts = chart_words(language)
+    charts, narrow = (chart_specs(study, analysis, words_of_charts, narrow=own) for own in (False, True))
+    inputs = ReportInputs(study, analysis, charts, narrow)
     first = _draft_sections(inputs, language, {})[0]
     draft, abstract = _draft_sections(inputs, language, first.labels_made)
     day = _day(study)

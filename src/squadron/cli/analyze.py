@@ -10,11 +10,11 @@ from rich.table import Table
 
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
-from squadron.cli.output import Console
+from squadron.cli.output import Console, narrow_table
 from squadron.options.reporting import AnalyzeOptions
 from squadron.reporting.document.text import clipped
 
-_NAME = 34
+_NAME = 42
 """Characters of a name, so that a table fits 80 columns."""
 _VERDICTS = {
     "higher": "higher",
@@ -71,7 +71,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
 
 
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
-    table = Table(title=title)
+    table = narrow_table(title)
     table.add_column(first, no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)

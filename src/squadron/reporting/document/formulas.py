@@ -23,7 +23,9 @@ _W0 = "<msub><mi>W</mi><mn>0</mn></msub>"
 
 def _matrices(rows: str, columns: str) -> str:
     """Return the MathML of the set of real matrices of this shape."""
-    return f"<msup><mi>ℝ</mi><mrow><mi>{rows}</mi><mo>×</mo><mi>{columns}</mi></mrow></msup>"
+    return (
+        f"<msup><mi>ℝ</mi><mrow><mi>{rows}</mi><mo lspace='0.1em' rspace='0.1em'>×</mo><mi>{columns}</mi></mrow></msup>"
+    )
 
 
 def _scaled_exponential(index: str) -> str:
@@ -51,9 +53,9 @@ FORMULAS: dict[str, Mathematics] = {
     ),
     "loss": Mathematics(
         f"<mi>L</mi><mo>=</mo><mo>−</mo><mfrac><mn>1</mn><mrow>{_BAR}<mi>T</mi>{_BAR}</mrow></mfrac>"
-        f"<munder><mo>∑</mo><mrow><mi>t</mi><mo>∈</mo><mi>T</mi></mrow></munder><mi>log</mi><mi>p</mi>{_OPEN}"
+        f"<munder><mo>∑</mo><mrow><mi>t</mi><mo lspace='0.1em' rspace='0.1em'>∈</mo><mi>T</mi></mrow></munder><mi>log</mi><mspace width='0.17em'/><mi>p</mi>{_OPEN}"
         f"<msub><mi>y</mi><mi>t</mi></msub>{_BAR}"
-        f"<msub><mi>y</mi><mrow><mo>&lt;</mo><mi>t</mi></mrow></msub>{_CLOSE}",
+        f"<msub><mi>y</mi><mrow><mo lspace='0' rspace='0.1em'>&lt;</mo><mi>t</mi></mrow></msub>{_CLOSE}",
         "L = - 1 / (|T|) sum_(t in T) log p(y_t | y_(< t))",
         "L = minus the mean over targets t of log p(y_t given what stands before it)",
     ),

@@ -9,7 +9,6 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -19,15 +18,14 @@ from markupsafe import Markup
 from squadron.languages import Language
 from squadron.marks import GENERATOR
 from squadron.reporting.charts.rendering import javascript
-from squadron.reporting.charts.theme import FONT, theme
+from squadron.reporting.charts.theme import theme
 from squadron.reporting.charts.words import chart_words
 from squadron.reporting.document.blocks import Figure, Report
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
+from squadron.reporting.render.fonts import maths_font, text_fonts
 from squadron.visible import escaped_in_page
 
-_WEIGHTS = {"Regular": 400, "Bold": 700}
 _FEWEST_TO_SORT = 3
-MATHS_FONT = "Squadron Math"
 
 
 def to_html(report: Report) -> str:
@@ -102,20 +100,7 @@ def _style(report: Report, light: dict[str, str], dark: dict[str, str]) -> str:
         return "".join(f"{name}: {value}; " for name, value in values.items())
 
     sheet = _file("report.css").replace("/*light*/", colours(light)).replace("/*dark*/", colours(dark))
-    return "".join(_fonts()) + sheet
-
-
-def _fonts() -> Iterator[str]:
-    """Yield the page's fonts: one for the charts and for Persian text, and one for formulas."""
-    for name, weight in _WEIGHTS.items():
-        yield _font_face(FONT, f"Vazirmatn-{name}.woff2", f"font-weight: {weight}; font-display: block; ")
-    yield _font_face(MATHS_FONT, "SquadronMath.woff2", "")
-
-
-def _font_face(family: str, file: str, more: str) -> str:
-    data = base64.b64encode(files("squadron.reporting").joinpath("fonts", file).read_bytes()).decode()
-    source = f'src: url("data:font/woff2;base64,{data}") format("woff2")'
-    return f'@font-face {{ font-family: "{family}"; {more}{source}; }}\n'
+    return "".join(text_fonts()) + maths_font() + sheet
 
 
 def _script(text: str) -> Markup:

@@ -1,4 +1,4 @@
-"""The languages of reports: their direction, figures and fonts.
+"""The languages of reports: their direction and figures.
 
 Their texts are in ``reporting/locales``: ``CODE.toml``, and ``charts.CODE.toml`` for charts.
 """
@@ -16,21 +16,19 @@ Language = Literal["en", "fa"]
 class Writing:
     """The writing of a language. ``persian_figures``: Persian digits, signs and calendar instead of Western ones.
 
-    ``vazirmatn``: pages include the font Vazirmatn, since many systems have no font with the language's letters.
     ``numbered_by_section``: tables, figures and formulas are counted within their section.
     ``english_summary``: the abstract stands in English, too, at the end.
     """
 
     direction: Literal["ltr", "rtl"] = "ltr"
     persian_figures: bool = False
-    vazirmatn: bool = False
     numbered_by_section: bool = False
     english_summary: bool = False
 
 
 WRITING: Mapping[str, Writing] = {
     "en": Writing(),
-    "fa": Writing("rtl", persian_figures=True, vazirmatn=True, numbered_by_section=True, english_summary=True),
+    "fa": Writing("rtl", persian_figures=True, numbered_by_section=True, english_summary=True),
 }
 """The writing of every :data:`Language`."""
 

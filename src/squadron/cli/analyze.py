@@ -10,11 +10,11 @@ from rich.table import Table
 
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
-from squadron.cli.output import Console
+from squadron.cli.output import Console, narrow_table
 from squadron.options.reporting import AnalyzeOptions
 from squadron.reporting.document.text import clipped
 
-_NAME = 34
+_NAME = 42
 """Characters of a name, so that a table fits 80 columns."""
 _VERDICTS = {
     "higher": "higher",
@@ -71,7 +71,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
 
 
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
-    table = Table(title=title)
+    table = narrow_table(title)
     table.add_column(first, no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
@@ -112,7 +112,7 @@ def _against_best(effect: dict[str, Any], value: Any) -> tuple[str, str]:
             sign = 1 if one["second"] == value else -1
             low, high = sorted(sign * end for end in one["interval"])
             verdict = "lower" if one["verdict"] in ("higher", "lower") else _VERDICTS[one["verdict"]]
-            return f"{sign * one['difference']:+.1f} ({low:+.1f} – {high:+.1f})", verdict
+            return f"{sign * one['difference']:+.1f} ({low:+.1f} to {high:+.1f})", verdict
     raise AssertionError((effect["axis"], value))
 
 
@@ -132,7 +132,7 @@ def _decodings(compared: dict[str, Any]) -> Table:
 def _mistakes(found: dict[str, Any]) -> Table:
     title = f"kinds of mistake: {found['wrong']:,} of {found['questions']:,} answers are wrong"
     table = _table(title, "kind", ("answers", "share (95 %)", "base"))
-    for one in (kind for kind in found["kinds"] if kind["questions"]):
+    for one in found["kinds"]:  # also those that only the base makes
         low, high = (100 * end for end in one["interval"])
         base = "" if one["base_share"] is None else f"{100 * one['base_share']:.0f} %"
         table.add_row(one["label"], f"{one['questions']:,}", f"{100 * one['share']:.0f} % ({low:.0f}–{high:.0f})", base)
@@ -165,7 +165,7 @@ def _notes(record: dict[str, Any]) -> list[str]:
     counts = found["fits"]["counts"]
     if total := sum(counts.values()):
         notes.append(
-            f"validation loss of {total} run(s): rose after its minimum in {counts['overfit']} (overfit), was still "
+            f"validation loss of {_runs(total)}: rose after its minimum in {counts['overfit']} (overfit), was still "
             f"falling in {counts['improving']}, converged in {counts['settled']}, is unclear in {counts['unknown']}"
         )
     for cost, run in found["frontier"]["cheapest"].items():
@@ -174,6 +174,10 @@ def _notes(record: dict[str, Any]) -> list[str]:
         missing = (f"{one['what']} ({len(one['names'])})" if one["names"] else one["what"] for one in record["missing"])
         notes.append(f"missing: {', '.join(missing).replace('_', ' ')}")
     return notes
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"
 
 
 def _score(score: dict[str, Any], metric: str) -> str:

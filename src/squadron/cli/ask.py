@@ -31,17 +31,23 @@ def add(app: typer.Typer) -> None:
 
 
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
-    several = len({answer["model"] for answer in record["answers"]}) > 1
+    models = list(dict.fromkeys(answer["model"] for answer in record["answers"]))
+    several = len(models) > 1
+    # Names of models are often long paths: the table has letters for them, so that no name is broken.
+    letters = {model: _letter(place) for place, model in enumerate(models)}
+    if several:
+        for model, letter in letters.items():
+            out.print(f"{letter}: {model}", soft_wrap=True)
     table = Table()
     if several:
-        table.add_column("model")
+        table.add_column("model", no_wrap=True)
     table.add_column("decoding", no_wrap=True)
     table.add_column("answer")
     table.add_column("probability", justify="right", no_wrap=True)
     table.add_column("place", no_wrap=True)
     for answer in record["answers"]:
         place = answer["place"]
-        cells = [answer["model"]] if several else []
+        cells = [letters[answer["model"]]] if several else []
         table.add_row(
             *cells,
             answer["decoding"],
@@ -59,6 +65,12 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         shown.append(context[start:stop], style="bold reverse")
         shown.append(context[stop : stop + _AROUND])
         out.print(shown)
+
+
+def _letter(place: int) -> str:
+    """Return A to Z, then A2 to Z2, and so on."""
+    round_, place = divmod(place, 26)
+    return chr(ord("A") + place) + (str(round_ + 1) if round_ else "")
 
 
 def _probability(value: float | None) -> str:

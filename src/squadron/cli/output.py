@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
+import rich.box
 import rich.console
 from rich.progress import (
     BarColumn,
@@ -222,6 +223,31 @@ def two_columns(rows: Sequence[tuple[str, rich.console.RenderableType]]) -> Tabl
     for name, value in rows:
         table.add_row(name, value)
     return table
+
+
+def narrow_table(title: str) -> Table:
+    """Return a table without lines between its columns, so that figures with their intervals fit 80 columns."""
+    return Table(title=title, box=rich.box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+
+
+def fitting_table(
+    out: rich.console.Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, needed: int
+) -> tuple[Table, list[str]]:
+    """Return a table whose names are not broken, and the columns that it lacks because the terminal is narrow.
+
+    The first ``needed`` columns, of which the first has names, are always there; later ones as far as they fit.
+    """
+    count = len(columns)
+    while True:
+        table = narrow_table(title)
+        table.add_column(columns[0], overflow="fold")
+        for column in columns[1:count]:
+            table.add_column(column, justify="left" if column == "status" else "right", no_wrap=True)
+        for row in rows:
+            table.add_row(*row[:count])
+        if count == needed or out.measure(table, options=out.options.update(width=10_000)).maximum <= out.width:
+            return table, list(columns[count:])
+        count -= 1
 
 
 def pruned_line(count: int) -> str:

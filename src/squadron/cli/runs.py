@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
-from squadron.cli.output import Console, figure, megabytes, pruned_line, two_columns
+from squadron.cli.output import Console, figure, fitting_table, megabytes, pruned_line, two_columns
 from squadron.options.runs import (
     METRICS,
     RunsCompareOptions,
@@ -92,20 +92,24 @@ def add(app: typer.Typer) -> None:
 
 
 def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
-    table = Table(title=f"{len(record['runs']):,} runs; {record['split']}, {record['decoding']}")
-    table.add_column("run", overflow="fold")
-    for column in ("status", "EM (95 %)", "F1 (95 %)", "P(gold)", "trainable"):
-        table.add_column(column, justify="left" if column == "status" else "right", no_wrap=True)
-    for run in record["runs"]:
-        table.add_row(
+    count = len(record["runs"])
+    title = f"{count:,} {'run' if count == 1 else 'runs'}; {record['split']}, {record['decoding']}"
+    columns = ("run", "status", "F1 (95 %)", "EM (95 %)", "P(gold)", "trainable")
+    rows = [
+        (
             run["name"],
             _status(run),
-            _points(run, "exact_match"),
             _points(run, "f1"),
+            _points(run, "exact_match"),
             figure(run["p_gold"], 1),
             "-" if run["trainable_parameters"] is None else f"{run['trainable_parameters']:,}",
         )
+        for run in record["runs"]
+    ]
+    table, left_out = fitting_table(out, title, columns, rows, needed=3)
     out.print(table)
+    if left_out:
+        out.print(f"left out, as the terminal is narrow: {', '.join(left_out)}; --json has all", soft_wrap=True)
     for run in record["runs"]:
         if "reason" in run:
             out.print(f"{run['name']}: {run['reason']}", soft_wrap=True)
@@ -163,7 +167,7 @@ def _show_comparison(out: rich.console.Console, record: dict[str, Any]) -> None:
             title,
             f"{record['first'][name]:.1f}",
             f"{record['second'][name]:.1f}",
-            f"{test['difference']:+.1f} ({low:+.1f} – {high:+.1f})",
+            f"{test['difference']:+.1f} ({low:+.1f} to {high:+.1f})",
             f"{test['p_value']:.3g}",
         )
     out.print(table)

@@ -17,6 +17,7 @@ from squadron.data.trees import Loss
 from squadron.decoding.strategies import PARAMETERS, STRATEGIES
 from squadron.errors import ConfigError, option
 from squadron.files import MOST_BYTES
+from squadron.languages import LANGUAGES, Language
 from squadron.model.config import SIZES
 from squadron.model.targets import Scaling, canonical_scaling
 from squadron.options.base import (
@@ -258,6 +259,7 @@ class PlaygroundOptions(Options):
         "127.0.0.1", description="Address to listen on. Any other than the default may be open to other machines."
     )
     port: Annotated[int, Field(ge=0, le=65535)] = Field(7860, description="Port to listen on; 0 for any free one.")
+    lang: Language = Field("en", description=f"Language of the page: {' or '.join(LANGUAGES)}.")
     max_new_tokens: Positive = Field(32, description="Longest answer, tokens.")
 
 

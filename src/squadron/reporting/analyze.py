@@ -41,12 +41,12 @@ def write_analysis(
     analysis = analyze_study(study)
     target = Path(out) if out is not None else study.path / FOLDER
     tables = all_tables(study, analysis)
-    charts = chart_specs(study, analysis, chart_words(lang))
+    charts, narrow = (chart_specs(study, analysis, chart_words(lang), narrow=own) for own in (False, True))
     files: dict[str, bytes] = {f"tables/{table.name}.csv": to_csv(table).encode() for table in tables}
     files["tables.md"] = f"# {_title(study)}\n\n{to_markdown(tables)}".encode()
     for name, spec in charts.items():
         files |= {f"charts/{name}.svg": to_svg(spec).encode(), f"charts/{name}.png": to_png(spec)}
-    files["charts.html"] = chart_page(study, charts, lang).encode()
+    files["charts.html"] = chart_page(study, charts, narrow, lang).encode()
     findings = _findings(study, analysis)
     _write(target, files, {"schema": 1, **findings})
     return {
@@ -71,8 +71,10 @@ def _write(target: Path, files: Mapping[str, bytes], findings: Mapping[str, Any]
         write_bytes(target / name, content)
 
 
-def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) -> str:
-    """Return all charts as one HTML page that fetches nothing."""
+def chart_page(
+    study: Study, charts: dict[str, dict[str, Any]], narrow: dict[str, dict[str, Any]], lang: Language
+) -> str:
+    """Return all charts as one HTML page that fetches nothing; ``narrow`` are those for a phone."""
     import base64
 
     import jinja2
@@ -90,6 +92,7 @@ def chart_page(study: Study, charts: dict[str, dict[str, Any]], lang: Language) 
         direction=WRITING[lang].direction,
         title=_title(study),
         charts=charts,
+        narrow=narrow,
         dark=theme(words, dark=True),
         font=FONT,
         font_data=base64.b64encode(font).decode(),

@@ -68,7 +68,9 @@ def build_report(
 ) -> Report:
     """Build the report. The same findings give the same numbers in every language."""
     given = particulars_of(study, particulars or {})
-    inputs = ReportInputs(study, analysis, chart_specs(study, analysis, chart_words(language)))
+    words_of_charts = chart_words(language)
+    charts, narrow = (chart_specs(study, analysis, words_of_charts, narrow=own) for own in (False, True))
+    inputs = ReportInputs(study, analysis, charts, narrow)
     first = _draft_sections(inputs, language, {})[0]
     draft, abstract = _draft_sections(inputs, language, first.labels_made)
     day = _day(study)

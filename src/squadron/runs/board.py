@@ -36,6 +36,10 @@ _STUDIED = ("rank", "lr", "target_modules", "alpha", "epochs", "order", *LATER_O
 """Options to show of a run if no sweep says in which options its runs differ."""
 
 
+NO_METRICS = "it has no metrics yet"
+"""The problem of the curves of a run that has just begun."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListedRun:
     """One run of a leaderboard: its folder and its figures, any of which may be missing."""
@@ -112,7 +116,7 @@ def read_board(sweep: Path | None, runs: Sequence[Path]) -> Board:
 def read_curves(run: Path) -> Curves:
     """Return the curves of a run from its ``metrics.jsonl``, without damaged lines; the first is the ``problem``."""
     if not (run / METRICS).is_file():
-        return Curves(problem="it has no metrics yet")
+        return Curves(problem=NO_METRICS)
     try:
         metrics = read_metrics(run / METRICS)
     except RunError as problem:

@@ -13,37 +13,38 @@ import pandas as pd
 from squadron.decoding.strategies import ALL, STRATEGIES
 from squadron.errors import SquadronError, command_line_text
 from squadron.experiments.playground import MOST_MODELS, Playground
-from squadron.runs.board import Board, Curves, read_curves
+from squadron.languages import WRITING, Language
+from squadron.reporting.charts.theme import FONT
+from squadron.runs.board import NO_METRICS, Board, Curves, read_curves
 from squadron.visible import escaped
 from squadron.web import render
+from squadron.web.words import Words, page_words
 
-TITLE = "Squadron playground"
 CSS = Path(__file__).parent / "style.css"
 _STRATEGIES = sorted(STRATEGIES, key=lambda name: (STRATEGIES[name].sample, STRATEGIES[name].beams))
 """All strategies, deterministic ones first; the table has this order, whatever order they were chosen in."""
 _INITIAL_STRATEGIES = [name for name in _STRATEGIES if name in ALL and STRATEGIES[name].beams == 1]
 _INITIAL_ADAPTERS = 2
 """Adapters selected at first, in addition to the base."""
-_WAITING = (
-    '<div class="empty"><p>Choose an example or paste a text, write a question, and ask.</p>'
-    "<p>The answer is marked in the text, with its probability, for every decoding strategy side by side.</p></div>"
-)
-_NO_RUNS = (
-    '<div class="empty"><p>No runs are open. Start the playground with run folders or a sweep:</p>'
-    "<pre>squadron playground runs/first runs/second\nsquadron playground --sweep sweeps/paper</pre></div>"
-)
+_COMMANDS = "squadron playground runs/first runs/second\nsquadron playground --sweep sweeps/paper"
 _PLAIN: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
 """Settings of every event. Without preprocessing, since Gradio fails on a value that is not among a list's choices."""
 _PICK = """element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-run]');
   if (button) trigger('click', {run: button.dataset.run});
 });"""
+_SHOW_ANSWER = """() => {
+  const answer = document.querySelector('#answers'), { top } = answer.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) answer.scrollIntoView({ block: 'start' });
+}"""
+"""On a phone the answer stands below the form."""
 _SWITCH = "() => { document.body.classList.toggle('dark'); }"
 
 
-def theme() -> gr.themes.Base:
-    """Return the theme: the colours of ``style.css``, and system fonts, so that no font is downloaded."""
-    sans, mono = ("system-ui", "-apple-system", "Segoe UI", "sans-serif"), ("ui-monospace", "Menlo", "monospace")
+def theme(language: Language) -> gr.themes.Base:
+    """Return the theme: the colours of ``style.css``, and fonts of the system or of the page; none is downloaded."""
+    own = (FONT,) if WRITING[language].direction == "rtl" else ()
+    sans, mono = (*own, "system-ui", "-apple-system", "Segoe UI", "sans-serif"), ("ui-monospace", "Menlo", "monospace")
     made = gr.themes.Base(
         primary_hue=gr.themes.colors.blue,
         neutral_hue=gr.themes.colors.slate,
@@ -77,46 +78,45 @@ def theme() -> gr.themes.Base:
 
 def build(playground: Playground) -> Any:
     """Return the page of a playground."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+    words = page_words(playground.options.lang)
+    with gr.Blocks(title=words("title"), analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_classes="top"):
             _html(
-                "<h1>Squadron playground</h1><p>Ask GPT-2 and its LoRA adapters about a text. Runs on this machine; "
-                "nothing leaves it.</p>",
+                f"<h1>{words('title')}</h1><p>{words('lead')}</p>",
                 "title",
             )
-            gr.Button("Light / dark", size="sm", min_width=110, elem_classes="switch").click(None, js=_SWITCH)
+            gr.Button(words("switch"), size="sm", min_width=110, elem_classes="switch").click(None, js=_SWITCH)
         with gr.Tabs():
-            with gr.Tab("Ask", id="ask"):
-                models = _ask_tab(playground)
-            with gr.Tab("Runs", id="runs"):
-                board, run = _runs_tab(playground)
-        page.load(lambda: _refresh(playground), outputs=[models, board, run], **_PLAIN, queue=False)
+            with gr.Tab(words("tab_ask"), id="ask"):
+                models = _ask_tab(playground, words)
+            with gr.Tab(words("tab_runs"), id="runs"):
+                board, run = _runs_tab(playground, words)
+        page.load(lambda: _refresh(playground, words), outputs=[models, board, run], **_PLAIN, queue=False)
     page.queue(default_concurrency_limit=1, api_open=False)
     return page
 
 
-def _ask_tab(playground: Playground) -> gr.Dropdown:
+def _ask_tab(playground: Playground, words: Words) -> gr.Dropdown:
     """Add the tab for questions and answers. Return the list of models, which reloading the page refreshes."""
     titles = [
-        (escaped(paragraph.article or f"Paragraph {n + 1}"), n) for n, paragraph in enumerate(playground.examples)
+        (escaped(paragraph.article or words("paragraph", number=words.figure(str(n + 1)))), n)
+        for n, paragraph in enumerate(playground.examples)
     ]
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
-            example = gr.Dropdown(titles, value=None, label="Example paragraph", elem_id="example")
+            example = gr.Dropdown(titles, value=None, label=words("example"), elem_id="example")
             context = gr.Textbox(
-                label="Context", lines=9, max_lines=16, placeholder="The text to answer from", elem_id="context"
+                label=words("context"), lines=9, max_lines=16, placeholder=words("context_hint"), elem_id="context"
             )
-            asked = gr.Radio([], label="Its questions", visible=False, elem_id="asked")
-            question = gr.Textbox(label="Question", placeholder="What do you want to know?", elem_id="question")
-            button = gr.Button("Ask", variant="primary", elem_id="ask")
-            models = gr.Dropdown(
-                [], multiselect=True, max_choices=MOST_MODELS, label="Models to compare", elem_id="models"
-            )
+            asked = gr.Radio([], label=words("asked"), visible=False, elem_id="asked")
+            question = gr.Textbox(label=words("question"), placeholder=words("question_hint"), elem_id="question")
+            button = gr.Button(words("ask"), variant="primary", elem_id="ask")
+            models = gr.Dropdown([], multiselect=True, max_choices=MOST_MODELS, label=words("models"), elem_id="models")
             decoding = gr.CheckboxGroup(
-                _STRATEGIES, value=_INITIAL_STRATEGIES, label="Decoding strategies", elem_id="decoding"
+                _STRATEGIES, value=_INITIAL_STRATEGIES, label=words("decodings"), elem_id="decoding"
             )
         with gr.Column(scale=6, min_width=300):
-            found = _html(_WAITING, "answers")
+            found = _html(_empty(f"<p>{words('waiting')}</p><p>{words('waiting_more')}</p>"), "answers")
 
     def show_example(number: int | None) -> tuple[Any, ...]:
         if number is None or number not in range(len(playground.examples)):
@@ -129,9 +129,9 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
     def answer(context: str | None, question: str | None, models: list[str] | None, decoding: list[str] | None) -> str:
         try:
             strategies = [name for name in _STRATEGIES if name in (decoding or ())]
-            return render.answers(playground.ask(context or "", question or "", models or (), strategies))
+            return render.answers(playground.ask(context or "", question or "", models or (), strategies), words)
         except SquadronError as problem:
-            return render.problem(command_line_text(problem))
+            return render.problem(command_line_text(problem), words)
 
     example.input(show_example, example, [context, asked, question], **_PLAIN, queue=False)
     asked.input(lambda text: text, asked, question, **_PLAIN, queue=False)
@@ -143,29 +143,28 @@ def _ask_tab(playground: Playground) -> gr.Dropdown:
         **_PLAIN,
         concurrency_limit=1,
         show_progress="minimal",
-        scroll_to_output=True,
-    )
+    ).then(None, js=_SHOW_ANSWER, api_visibility="private")
     return models
 
 
-def _runs_tab(playground: Playground) -> tuple[gr.HTML, gr.Dropdown]:
+def _runs_tab(playground: Playground, words: Words) -> tuple[gr.HTML, gr.Dropdown]:
     """Add the tab with the leaderboard and a run's curves. Return the components that reloading the page refreshes."""
-    board = _html(_NO_RUNS, "board", on_load=_PICK)
-    run = gr.Dropdown([], label="Run", visible=False, elem_id="run")
+    board = _html(_empty(f"<p>{words('no_runs')}</p><pre dir='ltr'>{_COMMANDS}</pre>"), "board", on_load=_PICK)
+    run = gr.Dropdown([], label=words("run"), visible=False, elem_id="run")
     facts = _html("", "facts")
     with gr.Row():
-        loss = gr.LinePlot(visible=False, elem_id="loss-curve", **_plot("loss"))
-        f1 = gr.LinePlot(visible=False, elem_id="f1-curve", y_lim=[0, 100], **_plot("F1, points"))
+        loss = gr.LinePlot(visible=False, elem_id="loss-curve", **_plot(words, "loss"))
+        f1 = gr.LinePlot(visible=False, elem_id="f1-curve", **_plot(words, "f1_axis"))
 
     def show_run(path: str | None) -> tuple[Any, ...]:
         try:
             rows = {str(row.path): row for row in playground.board().rows}
         except SquadronError as problem:
-            return render.problem(command_line_text(problem)), *_curves(Curves())
+            return render.problem(command_line_text(problem), words), *_curves(Curves(), words)
         if path not in rows:
-            return "", *_curves(Curves())
+            return "", *_curves(Curves(), words)
         curves = read_curves(rows[path].path)
-        return render.run_facts(rows[path], curves.problem), *_curves(curves)
+        return render.run_facts(rows[path], _trouble(curves, words), words), *_curves(curves, words)
 
     def pick(event: gr.EventData) -> Any:
         """Select the run whose button was clicked, if it is listed: a request may name anything."""
@@ -187,21 +186,25 @@ def _html(value: str, name: str, *, on_load: str | None = None) -> gr.HTML:
     return gr.HTML(value, elem_id=name, apply_default_css=False, js_on_load=on_load)
 
 
-def _refresh(playground: Playground) -> tuple[Any, ...]:
+def _refresh(playground: Playground, words: Words) -> tuple[Any, ...]:
     """Return the models, leaderboard and runs currently in the folders."""
     try:
         board, choices = playground.board(), playground.choices()
     except SquadronError as problem:
-        return gr.skip(), render.problem(command_line_text(problem)), gr.skip()
+        return gr.skip(), render.problem(command_line_text(problem), words), gr.skip()
     bases = [choice.key for choice in choices if choice.run is None]
     adapters = [choice.key for choice in choices if choice.run is not None]
     models = gr.Dropdown(
-        choices=[(escaped(choice.label), choice.key) for choice in choices],
+        choices=[(escaped(words.model(choice.label)), choice.key) for choice in choices],
         value=[*bases[:1], *adapters[:_INITIAL_ADAPTERS]],
     )
     if not board.rows and not board.problems:
         return models, gr.skip(), gr.skip()
-    return models, render.leaderboard(board), _run_choices(board, str(board.rows[0].path) if board.rows else None)
+    return (
+        models,
+        render.leaderboard(board, words),
+        _run_choices(board, str(board.rows[0].path) if board.rows else None),
+    )
 
 
 def _run_choices(board: Board, chosen: str | None) -> gr.Dropdown:
@@ -209,31 +212,50 @@ def _run_choices(board: Board, chosen: str | None) -> gr.Dropdown:
     return gr.Dropdown(choices=names, value=chosen, visible=bool(names))
 
 
-def _plot(what: str) -> dict[str, Any]:
+def _plot(words: Words, what: str) -> dict[str, Any]:
     """Return the settings of both plots. Column names are fixed: one from data would be parsed as an expression."""
     return {
         "x": "step",
         "y": "value",
         "color": "curve",
-        "x_title": "step",
-        "y_title": what,
+        "x_title": words("step"),
+        "y_title": words(what),
         "color_title": " ",
-        "color_map": {"training": "#8fb4dd", "validation": "#d9730d"},
+        "color_map": {words("training"): "#8fb4dd", words("validation"): "#d9730d"},
         "height": 280,
         "min_width": 300,
     }
 
 
-def _curves(curves: Curves) -> tuple[gr.LinePlot, gr.LinePlot]:
+def _curves(curves: Curves, words: Words) -> tuple[gr.LinePlot, gr.LinePlot]:
     """Plot training and validation loss, and F1 on the validation sample; a plot without points is hidden."""
     return (
-        _line_plot([("training", curves.loss), ("validation", curves.validation_loss)]),
-        _line_plot([("validation", curves.validation_f1)]),
+        _line_plot([(words("training"), curves.loss), (words("validation"), curves.validation_loss)]),
+        _line_plot([(words("validation"), curves.validation_f1)], highest=100.0),
     )
 
 
-def _line_plot(series: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> gr.LinePlot:
+def _line_plot(
+    series: Sequence[tuple[str, Sequence[tuple[float, float]]]], highest: float | None = None
+) -> gr.LinePlot:
     points = [(step, value, name) for name, own in series for step, value in own]
     if not points:
         return gr.LinePlot(value=None, visible=False)
-    return gr.LinePlot(value=pd.DataFrame(points, columns=["step", "value", "curve"]), visible=True)
+    frame = pd.DataFrame(points, columns=["step", "value", "curve"])
+    return gr.LinePlot(value=frame, visible=True, y_lim=_limits([value for _, value, _ in points], highest))
+
+
+def _limits(values: Sequence[float], highest: float | None = None) -> list[float | None]:
+    """Return the ends of an axis that shows these values close up: with a little room, from 0 to ``highest``."""
+    low, high = min(values), max(values)
+    room = 0.08 * (high - low) or max(0.01 * abs(high), 0.01)
+    top = high + room
+    return [max(0.0, low - room), top if highest is None else min(highest, top)]
+
+
+def _trouble(curves: Curves, words: Words) -> str:
+    return words("no_metrics") if curves.problem == NO_METRICS else curves.problem
+
+
+def _empty(content: str) -> str:
+    return f'<div class="empty">{content}</div>'

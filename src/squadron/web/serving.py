@@ -13,6 +13,7 @@ from typing import Any
 
 from squadron.errors import ConfigError, DeviceError, option
 from squadron.experiments.playground import Playground
+from squadron.languages import WRITING, Language
 from squadron.options.core import PlaygroundOptions
 
 _POLICY = (
@@ -71,6 +72,14 @@ def _is_local(host: str) -> bool:
         return host == "localhost"
 
 
+def _direction(language: Language) -> str:
+    """Return the element that gives the page its language and direction: Gradio's own is English."""
+    return (
+        f"<script>document.documentElement.lang = '{language}'; "
+        f"document.documentElement.dir = '{WRITING[language].direction}';</script>"
+    )
+
+
 def _server(playground: Playground, *, local: bool) -> Any:
     """Build the page and its security headers, and return the server, not yet started."""
     # Set before Gradio is imported: otherwise it reports each start to its developers and checks for updates.
@@ -83,6 +92,7 @@ def _server(playground: Playground, *, local: bool) -> Any:
     from fastapi import FastAPI
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+    from squadron.reporting.render.fonts import text_fonts
     from squadron.web import page
     from squadron.web.gate import Gate
 
@@ -91,6 +101,7 @@ def _server(playground: Playground, *, local: bool) -> Any:
         with cache:  # removed here, because SIGTERM ends the process right after the server stops
             yield
 
+    language = playground.options.lang
     app = FastAPI(openapi_url=None, lifespan=lifespan)
     blocks = page.build(playground)
     app.add_middleware(Gate, page=blocks)  # innermost, so that its error responses get the headers below too
@@ -117,8 +128,10 @@ def _server(playground: Playground, *, local: bool) -> Any:
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
-        theme=page.theme(),
+        theme=page.theme(language),
+        css="".join(text_fonts()) if WRITING[language].direction == "rtl" else None,
         css_paths=page.CSS,
+        head=_direction(language),
     )
     # Gradio checks file access only in a launched app, and a mounted one is never marked as launched.
     blocks.has_launched = True

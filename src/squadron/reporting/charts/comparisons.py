@@ -1,24 +1,20 @@
-"""Charts that compare models and strategies, their mistakes and their costs."""
+"""Charts that compare models and strategies, and their mistakes."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import altair as alt
 
-from squadron.reporting.analysis.effects import setting
-from squadron.reporting.analysis.findings import COSTS, Analysis, ModelComparison
-from squadron.reporting.charts.parts import Row, finish, inline, score_axis
+from squadron.reporting.analysis.findings import Analysis, ModelComparison
+from squadron.reporting.charts.parts import Row, finish, inline, label_width
 from squadron.reporting.charts.theme import WIDTH, theme
 from squadron.reporting.charts.words import ChartWords
 from squadron.reporting.published import PUBLISHED
 from squadron.runs.records import Study
 
 _BAR = 22
-_COLOURED_BY = ("targets", "lr", "rank")
-_UNIT = {"trainable_parameters": 1e3, "seconds": 1.0, "peak_memory_bytes": 2.0**20}
-"""Units of the cost axes: thousands, seconds, MiB."""
+_TENS, _HALVES = list(range(0, 101, 10)), [0, 50, 100]
 _SHOWN_PUBLISHED = ("zero_shot", "lora", "full", "human", "study_base", "study_greedy")
 
 
@@ -27,7 +23,7 @@ def charted_models(analysis: Analysis) -> ModelComparison:
     return max(analysis.models, key=lambda comparison: len(comparison.models))
 
 
-def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
+def models(study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH) -> dict[str, Any] | None:
     """Chart the measured F1 of baseline, best and full fine-tuning, and published results in their own panel."""
     if not analysis.models:
         return None
@@ -46,10 +42,18 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         for published in PUBLISHED
         if published.key in _SHOWN_PUBLISHED
     ]
-    x = alt.X("m:Q", title=words("f1"), scale=alt.Scale(domain=[0, 100]))
+    own_only = (
+        study.base.name == "pocket"
+    )  # its world is made up: no figure of real questions belongs beside its scores
+    names = label_width([str(row["n"]) for row in (measured if own_only else [*measured, *others])])
+    x = alt.X("m:Q", title=words("f1"), scale=alt.Scale(domain=[0, 100])).axis(
+        values=_TENS if width >= WIDTH else _HALVES
+    )
 
     def panel(rows: list[Row], title: str, *, own: bool) -> Any:
-        y = alt.Y("n:N", title=None, sort=[row["n"] for row in rows]).axis(minExtent=190, ticks=False)
+        y = alt.Y("n:N", title=None, sort=[row["n"] for row in rows]).axis(
+            minExtent=names, labelLimit=names + 30, ticks=False
+        )
         base = alt.Chart(inline(rows)).encode(y=y)
         bars = base.mark_bar(size=13)
         if not own:
@@ -61,22 +65,25 @@ def models(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         label_x = alt.X("high:Q") if own else alt.X("m:Q")
         layers.append(base.mark_text(align="left", dx=5).encode(x=label_x, text="t:N"))
         heading = alt.TitleParams(title, fontSize=11, fontWeight="normal", anchor="start", frame="group")
-        return alt.layer(*layers).properties(width=WIDTH - 230, height=_BAR * len(rows), title=heading)
+        return alt.layer(*layers).properties(width=width - names - 40, height=_BAR * len(rows), title=heading)
 
     own = panel(measured, words("models_measured"), own=True)
-    if study.base.name == "pocket":  # its world is made up: no figure of real questions belongs beside its scores
+    if own_only:
         return finish(own, words("models_own"), theme(words))
     chart = alt.vconcat(own, panel(others, words("models_published"), own=False), spacing=14)
     return finish(chart, words("models"), theme(words))
 
 
-def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
+def decodings(study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH) -> dict[str, Any] | None:  # noqa: ARG001
     """Chart EM and F1 of the best run's strategies, with intervals."""
     compared = analysis.decodings
     if compared is None:
         return None
     order = [score.decoding for score in sorted(compared.scores, key=lambda score: -score.f1)]
     names = {decoding: words.name("decoding_name", decoding) for decoding in order}
+    narrow = width < WIDTH
+    left = label_width(list(names.values()))
+    panel_width = width - left - 20 if narrow else (width - left - 30) / 2
     panels = []
     for index, metric in enumerate(("f1", "exact_match")):
         rows = [
@@ -89,7 +96,7 @@ def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, 
             }
             for score in compared.scores
         ]
-        y = alt.Y("n:N", title=None, sort=list(names.values())).axis(labels=index == 0, ticks=False)
+        y = alt.Y("n:N", title=None, sort=list(names.values())).axis(labels=index == 0 or narrow, ticks=False)
         base = alt.Chart(inline(rows)).encode(y=y)
         x = alt.X("m:Q", title=words(metric), scale=alt.Scale(domain=[0, 112])).axis(values=[0, 20, 40, 60, 80, 100])
         chart = alt.layer(
@@ -97,11 +104,12 @@ def decodings(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, 
             base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q"),
             base.mark_text(align="left", dx=5).encode(x=alt.X("high:Q"), text="t:N"),
         )
-        panels.append(chart.properties(width=(WIDTH - 110) / 2, height=_BAR * len(rows)))
-    return finish(alt.hconcat(*panels, spacing=18), words("decodings"), theme(words))
+        panels.append(chart.properties(width=panel_width, height=_BAR * len(rows)))
+    beside = alt.vconcat(*panels, spacing=12) if narrow else alt.hconcat(*panels, spacing=18)
+    return finish(beside, words("decodings"), theme(words))
 
 
-def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
+def kinds(study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH) -> dict[str, Any] | None:  # noqa: ARG001
     """Chart the shares of the kinds of mistake: of the best run, with intervals, and of the base model."""
     found = analysis.mistakes
     if found is None or found.wrong == 0:
@@ -119,84 +127,11 @@ def kinds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
         y=alt.Y("n:N", title=None, sort=order).axis(ticks=False),
         yOffset=alt.YOffset("k:N", sort=shown, scale=alt.Scale(paddingOuter=0.1)),
     )
-    color = alt.Color("k:N", title=None, scale=alt.Scale(domain=shown)).legend(orient="bottom")
-    x = alt.X("s:Q", title=words("kinds_share")).axis(format="%", labelExpr=words.percent_label)
+    fill = alt.Fill("k:N", title=None, scale=alt.Scale(domain=shown)).legend(orient="bottom")
+    x = alt.X("s:Q", title=words("kinds_share")).axis(format="%", labelExpr=words.percent_label, tickCount=6)
     chart = alt.layer(
-        base.mark_bar(size=9).encode(x=x, color=color),
+        base.mark_bar(size=9).encode(x=x, fill=fill),
         base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q").transform_filter("isValid(datum.low)"),
     )
     height = (12 * len(shown) + 8) * len(order)
-    return finish(chart.properties(width=WIDTH - 200, height=height), words("kinds"), theme(words))
-
-
-def frontier(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
-    """Chart F1 against each cost; a line joins the Pareto frontier, and diamonds may be the best run."""
-    points = analysis.frontier.points
-    if len(points) < 3:
-        return None
-    axis = next((axis_name for axis_name in _COLOURED_BY if axis_name in study.axes), None)
-    runs = {run.name: run for run in study.scored}
-    sides = {True: words("frontier_best"), False: words("frontier_other")}
-    scores = score_axis(words, "f1", [point.f1 for point in points])
-    present = [cost for cost in COSTS if len({point.costs.get(cost) for point in points} - {None}) > 1]
-    panels = []
-    for index, cost in enumerate(present):
-        rows: list[Row] = []
-        for point in points:
-            if cost in point.costs:
-                value = None if axis is None else setting(runs[point.run], axis)
-                rows.append(
-                    {
-                        "c": point.costs[cost] / _UNIT[cost],
-                        "m": point.f1,
-                        "side": sides[point.among_best],
-                        "a": words.name("method_name", "full") if value is None else words.value(value),
-                        "ahead": cost in point.frontier,
-                        "run": words.data(point.run),
-                        "t": words.points(point.f1),
-                    }
-                )
-        logarithmic = cost == "trainable_parameters"
-        scale = (
-            alt.Scale(type="log", nice=False, padding=8)
-            if logarithmic
-            else alt.Scale(zero=False, nice=False, padding=8)
-        )
-        x = alt.X("c:Q", title=words(cost), scale=scale).axis(format=",.10~f", tickCount=4)
-        if logarithmic:
-            x = x.axis(format=",.10~f", values=_round_values([row["c"] for row in rows]))
-        y = alt.Y("m:Q", **{**scores, "title": scores["title"] if index == 0 else None}).axis(labels=index == 0)
-        base = alt.Chart(inline(rows)).encode(x=x, y=y)
-        values = [] if axis is None else [words.value(value) for value in study.axes[axis]]
-        encodings: dict[str, Any] = {
-            "shape": alt.Shape(
-                "side:N", title=None, scale=alt.Scale(domain=list(sides.values()), range=["diamond", "circle"])
-            ).legend(orient="bottom"),
-            "opacity": alt.Opacity(
-                "side:O", title=None, scale=alt.Scale(domain=list(sides.values()), range=[1.0, 0.4])
-            ).legend(orient="bottom"),
-            "tooltip": [alt.Tooltip("run:N", title=words("run")), alt.Tooltip("t:N", title=words("f1"))],
-        }
-        if axis is not None:
-            extra = [row["a"] for row in rows if row["a"] not in values]
-            domain = [*values, *dict.fromkeys(extra)]
-            encodings["color"] = alt.Color(
-                "a:N", title=words.name("axis", axis), scale=alt.Scale(domain=domain)
-            ).legend(orient="bottom")
-        line = base.transform_filter("datum.ahead").mark_line(interpolate="step-after", style="second", strokeWidth=1.2)
-        chart = alt.layer(line, base.mark_point(filled=True, size=38).encode(**encodings))
-        panels.append(chart.properties(width=(WIDTH - 60) / len(present) - 18, height=200))
-    if not panels:
-        return None
-    return finish(alt.hconcat(*panels, spacing=16), words("frontier"), theme(words))
-
-
-def _round_values(values: list[float]) -> list[float]:
-    """Return the powers of ten within these values; if there are fewer than two, also 2 and 5 times them."""
-    low, high = min(values), max(values)
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for factors in ((1,), (1, 2, 5)):
-        found = [factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high]
-        if len(found) >= 2:
-            break
-    return found
+    return finish(chart.properties(width=width - label_width(order) - 30, height=height), words("kinds"), theme(words))

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from squadron.reporting.analysis.findings import Analysis
-from squadron.reporting.charts.comparisons import decodings, frontier, kinds, models
+from squadron.reporting.charts.comparisons import decodings, kinds, models
+from squadron.reporting.charts.differences import differences
+from squadron.reporting.charts.frontier import frontier
 from squadron.reporting.charts.learning import losses
-from squadron.reporting.charts.results import differences, heatmap, main_effects, ranking, seeds, train_size
+from squadron.reporting.charts.results import heatmap, main_effects, ranking, seeds, train_size
+from squadron.reporting.charts.theme import NARROW, WIDTH
 from squadron.reporting.charts.words import ChartWords
 from squadron.runs.records import Study
 
-ChartMaker = Callable[[Study, Analysis, ChartWords], dict[str, Any] | None]
+
+class ChartMaker(Protocol):
+    """Returns a chart's specification in a width in pixels, or ``None`` if the study lacks the data."""
+
+    def __call__(
+        self, study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH
+    ) -> dict[str, Any] | None: ...
+
 
 CHARTS: dict[str, ChartMaker] = {
     "models": models,
@@ -27,10 +36,13 @@ CHARTS: dict[str, ChartMaker] = {
     "kinds": kinds,
     "frontier": frontier,
 }
-"""Each returns a specification, or ``None`` if the study lacks the data."""
+"""All charts by name."""
 
 
-def chart_specs(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, dict[str, Any]]:
-    """Return the specifications of all charts for which the study has data."""
-    made = {name: maker(study, analysis, words) for name, maker in CHARTS.items()}
+def chart_specs(
+    study: Study, analysis: Analysis, words: ChartWords, *, narrow: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Return the specifications of all charts for which the study has data; if ``narrow``, as wide as a phone."""
+    width = NARROW if narrow else WIDTH
+    made = {name: maker(study, analysis, words, width) for name, maker in CHARTS.items()}
     return {name: spec for name, spec in made.items() if spec is not None}

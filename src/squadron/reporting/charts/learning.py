@@ -9,8 +9,9 @@ import numpy as np
 
 from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis
-from squadron.reporting.charts.parts import Row, finish, inline
+from squadron.reporting.charts.parts import SHAPES, Row, finish, inline
 from squadron.reporting.charts.theme import WIDTH, theme
+from squadron.reporting.charts.ticks import linear_ticks, log_ticks
 from squadron.reporting.charts.words import ChartWords
 from squadron.runs.records import Study, StudyRun
 
@@ -20,13 +21,13 @@ _FEW_COLOURS = 3
 _MOST_POINTS = 200
 
 
-def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
+def losses(study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH) -> dict[str, Any] | None:
     """Chart training and validation loss of every run by epoch; for few runs, by step and smoothed."""
     runs = [run for run in study.scored if run.curve.steps] or [run for run in study.runs if run.curve.steps]
     if not runs:
         return None
     if len(runs) <= _FEW_RUNS:
-        return _by_step(runs, words)
+        return _by_step(runs, words, width)
     axis = next((axis_name for axis_name in _COLOURED_BY if axis_name in study.axes), None)
     sides = [words("losses_training"), words("losses_validation")]
     rows: list[Row] = []
@@ -52,11 +53,12 @@ def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         "x": alt.X("e:Q", title=words("epoch"), scale=alt.Scale(nice=False, padding=8)).axis(
             values=epochs, format="d", grid=False
         ),
-        "y": alt.Y("y:Q", title=words("loss"), scale=alt.Scale(zero=False)),
+        "y": _loss_axis(words, [row["y"] for row in rows]),
         "detail": "run:N",
         "strokeWidth": alt.StrokeWidth("w:Q", scale=None),
         "tooltip": [alt.Tooltip("run:N", title=words("run"))],
     }
+    columns = len(runs) if width >= WIDTH else 3
     if axis is not None:
         present = {row["a"] for row in rows}
         domain = [words.value(value) for value in study.axes[axis] if words.value(value) in present]
@@ -65,18 +67,27 @@ def losses(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any
         kind = "O" if axis != "targets" and len(domain) > _FEW_COLOURS else "N"
         encodings["color"] = alt.Color(
             f"a:{kind}", title=words.name("axis", axis), sort=domain, scale=alt.Scale(domain=domain)
-        ).legend(orient="bottom", symbolType="stroke", symbolStrokeWidth=3)
+        ).legend(orient="bottom", columns=columns)
+        shapes = [SHAPES[place % len(SHAPES)] for place in range(len(domain))]
+        encodings["shape"] = alt.Shape(
+            f"a:{kind}", title=words.name("axis", axis), sort=domain, scale=alt.Scale(domain=domain, range=shapes)
+        ).legend(orient="bottom", columns=columns)
     chart = (
         alt.Chart()
-        .mark_line(opacity=0.75, point={"size": 14, "filled": True})
+        .mark_line(opacity=0.75, point={"size": 26, "filled": True})
         .encode(**encodings)
-        .properties(width=(WIDTH - 80) / 2, height=210)
-        .facet(column=alt.Column("side:N", title=None, sort=sides), data=inline(rows), spacing=18)
+        .properties(width=(width - 80) / 2 if width >= WIDTH else width - 60, height=210)
+        .facet(
+            facet=alt.Facet("side:N", title=None, sort=sides),
+            columns=2 if width >= WIDTH else 1,
+            data=inline(rows),
+            spacing=18,
+        )
     )
     return finish(chart, words("losses"), theme(words))
 
 
-def _by_step(runs: list[StudyRun], words: ChartWords) -> dict[str, Any]:
+def _by_step(runs: list[StudyRun], words: ChartWords, width: int) -> dict[str, Any]:
     sides = [words("losses_training"), words("losses_validation")]
     rows: list[Row] = []
     for run in runs:
@@ -89,15 +100,30 @@ def _by_step(runs: list[StudyRun], words: ChartWords) -> dict[str, Any]:
         ]
     encodings: dict[str, Any] = {
         "x": alt.X("s:Q", title=words("step"), scale=alt.Scale(nice=False, padding=6)).axis(format=",d", grid=False),
-        "y": alt.Y("y:Q", title=words("loss"), scale=alt.Scale(zero=False)),
+        "y": _loss_axis(words, [row["y"] for row in rows]),
         "color": alt.Color("side:N", title=None, scale=alt.Scale(domain=sides)).legend(orient="bottom"),
     }
-    if len(runs) > 1:
+    if len(runs) == 1:
+        dashes = alt.Scale(domain=sides, range=[[1, 0], [5, 3]])
+        encodings["strokeDash"] = alt.StrokeDash("side:N", title=None, scale=dashes).legend(orient="bottom")
+    else:
         encodings["strokeDash"] = alt.StrokeDash("run:N", title=words("run")).legend(orient="bottom")
     base = alt.Chart(inline(rows)).encode(**encodings)
     held_out = base.transform_filter(alt.FieldEqualPredicate(field="side", equal=sides[1]))
     chart = alt.layer(base.mark_line(strokeWidth=1.8), held_out.mark_point(filled=True, size=45, opacity=1))
-    return finish(chart.properties(width=WIDTH - 70, height=230), words("losses"), theme(words))
+    return finish(chart.properties(width=width - 70, height=230), words("losses"), theme(words))
+
+
+def _loss_axis(words: ChartWords, losses: list[float]) -> Any:
+    """Return a logarithmic axis of losses: they fall by factors. It is linear if one of them is 0."""
+    low, high = min(losses), max(losses)
+    if low <= 0:
+        return alt.Y("y:Q", title=words("loss"), scale=alt.Scale(zero=False))
+    values = log_ticks(low, high)
+    if len(values) < 4:  # a range below a factor of ten needs ticks between the powers
+        values = linear_ticks(low, high, most=6)[0]
+    scale = alt.Scale(type="log", nice=False, padding=6)
+    return alt.Y("y:Q", title=words("loss"), scale=scale).axis(values=values, format=",.10~f")
 
 
 def _smoothed(run: StudyRun) -> list[tuple[int, float]]:

@@ -10,19 +10,28 @@ import numpy as np
 from squadron.reporting.analysis.effects import comparable_runs, present_levels, setting
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.verdicts import Effect
-from squadron.reporting.charts.parts import Row, finish, inline, score_axis
+from squadron.reporting.charts.parts import (
+    Row,
+    finish,
+    in_rows,
+    inline,
+    label_width,
+    panel_needs,
+    panel_rows,
+    score_axis,
+    upright,
+)
 from squadron.reporting.charts.theme import WIDTH, theme
+from squadron.reporting.charts.ticks import linear_ticks
 from squadron.reporting.charts.words import ChartWords
 from squadron.runs.records import Study
 
 _CELL = 27
 _MOST_PANELS = 6
 _MOST_RANKED = 100
-_SIDES = {"best": "#3f8fd0", "shown": "#d1495b", "noise": "#8c959f"}
-"""Colour of a value by its difference from the best, on light and dark; noise is grey."""
 
 
-def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
+def heatmap(study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH) -> dict[str, Any] | None:  # noqa: ARG001
     """Chart F1 by rank and learning rate, with a panel for each set of modules; ``None`` if runs do not vary both."""
     runs = comparable_runs(study)
     ranks, rates = (present_levels(runs, axis, study.axes.get(axis, ())) for axis in ("rank", "lr"))
@@ -50,17 +59,19 @@ def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
         # Viridis ends in yellow, which needs dark text.
         row["dark"] = row["f1"] > low + 0.6 * (high - low)
         row["top"] = row["f1"] == high
+    ticks, places = linear_ticks(low, high)
     base = alt.Chart().encode(
-        x=alt.X("l:N", title=words.name("axis", "lr"), sort=[words.value(rate) for rate in rates]).axis(
-            labelAngle=-40, domain=False, ticks=False
+        # Ranks are short: across, their labels stand upright.
+        x=alt.X("r:N", title=words.name("axis", "rank"), sort=[words.value(rank) for rank in ranks]).axis(
+            labelAngle=0, domain=False, ticks=False
         ),
-        y=alt.Y("r:N", title=words.name("axis", "rank"), sort=[words.value(rank) for rank in ranks]).axis(
+        y=alt.Y("l:N", title=words.name("axis", "lr"), sort=[words.value(rate) for rate in reversed(rates)]).axis(
             domain=False, ticks=False
         ),
     )
     cells = base.mark_rect(cornerRadius=2).encode(
         color=alt.Color("f1:Q", title=words("f1"), scale=alt.Scale(domain=[low, high])).legend(
-            orient="bottom", direction="horizontal", gradientLength=200, format=".0f"
+            orient="bottom", direction="horizontal", gradientLength=200, values=ticks, format=f".{places}f"
         ),
         stroke=alt.condition("datum.top", alt.value("#EE3333"), alt.value(None)),
         strokeWidth=alt.value(2),
@@ -72,15 +83,20 @@ def heatmap(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
     )
     ink = alt.condition("datum.dark", alt.value("#111111"), alt.value("#ffffff"))
     layered = alt.layer(cells, base.mark_text(fontSize=9.5).encode(text="t:N", color=ink))
-    layered = layered.properties(width=max(110, min(34 * len(rates), 400)), height=_CELL * len(ranks))
+    layered = layered.properties(width=max(110, min(34 * len(ranks), 400)), height=_CELL * len(rates))
     chart: Any = layered.properties(data=inline(rows))
     if panels != [None]:
         names = [words.data(str(panel)) for panel in panels]
-        chart = layered.facet(column=alt.Column("p:N", title=None, sort=names), data=inline(rows), spacing=14)
+        chart = layered.facet(
+            facet=alt.Facet("p:N", title=None, sort=names),
+            columns=len(panels) if width >= WIDTH else 1,
+            data=inline(rows),
+            spacing=14,
+        )
     return finish(chart, words("heatmap"), theme(words))
 
 
-def main_effects(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
+def main_effects(study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH) -> dict[str, Any] | None:
     """Chart the mean F1 of each value of each axis, with its interval and the single runs."""
     effects = [effect for effect in analysis.effects if effect.metric == "f1"][:_MOST_PANELS]
     if not effects:
@@ -89,9 +105,15 @@ def main_effects(study: Study, analysis: Analysis, words: ChartWords) -> dict[st
     scores = [score.f1 for run in runs if (score := study.score(run)) is not None]
     ends = [end for effect in effects for level in effect.levels for end in level.interval]
     axis = score_axis(words, "f1", [*scores, *ends])
-    width = (WIDTH - 60) / len(effects) - 20
-    panels = [_effect(study, effect, words, axis, width, first=index == 0) for index, effect in enumerate(effects)]
-    return finish(alt.hconcat(*panels, spacing=16), words("effects"), theme(words))
+    needs = [panel_needs([words.value(level.value) for level in effect.levels]) for effect in effects]
+    lines = [
+        [
+            _effect(study, effects[place], words, axis, own, first=position == 0)
+            for position, (place, own) in enumerate(line)
+        ]
+        for line in panel_rows(needs, width)
+    ]
+    return finish(in_rows(lines), words("effects"), theme(words))
 
 
 def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any], width: float, *, first: bool) -> Any:
@@ -113,7 +135,7 @@ def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any
     ]
     order = [words.value(level.value) for level in effect.levels]
     x = alt.X("v:N", title=words.name("axis", effect.axis), sort=order, scale=alt.Scale(padding=0.4))
-    x = x.axis(labelAngle=-40 if effect.ordered else -25, labelLimit=110)
+    x = x.axis(**upright(order, width))
     settings = {**axis, "title": axis["title"] if first else None}
     y = alt.Y("m:Q", **settings).axis(labels=first, ticks=first, domain=first)
     ticks = alt.Chart(inline(singles)).mark_tick(style="faint", thickness=1.2, width=12)
@@ -130,52 +152,7 @@ def _effect(study: Study, effect: Effect, words: ChartWords, axis: dict[str, Any
     return alt.layer(*layers).properties(width=width, height=200)
 
 
-def differences(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
-    """Chart the difference of each value of each axis from the axis' best, with its interval."""
-    effects = [effect for effect in analysis.effects if effect.metric == "f1" and effect.verdict != "untested"][
-        :_MOST_PANELS
-    ]
-    if not effects:
-        return None
-    panels: list[tuple[Effect, list[Row]]] = []
-    for effect in effects:
-        rows: list[Row] = []
-        for level in effect.levels:
-            found = next((c for c in effect.contrasts if {c.first, c.second} == {level.value, effect.best}), None)
-            if found is not None and found.interval is not None:
-                sign = 1.0 if found.second == level.value else -1.0
-                low, high = sorted(sign * end for end in found.interval)
-                side = words("differences_shown" if found.shown else "differences_noise")
-                tip = f"{words.signed(sign * found.difference)} ({words.signed(low)} – {words.signed(high)})"
-                rows.append({"d": sign * found.difference, "low": low, "high": high, "side": side, "t": tip})
-                rows[-1]["v"] = words.value(level.value)
-            elif level.value == effect.best:
-                rows.append({"d": 0.0, "v": words.value(level.value), "side": words("differences_best")})
-        panels.append((effect, rows))
-    ends = [row.get(key, 0.0) for _, rows in panels for row in rows for key in ("low", "high")]
-    room = 0.05 * (max(ends) - min(ends) or 1.0)
-    scale = alt.Scale(domain=[min(ends) - room, max(ends) + room], nice=False)
-    sides = [words(f"differences_{side}") for side in _SIDES]
-    scale_of_sides = alt.Scale(domain=sides, range=list(_SIDES.values()))
-    color = alt.Color("side:N", title=None, scale=scale_of_sides).legend(orient="bottom")
-    width = (WIDTH - 60) / len(effects) - 20
-    charts: list[Any] = []
-    for index, (effect, rows) in enumerate(panels):
-        order = [words.value(level.value) for level in effect.levels]
-        x = alt.X("v:N", title=words.name("axis", effect.axis), sort=order, scale=alt.Scale(padding=0.4))
-        x = x.axis(labelAngle=-40 if effect.ordered else -25, labelLimit=110, grid=False)
-        title = words("differences_axis") if index == 0 else None
-        base = alt.Chart(inline(rows)).encode(x=x, color=color)
-        rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
-        tips = [alt.Tooltip("v:N", title=words.name("axis", effect.axis)), alt.Tooltip("t:N", title=words("f1"))]
-        y = alt.Y("d:Q", title=title, scale=scale).axis(labels=index == 0, ticks=index == 0, domain=index == 0)
-        points = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tips)
-        chart = alt.layer(rule.encode(y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q"), points)
-        charts.append(chart.properties(width=width, height=190))
-    return finish(alt.hconcat(*charts, spacing=16), words("differences"), theme(words))
-
-
-def train_size(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
+def train_size(study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH) -> dict[str, Any] | None:  # noqa: ARG001
     """Chart F1 by the number of training questions; ``None`` if runs do not vary it."""
     effect = analysis.effect("train_size")
     if effect is None:
@@ -193,10 +170,10 @@ def train_size(study: Study, analysis: Analysis, words: ChartWords) -> dict[str,
         base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2="high:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(y=alt.Y("m:Q", **axis)),
     )
-    return finish(chart.properties(width=WIDTH - 80, height=220), words("train_size"), theme(words))
+    return finish(chart.properties(width=width - 80, height=220), words("train_size"), theme(words))
 
 
-def seeds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:  # noqa: ARG001
+def seeds(study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH) -> dict[str, Any] | None:  # noqa: ARG001
     """Chart F1 of runs that differ only in their seed, one row per group; ``None`` without any."""
     spread = analysis.seeds
     if spread is None:
@@ -210,6 +187,7 @@ def seeds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
         rows.append({"g": label, "m": group.mean, "k": words("seeds_mean")})
     axis = score_axis(words, "f1", [row["m"] for row in rows])
     kinds = [words("seeds_seed"), words("seeds_mean")]
+    names = min(220.0, label_width([row["g"] for row in rows]))
     chart = (
         alt.Chart(inline(rows))
         .mark_point(filled=True, opacity=0.85)
@@ -221,10 +199,12 @@ def seeds(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any]
             size=alt.Size("k:O", title=None, scale=alt.Scale(domain=kinds, range=[35, 75])),
         )
     )
-    return finish(chart.properties(width=WIDTH - 190, height=20 * len(groups) + 10), words("seeds"), theme(words))
+    return finish(
+        chart.properties(width=width - names - 30, height=20 * len(groups) + 10), words("seeds"), theme(words)
+    )
 
 
-def ranking(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, Any] | None:
+def ranking(study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH) -> dict[str, Any] | None:
     """Chart all scored runs by rank, with intervals; runs that may be the best are highlighted."""
     if len(study.scored) < 3:
         return None
@@ -250,6 +230,9 @@ def ranking(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
     axis = score_axis(words, "f1", [end for row in rows for end in (row["low"], row["high"])])
     color = alt.Color("side:N", title=None, scale=alt.Scale(domain=list(sides.values())))
     color = color.legend(orient="bottom") if among else color.legend(None)
+    shapes = alt.Scale(domain=list(sides.values()), range=["diamond", "circle"])
+    shape = alt.Shape("side:N", title=None, scale=shapes)
+    shape = shape.legend(orient="bottom") if among else shape.legend(None)
     base = alt.Chart(inline(rows)).encode(
         x=alt.X("p:Q", title=words("ranking_place"), scale=alt.Scale(domain=[0.5, len(rows) + 0.5], nice=False)).axis(
             grid=False, format="d", tickMinStep=1
@@ -263,6 +246,6 @@ def ranking(study: Study, analysis: Analysis, words: ChartWords) -> dict[str, An
     )
     chart = alt.layer(
         base.mark_rule(strokeWidth=1.6, opacity=0.7).encode(y=alt.Y("low:Q", **axis), y2="high:Q"),
-        base.mark_point(filled=True, size=26, opacity=1).encode(y=alt.Y("m:Q", **axis)),
+        base.mark_point(filled=True, size=34, opacity=1).encode(y=alt.Y("m:Q", **axis), shape=shape),
     )
-    return finish(chart.properties(width=WIDTH - 60, height=220), words("ranking"), theme(words))
+    return finish(chart.properties(width=width - 60, height=220), words("ranking"), theme(words))

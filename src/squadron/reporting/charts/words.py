@@ -62,6 +62,11 @@ class ChartWords:
         """Return a formatted interval of scores."""
         return f"{self.points(low)} – {self.points(high)}"
 
+    def signed_interval(self, low: float, high: float) -> str:
+        """Return a formatted interval of differences; a dash between signs would read as one of them."""
+        joint = self.own["to"]
+        return f"{self.signed(low)} {joint} {self.signed(high)}"
+
     @property
     def is_rtl(self) -> bool:
         """True if the language is read from right to left."""

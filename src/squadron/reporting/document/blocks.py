@@ -128,9 +128,13 @@ class TableBlock:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart, as a Vega-Lite specification, with a caption and a text alternative."""
+    """A chart, as a Vega-Lite specification, with a caption and a text alternative.
+
+    ``narrow`` is the same chart for a screen as narrow as a phone's.
+    """
 
     spec: dict[str, Any]
+    narrow: dict[str, Any]
     caption: RichText
     label: RichText
     anchor: str

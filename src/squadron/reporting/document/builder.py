@@ -149,10 +149,12 @@ class Draft:
             )
         )
 
-    def figure(self, anchor: str, spec: dict[str, Any], caption: RichText, alternative: str) -> None:
-        """Add a chart and number it."""
+    def figure(
+        self, anchor: str, spec: dict[str, Any], narrow: dict[str, Any], caption: RichText, alternative: str
+    ) -> None:
+        """Add a chart and number it; ``narrow`` is the chart for a phone."""
         label = self.say("label.caption", label=self._label("figure", anchor))
-        self.blocks.append(Figure(spec, caption, label, anchor, alternative))
+        self.blocks.append(Figure(spec, narrow, caption, label, anchor, alternative))
 
     def example(self, title: RichText, lines: Iterable[tuple[RichText, RichText]]) -> None:
         """Add a question with its context and answers."""

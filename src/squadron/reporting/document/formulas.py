@@ -15,18 +15,22 @@ class Mathematics:
 
 
 _GAP = "<mo>,</mo><mspace width='1em'/>"
+# Left alone, these grow as high as the sum or the fraction beside them.
+_OPEN, _CLOSE, _BAR = (f"<mo stretchy='false'>{sign}</mo>" for sign in "()|")
 _ALPHA_OVER_R = "<mfrac><mi>α</mi><mi>r</mi></mfrac>"
 _W0 = "<msub><mi>W</mi><mn>0</mn></msub>"
 
 
 def _matrices(rows: str, columns: str) -> str:
     """Return the MathML of the set of real matrices of this shape."""
-    return f"<msup><mi>ℝ</mi><mrow><mi>{rows}</mi><mo>×</mo><mi>{columns}</mi></mrow></msup>"
+    return (
+        f"<msup><mi>ℝ</mi><mrow><mi>{rows}</mi><mo lspace='0.1em' rspace='0.1em'>×</mo><mi>{columns}</mi></mrow></msup>"
+    )
 
 
 def _scaled_exponential(index: str) -> str:
     """Return the MathML of exp(logit / temperature)."""
-    return f"<mi>exp</mi><mo>(</mo><msub><mi>z</mi><mi>{index}</mi></msub><mo>/</mo><mi>τ</mi><mo>)</mo>"
+    return f"<mi>exp</mi>{_OPEN}<msub><mi>z</mi><mi>{index}</mi></msub><mo>/</mo><mi>τ</mi>{_CLOSE}"
 
 
 FORMULAS: dict[str, Mathematics] = {
@@ -37,22 +41,21 @@ FORMULAS: dict[str, Mathematics] = {
         "W = W0 + (alpha / r) B A, with B in R^(d x r) and A in R^(r x k)",
     ),
     "forward": Mathematics(
-        f"<mi>h</mi><mo>=</mo>{_W0}<mi>x</mi><mo>+</mo>{_ALPHA_OVER_R}<mi>B</mi>"
-        "<mo>(</mo><mi>A</mi><mi>x</mi><mo>)</mo>",
+        f"<mi>h</mi><mo>=</mo>{_W0}<mi>x</mi><mo>+</mo>{_ALPHA_OVER_R}<mi>B</mi>{_OPEN}<mi>A</mi><mi>x</mi>{_CLOSE}",
         "h = W_0 x + alpha / r B (A x)",
         "h = W0 x + (alpha / r) B (A x)",
     ),
     "parameters": Mathematics(
-        "<mi>P</mi><mo>=</mo><munder><mo>∑</mo><mi>m</mi></munder><mi>r</mi><mo>(</mo>"
-        "<msub><mi>d</mi><mi>m</mi></msub><mo>+</mo><msub><mi>k</mi><mi>m</mi></msub><mo>)</mo>",
+        f"<mi>P</mi><mo>=</mo><munder><mo>∑</mo><mi>m</mi></munder><mi>r</mi>{_OPEN}"
+        f"<msub><mi>d</mi><mi>m</mi></msub><mo>+</mo><msub><mi>k</mi><mi>m</mi></msub>{_CLOSE}",
         "P = sum_m r (d_m + k_m)",
         "P = the sum over modules m of r (d_m + k_m)",
     ),
     "loss": Mathematics(
-        "<mi>L</mi><mo>=</mo><mo>−</mo><mfrac><mn>1</mn><mrow><mo>|</mo><mi>T</mi><mo>|</mo></mrow></mfrac>"
-        "<munder><mo>∑</mo><mrow><mi>t</mi><mo>∈</mo><mi>T</mi></mrow></munder><mi>log</mi><mi>p</mi><mo>(</mo>"
-        "<msub><mi>y</mi><mi>t</mi></msub><mo>|</mo>"
-        "<msub><mi>y</mi><mrow><mo>&lt;</mo><mi>t</mi></mrow></msub><mo>)</mo>",
+        f"<mi>L</mi><mo>=</mo><mo>−</mo><mfrac><mn>1</mn><mrow>{_BAR}<mi>T</mi>{_BAR}</mrow></mfrac>"
+        f"<munder><mo>∑</mo><mrow><mi>t</mi><mo lspace='0.1em' rspace='0.1em'>∈</mo><mi>T</mi></mrow></munder><mi>log</mi><mspace width='0.17em'/><mi>p</mi>{_OPEN}"
+        f"<msub><mi>y</mi><mi>t</mi></msub>{_BAR}"
+        f"<msub><mi>y</mi><mrow><mo lspace='0' rspace='0.1em'>&lt;</mo><mi>t</mi></mrow></msub>{_CLOSE}",
         "L = - 1 / (|T|) sum_(t in T) log p(y_t | y_(< t))",
         "L = minus the mean over targets t of log p(y_t given what stands before it)",
     ),

@@ -9,14 +9,13 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
-from squadron.languages import WRITING, Language
+from squadron.languages import Language
 from squadron.marks import GENERATOR
 from squadron.reporting.charts.rendering import javascript
 from squadron.reporting.charts.theme import theme
@@ -24,10 +23,9 @@ from squadron.reporting.charts.words import chart_words
 from squadron.reporting.document.blocks import Figure, Report
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
 from squadron.reporting.document.text import DIRECTION_MARK
+from squadron.reporting.render.fonts import maths_font, text_fonts
 from squadron.visible import escaped_in_page
 
-_WEIGHTS = {"Regular": 400, "Bold": 700}
-_ENGLISH_FONT = "system-ui, sans-serif"
 _FEWEST_TO_SORT = 3
 
 
@@ -45,6 +43,7 @@ def to_html(report: Report) -> str:
     config, light, dark = chart_colours(report.language)
     figures = [block for block in report.blocks if isinstance(block, Figure)]
     specs = {figure.anchor: _to_vega({**figure.spec, "config": config}) for figure in figures}
+    narrow = {figure.anchor: _to_vega({**figure.narrow, "config": config}) for figure in figures}
     library = _script(javascript() if specs else "")
     own = _script(_file("report.js"))
     return environment.get_template("report.html").render(
@@ -53,7 +52,7 @@ def to_html(report: Report) -> str:
         style=Markup(_style(report, light, dark)),
         library=library,
         script=own,
-        charts=Markup(_script_json({"specs": specs, "words": report.words})),
+        charts=Markup(_script_json({"specs": specs, "narrow": narrow, "words": report.words})),
         policy=_policy(library, own),
         formulas={name: Markup(formula.mathml) for name, formula in FORMULAS.items()},
         symbols={name: Markup(formula.mathml) for name, formula in SYMBOLS.items()},
@@ -89,8 +88,6 @@ def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], d
         return f"var({variable})"
 
     config = merge(light, dark)
-    if not WRITING[language].vazirmatn:
-        config["font"] = _ENGLISH_FONT
     # The page itself labels and describes its figures.
     return {**config, "aria": False}, values["light"], values["dark"]
 
@@ -104,22 +101,13 @@ def _to_vega(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _style(report: Report, light: dict[str, str], dark: dict[str, str]) -> str:
-    """Return the style sheet with the fonts that the language needs and the charts' colours."""
+    """Return the style sheet with the fonts of text, charts and formulas, and the charts' colours."""
 
     def colours(values: dict[str, str]) -> str:
         return "".join(f"{name}: {value}; " for name, value in values.items())
 
     sheet = _file("report.css").replace("/*light*/", colours(light)).replace("/*dark*/", colours(dark))
-    return "".join(_fonts()) + sheet if WRITING[report.language].vazirmatn else sheet
-
-
-def _fonts() -> Iterator[str]:
-    for name, weight in _WEIGHTS.items():
-        data = files("squadron.reporting").joinpath("fonts", f"Vazirmatn-{name}.woff2").read_bytes()
-        yield (
-            f"@font-face {{ font-family: Vazirmatn; font-weight: {weight}; font-display: block; "
-            f'src: url("data:font/woff2;base64,{base64.b64encode(data).decode()}") format("woff2"); }}\n'
-        )
+    return "".join(text_fonts()) + maths_font() + sheet
 
 
 def _script(text: str) -> Markup:

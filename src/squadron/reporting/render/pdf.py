@@ -66,7 +66,7 @@ def _to_plain(value: Any) -> Any:
     if isinstance(value, Code):
         return {"type": "Code", "text": drawable(value.text)}
     if is_dataclass(value) and not isinstance(value, type):
-        skipped = {"spec"} if isinstance(value, Figure) else set()
+        skipped = {"spec", "narrow"} if isinstance(value, Figure) else set()
         named = {one.name: _to_plain(getattr(value, one.name)) for one in fields(value) if one.name not in skipped}
         return {"type": type(value).__name__, **named}
     if isinstance(value, dict):

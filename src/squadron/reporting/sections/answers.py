@@ -112,7 +112,7 @@ def _kinds(draft: Draft, inputs: ReportInputs, mistakes: Mistakes, **where: obje
     kinds = [kind for kind in mistakes.kinds if kind.questions]
     rows = []
     compared = any(kind.base_share is not None for kind in mistakes.kinds)
-    for kind in kinds:
+    for kind in mistakes.kinds:  # also those that only the base makes, as in the chart
         means = (
             draft.phrase_cell(f"kind_means.{kind.kind}") if draft.say.has(f"kind_means.{kind.kind}") else text_cell(())
         )

@@ -22,11 +22,12 @@ STUDY_QUESTIONS = 5
 
 @dataclass(frozen=True, slots=True)
 class ReportInputs:
-    """A study, its findings, and its charts by name."""
+    """A study, its findings, and its charts by name, also those for a phone."""
 
     study: Study
     analysis: Analysis
     charts: Mapping[str, dict[str, Any]]
+    narrow_charts: Mapping[str, dict[str, Any]]
 
     @property
     def questions(self) -> int:
@@ -56,10 +57,13 @@ def chart(draft: Draft, inputs: ReportInputs, name: str, sentence: str = "", **v
     ``sentence`` is the key of the caption if it differs from ``name``.
     """
     if name in inputs.charts:
-        spec = {key: value for key, value in inputs.charts[name].items() if key != "title"}
+        spec, narrow = (
+            {key: value for key, value in own[name].items() if key != "title"}
+            for own in (inputs.charts, inputs.narrow_charts)
+        )
         caption = f"chart.{sentence or name}"
         alternative = draft.say.plain(f"{caption}_alternative", **values)
-        draft.figure(f"chart-{name}", spec, draft.say(caption, **values), alternative)
+        draft.figure(f"chart-{name}", spec, narrow, draft.say(caption, **values), alternative)
 
 
 def score_columns(draft: Draft) -> list[Column]:

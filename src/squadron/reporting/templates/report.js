@@ -1,16 +1,24 @@
 "use strict";
 (() => {
-  const { specs, words } = JSON.parse(document.getElementById("charts").textContent);
+  const { specs, narrow, words } = JSON.parse(document.getElementById("charts").textContent);
 
-  // Charts. Expressions are interpreted, not compiled: the page's policy allows no eval.
-  for (const holder of document.querySelectorAll("[data-chart]")) {
-    const options = { ast: true, actions: false, renderer: "svg", mode: "vega" };
-    vegaEmbed(holder, specs[holder.dataset.chart], options).then(
-      // The holder is the picture and says what it shows; its single strokes have no names.
-      () => holder.querySelector("svg").setAttribute("aria-hidden", "true"),
-      () => { holder.textContent = words.chart_failed; },
-    );
-  }
+  // Charts, in a narrower shape where the page is narrow: text keeps its size, and nothing scrolls sideways.
+  // Expressions are interpreted, not compiled: the page's policy allows no eval.
+  const phone = matchMedia("screen and (max-width: 38rem)");
+  const draw = () => {
+    const shown = phone.matches ? narrow : specs;
+    for (const holder of document.querySelectorAll("[data-chart]")) {
+      const options = { ast: true, actions: false, renderer: "svg", mode: "vega" };
+      vegaEmbed(holder, shown[holder.dataset.chart], options).then(
+        // The holder is the picture and says what it shows; its single strokes have no names.
+        () => holder.querySelector("svg").setAttribute("aria-hidden", "true"),
+        () => { holder.textContent = words.chart_failed; },
+      );
+    }
+  };
+  // Letters are measured when a chart is drawn: the font must be there by then.
+  Promise.all([document.fonts.load("11px Vazirmatn"), document.fonts.load("bold 11px Vazirmatn")]).then(draw, draw);
+  phone.addEventListener("change", draw);
 
   // Tables. A number sorts by its value, whatever digits it is written in; what has none comes last.
   const order = new Intl.Collator(document.documentElement.lang, { numeric: true });

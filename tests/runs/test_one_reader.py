@@ -13,7 +13,7 @@ PARSERS = {
     "scoring/predictions.py": "predictions",
     "marks.py": "whether Squadron wrote a file, analysis.json and predictions' details among them; no values",
     "data/sources.py": "data sets",
-    "model/adapters.py": "adapter_config.json",
+    "model/peft_settings.py": "adapter_config.json",
     "hub.py": "the list of a repository's files that is kept in the hub's cache",
     "model/hub.py": "a checkpoint's index",
     "model/config.py": "config.json",

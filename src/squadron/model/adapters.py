@@ -24,10 +24,10 @@ from squadron.model.config import GPT2Config
 from squadron.model.gpt2 import GPT2, Projection
 from squadron.model.lora import AdapterWeights
 from squadron.model.peft_settings import CONFIG as CONFIG
+from squadron.model.peft_settings import WEIGHTS as WEIGHTS
 from squadron.model.peft_settings import read_settings, scale_of
 from squadron.model.targets import describe_target
 
-WEIGHTS = "adapter_model.safetensors"
 _KEY = re.compile(
     r"base_model\.model\.(?:transformer\.)?(h\.\d+\.(?:attn\.c_attn|attn\.c_proj|mlp\.c_fc|mlp\.c_proj))"
     r"\.lora_([AB])(?:\.default)?\.weight"

@@ -13,6 +13,9 @@ from squadron.errors import ModelError, option
 from squadron.files import read_json
 from squadron.hub import Snapshot, open_snapshot, split_name
 from squadron.model.config import read_config
+from squadron.model.peft_settings import CONFIG as ADAPTER_CONFIG
+from squadron.model.peft_settings import WEIGHTS as ADAPTER_WEIGHTS
+from squadron.model.peft_settings import read_settings
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -45,6 +48,34 @@ def locate(name: str, *, offline: bool = False) -> Located:
         )
     snapshot = open_snapshot("model", name, subject=option("base", name), offline=offline)
     return Located(_fetch(snapshot), snapshot.facts())
+
+
+def locate_adapter(name: str, *, offline: bool = False) -> Located:
+    """Return the folder of an adapter in PEFT's format: ``name`` itself if it is a folder, else as :func:`locate`.
+
+    Raises :class:`ModelError` if there is no such folder, if the hub does not provide it, or if it holds no adapter.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return Located(folder)
+    if folder.exists() or split_name(name) is None:
+        raise ModelError(
+            f"{option('adapter', name)}: not a folder; give a folder with {ADAPTER_CONFIG} or a hub id, or ID@REVISION"
+        )
+    snapshot = open_snapshot("model", name, subject=option("adapter", name), offline=offline)
+    there = snapshot.listing()
+    if ADAPTER_CONFIG not in there:
+        raise ModelError(f"{snapshot.subject}: {snapshot.id} has no {ADAPTER_CONFIG}, so no adapter; {_has(there)}")
+    if ADAPTER_WEIGHTS not in there:
+        why = f"has no {ADAPTER_WEIGHTS}; {_has(there)}"
+        if pickled := [one for one in there if one.endswith(PICKLED) and "/" not in one]:
+            why = (
+                f"has only pickled weights ({_some(pickled)}), which are not read: opening them can run code; give a "
+                f"repository or a revision with {ADAPTER_WEIGHTS}"
+            )
+        raise ModelError(f"{snapshot.subject}: {snapshot.id} {why}")
+    read_settings(snapshot.fetch([ADAPTER_CONFIG]))
+    return Located(snapshot.fetch([ADAPTER_WEIGHTS]), snapshot.facts())
 
 
 def _fetch(snapshot: Snapshot) -> Path:

@@ -16,6 +16,7 @@ from squadron.errors import ModelError
 from squadron.files import read_json
 
 CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
 # Settings that change the arithmetic, with the values that switch them off.
 _SWITCHED_OFF: Mapping[str, tuple[Any, ...]] = {
     "bias": ("none", None),

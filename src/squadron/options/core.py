@@ -183,6 +183,11 @@ def _strategy_option(name: str) -> Any:
     return Field(None, gt=own.above, ge=own.least, le=own.most, description=f"{own.help} Default: {default}.")
 
 
+def _adapter_option(description: str) -> Any:
+    """Return the field of an adapter that is no run's."""
+    return Field(None, description=f"{description}: a folder of PEFT's files or a hub id (ID or ID@REVISION).")
+
+
 class EvaluateOptions(Options):
     """Options of ``evaluate``."""
 
@@ -196,6 +201,7 @@ class EvaluateOptions(Options):
         description="Base to evaluate without adapter (the baseline): pocket, a folder or a hub id. With a run: where "
         "the base that it was trained on is now.",
     )
+    adapter: Place | None = _adapter_option("Adapter to evaluate on --base, instead of a run's")
     data: Place | None = Field(
         None, description="Prepared folder or SQuAD file. Default: the data that the run was trained on."
     )
@@ -235,6 +241,7 @@ class AskOptions(Options):
     context: Place = Field(description="File with the context to answer from, or - for standard input.")
     run: Place | None = Field(None, description="Run folder whose adapter to ask.")
     base: Place | None = Field(None, description="Base model to ask without adapter: pocket, a folder or a hub id.")
+    adapter: Place | None = _adapter_option("Adapter to ask on --base, which is then not asked alone")
     compare: tuple[Place, ...] = Field((), description="More run folders to ask in the same pass, for comparison.")
     decoding: tuple[str, ...] = Field(
         ("greedy", "span", "top-k", "nucleus", "temperature"),
@@ -254,6 +261,7 @@ class PlaygroundOptions(Options):
     base: Place | None = Field(
         None, description="Base to ask without adapter. Default: the base of the runs; pocket if there are no runs."
     )
+    adapter: Place | None = _adapter_option("Adapter on --base that can be asked, too")
     host: str = Field(
         "127.0.0.1", description="Address to listen on. Any other than the default may be open to other machines."
     )

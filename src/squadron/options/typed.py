@@ -184,6 +184,8 @@ class EvaluateKeywords(CommonKeywords, total=False):
     Base to evaluate without adapter (the baseline): pocket, a folder or a hub id. With a run: where the base that
     it was trained on is now.
     """
+    adapter: str | PathLike[str] | None
+    """Adapter to evaluate on `base`, instead of a run's: a folder of PEFT's files or a hub id (ID or ID@REVISION)."""
     data: str | PathLike[str] | None
     """Prepared folder or SQuAD file. Default: the data that the run was trained on."""
     split: str
@@ -266,6 +268,11 @@ class AskKeywords(CommonKeywords, total=False):
     """Run folder whose adapter to ask."""
     base: str | PathLike[str] | None
     """Base model to ask without adapter: pocket, a folder or a hub id."""
+    adapter: str | PathLike[str] | None
+    """
+    Adapter to ask on `base`, which is then not asked alone: a folder of PEFT's files or a hub id (ID or
+    ID@REVISION).
+    """
     compare: Sequence[str | PathLike[str]]
     """More run folders to ask in the same pass, for comparison."""
     decoding: Sequence[str]

@@ -96,7 +96,7 @@ def test_an_exported_adapter_opens_in_peft(
     )
     assert trained.code == 0, trained.err
     assert squadron("export", run, "--out", tmp_path / "peft").code == 0
-    assert squadron("export", run, "--out", tmp_path / "merged", "--format", "merged").code == 0
+    assert squadron("export", run, "--out", tmp_path / "merged", "--to", "merged").code == 0
     tokens = torch.arange(20)[None]
     plain = GPT2LMHeadModel.from_pretrained(byte_base_dir).eval()
     untouched = plain(tokens).logits

@@ -272,17 +272,28 @@ class PlaygroundOptions(Options):
 class ExportOptions(Options):
     """Options of ``export``."""
 
-    run: Place = Field(description="Run folder.", json_schema_extra={"argument": True})
+    run: Place | None = Field(None, description="Run folder.", json_schema_extra={"argument": True})
     out: Place = Field(description="Folder to create.")
     base: Place | None = Field(
-        None, description="Where the base that the run was trained on is now. Default: where it was."
+        None,
+        description="Where the base that the run was trained on is now (default: where it was), or --adapter's base.",
     )
-    format: Literal["peft", "merged"] = Field(
-        "peft", description="Format: peft (PEFT's adapter files) or merged (base and adapter as one checkpoint)."
+    adapter: Place | None = _adapter_option("Adapter to export with --base, instead of a run's")
+    to: Literal["peft", "merged", "hub-folder"] = Field(
+        "peft",
+        description="peft (PEFT's adapter files), merged (base and adapter as one checkpoint) or hub-folder (the "
+        "adapter, and the checkpoint in merged/), each with tokenizer and model card.",
     )
     which: Literal["adapter", "last"] = Field(
         "adapter", description="Which one to export: adapter (the best; of a full run, the best model) or last."
     )
+    license: str | None = Field(
+        None, description="Licence to state in the card, as the hub names it, such as mit. Default: none is stated."
+    )
+    push: str | None = Field(
+        None, description="Repository of the hub, OWNER/NAME, to upload the folder to; private, also if it is created."
+    )
+    public: bool = Field(False, description="Let --push create, or upload to, a public repository.")
 
 
 class ScoreOptions(Options):

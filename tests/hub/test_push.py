@@ -101,22 +101,33 @@ def test_a_pushed_adapter_loads_back_with_peft_and_with_squadron(hub: Hub, run: 
 
 
 @pytest.mark.usefixtures("hub")
-def test_both_parts_of_a_hub_folder_load_back(run: Path, tmp_path: Path) -> None:
+def test_every_part_of_a_hub_folder_loads_back(run: Path, tmp_path: Path) -> None:
     from peft import AutoPeftModelForCausalLM
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     pushed(run, tmp_path / "both", to="hub-folder", push="me/both")
-    pushed(run, tmp_path / "merged", to="merged", push="me/merged")
+    pushed(run, tmp_path / "adapter", push="me/adapter")
     tokens = torch.arange(20)[None]
-    adapted = AutoPeftModelForCausalLM.from_pretrained("me/both").eval()(tokens).logits
-    within = AutoModelForCausalLM.from_pretrained("me/both", subfolder="merged").eval()(tokens).logits
-    merged = AutoModelForCausalLM.from_pretrained("me/merged").eval()(tokens).logits
+    found: list[dict[str, Any]] = [{}, {}]
+    blocks = re.findall(r"```python\n(.*?)```", (tmp_path / "both" / "README.md").read_text(), re.DOTALL)
+    for code, names in zip(blocks, found, strict=True):
+        exec(code, names)
+    merged, adapted = (names["model"].eval()(tokens).logits for names in found)
+    alone = AutoPeftModelForCausalLM.from_pretrained("me/adapter").eval()(tokens).logits
     torch.testing.assert_close(adapted, merged, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(within, merged)
-    assert AutoTokenizer.from_pretrained("me/both")("ab")["input_ids"]
+    torch.testing.assert_close(adapted, alone)
+    assert found[0]["tokenizer"]("ab") == AutoTokenizer.from_pretrained("me/adapter")("ab")
     fast: dict[str, Any] = {"data": str(tmp_path / "data"), "max_new_tokens": 4, "precision": "fp32", "device": "cpu"}
     ours = evaluate(EvaluateOptions(run=str(run), **fast))["decodings"]["greedy"]
-    assert evaluate(EvaluateOptions(base="me/merged", **fast))["decodings"]["greedy"]["f1"] == ours["f1"]
+    for given in (
+        {"base": "me/both"},
+        {"base": "gpt2", "adapter": "me/both"},
+        {"base": "gpt2", "adapter": "me/adapter"},
+    ):
+        assert evaluate(checked(EvaluateOptions, {**fast, **given}))["decodings"]["greedy"]["f1"] == ours["f1"]
+    both = str(tmp_path / "both")
+    local = evaluate(checked(EvaluateOptions, {**fast, "base": "gpt2", "adapter": both}))["decodings"]["greedy"]
+    assert local == ours
 
 
 def test_what_is_public_is_only_pushed_to_as_such(hub: Hub, run: Path, tmp_path: Path) -> None:

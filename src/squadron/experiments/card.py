@@ -35,7 +35,8 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """What a card tells. ``parts`` are the formats at hand: ``adapter``, ``model``, or ``adapter`` and ``merged``.
+    """What a card tells. ``parts`` are the formats at hand, the one in the folder itself first: ``adapter``,
+    ``model`` (all weights were trained), ``merged``, or ``merged`` and ``adapter``.
 
     ``name`` is a repository, or the folder's name. ``data`` describes the training questions as a run's record does.
     """
@@ -124,7 +125,7 @@ def _about(facts: CardFacts) -> str:
         ("adapter",): "A LoRA adapter for",
         ("model",): "A fine-tuned",
         ("merged",): "A merged checkpoint (base and LoRA adapter as one) of",
-        ("adapter", "merged"): "A LoRA adapter, with the merged checkpoint in `merged/`, for",
+        ("merged", "adapter"): "A merged checkpoint, with its LoRA adapter in `adapter/`, of",
     }[facts.parts]
     origin = f" It was made from the adapter {facts.origin}." if facts.origin else ""
     return (
@@ -136,6 +137,7 @@ def _about(facts: CardFacts) -> str:
 
 
 def _loading(facts: CardFacts) -> str:
+    ways = []
     name, base = facts.name, facts.base
     if facts.parts[0] != "adapter":
         code = [
@@ -143,25 +145,27 @@ def _loading(facts: CardFacts) -> str:
             f'tokenizer = AutoTokenizer.from_pretrained("{name}")',
             f'model = AutoModelForCausalLM.from_pretrained("{name}")',
         ]
-        command = f'squadron ask "Who?" --context text.txt --base {name}'
-        return _loads("transformers", code, command)
-    revision = f', revision="{base.commit}"' if base.commit else ""
-    code = [
-        "from peft import PeftModel",
-        "from transformers import AutoModelForCausalLM",
-        f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base.id or base.name}"{revision}), '
-        f'"{name}")',
-    ]
-    at = f"{base.id}@{base.commit}" if base.id else base.name
-    return _loads("peft", code, f'squadron ask "Who?" --context text.txt --base {at} --adapter {name}')
+        ways.append(_way("transformers", code, f"--base {name}"))
+    if "adapter" in facts.parts:
+        revision = f', revision="{base.commit}"' if base.commit else ""
+        within = "" if facts.parts[0] == "adapter" else ', subfolder="adapter"'
+        code = [
+            "from peft import PeftModel; from transformers import AutoModelForCausalLM",
+            f'base = AutoModelForCausalLM.from_pretrained("{base.id or base.name}"{revision})',
+            f'model = PeftModel.from_pretrained(base, "{name}"{within})',
+        ]
+        at = f"{base.id}@{base.commit}" if base.id else base.name
+        ways.append(_way("peft", code, f"--base {at} --adapter {name}"))
+    return "## Use\n\n" + "\n\n".join(ways)
 
 
-def _loads(library: str, code: list[str], command: str) -> str:
+def _way(library: str, code: list[str], model: str) -> str:
+    """Return how to load a model with a library, and with Squadron by these options."""
     python = "\n".join(code)
     return (
-        f"## Use\n\nWith `{library}`:\n\n```python\n{python}\n```\n\n"
-        f"With Squadron, which makes the prompt and cites the answer's place:\n\n"
-        f"```sh\n{command}\n```"
+        f"With `{library}`:\n\n```python\n{python}\n```\n\n"
+        f"With Squadron, which makes the prompt and gives the answer's place:\n\n"
+        f'```sh\nsquadron ask "Who?" --context text.txt {model}\n```'
     )
 
 

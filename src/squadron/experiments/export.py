@@ -47,7 +47,7 @@ class _Subject:
         """Return the parts of an export, as :class:`CardFacts` has them."""
         if self.folder is None:
             return ("model",)
-        return {"peft": ("adapter",), "merged": ("merged",), "hub-folder": ("adapter", "merged")}[to]
+        return {"peft": ("adapter",), "merged": ("merged",), "hub-folder": ("merged", "adapter")}[to]
 
 
 def export(options: ExportOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _write(out: Path, subject: _Subject, parts: tuple[str, ...]) -> None:
     if tokenizer.highest_id >= subject.base.model.config.vocab_size:
         raise ModelError(f"{subject.base.folder}: its tokenizer has more tokens than its model")
     for part in parts:
-        place = out / "merged" if part == "merged" and len(parts) > 1 else out
+        place = out if part == parts[0] else out / part
         tokenizer.save(place)
         if part == "adapter":
             assert subject.folder is not None

@@ -282,7 +282,7 @@ class ExportOptions(Options):
     to: Literal["peft", "merged", "hub-folder"] = Field(
         "peft",
         description="peft (PEFT's adapter files), merged (base and adapter as one checkpoint) or hub-folder (the "
-        "adapter, and the checkpoint in merged/), each with tokenizer and model card.",
+        "checkpoint, and the adapter in adapter/), each with tokenizer and model card.",
     )
     which: Literal["adapter", "last"] = Field(
         "adapter", description="Which one to export: adapter (the best; of a full run, the best model) or last."

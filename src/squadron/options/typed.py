@@ -307,8 +307,8 @@ class ExportKeywords(CommonKeywords, total=False):
     """Adapter to export with `base`, instead of a run's: a folder of PEFT's files or a hub id (ID or ID@REVISION)."""
     to: Literal["peft", "merged", "hub-folder"]
     """
-    peft (PEFT's adapter files), merged (base and adapter as one checkpoint) or hub-folder (the adapter, and the
-    checkpoint in merged/), each with tokenizer and model card.
+    peft (PEFT's adapter files), merged (base and adapter as one checkpoint) or hub-folder (the checkpoint, and the
+    adapter in adapter/), each with tokenizer and model card.
     """
     which: Literal["adapter", "last"]
     """Which one to export: adapter (the best; of a full run, the best model) or last."""

@@ -193,7 +193,7 @@ def _points(one: Scored, metric: str) -> str:
 
 
 def _decoding(one: Scored) -> str:
-    keys = ("top_k", "top_p", "min_p", "temperature", "beams", "samples", "max_new_tokens")
+    keys = ("top_k", "top_p", "min_p", "temperature", "beams", "max_new_tokens")
     told = [f"{key} {value}" for key in keys if (value := one.settings.get(key)) is not None]
     return f"{one.decoding} ({', '.join(told)})" if told else one.decoding
 

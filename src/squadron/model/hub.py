@@ -74,7 +74,9 @@ def locate_adapter(name: str, *, offline: bool = False) -> Located:
     config, weights = prefix + ADAPTER_CONFIG, prefix + ADAPTER_WEIGHTS
     if weights not in there:
         why = f"has no {weights}; {_has(there)}"
-        if pickled := [one for one in there if one.endswith(PICKLED) and PurePosixPath(one).parent == Path(prefix)]:
+        if pickled := [
+            one for one in there if one.endswith(PICKLED) and PurePosixPath(one).parent == PurePosixPath(prefix)
+        ]:
             why = (
                 f"has only pickled weights ({_some(pickled)}), which are not read: opening them can run code; give a "
                 f"repository or a revision with {ADAPTER_WEIGHTS}"

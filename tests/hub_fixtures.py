@@ -8,7 +8,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, hf_api
 
 from loopback_hub import Hub
 from squadron import hub_transfer
@@ -32,12 +32,14 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """A hub of this test's own, with an empty cache in ``tmp_path / "cache"`` and no token."""
     served = Hub()
     monkeypatch.setattr(constants, "ENDPOINT", served.url)
+    monkeypatch.setattr(hf_api.api, "endpoint", served.url)  # what other libraries ask with, made at its import
     monkeypatch.setattr(
         constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.url + "/{repo_id}/resolve/{revision}/{filename}"
     )
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # its storage is another service
     monkeypatch.setattr(hub_transfer, "WAITS", (0.0, 0.01, 0.01))
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)

@@ -7,6 +7,7 @@ commits of a repository stay, as on the real hub.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -26,6 +27,16 @@ LARGE = 2**20
 _BLOCK = 2**14
 _API = re.compile(r"/api/(models|datasets)/([^/]+(?:/[^/]+)?)(?:/revision/([^/]+))?")
 _FILE = re.compile(r"/(datasets/)?([^/]+/[^/]+|[^/]+)/resolve/([^/]+)/(.+)")
+
+
+class RefusedError(Exception):
+    """An error that the hub answers with."""
+
+    def __init__(self, status: int, code: str, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.status, self.headers = status, {"X-Error-Message": text, **(headers or {})}
+        if code:
+            self.headers["X-Error-Code"] = code
 
 
 @dataclass
@@ -71,16 +82,6 @@ class Repository:
     branches: dict[str, str] = field(default_factory=dict)
     gated: bool = False
     private: bool = False
-
-
-class RefusedError(Exception):
-    """An error that the hub answers with."""
-
-    def __init__(self, status: int, code: str, text: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(text)
-        self.status, self.headers = status, {"X-Error-Message": text, **(headers or {})}
-        if code:
-            self.headers["X-Error-Code"] = code
 
 
 class Hub:
@@ -164,7 +165,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def do_POST(self) -> None:
+        self._answer()
+
+    def do_PUT(self) -> None:
+        self._answer()
+
     def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        self.body = self.rfile.read(length)
         hub, path = self.server.hub, urlsplit(self.path).path
         self.asked = Asked(
             self.command,
@@ -187,7 +196,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _route(self, path: str) -> None:
         hub = self.server.hub
-        if path.startswith("/cdn/"):
+        if self.command in ("POST", "PUT"):
+            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            answer = receive(hub, path, self.body, write=token == GOOD)
+            self._send(json.dumps(answer).encode(), headers={"Content-Type": "application/json"})
+        elif path.startswith("/cdn/"):
             blob = hub.blobs[path.removeprefix("/cdn/")]
             self._send(blob, headers={"ETag": f'"{path.removeprefix("/cdn/")}"'})
         elif found := _API.fullmatch(path):
@@ -290,3 +303,50 @@ def _entry(path: str, data: bytes) -> dict[str, Any]:
     if size >= LARGE or path.endswith((".safetensors", ".parquet", ".bin")):
         entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": size, "pointerSize": 135}
     return entry
+
+
+def receive(hub: Hub, path: str, body: bytes, *, write: bool) -> dict[str, Any]:
+    """Take part in an upload: make a repository, choose how files are sent, keep a large one, or make the commit.
+
+    Raises :class:`RefusedError` without the right to ``write``, except where the hub asks for no token.
+    """
+    if path == "/api/validate-yaml":
+        return {"errors": [], "warnings": []}
+    if path.startswith("/store/"):
+        digest = hashlib.sha256(body).hexdigest()
+        assert path == f"/store/{digest}", "the content has another checksum than was announced"
+        hub.blobs[digest] = body
+        return {}
+    if not write:
+        raise RefusedError(403, "", "You have no right to write here")
+    if path == "/api/repos/create":
+        asked = json.loads(body)
+        name = f"{asked['organization']}/{asked['name']}"
+        if ("models", name) in hub.repositories:
+            raise RefusedError(409, "", "You already created this model repo")
+        hub.put("models", name, {".gitattributes": "*.safetensors filter=lfs\n"})
+        hub.repositories["models", name].private = asked["visibility"] == "private"
+        return {"url": f"{hub.url}/{name}", "name": name}
+    if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/preupload/main", path):
+        files = json.loads(body)["files"]
+        modes = {one["path"]: "lfs" if "lfs" in _entry(one["path"], b" " * one["size"]) else "regular" for one in files}
+        return {"files": [{"path": name, "uploadMode": mode, "shouldIgnore": False} for name, mode in modes.items()]}
+    if re.fullmatch(r"/[^/]+/[^/]+\.git/info/lfs/objects/batch", path):
+        actions = {
+            one["oid"]: {"upload": {"href": f"http://localhost:{hub.port}/store/{one['oid']}"}}
+            for one in json.loads(body)["objects"]
+        }
+        sizes = {one["oid"]: one["size"] for one in json.loads(body)["objects"]}
+        return {"objects": [{"oid": oid, "size": sizes[oid], "actions": own} for oid, own in actions.items()]}
+    if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/commit/main", path):
+        repository = hub.repositories["models", found[1]]
+        content: dict[str, bytes | str] = dict(repository.commits[repository.branches["main"]])
+        for line in map(json.loads, body.splitlines()):
+            value = line["value"]
+            if line["key"] == "lfsFile":
+                content[value["path"]] = hub.blobs[value["oid"]]
+            elif line["key"] == "file":
+                content[value["path"]] = base64.b64decode(value["content"])
+        commit = hub.put("models", found[1], content)
+        return {"commitUrl": f"{hub.url}/{found[1]}/commit/{commit}", "commitOid": commit, "success": True}
+    raise RefusedError(404, "", f"{path} is not spoken here")

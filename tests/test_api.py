@@ -32,7 +32,7 @@ CALLS: Mapping[str, tuple[str, str]] = {
     "demo": ("out=PLACE, replace=True", "replace='yes'"),
     "ask": ("question='Who?', context=PLACE, run='run', compare=[PLACE, 'other']", "compare=[3]"),
     "score": ("predictions=PLACE, data='data.json', against=PLACE", "against=3"),
-    "export": ("run=PLACE, out='peft', format='merged'", "format='onnx'"),
+    "export": ("run=PLACE, out='peft', to='merged'", "to='onnx'"),
     "analyze": ("results_dir=PLACE, lang='fa'", "lang='de'"),
     "report": ("folder=PLACE, format='pdf', out=PLACE", "format='docx'"),
     "init_base": ("tokenizer=PLACE, out='base', size='gpt2-medium'", "size=2"),

@@ -138,11 +138,11 @@ def score(**options: Unpack[typed.ScoreKeywords]) -> dict[str, Any]:
 
 
 @takes(ExportOptions)
-def export(**options: Unpack[typed.ExportKeywords]) -> dict[str, Any]:
-    """Export what a run trained, for ``peft`` or for ``transformers``; return the path and the format."""
+def export(*, reporter: Reporter | None = None, **options: Unpack[typed.ExportKeywords]) -> dict[str, Any]:
+    """Export a model for ``peft`` or ``transformers``, and push it to the hub; return the path and what was pushed."""
     from squadron.experiments.export import export as run
 
-    return run(checked(ExportOptions, options))
+    return run(checked(ExportOptions, options), reporter=reporter)
 
 
 @takes(AnalyzeOptions)

@@ -242,7 +242,7 @@ def test_a_training_that_fails_removes_only_what_it_made(refused: Any, command: 
     refused("not empty, and not a run folder", *command)
 
 
-@pytest.mark.parametrize("form", ["peft", "merged"])
+@pytest.mark.parametrize("form", ["peft", "merged", "hub-folder"])
 def test_an_export_is_atomic(
     squadron: Squadron, run: Path, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,22 +251,14 @@ def test_an_export_is_atomic(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    written: list[Path] = []
-
-    def second(path: Path, data: bytes) -> None:
-        written.append(path)
-        if len(written) == 2:
-            full()
-        path.write_bytes(data)
-
     with monkeypatch.context() as patch:
-        patch.setattr(export, "write_bytes", second)
+        patch.setattr(export, "write_json", full)  # when the adapter's weights are there
         patch.setattr(export, "save_model", full)
-        outcome = squadron("export", run, "--format", form, "--out", out)
+        outcome = squadron("export", run, "--to", form, "--out", out)
     assert (outcome.code, "the disk is full" in outcome.err) == (2, True)
     assert not out.exists()
     assert not list(tmp_path.glob(".*"))
-    assert squadron("export", run, "--format", form, "--out", out).code == 0
+    assert squadron("export", run, "--to", form, "--out", out).code == 0
 
 
 def test_making_a_base_is_atomic(

@@ -96,7 +96,7 @@ def test_an_exported_adapter_opens_in_peft(
     )
     assert trained.code == 0, trained.err
     assert squadron("export", run, "--out", tmp_path / "peft").code == 0
-    assert squadron("export", run, "--out", tmp_path / "merged", "--format", "merged").code == 0
+    assert squadron("export", run, "--out", tmp_path / "merged", "--to", "merged").code == 0
     tokens = torch.arange(20)[None]
     plain = GPT2LMHeadModel.from_pretrained(byte_base_dir).eval()
     untouched = plain(tokens).logits
@@ -128,14 +128,14 @@ def test_a_random_base_is_the_same_from_the_same_seed(
 
 
 def test_doctor_shows_the_precision_that_auto_chooses(squadron: Any) -> None:
-    found = squadron("doctor", "--json").record
+    found = squadron("doctor", "--offline", "--json").record
     assert found["precision"] == found["auto"]["gpt2"]
     assert found["auto"]["gpt2"] == ("bf16" if found["has_amx"] else "fp32") or torch.cuda.is_available()
     assert found["auto"]["pocket"] == "fp32" or torch.cuda.is_available()
-    shown = " ".join(squadron("doctor").out.split())
+    shown = " ".join(squadron("doctor", "--offline").out.split())
     assert f"{found['auto']['gpt2']} for gpt2, {found['auto']['pocket']} for pocket: {found['auto']['reason']}" in shown
     assert found["matrix_products_per_second"]["fp32"] > 1e8
-    assert "fp32 products" in squadron("doctor").out
+    assert "fp32 products" in squadron("doctor", "--offline").out
 
 
 def test_doctor_shows_which_extras_are_installed(squadron: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ def test_doctor_shows_which_extras_are_installed(squadron: Any, monkeypatch: pyt
     for extra, wanted in declared.items():
         if extra != "dev":
             assert set(EXTRAS[extra]) <= {re.split(r"[>=\[ ]", one)[0] for one in wanted}
-    assert squadron("doctor", "--json").record["extras"]["web"]["gradio"] == metadata.version("gradio")
+    assert squadron("doctor", "--offline", "--json").record["extras"]["web"]["gradio"] == metadata.version("gradio")
 
     def only_peft(name: str) -> str:
         if name in ("peft", "squadron", "torch", "numpy", "tokenizers", "safetensors"):
@@ -152,7 +152,7 @@ def test_doctor_shows_which_extras_are_installed(squadron: Any, monkeypatch: pyt
 
     monkeypatch.setattr(metadata, "version", only_peft)
     monkeypatch.setattr("shutil.which", lambda _: None)
-    lines = " ".join(squadron("doctor").out.split())
+    lines = " ".join(squadron("doctor", "--offline").out.split())
     assert "extra web gradio missing: pip install 'squadron[web]'" in lines
     assert "extra bench peft 1.2; transformers, trl missing: pip install 'squadron[bench]'" in lines
     assert "chromium missing" in lines

@@ -89,7 +89,7 @@ def test_a_promoted_copy_is_the_run(trained: tuple[Path, dict[str, Any]], tmp_pa
         evaluate(EvaluateOptions(run=str(place), split="train", precision="fp32", out=str(out), limit=5))
         answers.append((out / "predictions" / "greedy.train.json").read_text())
     assert answers[0] == answers[1]
-    export(ExportOptions(run=str(copy), out=str(tmp_path / "merged"), format="merged"))
+    export(ExportOptions(run=str(copy), out=str(tmp_path / "merged"), to="merged"))
     found, expected = (load_file(place / "model.safetensors") for place in (tmp_path / "merged", run / "model"))
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     with pytest.raises(RunError, match=r"inside': is within the run that is to be copied; choose another folder"):
@@ -114,12 +114,12 @@ def test_export_writes_the_checkpoint_and_refuses_peft(trained: tuple[Path, dict
     best, last = (load_file(run / name / "model.safetensors") for name in ("model", "last"))
     assert not torch.equal(best["wte.weight"], last["wte.weight"])
     for which, expected in (("adapter", best), ("last", last)):
-        export(ExportOptions(run=str(run), out=str(tmp_path / which), format="merged", which=which))
+        export(ExportOptions(run=str(run), out=str(tmp_path / which), to="merged", which=which))
         found = load_file(tmp_path / which / "model.safetensors")
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[name], expected[name]) for name in found)
         assert (tmp_path / which / "tokenizer.json").is_file()
-    with pytest.raises(RunError, match=r"format='peft': .* has no adapter \(method='full'\); use format='merged'"):
+    with pytest.raises(RunError, match=r"to='peft': .* has no adapter \(method='full'\); use to='merged'"):
         export(ExportOptions(run=str(run), out=str(tmp_path / "peft")))
     assert not (tmp_path / "peft").exists()
 

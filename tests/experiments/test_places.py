@@ -123,7 +123,7 @@ def test_a_run_is_moved_renamed_and_copied_and_opened_from_another_folder(
         assert f1(place) == before
         question = {"question": "When?", "context": "../context.txt", "decoding": "greedy", "max_new_tokens": 1}
         assert len(ask(checked(AskOptions, {"run": str(place), **question}))["answers"]) == 1
-        export(ExportOptions(run=str(place), out=str(tmp_path / f"{place.name}-exported"), format="merged"))
+        export(ExportOptions(run=str(place), out=str(tmp_path / f"{place.name}-exported"), to="merged"))
     compared = RunsCompareOptions(first=str(tmp_path / "renamed"), second="../copy")
     assert compare_runs(compared)["first"]["f1"] == pytest.approx(before)
 
@@ -173,7 +173,7 @@ def test_base_says_where_a_moved_base_is_and_its_checksum_decides(home: Path, tm
     for one in (run, full):
         with pytest.raises(RunError, match=refused):
             f1(one, base=str(other))
-    export(ExportOptions(run=str(run), out="exported", base="../moved", format="merged"))
+    export(ExportOptions(run=str(run), out="exported", base="../moved", to="merged"))
     with pytest.raises(RunError, match=refused):
         export(ExportOptions(run=str(run), out="exported-too", base=str(other)))
     question = {"question": "When?", "context": str(tmp_path / "context.txt"), "decoding": "greedy"}

@@ -63,7 +63,7 @@ def test_prepare_train_evaluate_export_and_load_back_also_when_the_hub_moves_on(
     run("evaluate", one, "--split", "test", "--max-new-tokens", 3)
     assert read(one / "scores.json")["questions"] == 9
     run("train", "--base", "gpt2", "--data", data, "--out", one, *fast, "--resume")
-    run("export", one, "--format", "merged", "--out", merged)
+    run("export", one, "--to", "merged", "--out", merged)
     exported = load_base(str(merged))
     run("evaluate", "--base", merged, "--data", data, "--max-new-tokens", 3)
     assert exported.model.config == load_base("gpt2").model.config

@@ -162,7 +162,7 @@ def test_training_and_export_follow_the_end_token(
     assert {example.branch.answer[-1] for example in examples} == {ordinary}
     run, out = tmp_path / "run", tmp_path / "out"
     train(TrainOptions(base=str(base), data=str(small_squad), out=str(run), method=method, max_steps=1, device="cpu"))
-    export(ExportOptions(run=str(run), out=str(out), format="merged"))
+    export(ExportOptions(run=str(run), out=str(out), to="merged"))
     assert load_tokenizer(out).eos_id == ordinary
     config = GPT2Config.from_pretrained(out)
     assert (config.eos_token_id, config.bos_token_id) == (ordinary, ordinary)

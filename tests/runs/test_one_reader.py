@@ -14,7 +14,7 @@ PARSERS = {
     "marks.py": "whether Squadron wrote a file, analysis.json and predictions' details among them; no values",
     "data/sources.py": "data sets",
     "data/raw.py": "answers that stand as JSON in a text of a data set",
-    "model/adapters.py": "adapter_config.json",
+    "model/peft_settings.py": "adapter_config.json",
     "hub.py": "the list of a repository's files that is kept in the hub's cache",
     "model/hub.py": "a checkpoint's index",
     "model/config.py": "config.json",

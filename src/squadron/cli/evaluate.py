@@ -27,7 +27,8 @@ def add(app: typer.Typer) -> None:
 
 
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
-    table = Table(title=f"{record['run'] or record['base']} on {record['split']}, {record['questions']:,} questions")
+    model = record["run"] or record.get("adapter") or record["base"]
+    table = Table(title=f"{model} on {record['split']}, {record['questions']:,} questions")
     table.add_column("decoding", no_wrap=True)
     for column in ("EM (95 %)", "F1 (95 %)", "EOS", "in context"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import rich.console
 import typer
 
 from squadron.cli.options import verb
@@ -14,9 +15,16 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "export", ExportOptions)
     def export(options: ExportOptions, console: Console) -> int:
-        """Export a run's model: the adapter as PEFT's files, or a merged checkpoint that transformers opens."""
+        """Export a model for peft or transformers, with tokenizer and model card; push it to the hub with --push."""
         from squadron.experiments.export import export as run
 
-        record = run(options, tell=console.reporter().note)
-        console.result(record, lambda out: out.print(f"{record['out']}: {record['format']}", soft_wrap=True))
+        record = run(options, reporter=console.reporter())
+
+        def show(out: rich.console.Console) -> None:
+            out.print(f"{record['out']}: {record['to']}", soft_wrap=True)
+            if pushed := record.get("pushed"):
+                visibility = "private" if pushed["private"] else "public"
+                out.print(f"{pushed['url']}: {visibility}, commit {pushed['commit']}", soft_wrap=True)
+
+        console.result(record, show)
         return 0

@@ -13,6 +13,7 @@ from squadron.errors import ConfigError, DataError, option
 from squadron.experiments.load_run import open_run, run_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predictor import Answerer, checked_context
+from squadron.experiments.published import open_adapter, require_base
 from squadron.files import MOST_BYTES, read_bounded
 from squadron.model.checkpoint import load_base
 from squadron.model.tokenizer import load_tokenizer
@@ -28,6 +29,7 @@ def ask(options: AskOptions, *, tell: Tell = quiet) -> dict[str, Any]:
     Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause.
     """
     runs = [*([options.run] if options.run else []), *options.compare]
+    require_base("ask", options.adapter, options.base)
     if not runs and not options.base:
         raise ConfigError(f"ask: give {option('run')} for an adapter, or {option('base')} for a base alone")
     context = read_context(options.context)
@@ -43,11 +45,17 @@ def ask(options: AskOptions, *, tell: Tell = quiet) -> dict[str, Any]:
     by_base: dict[str, list[str]] = {}
     for run in runs:
         by_base.setdefault(run_base(Path(run), options.base, tell=tell), []).append(run)
-    alone: list[tuple[str, list[str]]] = [(options.base, [])] if options.base else []
+    own = [options.adapter] if options.adapter else []  # on the base itself, which is else asked alone
+    alone: list[tuple[str, list[str]]] = [(options.base, own)] if options.base else []
     answers: list[dict[str, Any]] = []
     for name, members in [*alone, *by_base.items()]:
         base = load_base(base_location(name), offline=options.offline, dtype=dtype, device=device)
-        adapters = tuple(open_run(Path(run), base=base).adapter for run in members)
+        adapters = tuple(
+            open_adapter(one, base, offline=options.offline).weights
+            if members is own
+            else open_run(Path(one), base=base).adapter
+            for one in members
+        )
         answerer = Answerer(
             base,
             load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size),

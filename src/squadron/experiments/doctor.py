@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
 import torch
 
 from squadron.experiments.environment import describe_environment
+from squadron.experiments.hub_status import hub_status
 from squadron.model.config import SIZES, Precision
 from squadron.options.base import Options
 from squadron.pocket.base import NAME, Recipe
+from squadron.training.memory import fits, free_bytes, padded_parameters, step_memory
 from squadron.training.precision import (
     cpu_rates,
     explain_auto,
@@ -23,6 +26,8 @@ from squadron.training.precision import (
     resolve_precision,
 )
 
+_STUDY = {"questions": 2000, "epochs": 5, "batch_size": 4, "max_length": 256, "tokens": 180}
+"""The size of a run of the study; ``tokens`` are a SQuAD question's with its context, on average."""
 EXTRAS = {
     "web": ("gradio",),
     "search": ("optuna",),
@@ -39,7 +44,10 @@ def examine(options: Options) -> dict[str, Any]:
     ``precision`` is what ``--precision`` gives for GPT-2. ``auto`` has what ``auto`` gives for GPT-2 and for the pocket
     base, and ``reason``, why; ``has_amx`` is about the CPU. ``matrix_products_per_second`` are measured floating-point
     operations per second by number format, for people to compare: no choice depends on them. ``extras`` has versions of
-    what the extras bring, and ``chromium`` its path (None if something is missing).
+    what the extras bring, and ``chromium`` its path (None if something is missing). ``hub`` is
+    :func:`squadron.experiments.hub_status.hub_status`'s. ``study`` has, for each size of GPT-2, what one run of the
+    study takes here by arithmetic: ``bytes``, ``fits`` (None if the free memory is unknown), and ``seconds_at_best``,
+    its training at the speed of the products alone.
     """
     device = resolve_device(options.device)
     if device.type == "cuda":
@@ -59,6 +67,36 @@ def examine(options: Options) -> dict[str, Any]:
         "matrix_products_per_second": {precision_name(dtype): rate for dtype, rate in rates.items()},
         "extras": {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()},
         "chromium": shutil.which("chromium"),
+        "hub": hub_status(offline=options.offline),
+        "study": {
+            name: _study_run(
+                name, options.precision, device, {precision_name(one): rate for one, rate in rates.items()}
+            )
+            for name in SIZES
+        },
+    }
+
+
+def _study_run(name: str, asked: Precision, device: torch.device, rates: Mapping[str, float]) -> dict[str, Any]:
+    """Return the memory and the least time of one run of the study, rank 4 on attention, on a base of this size."""
+    config, targets = SIZES[name], ("attention",)
+    dtype = resolve_precision(asked, device, width=config.n_embd)
+    needed = step_memory(
+        config,
+        dtype=dtype,
+        parameters=padded_parameters(config, targets, 4),
+        tokens=_STUDY["batch_size"] * _STUDY["max_length"],
+        targets=targets,
+    )
+    free = free_bytes(device)
+    # Twice the parameters forward, and as much for the gradient of what flows through a frozen base.
+    operations = 4 * config.parameter_count * _STUDY["questions"] * _STUDY["epochs"] * _STUDY["tokens"]
+    rate = rates.get(precision_name(dtype))
+    return {
+        "precision": precision_name(dtype),
+        "bytes": needed.total,
+        "fits": None if free is None else fits(needed, free, with_base=True),
+        "seconds_at_best": operations / rate if rate else None,
     }
 
 

@@ -20,6 +20,7 @@ from squadron.experiments.load_run import open_run
 from squadron.experiments.places import absolute_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predict import answer_questions, first_questions
+from squadron.experiments.published import open_adapter, require_base
 from squadron.experiments.scores import Subject, refuse_foreign_results, score_answers, write_evaluation
 from squadron.files import sha256_file
 from squadron.model.checkpoint import Base, DtypeRule, load_base
@@ -34,7 +35,7 @@ from squadron.runs.reader import ScoresFile
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import dtype_rule, precision_name, resolve_device
 
-_NOT_SETTINGS = {"run", "base", "data", "split", "decoding", "out", "offline"}
+_NOT_SETTINGS = {"run", "base", "adapter", "data", "split", "decoding", "out", "offline"}
 _BASE_MAX_LENGTH = 256
 """Longest prompt of a base without a run, in tokens: the study's."""
 
@@ -91,6 +92,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
     return {
         "run": options.run,
         "base": subject.name,
+        **({"adapter": options.adapter} if options.adapter else {}),
         "split": subject.split.name,
         "precision": precision_name(base.model.dtype),
         "max_length": opened.max_length,
@@ -178,6 +180,7 @@ def _strategies(options: EvaluateOptions) -> tuple[Strategy, ...]:
 
 def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule, tell: Tell) -> _Opened:
     """Load the base, the questions and, if there is a run, its adapter."""
+    require_base("evaluate", options.adapter, options.base, options.run)
     if options.run is None and options.base is None:
         raise ConfigError(f"evaluate: give either a run folder, or {option('base')} for a base without adapter")
     out = None if options.out is None else Path(options.out)
@@ -191,8 +194,11 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule, tell
             )
         split = load_split(options.data, options.split)
         base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
-        subject = Subject(absolute_base(options.base), base.sha256, None, split, options.limit)
-        return _Opened(subject, base, None, options.max_length or _BASE_MAX_LENGTH, out)
+        adapter = None if options.adapter is None else open_adapter(options.adapter, base, offline=options.offline)
+        sha256 = None if adapter is None else adapter.sha256
+        subject = Subject(absolute_base(options.base), base.sha256, sha256, split, options.limit)
+        fleet = None if adapter is None else Fleet.from_weights(base.model.config, [adapter.weights], device=device)
+        return _Opened(subject, base, fleet, options.max_length or _BASE_MAX_LENGTH, out)
     run = open_run(
         Path(options.run), base_place=options.base, offline=options.offline, dtype=dtype, device=device, tell=tell
     )

@@ -16,7 +16,9 @@ from squadron.experiments.load_run import open_run, run_base, untouched_base
 from squadron.experiments.places import absolute_base
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predictor import Answerer, checked_context
+from squadron.experiments.published import open_adapter, require_base
 from squadron.model.checkpoint import Base, load_base
+from squadron.model.lora import AdapterWeights
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import PlaygroundOptions
 from squadron.pocket.base import NAME as POCKET
@@ -39,16 +41,24 @@ _EXAMPLES = 8
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model to choose: a base alone, or with the adapter of a run. ``label`` is the name to display."""
+    """A model to choose: a base alone, or with the adapter of a run or one of PEFT's. ``label`` is the name to show."""
 
     label: str
     base: str
     run: Path | None
+    adapter: str | None = None
 
     @property
     def key(self) -> str:
         """A unique identifier; labels may repeat, since runs in two folders may have the same name."""
+        if self.adapter is not None:
+            return f"adapter:{self.adapter}"
         return f"base:{self.base}" if self.run is None else f"run:{self.run}"
+
+    @property
+    def is_untouched(self) -> bool:
+        """True for a base alone."""
+        return self.run is None and self.adapter is None
 
 
 class Playground:
@@ -56,6 +66,7 @@ class Playground:
 
     def __init__(self, options: PlaygroundOptions) -> None:
         """Check the named folders. Raises a :class:`SquadronError` if one of them is not usable."""
+        require_base("playground", options.adapter, options.base)
         self.options = options
         self._device = resolve_device(options.device)
         self._dtype = dtype_rule(options.precision, self._device)
@@ -67,7 +78,10 @@ class Playground:
             RunFolder.open(run)  # fails early if a folder is not a run
         self.board()
         first = self.choices()[0]
-        self._base(first.base)  # fails early if a base is missing
+        base = self._base(first.base)  # fails early if a base or an adapter is missing
+        self._adapter = None
+        if options.adapter is not None:
+            self._adapter = open_adapter(options.adapter, base, offline=options.offline).weights
         self.examples = self._find_examples()
 
     def board(self) -> Board:
@@ -78,6 +92,8 @@ class Playground:
         """Return the models to choose from: bases first, then adapters in the leaderboard's order."""
         adapters = []
         bases = [absolute_base(self.options.base)] if self.options.base else []
+        if self.options.adapter is not None:
+            adapters.append(Choice(self.options.adapter, bases[0], None, self.options.adapter))
         for row in self.board().rows:
             try:
                 if row.can_answer:
@@ -138,12 +154,17 @@ class Playground:
             base = self._base(name)
             tokenizer = load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size)
             own = [choice for choice in chosen if choice.base == name]
-            found += [Answerer(base, tokenizer, (choice.key,)) for choice in own if choice.run is None]
-            runs = {choice.key: choice.run for choice in own if choice.run is not None}
-            if runs:
-                adapters = tuple(open_run(path, base=base).adapter for path in runs.values())
-                found.append(Answerer(base, tokenizer, tuple(runs), adapters))
+            found += [Answerer(base, tokenizer, (choice.key,)) for choice in own if choice.is_untouched]
+            adapters = {choice.key: self._weights(choice, base) for choice in own if not choice.is_untouched}
+            if adapters:
+                found.append(Answerer(base, tokenizer, tuple(adapters), tuple(adapters.values())))
         return found
+
+    def _weights(self, choice: Choice, base: Base) -> AdapterWeights:
+        if choice.run is not None:
+            return open_run(choice.run, base=base).adapter
+        assert self._adapter is not None
+        return self._adapter
 
     def _base(self, name: str) -> Base:
         if name not in self._bases:

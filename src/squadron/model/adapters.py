@@ -12,9 +12,7 @@ import copy
 import math
 import re
 import reprlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -22,27 +20,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from squadron.errors import ModelError
-from squadron.files import atomic_path, read_json, write_json
+from squadron.files import atomic_path, write_json
 from squadron.model.config import GPT2Config
 from squadron.model.gpt2 import GPT2, Projection
 from squadron.model.lora import AdapterWeights
+from squadron.model.peft_settings import CONFIG as CONFIG
+from squadron.model.peft_settings import WEIGHTS as WEIGHTS
+from squadron.model.peft_settings import read_settings, scale_of
 from squadron.model.targets import describe_target
 
-CONFIG = "adapter_config.json"
-WEIGHTS = "adapter_model.safetensors"
 _KEY = re.compile(
     r"base_model\.model\.(?:transformer\.)?(h\.\d{1,6}\.(?:attn\.c_attn|attn\.c_proj|mlp\.c_fc|mlp\.c_proj))"
     r"\.lora_([AB])(?:\.default)?\.weight"
 )
-# Settings that change the arithmetic, with the values that switch them off: Squadron's adapters have none of them.
-_SWITCHED_OFF: Mapping[str, tuple[Any, ...]] = {
-    "bias": ("none", None),
-    "use_dora": (False, None),
-    "modules_to_save": (None, []),
-    "lora_bias": (False, None),
-    "layer_replication": (None, []),
-    "trainable_token_indices": (None, [], {}),
-}
 
 
 def save_adapter(folder: Path, adapter: AdapterWeights, *, base: str, dropout: float = 0.0) -> None:
@@ -87,26 +77,19 @@ def save_adapter(folder: Path, adapter: AdapterWeights, *, base: str, dropout: f
 def load_adapter(folder: Path, config: GPT2Config) -> AdapterWeights:
     """Read an adapter that Squadron or ``peft`` wrote, for a base of shape ``config``, as float32 on the CPU.
 
-    Raises :class:`ModelError`, which names file, key and value, if the weights are pickled, the adapter is not LoRA, a
-    tensor is unexpected or its shape does not fit the base.
+    The matrices in the file say which layers are adapted. Raises :class:`ModelError`, which names file, key and value,
+    if the weights are pickled, the adapter is not plain LoRA or rsLoRA (:mod:`squadron.model.peft_settings`), a tensor
+    is unexpected or its shape does not fit the base.
     """
     if (folder / "adapter_model.bin").is_file() and not (folder / WEIGHTS).is_file():
         raise ModelError(
             f"{folder / 'adapter_model.bin'}: pickled weights are refused, opening them can run code; "
             f"save the adapter as {WEIGHTS}"
         )
-    settings = read_json(folder / CONFIG, what="a PEFT adapter's configuration", error=ModelError)
-    if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
-        kind = settings.get("peft_type") if isinstance(settings, dict) else settings
-        raise ModelError(f"{folder / CONFIG}: peft_type is {reprlib.repr(kind)}; Squadron reads LORA adapters")
-    for key, allowed in _SWITCHED_OFF.items():
-        if settings.get(key, allowed[0]) not in allowed:
-            raise ModelError(
-                f"{folder / CONFIG}: {key} is {reprlib.repr(settings[key])}; Squadron's adapters have {allowed[0]!r}"
-            )
+    settings = read_settings(folder)
     pairs = _read_pairs(folder / WEIGHTS, config)
-    scales = {name: _scale(folder / CONFIG, settings, name, a.shape[0]) for name, (a, _) in pairs.items()}
-    scale = next(iter(scales.values()))
+    scales = {name: scale_of(folder / CONFIG, settings, name, a.shape[0]) for name, (a, _) in pairs.items()}
+    scale = next(filter(None, scales.values()), 1.0)
     layers = {}
     for name, (a, b) in pairs.items():
         # AdapterWeights has one scale; if the layers of a file differ in theirs, the difference goes into B.
@@ -140,6 +123,10 @@ def _read_pairs(path: Path, config: GPT2Config) -> dict[str, tuple[Tensor, Tenso
         match = _KEY.fullmatch(key)
         if match is None:
             raise ModelError(f"{path}: tensor {reprlib.repr(key)} is not a LoRA matrix of a GPT-2 linear layer")
+        if not tensor.is_floating_point():
+            raise ModelError(
+                f"{path}: tensor {reprlib.repr(key)} is {tensor.dtype}; floating-point numbers are expected"
+            )
         found.setdefault(match[1], {})[match[2]] = tensor.float()
     pairs = {}
     for name, parts in found.items():
@@ -157,40 +144,6 @@ def _read_pairs(path: Path, config: GPT2Config) -> dict[str, tuple[Tensor, Tenso
     if not pairs:
         raise ModelError(f"{path}: holds no LoRA matrices")
     return pairs
-
-
-def _scale(path: Path, settings: Mapping[str, Any], name: str, rank: int) -> float:
-    """Return the factor by which ``peft`` multiplies B A in the layer called ``name``."""
-    alpha = _pattern_value(path, settings, "alpha_pattern", name, settings.get("lora_alpha"))
-    written = _pattern_value(path, settings, "rank_pattern", name, settings.get("r"))
-    if written != rank:
-        raise ModelError(f"{path}: rank of layer {name} is {reprlib.repr(written)}, its matrices have {rank}")
-    # As float32: no integer of Python's is too large for the comparison.
-    if (
-        not isinstance(alpha, int | float)
-        or isinstance(alpha, bool)
-        or not abs(alpha) <= torch.finfo(torch.float32).max
-    ):
-        raise ModelError(f"{path}: lora_alpha of layer {name} is {reprlib.repr(alpha)}; a number is expected")
-    return float(alpha) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
-
-
-def _pattern_value(path: Path, settings: Mapping[str, Any], key: str, name: str, default: Any) -> Any:
-    """Return the value of the pattern that matches the end of a layer's full name, else ``default``.
-
-    Only plain names are accepted as patterns: a regular expression from an untrusted file could run forever.
-    """
-    patterns = settings.get(key) or {}
-    if not isinstance(patterns, dict):
-        raise ModelError(f"{path}: {key} is {reprlib.repr(patterns)}; layers with their values are expected")
-    for pattern, value in patterns.items():
-        if not re.fullmatch(r"[\w.]+", pattern):
-            raise ModelError(
-                f"{path}: {key} has the expression {reprlib.repr(pattern)}; write plain layer names instead"
-            )
-        if f".transformer.{name}".endswith(f".{pattern}"):
-            return value
-    return default
 
 
 def _whole_or_float(value: float) -> float | int:

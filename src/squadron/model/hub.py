@@ -13,10 +13,15 @@ from squadron.errors import ModelError, option
 from squadron.files import read_json
 from squadron.hub import Snapshot, open_snapshot, split_name
 from squadron.model.config import read_config
+from squadron.model.peft_settings import CONFIG as ADAPTER_CONFIG
+from squadron.model.peft_settings import WEIGHTS as ADAPTER_WEIGHTS
+from squadron.model.peft_settings import read_settings
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 CONFIG = "config.json"
+ADAPTER = "adapter"
+"""The folder of an adapter in the repository of its merged checkpoint."""
 PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 """Ends of the names of pickled weights, which can run code when they are opened."""
 _TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")
@@ -45,6 +50,47 @@ def locate(name: str, *, offline: bool = False) -> Located:
         )
     snapshot = open_snapshot("model", name, subject=option("base", name), offline=offline)
     return Located(_fetch(snapshot), snapshot.facts())
+
+
+def locate_adapter(name: str, *, offline: bool = False) -> Located:
+    """Return the folder of an adapter in PEFT's format: ``name`` itself if it is a folder, else as :func:`locate`.
+
+    Where a checkpoint is, its adapter may be in ``adapter/``.
+
+    Raises :class:`ModelError` if there is no such folder, if the hub does not provide it, or if it holds no adapter.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return Located(folder if (folder / ADAPTER_CONFIG).exists() else _within(folder))
+    if folder.exists() or split_name(name) is None:
+        raise ModelError(
+            f"{option('adapter', name)}: not a folder; give a folder with {ADAPTER_CONFIG} or a hub id, or ID@REVISION"
+        )
+    snapshot = open_snapshot("model", name, subject=option("adapter", name), offline=offline)
+    there = snapshot.listing()
+    prefix = next((one for one in ("", f"{ADAPTER}/") if f"{one}{ADAPTER_CONFIG}" in there), None)
+    if prefix is None:
+        raise ModelError(f"{snapshot.subject}: {snapshot.id} has no {ADAPTER_CONFIG}, so no adapter; {_has(there)}")
+    config, weights = prefix + ADAPTER_CONFIG, prefix + ADAPTER_WEIGHTS
+    if weights not in there:
+        why = f"has no {weights}; {_has(there)}"
+        if pickled := [
+            one for one in there if one.endswith(PICKLED) and PurePosixPath(one).parent == PurePosixPath(prefix)
+        ]:
+            why = (
+                f"has only pickled weights ({_some(pickled)}), which are not read: opening them can run code; give a "
+                f"repository or a revision with {ADAPTER_WEIGHTS}"
+            )
+        raise ModelError(f"{snapshot.subject}: {snapshot.id} {why}")
+    read_settings(snapshot.fetch([config]) / prefix)
+    return Located(snapshot.fetch([weights]) / prefix, snapshot.facts())
+
+
+def _within(folder: Path) -> Path:
+    """Return the folder of the adapter beside a checkpoint, if there is one, else ``folder``."""
+    return (
+        folder / ADAPTER if (folder / WEIGHTS).is_file() and (folder / ADAPTER / ADAPTER_CONFIG).is_file() else folder
+    )
 
 
 def _fetch(snapshot: Snapshot) -> Path:

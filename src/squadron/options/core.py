@@ -184,6 +184,11 @@ def _strategy_option(name: str) -> Any:
     return Field(None, gt=own.above, ge=own.least, le=own.most, description=f"{own.help} Default: {default}.")
 
 
+def _adapter_option(description: str) -> Any:
+    """Return the field of an adapter that is no run's."""
+    return Field(None, description=f"{description}: a folder of PEFT's files or a hub id (ID or ID@REVISION).")
+
+
 class EvaluateOptions(Options):
     """Options of ``evaluate``."""
 
@@ -197,6 +202,7 @@ class EvaluateOptions(Options):
         description="Base to evaluate without adapter (the baseline): pocket, a folder or a hub id. With a run: where "
         "the base that it was trained on is now.",
     )
+    adapter: Place | None = _adapter_option("Adapter to evaluate on --base, instead of a run's")
     data: Place | None = Field(
         None, description="Prepared folder or SQuAD file. Default: the data that the run was trained on."
     )
@@ -236,6 +242,7 @@ class AskOptions(Options):
     context: Place = Field(description="File with the context to answer from, or - for standard input.")
     run: Place | None = Field(None, description="Run folder whose adapter to ask.")
     base: Place | None = Field(None, description="Base model to ask without adapter: pocket, a folder or a hub id.")
+    adapter: Place | None = _adapter_option("Adapter to ask on --base, which is then not asked alone")
     compare: tuple[Place, ...] = Field((), description="More run folders to ask in the same pass, for comparison.")
     decoding: tuple[str, ...] = Field(
         ("greedy", "span", "top-k", "nucleus", "temperature"),
@@ -255,6 +262,7 @@ class PlaygroundOptions(Options):
     base: Place | None = Field(
         None, description="Base to ask without adapter. Default: the base of the runs; pocket if there are no runs."
     )
+    adapter: Place | None = _adapter_option("Adapter on --base that can be asked, too")
     host: str = Field(
         "127.0.0.1", description="Address to listen on. Any other than the default may be open to other machines."
     )
@@ -266,17 +274,28 @@ class PlaygroundOptions(Options):
 class ExportOptions(Options):
     """Options of ``export``."""
 
-    run: Place = Field(description="Run folder.", json_schema_extra={"argument": True})
+    run: Place | None = Field(None, description="Run folder.", json_schema_extra={"argument": True})
     out: Place = Field(description="Folder to create.")
     base: Place | None = Field(
-        None, description="Where the base that the run was trained on is now. Default: where it was."
+        None,
+        description="Where the base that the run was trained on is now (default: where it was), or --adapter's base.",
     )
-    format: Literal["peft", "merged"] = Field(
-        "peft", description="Format: peft (PEFT's adapter files) or merged (base and adapter as one checkpoint)."
+    adapter: Place | None = _adapter_option("Adapter to export with --base, instead of a run's")
+    to: Literal["peft", "merged", "hub-folder"] = Field(
+        "peft",
+        description="peft (PEFT's adapter files), merged (base and adapter as one checkpoint) or hub-folder (the "
+        "checkpoint, and the adapter in adapter/), each with tokenizer and model card.",
     )
     which: Literal["adapter", "last"] = Field(
         "adapter", description="Which one to export: adapter (the best; of a full run, the best model) or last."
     )
+    license: str | None = Field(
+        None, description="Licence to state in the card, as the hub names it, such as mit. Default: none is stated."
+    )
+    push: str | None = Field(
+        None, description="Repository of the hub, OWNER/NAME, to upload the folder to; private, also if it is created."
+    )
+    public: bool = Field(False, description="Let --push create, or upload to, a public repository.")
 
 
 class ScoreOptions(Options):

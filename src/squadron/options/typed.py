@@ -189,6 +189,8 @@ class EvaluateKeywords(CommonKeywords, total=False):
     Base to evaluate without adapter (the baseline): pocket, a folder or a hub id. With a run: where the base that
     it was trained on is now.
     """
+    adapter: str | PathLike[str] | None
+    """Adapter to evaluate on `base`, instead of a run's: a folder of PEFT's files or a hub id (ID or ID@REVISION)."""
     data: str | PathLike[str] | None
     """Prepared folder or SQuAD file. Default: the data that the run was trained on."""
     split: str
@@ -287,6 +289,11 @@ class AskKeywords(CommonKeywords, total=False):
     """Run folder whose adapter to ask."""
     base: str | PathLike[str] | None
     """Base model to ask without adapter: pocket, a folder or a hub id."""
+    adapter: str | PathLike[str] | None
+    """
+    Adapter to ask on `base`, which is then not asked alone: a folder of PEFT's files or a hub id (ID or
+    ID@REVISION).
+    """
     compare: Sequence[str | PathLike[str]]
     """More run folders to ask in the same pass, for comparison."""
     decoding: Sequence[str]
@@ -311,16 +318,27 @@ class ScoreKeywords(CommonKeywords, total=False):
 class ExportKeywords(CommonKeywords, total=False):
     """Keywords of :func:`squadron.export`."""
 
-    run: Required[str | PathLike[str]]
+    run: str | PathLike[str] | None
     """Run folder."""
     out: Required[str | PathLike[str]]
     """Folder to create."""
     base: str | PathLike[str] | None
-    """Where the base that the run was trained on is now. Default: where it was."""
-    format: Literal["peft", "merged"]
-    """Format: peft (PEFT's adapter files) or merged (base and adapter as one checkpoint)."""
+    """Where the base that the run was trained on is now (default: where it was), or `adapter`'s base."""
+    adapter: str | PathLike[str] | None
+    """Adapter to export with `base`, instead of a run's: a folder of PEFT's files or a hub id (ID or ID@REVISION)."""
+    to: Literal["peft", "merged", "hub-folder"]
+    """
+    peft (PEFT's adapter files), merged (base and adapter as one checkpoint) or hub-folder (the checkpoint, and the
+    adapter in adapter/), each with tokenizer and model card.
+    """
     which: Literal["adapter", "last"]
     """Which one to export: adapter (the best; of a full run, the best model) or last."""
+    license: str | None
+    """Licence to state in the card, as the hub names it, such as mit. Default: none is stated."""
+    push: str | None
+    """Repository of the hub, OWNER/NAME, to upload the folder to; private, also if it is created."""
+    public: bool
+    """Let `push` create, or upload to, a public repository."""
 
 
 class AnalyzeKeywords(CommonKeywords, total=False):

@@ -192,8 +192,8 @@ def _refresh(playground: Playground, words: Words) -> tuple[Any, ...]:
         board, choices = playground.board(), playground.choices()
     except SquadronError as problem:
         return gr.skip(), render.problem(command_line_text(problem), words), gr.skip()
-    bases = [choice.key for choice in choices if choice.run is None]
-    adapters = [choice.key for choice in choices if choice.run is not None]
+    bases = [choice.key for choice in choices if choice.is_untouched]
+    adapters = [choice.key for choice in choices if not choice.is_untouched]
     models = gr.Dropdown(
         choices=[(escaped(words.model(choice.label)), choice.key) for choice in choices],
         value=[*bases[:1], *adapters[:_INITIAL_ADAPTERS]],

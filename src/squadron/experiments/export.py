@@ -22,6 +22,7 @@ from squadron.model.peft_settings import read_settings
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.core import ExportOptions
 from squadron.runs.layout import SCORES
+from squadron.runs.places import Tell
 from squadron.runs.reader import ScoresFile
 from squadron.tracking.progress import Reporter
 

@@ -68,7 +68,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not isinstance(start, bool) and start not in _PLAIN_STARTS:
         raise ModelError(
             f"{path}: init_lora_weights is {reprlib.repr(start)}, so its matrices may belong to a base that this "
-            f"initialization changed; save it from peft as plain LoRA (save_pretrained with path_initial_model_for_weight_conversion)"
+            f"initialization changed; save it from peft as plain LoRA (save_pretrained with "
+            f"path_initial_model_for_weight_conversion)"
         )
     for key in sorted(settings.keys() - _SWITCHED_OFF.keys() - _HARMLESS):
         if settings[key]:

@@ -124,6 +124,7 @@ def test_no_text_of_the_library_names_a_flag() -> None:
 OF_LIBRARIES = {
     "data/parquet.py",
     "data/sources.py",
+    "experiments/hub_status.py",
     "model/tokenizer.py",
     "sweeps/worker.py",
     "tracking/events.py",

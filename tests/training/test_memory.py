@@ -125,5 +125,7 @@ def test_free_memory_is_bounded_by_the_containers_own_limit(monkeypatch: pytest.
     real = Path.read_text
     monkeypatch.setattr(Path, "read_text", lambda self, *rest: texts.get(self.name) or real(self, *rest))
     assert free_bytes(CPU) == 3000
+    texts["memory.stat"] = "anon 12\nfile 900\ninactive_file 700\n"
+    assert free_bytes(CPU) == 3700  # files that are only cached make room
     texts["memory.max"] = "max\n"
     assert free_bytes(CPU) == 1 << 40

@@ -26,6 +26,7 @@ from squadron.errors import ConfigError, option
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.pocket import base_location
 from squadron.experiments.predict import answer_questions, first_questions
+from squadron.extras import require_extra
 from squadron.files import write_json
 from squadron.model.adapters import load_adapter, save_adapter
 from squadron.model.checkpoint import load_base, locate_base
@@ -49,6 +50,7 @@ PEER = "transformers+peft"
 def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
     """Run all sides in turn and compare them; figures are medians over rounds."""
     reporter = reporter or Reporter()
+    require_extra("bench generate", "bench", "transformers", "peft")
     device = resolve_device(options.device)
     folder_of_base = locate_base(base_location(options.base), offline=options.offline)
     base = str(folder_of_base)  # a local path, so that no side contacts the hub

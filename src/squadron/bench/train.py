@@ -13,6 +13,7 @@ from squadron.bench.processes import run_worker
 from squadron.errors import ConfigError, option
 from squadron.experiments.environment import describe_environment
 from squadron.experiments.pocket import base_location
+from squadron.extras import require_extra
 from squadron.model.targets import resolve_targets
 from squadron.options.bench import BenchTrainOptions
 from squadron.tracking.progress import Reporter
@@ -20,6 +21,8 @@ from squadron.training.precision import resolve_device
 
 SIDES = ("squadron", "transformers+peft", "trl")
 WARMUP_STEPS = 2
+_LIBRARIES = {"transformers+peft": ("transformers", "peft"), "trl": ("trl", "transformers", "peft")}
+"""The libraries of each peer."""
 
 
 def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = None) -> dict[str, Any]:
@@ -28,6 +31,8 @@ def bench_training(options: BenchTrainOptions, *, reporter: Reporter | None = No
     unknown = set(options.sides) - set(SIDES)
     if unknown:
         raise ConfigError(f"{option('sides', sorted(unknown)[0])}: unknown; sides are {', '.join(SIDES)}")
+    for side in options.sides:
+        require_extra(f"bench train, {side}", "bench", *_LIBRARIES.get(side, ()))
     device = resolve_device(options.device)
     found: dict[str, list[dict[str, Any]]] = {side: [] for side in options.sides}
     with tempfile.TemporaryDirectory() as folder:

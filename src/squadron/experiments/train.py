@@ -11,6 +11,7 @@ from squadron.errors import InterruptedRunError, RunError, command_line_text, op
 from squadron.experiments.inputs import open_inputs
 from squadron.experiments.places import absolute_base, pinned
 from squadron.experiments.pocket import base_location
+from squadron.experiments.room import check_room
 from squadron.experiments.trainables import adapter_spec, requested_precision
 from squadron.experiments.training_job import FleetJob, Member
 from squadron.options.core import TrainOptions
@@ -71,6 +72,8 @@ def train(
     begun = folder.is_new or folder.replaces  # else nothing of the run that is resumed has changed yet
     try:
         dtype = dtype_rule(requested_precision(options, folder), device)
+        location = base_location(options.base if folder.replaces else pinned(options.base, folder.record))
+        check_room(options, location, dtype=dtype, device=device)
         inputs = open_inputs(
             options.base,
             options.data,
@@ -78,7 +81,7 @@ def train(
             offline=options.offline,
             dtype=dtype,
             device=device,
-            location=None if folder.replaces else base_location(pinned(options.base, folder.record)),
+            location=location,
         )
         job = FleetJob(inputs, [Member(options, folder)], folder.path / CHECKPOINT, reporter=reporter, stream=stream)
         check_facts(folder, inputs.facts())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import ipaddress
 import os
 import socket
@@ -11,8 +10,9 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from squadron.errors import ConfigError, DeviceError, option
+from squadron.errors import DeviceError, option
 from squadron.experiments.playground import Playground
+from squadron.extras import require_extra
 from squadron.languages import WRITING, Language
 from squadron.options.core import PlaygroundOptions
 
@@ -28,10 +28,9 @@ def serve(options: PlaygroundOptions, *, ready: Callable[[dict[str, Any]], None]
     """Serve the page until the user stops it. Once the server listens, call ``ready`` with ``url``, ``host``, ``port``,
     ``models`` and ``open`` (True if other machines can reach it).
 
-    Raises :class:`ConfigError` if gradio is not installed, and :class:`DeviceError` if the address cannot be used.
+    Raises :class:`ConfigError` if gradio or pandas is not there, :class:`DeviceError` if the address cannot be used.
     """
-    if importlib.util.find_spec("gradio") is None:
-        raise ConfigError("playground: gradio is not installed; get it with: pip install 'squadron[web]'")
+    require_extra("playground", "web", "gradio", "pandas")
     listening = _listen(options.host, options.port)
     try:
         playground = Playground(options)

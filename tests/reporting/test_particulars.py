@@ -148,7 +148,7 @@ def test_hostile_and_long_particulars_are_text(run_folder: Path, language: Langu
     from squadron.reporting.analysis.study import analyze_study
 
     study = read_study(run_folder)
-    evil = {name: '\u202e</h1><img src=x onerror=alert(1)> #panic() "' + "x" * 150 + " 漢" for name in ALL}
+    evil = dict.fromkeys(ALL, '\u202e</h1><img src=x onerror=alert(1)> #panic() "' + "x" * 150 + " 漢")
     report = build_report(study, analyze_study(study), language, evil)
     assert not [text for text in texts(report) if "\u202e" in text]
     document = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(to_html(report))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pypdf
 import pytest
 
 from squadron.languages import LANGUAGES, Language
@@ -142,3 +145,12 @@ def test_no_persian_is_slanted_and_no_term_is_bold_by_half(page: Any) -> None:
     )
     assert term
     assert all(term)
+
+
+def test_a_study_of_any_size_fits_in_a_paper(paper: Study, paper_analysis: Analysis) -> None:
+    runs = tuple(replace(run, name=f"{run.name}-{copy}") for copy in range(20) for run in paper.runs)
+    report = build_report(replace(paper, runs=runs), paper_analysis, "fa")
+    (table,) = [block for block in report.blocks if isinstance(block, TableBlock) and block.anchor == "runs-table"]
+    assert len(table.rows) == 150
+    assert "۱٬۳۵۰" in plain(table.note)
+    assert 12 <= len(pypdf.PdfReader(io.BytesIO(to_pdf(report, to_svg))).pages) < 25

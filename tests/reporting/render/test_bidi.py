@@ -53,9 +53,12 @@ def lines_read_from_the_right(pdf: bytes, folder: Path) -> list[str]:
 
 def _read(words: list[tuple[float, str]]) -> list[str]:
     read: list[str] = []
-    for foreign, group in groupby((word for _, word in words), lambda word: bool(re.search(r"[A-Za-z۰-۹]", word))):
+    for latin, group in groupby((word for _, word in words), lambda word: bool(re.fullmatch(r"[A-Za-z0-9+-]+", word))):
         parts = list(group)
-        read.insert(0, "".join(parts) if foreign else "".join(parts)[::-1])
+        if latin:
+            read.insert(0, "".join(parts))
+        else:  # a word with figures is as it is read, one of Persian letters or signs is as it lies
+            read[:0] = [part if re.search(r"[A-Za-z۰-۹]", part) else part[::-1] for part in reversed(parts)]
     return read
 
 

@@ -119,7 +119,6 @@ class TableBlock:
     note: RichText = ()
     highlighted: frozenset[int] = frozenset()
     published: frozenset[int] = frozenset()
-    long: bool = False
 
     def __post_init__(self) -> None:
         for row in self.rows:

@@ -26,6 +26,9 @@ from squadron.reporting.document.text import LONGEST_NAME, LONGEST_TEXT, clipped
 from squadron.reporting.localization.numbers import Numerals
 from squadron.reporting.localization.translate import Translator, sentences
 
+_MOST_ROWS = 60
+"""Rows of a table, unless it asks for more: a study of any size fits in a paper."""
+
 Labels = Mapping[tuple[str, str], str]
 """Labels of tables, figures, formulas and sections in text, by ``("anchor", name)``."""
 
@@ -131,9 +134,12 @@ class Draft:
         note: RichText = (),
         highlighted: Iterable[int] = (),
         published: Iterable[int] = (),
-        long: bool = False,
+        most: int = _MOST_ROWS,
     ) -> None:
-        """Add a table and number it."""
+        """Add a table and number it. Of more rows than ``most``, a note says how many are left out."""
+        if len(rows) > most:
+            left_out = self.say("runs.first", shown=most, others=len(rows) - most)
+            rows, note = rows[:most], join_sentences([one for one in (note, left_out) if one])
         label = self.say("label.caption", label=self._label("table", anchor))
         self.blocks.append(
             TableBlock(
@@ -145,7 +151,6 @@ class Draft:
                 note,
                 frozenset(highlighted),
                 frozenset(published),
-                long,
             )
         )
 

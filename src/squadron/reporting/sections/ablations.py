@@ -269,7 +269,7 @@ def _seeds(draft: Draft, inputs: ReportInputs, seeds: SeedSpread) -> None:
         draft.column("mean"),
         draft.column("deviation"),
     ]
-    draft.table("seeds-table", draft.say("seeds.caption"), columns, rows, long=True)
+    draft.table("seeds-table", draft.say("seeds.caption"), columns, rows)
     rows = [
         [
             text_cell(
@@ -283,5 +283,5 @@ def _seeds(draft: Draft, inputs: ReportInputs, seeds: SeedSpread) -> None:
         for one in seeds.levels
     ]
     columns = [draft.column("changes", align="start"), draft.column("runs"), draft.column("deviation")]
-    draft.table("seeds-levels", draft.say("seeds.levels_caption"), columns, rows, long=True)
+    draft.table("seeds-levels", draft.say("seeds.levels_caption"), columns, rows)
     chart(draft, inputs, "seeds")

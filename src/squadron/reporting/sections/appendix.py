@@ -11,6 +11,8 @@ from squadron.reporting.document.builder import Draft, name, quote, text_cell
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, name_cell, score_cells, score_columns
 
+_MOST_RUNS = 150
+"""Runs in the table of all runs: about four pages of a PDF."""
 _HASH = 16
 """Number of characters shown of a hash."""
 
@@ -43,7 +45,7 @@ def all_runs(draft: Draft, inputs: ReportInputs) -> None:
         caption = draft.say("runs.caption", questions=inputs.questions, split=split, **counted)
     else:
         caption = draft.say("runs.caption_unscored", **counted)
-    draft.table("runs-table", caption, columns, rows, note=draft.say("runs.note"), long=True)
+    draft.table("runs-table", caption, columns, rows, note=draft.say("runs.note"), most=_MOST_RUNS)
     ended_badly = [run for run in study.runs if run.reason]
     if ended_badly:
         draft.paragraph("runs.reasons")

@@ -70,7 +70,7 @@ def _parameters(draft: Draft, inputs: ReportInputs) -> None:
     ]
     columns = [draft.column("modules", align="start")]
     columns += [draft.column(key) for key in ("rank", "parameters", "parameter_share")]
-    draft.table("parameters-table", draft.say("cost.parameters_caption"), columns, rows, long=True)
+    draft.table("parameters-table", draft.say("cost.parameters_caption"), columns, rows)
 
 
 def _frontier(draft: Draft, inputs: ReportInputs) -> None:

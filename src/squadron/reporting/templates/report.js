@@ -58,10 +58,12 @@
   const shade = (scroller) => {
     const frame = scroller.closest(".frame");
     if (!frame) return;
-    const box = scroller.getBoundingClientRect();
-    const inner = scroller.firstElementChild.getBoundingClientRect();
-    frame.classList.toggle("more-left", inner.left < box.left - 1);
-    frame.classList.toggle("more-right", inner.right > box.right + 1);
+    const passed = Math.abs(scroller.scrollLeft);
+    const behind = passed > 1;
+    const ahead = passed < scroller.scrollWidth - scroller.clientWidth - 1;
+    const leftward = getComputedStyle(scroller).direction === "rtl";
+    frame.classList.toggle("more-left", leftward ? ahead : behind);
+    frame.classList.toggle("more-right", leftward ? behind : ahead);
   };
   const reachable = (scroller) => {
     const wide = scroller.scrollWidth > scroller.clientWidth;

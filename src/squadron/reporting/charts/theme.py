@@ -24,7 +24,7 @@ _PERSIAN = {
     "minus": "−",
 }
 _WESTERN = {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""], "minus": "−"}
-# Safe for colour blindness, and apart in grey: any two have a contrast of at least 1.35, the first three of 1.9. All are
+# Safe for colour blindness, and apart in grey: any two have a contrast of at least 1.35, the first two of 1.9. All are
 # at least 3 from the page, and the first is light enough for an interval in the colour of text upon it.
 _CATEGORY = {
     False: ["#2962ae", "#ed6f1b", "#0b3e2d", "#340d28", "#d1496b", "#5f349c"],

@@ -53,7 +53,8 @@ FORMULAS: dict[str, Mathematics] = {
     ),
     "loss": Mathematics(
         f"<mi>L</mi><mo>=</mo><mo>−</mo><mfrac><mn>1</mn><mrow>{_BAR}<mi>T</mi>{_BAR}</mrow></mfrac>"
-        f"<munder><mo>∑</mo><mrow><mi>t</mi><mo lspace='0.1em' rspace='0.1em'>∈</mo><mi>T</mi></mrow></munder><mi>log</mi><mspace width='0.17em'/><mi>p</mi>{_OPEN}"
+        f"<munder><mo>∑</mo><mrow><mi>t</mi><mo lspace='0.1em' rspace='0.1em'>∈</mo><mi>T</mi></mrow></munder>"
+        f"<mi>log</mi><mspace width='0.17em'/><mi>p</mi>{_OPEN}"
         f"<msub><mi>y</mi><mi>t</mi></msub>{_BAR}"
         f"<msub><mi>y</mi><mrow><mo lspace='0' rspace='0.1em'>&lt;</mo><mi>t</mi></mrow></msub>{_CLOSE}",
         "L = - 1 / (|T|) sum_(t in T) log p(y_t | y_(< t))",

@@ -47,7 +47,7 @@ def to_html(report: Report) -> str:
     return environment.get_template("report.html").render(
         report=report,
         generator=GENERATOR,
-        style=Markup(_style(report, light, dark)),
+        style=Markup(_style(light, dark)),
         library=library,
         script=own,
         charts=Markup(_script_json({"specs": specs, "narrow": narrow, "words": report.words})),
@@ -93,7 +93,7 @@ def _to_vega(spec: dict[str, Any]) -> dict[str, Any]:
     return compiled
 
 
-def _style(report: Report, light: dict[str, str], dark: dict[str, str]) -> str:
+def _style(light: dict[str, str], dark: dict[str, str]) -> str:
     """Return the style sheet with the fonts of text, charts and formulas, and the charts' colours."""
 
     def colours(values: dict[str, str]) -> str:

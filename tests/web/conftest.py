@@ -86,9 +86,19 @@ class Served:
 @pytest.fixture(scope="module")
 def served(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Run ``squadron playground RUN --sweep DIR`` on a free port."""
+    yield from serving(sweep, tmp_path_factory, "en")
+
+
+@pytest.fixture(scope="module")
+def served_in_persian(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Run it with ``--lang fa``."""
+    yield from serving(sweep, tmp_path_factory, "fa")
+
+
+def serving(sweep: Path, tmp_path_factory: pytest.TempPathFactory, language: str) -> Iterator[Served]:
     pytest.importorskip("gradio", reason="the playground's page needs gradio (pip install 'squadron[web]')")
     command = [sys.executable, "-m", "squadron", "playground", "--sweep", str(sweep), "--port", "0", "--json"]
-    command += ["--max-new-tokens", "8", "--precision", "fp32"]
+    command += ["--max-new-tokens", "8", "--precision", "fp32", "--lang", language]
     folder = tmp_path_factory.mktemp("served")
     errors, temporary = folder / "errors.txt", folder / "temporary"
     temporary.mkdir()

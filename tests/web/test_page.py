@@ -198,6 +198,66 @@ def test_the_page_fits_a_phone(page: Any) -> None:
     assert page.evaluate(wide) <= 375
 
 
+def test_on_a_phone_the_answer_comes_into_view(page: Any) -> None:
+    page.set_viewport_size({"width": 375, "height": 800})
+    choose_example(page)
+    page.evaluate("scrollTo(0, 0)")
+    ask(page)
+    page.wait_for_function(
+        "() => { const { top } = document.querySelector('#answers .asked').getBoundingClientRect();"
+        " return top >= 0 && top < innerHeight / 2; }",
+        timeout=5_000,
+    )
+
+
+def test_on_a_wide_screen_the_page_stays_where_it_is(page: Any) -> None:
+    choose_example(page)
+    page.evaluate("scrollTo(0, 0)")
+    ask(page)
+    page.wait_for_timeout(300)
+    assert page.evaluate("scrollY") == 0
+
+
+def test_on_a_phone_scores_stand_beside_the_names(page: Any) -> None:
+    page.set_viewport_size({"width": 375, "height": 800})
+    page.get_by_role("tab", name="Runs").click()
+    board = page.locator("#board .scroll")
+    board.wait_for(timeout=WAIT)
+    scores_are_in_sight(page)
+
+
+def scores_are_in_sight(page: Any) -> None:
+    """Check that name, F1 and EM of the first run lie within the visible part of the leaderboard."""
+    outer = page.locator("#board .scroll").bounding_box()
+    cells = page.locator("#board tbody tr").first.locator("th, td").all()[1:4]
+    for cell in cells:
+        box = cell.bounding_box()
+        assert outer["x"] <= box["x"]
+        assert box["x"] + box["width"] <= outer["x"] + outer["width"] + 1
+    assert page.locator("#board thead th").all_inner_texts()[2:4] == ["F1", "EM"]
+
+
+@pytest.mark.parametrize(
+    ("values", "highest", "ends"),
+    [
+        ([97.0, 98.0], 100.0, (96.0, 100.0)),
+        ([97.0, 100.0], 100.0, (96.0, 100.0)),
+        ([50.0], 100.0, (49.0, 51.0)),
+        ([0.0, 0.5, 7.0], None, (0.0, 8.0)),
+    ],
+)
+def test_curves_are_drawn_over_their_own_range(
+    values: list[float], highest: float | None, ends: tuple[float, float]
+) -> None:
+    from squadron.web.page import _limits
+
+    low, high = _limits(values, highest)
+    assert low is not None
+    assert high is not None
+    assert ends[0] <= low <= min(values)
+    assert max(values) <= high <= ends[1]
+
+
 def test_the_page_is_accessible_in_light_and_dark(page: Any) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

@@ -14,7 +14,7 @@ from squadron.cli.output import Console, narrow_table
 from squadron.options.reporting import AnalyzeOptions
 from squadron.reporting.document.text import clipped
 
-_NAME = 42
+_NAME = 36
 """Characters of a name, so that a table fits 80 columns."""
 _VERDICTS = {
     "higher": "higher",
@@ -61,8 +61,9 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         out.print(_mistakes(found["mistakes"]))
     if found["effects"]:
         margin = found["plan"]["margin"]
+        unit = "point" if margin == 1 else "points"
         out.print(
-            f"test: lower than the best, or within {margin:g} points of it, at the 5 % level; one primary test "
+            f"test: lower than the best, or within {margin:g} {unit} of it, at the 5 % level; one primary test "
             f"an axis, Holm-corrected; intervals are uncorrected"
         )
     for line in _notes(record):
@@ -83,7 +84,7 @@ def _models(compared: dict[str, Any]) -> Table:
     title = f"{compared['split']} split, {compared['decoding']}, {questions:,} questions"
     table = _table(title, "model", ("EM (95 %)", "F1 (95 %)"))
     for model in compared["models"]:
-        score, role = model["score"], {"best": "best adapter", "full": "full fine-tuning"}.get(model["role"], "base")
+        score, role = model["score"], {"best": "best", "full": "full"}.get(model["role"], "base")
         table.add_row(
             f"{role}: {clipped(model['name'], _NAME - len(role) - 2)}",
             _score(score, "exact_match"),
@@ -112,7 +113,7 @@ def _against_best(effect: dict[str, Any], value: Any) -> tuple[str, str]:
             sign = 1 if one["second"] == value else -1
             low, high = sorted(sign * end for end in one["interval"])
             verdict = "lower" if one["verdict"] in ("higher", "lower") else _VERDICTS[one["verdict"]]
-            return f"{sign * one['difference']:+.1f} ({low:+.1f} to {high:+.1f})", verdict
+            return f"{_signed(sign * one['difference'])} ({_signed(low)} to {_signed(high)})", verdict
     raise AssertionError((effect["axis"], value))
 
 
@@ -124,7 +125,7 @@ def _decodings(compared: dict[str, Any]) -> Table:
         test = next(
             (one for one in compared["contrasts"] if (one["metric"], one["second"]) == ("f1", score["decoding"])), None
         )
-        difference = "" if test is None else f"{test['difference']:+.1f}, {_VERDICTS[test['verdict']]}"
+        difference = "" if test is None else f"{_signed(test['difference'])}, {_VERDICTS[test['verdict']]}"
         table.add_row(score["decoding"], _score(score, "exact_match"), _score(score, "f1"), difference)
     return table
 
@@ -174,6 +175,12 @@ def _notes(record: dict[str, Any]) -> list[str]:
         missing = (f"{one['what']} ({len(one['names'])})" if one["names"] else one["what"] for one in record["missing"])
         notes.append(f"missing: {', '.join(missing).replace('_', ' ')}")
     return notes
+
+
+def _signed(value: float) -> str:
+    """Return a difference with its sign, which 0 has not."""
+    shown = f"{value:+.1f}"
+    return shown if float(shown) else "0.0"
 
 
 def _runs(count: int) -> str:

@@ -113,7 +113,7 @@ def test_hostile_data_is_text_in_the_page(hostile_page: Path) -> None:
     assert len(max(shown.split(), key=len)) < 500_000  # the library is one word; the data's 10,000 x are broken up
     assert "x" * 500 not in text
     held = next(one.text for one in document.iter("script") if one.get("id") == "charts")
-    assert set(json.loads(held)) == {"specs", "words"}
+    assert set(json.loads(held)) == {"specs", "narrow", "words"}
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -258,6 +258,14 @@ def test_the_commonest_kind_has_its_own_shares(leads: bool) -> None:
     assert [(row[0], row[2]) for row in tables["kinds-table"]] == [("Too long", "30"), ("Empty", "20")]
 
 
+def test_a_kind_that_only_the_base_makes_is_in_the_table_as_in_the_chart() -> None:
+    found = analysis().mistakes
+    assert found is not None
+    only = replace(found.kinds[0], kind="too_short", questions=0, share=0.0, interval=(0.0, 0.07), base_share=0.3)
+    _, tables = report(mistakes=replace(found, kinds=(*found.kinds, only)))
+    assert [(row[0], row[2], row[-1]) for row in tables["kinds-table"]][-1] == ("Too short", "0", "30 %")
+
+
 def test_axes_that_act_together_are_told_by_f1_with_their_p(english: Any) -> None:
     told, _ = english
     text = told["interactions"]

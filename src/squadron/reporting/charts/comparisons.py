@@ -14,7 +14,7 @@ from squadron.reporting.published import PUBLISHED
 from squadron.runs.records import Study
 
 _BAR = 22
-_TENS, _HALVES = list(range(0, 101, 10)), [0, 50, 100]
+_FIFTHS, _HALVES = [0, 20, 40, 60, 80, 100], [0, 50, 100]
 _SHOWN_PUBLISHED = ("zero_shot", "lora", "full", "human", "study_base", "study_greedy")
 
 
@@ -47,7 +47,7 @@ def models(study: Study, analysis: Analysis, words: ChartWords, width: int = WID
     )  # its world is made up: no figure of real questions belongs beside its scores
     names = label_width([str(row["n"]) for row in (measured if own_only else [*measured, *others])])
     x = alt.X("m:Q", title=words("f1"), scale=alt.Scale(domain=[0, 100])).axis(
-        values=_TENS if width >= WIDTH else _HALVES
+        values=_FIFTHS if width >= WIDTH else _HALVES
     )
 
     def panel(rows: list[Row], title: str, *, own: bool) -> Any:

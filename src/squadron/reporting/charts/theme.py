@@ -24,8 +24,8 @@ _PERSIAN = {
     "minus": "−",
 }
 _WESTERN = {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""], "minus": "−"}
-# Safe for colour blindness, and apart in grey: any two have a contrast of at least 1.35, the first three of 1.9. All
-# are at least 3 from the page, and the first is light enough for an interval in the colour of text upon it.
+# Safe for colour blindness, and apart in grey: any two have a contrast of at least 1.35, the first two of 1.9. All are
+# at least 3 from the page, and the first is light enough for an interval in the colour of text upon it.
 _CATEGORY = {
     False: ["#2962ae", "#ed6f1b", "#0b3e2d", "#340d28", "#d1496b", "#5f349c"],
     True: ["#4a98f0", "#f8f0bc", "#be2873", "#f9c393", "#985fe8", "#50c58a"],

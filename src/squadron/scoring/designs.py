@@ -30,7 +30,7 @@ from squadron.scoring.intervals import Codes, Floats
 Scope = Literal["new", "these"]
 SCOPES: tuple[Scope, ...] = ("new", "these")
 """The scopes of a test, wider first: a difference on new questions is one on these, too."""
-METRICS = ("f1", "exact_match")
+METRICS = ("f1", "exact_match", "p_gold")
 """The metrics that reports can test, the primary one of a study without a plan first."""
 Covers = Literal["training", "settings", "questions"]
 """The wider sample that a block's runs stand for: training again (several seeds), other settings with the same seed, or

@@ -17,6 +17,7 @@ from squadron.errors import ConfigError
 from squadron.options.axes import AXES
 from squadron.options.base import checked
 from squadron.options.core import TrainOptions
+from squadron.scoring.designs import METRICS
 from squadron.sweeps.axes import name_problem, run_name
 from squadron.sweeps.grid import SweepPlan, read_sweep
 from squadron.sweeps.yaml_file import read_yaml
@@ -331,7 +332,7 @@ def test_the_plan_of_the_analysis_is_part_of_the_configuration(tmp_path: Path) -
     plan = read_sweep(path).config
     assert plan.analysis is not None
     recorded = plan.model_dump(mode="json")["analysis"]
-    assert recorded == {"axes": ["lr"], "margin": 2.0, "metrics": ["f1", "exact_match"], "family": "all"}
+    assert recorded == {"axes": ["lr"], "margin": 2.0, "metrics": list(METRICS), "family": "all"}
     path.write_text("grid: {rank: [4, 8]}\n")
     assert read_sweep(path).config.analysis is None
     for section, wanted in (

@@ -69,7 +69,9 @@ def _headline(draft: Draft, inputs: ReportInputs) -> None:
     rows = []
     for title, score, trained in models:
         counts = [draft.number_cell(value, "count") for value in (score.questions if score else None, trained)]
-        rows.append([text_cell(title), *score_cells(draft, score, gold=gold), *counts, draft.phrase_cell("published.measured")])
+        rows.append(
+            [text_cell(title), *score_cells(draft, score, gold=gold), *counts, draft.phrase_cell("published.measured")]
+        )
     measured = len(rows)
     # The world of the pocket base is made up: no figure of real questions belongs beside its scores.
     published = () if inputs.is_pocket else PUBLISHED

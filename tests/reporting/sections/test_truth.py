@@ -279,7 +279,8 @@ def test_p_gold_has_a_verdict_of_its_own(studies: Any) -> None:
     planned = replace(study, config={**study.config, "analysis": section})
     analysis = analyze_study(planned)
     effects = {metric: analysis.effect("lr", metric) for metric in ("f1", "p_gold", "exact_match")}
-    assert effects["f1"] and effects["p_gold"]
+    assert effects["f1"]
+    assert effects["p_gold"]
     assert (effects["f1"].verdict, effects["p_gold"].verdict) == ("undecided", "higher")
     assert effects["exact_match"] is None
     mean = [level.mean for level in effects["p_gold"].levels]

@@ -26,6 +26,7 @@ def method(draft: Draft, inputs: ReportInputs) -> None:
     draft.formula("forward")
     draft.paragraph("method.parameters")
     draft.formula("parameters")
+    draft.paragraph("method.scale")
     draft.paragraph("method.modules")
     draft.part("prompt")
     draft.paragraph("method.prompt_before")

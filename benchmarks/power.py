@@ -5,9 +5,9 @@
 
 A made-up study has a grid of runs (5 ranks, 5 learning rates, 3 sets of modules, and some seeds) and 1,000 questions in
 220 paragraphs. A run answers a question correctly if its skill exceeds the question's difficulty. The parts of the
-difference are calibrated to 75 runs on the pocket base: 87 % right; runs that are equal differ by 0.35 points through training;
-each value of an option suits some questions better than others, which moves the mean of a value by 0.2 points from one
-set of questions to another. The tests are those of the reports.
+difference are calibrated to 75 runs on the pocket base: 87 % right; runs that are equal differ by 0.35 points through
+training; each value of an option suits some questions better than others, which moves the mean of a value by 0.2 points
+from one set of questions to another. The tests are those of the reports.
 
 Each line has the share of studies that claim, in each scope: a difference on any axis that has none (at most 5 %), the
 difference that is there (at least 90 %), something against the truth, and that all learning rates are equivalent. Where

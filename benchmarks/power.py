@@ -5,9 +5,9 @@
 
 A made-up study has a grid of runs (5 ranks, 5 learning rates, 3 sets of modules, and some seeds) and 1,000 questions in
 220 paragraphs. A run answers a question correctly if its skill exceeds the question's difficulty. The parts of the
-difference are calibrated to docs/pocket.md: 87 % right; runs that are equal differ by 0.35 points through training;
-each value of an option suits some questions better than others, which moves the mean of a value by 0.2 points from one
-set of questions to another. The tests are those of the reports.
+difference are calibrated to 75 runs on the pocket base: 87 % right; runs that are equal differ by 0.35 points through
+training; each value of an option suits some questions better than others, which moves the mean of a value by 0.2 points
+from one set of questions to another. The tests are those of the reports.
 
 Each line has the share of studies that claim, in each scope: a difference on any axis that has none (at most 5 %), the
 difference that is there (at least 90 %), something against the truth, and that all learning rates are equivalent. Where
@@ -47,7 +47,8 @@ class Case:
     """A made-up truth: the effect of a learning rate in points, and the noise of runs and values, in points.
 
     ``training`` is the deviation of runs that are otherwise equal, ``shared`` that of a value with one seed, which all
-    runs with this value and seed have alike, ``suiting`` that of a value's mean from one set of questions to another.
+    runs with this value and seed have alike, ``edge`` the same of the highest learning rate alone, ``suiting`` that of
+    a value's mean from one set of questions to another.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Case:
     seeds: int = 1
     training: float = 0.35
     shared: float = 0.0
+    edge: float = 0.0
     suiting: float = 0.2
 
     @property
@@ -83,8 +85,11 @@ CASES = (
     Case("no effect, questions that suit nobody", suiting=0.0),
     Case("no effect, 3 seeds", seeds=3),
     Case("no effect, 3 seeds, a shared shift of 0.5 a seed and value", seeds=3, shared=0.5),
+    Case("no effect, 3 seeds, shared 0.5, questions that suit nobody", seeds=3, shared=0.5, suiting=0.0),
+    Case("no effect, 3 seeds, a shared 1.5 of the highest lr alone", seeds=3, edge=1.5, suiting=0.0),
     Case("lr +2.0, log-linear", rising),
     Case("lr +2.0, log-linear, 3 seeds", rising, seeds=3),
+    Case("lr +2.0, log-linear, 3 seeds, shared 0.5", rising, seeds=3, shared=0.5),
     Case("lr +2.0, last value only", last_only),
     Case("lr humped, 2 points", humped),
 )
@@ -106,6 +111,8 @@ def made_scores(case: Case, draw: np.random.Generator) -> tuple[Floats, Codes]:
         answers = answers + suits * draw.normal(size=side)
         side[3], side[4] = case.seeds, 1
         answers = answers + _POINT * case.shared * draw.normal(size=side)
+    if case.edge:
+        answers[:, -1] += _POINT * case.edge * draw.normal(size=(1, 1, case.seeds, 1))
     answers += draw.normal(0, _CHANCE, (*shape, QUESTIONS))
     return (answers > 0.0).astype(np.float64), codes
 

@@ -1,10 +1,10 @@
-"""Run the study on the pocket base (`make pocket`): its adapter, its 75 runs and both orders.
+"""Run the study on the pocket base (`make pocket`) and write docs/pocket.md and docs/pocket.json.
 
-Writes docs/pocket.md and docs/pocket.json.
-
-Three parts, each run with the public commands: `train` and `evaluate` with the study's settings on 2,000 questions;
-`sweep configs/pocket.yaml`; and a sweep of both orders over seeds. An interrupted study resumes from its folder. Takes
-about forty minutes on 2 cores.
+The study is `sweep configs/pocket.yaml` (rank, learning rate and scale of the update over three seeds), three sizes of
+the training data (:data:`SIZES`), and two adapters with equal parameters (:data:`PAIR`); the plan of each analysis is
+fixed in its configuration. Beside it, `train` and `evaluate` with the paper's settings on 2,000 questions, and a sweep
+of both orders over seeds; `--seeds 0` leaves the orders out. All run with the public commands, and an interrupted study
+resumes from its folder. `--tiny` runs every part with few questions, to see that all parts work.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from squadron.reporting.analysis.verdicts import Contrast
 from squadron.runs.study import read_study
 from squadron.scoring.evaluation import score
 from squadron.scoring.paired import difference_interval
+from squadron.sweeps.yaml_file import read_yaml
 from squadron.tracking.progress import Reporter
 
 ROOT = Path(__file__).resolve().parents[1]
-RANKS = (4, 8, 16, 32, 64)
-RATES = (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)
-MODULES = ("attention", "attention+mlp", "query-value+attention")
+RANKS = (1, 4, 64)
+RATES = (1e-4, 1e-3, 4e-3)
+SCALINGS = ("alpha/r", "alpha/sqrt(r)")
+SIZES = (50, 150, 500)
+"""Training questions of the learning curve; its runs have the same seeds, settings, validation and test questions."""
 STRATEGIES = ("greedy", "span", "beam", "top-k", "nucleus", "temperature")
-FIGURES = ("exact_match", "f1", "f1_interval")
+FIGURES = ("exact_match", "f1", "f1_interval", "p_gold")
 QUESTIONS = 1000
 """Test questions of the study's adapter and of both orders, half of them in known phrasings."""
 ORDERS = f"""\
@@ -39,6 +42,24 @@ base: {{train_size: 500, val_size: 200, test_size: {QUESTIONS}, epochs: 3, eval_
 grid: {{order: [question, paragraph]}}
 evaluate: {{split: test, decoding: [greedy]}}
 """
+
+
+SIZE = """\
+base: {{train_size: {size}, val_size: 800, test_size: 1000, epochs: 3, order: paragraph, eval_questions: 0, lr: 0.001}}
+seeds: 3
+evaluate: {{split: validation, decoding: [greedy]}}
+"""
+PAIR = """\
+base: {train_size: 500, val_size: 800, test_size: 1000, epochs: 3, order: paragraph, eval_questions: 0, lr: 1.0e-3}
+runs:
+- {rank: 8, targets: attention}
+- {rank: 3, targets: attention+mlp}
+seeds: 3
+evaluate: {split: validation, decoding: [greedy]}
+analysis: {axes: [targets], margin: 1.0, metrics: [f1, p_gold]}
+"""
+"""Both have 8 x 6 = 3 x 16 units of width and layer, so as many parameters."""
+TINY = {"train_size": 24, "val_size": 40, "test_size": 20, "epochs": 1}
 
 
 class Printer(Reporter):
@@ -79,11 +100,39 @@ def tuned(study: Path, base: str) -> dict[str, Any]:
     }
 
 
-def grid(study: Path, base: str) -> dict[str, Any]:
-    """Run the 75 runs. Return the changes and figures of each, the seconds of all, and the findings."""
-    out = study / "grid"
+def grid(study: Path, base: str, shrunk: dict[str, Any]) -> dict[str, Any]:
+    """Run the grid. Return the changes and figures of each run, the seconds of all, and the findings."""
+    return swept_part(study / "grid", base, ROOT / "configs" / "pocket.yaml", shrunk)
+
+
+def pair(study: Path, base: str, shrunk: dict[str, Any]) -> dict[str, Any]:
+    """Run the two adapters with equal parameters over seeds."""
+    config = study / "pair.yaml"
+    write_text(config, PAIR)
+    return swept_part(study / "pair", base, config, shrunk)
+
+
+def sizes(study: Path, base: str, shrunk: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run each size of the training data over seeds. Return the size, and F1 and P(gold) of each seed."""
+    found = []
+    for size in SIZES:
+        config = study / f"size-{size}.yaml"
+        write_text(config, SIZE.format(size=size))
+        smaller = shrunk | ({"train_size": size // 5} if shrunk else {})
+        part = swept_part(study / f"size-{size}", base, config, smaller, tested=False)
+        figures = {metric: [run["all"][metric] for run in part["runs"]] for metric in ("f1", "p_gold")}
+        found.append({"train_size": size, "seconds": part["seconds"], **figures})
+    return found
+
+
+def swept_part(out: Path, base: str, config: Path, shrunk: dict[str, Any], *, tested: bool = True) -> dict[str, Any]:
+    """Sweep a configuration, with ``shrunk`` options of its own, and return figures of its runs and its findings."""
+    if shrunk:
+        document = read_yaml(config)
+        config = out.with_name(f"{out.name}-tiny.yaml")
+        write_json(config, {**document, "base": {**document["base"], **shrunk}})  # JSON is YAML
     swept = squadron.sweep(
-        config=str(ROOT / "configs" / "pocket.yaml"),
+        config=str(config),
         base=base,
         dataset="pocket",
         out=str(out),
@@ -96,26 +145,32 @@ def grid(study: Path, base: str) -> dict[str, Any]:
         | split_figures(out / "runs" / entry["name"], "validation")["greedy"]
         for entry in swept["runs"]
     ]
-    return {"split": swept["split"], "runs": runs, "seconds": swept["seconds"], **findings(out)}
+    whole = {"split": swept["split"], "runs": runs, "seconds": swept["seconds"]}
+    return {**whole, **findings(out)} if tested else whole
 
 
 def findings(folder: Path) -> dict[str, Any]:
-    """Return the effects of the axes and of the best run's strategies on F1, as the report tests them."""
+    """Return the effects of the axes and of the best run's strategies, as the report tests them."""
     analysis = analyze_study(read_study(folder))
     effects = [
         {
             "axis": effect.axis,
+            "metric": effect.metric,
+            "verdict": effect.verdict,
+            "scope": effect.scope,
+            "best": effect.best,
+            "p": [own.adjusted for own in effect.primary],
             "means": [[level.value, level.mean] for level in effect.levels],
             "pairs": [_tested(one) for one in effect.contrasts],
             "trend": None if effect.trend is None else _tested(effect.trend),
         }
         for effect in analysis.effects
-        if effect.metric == "f1"
     ]
     decodings = () if analysis.decodings is None else analysis.decodings.contrasts
     return {
         "questions": analysis.effects[0].contrasts[0].questions,
         "effects": effects,
+        "kept": analysis.kept.fully,
         "strategies": [_tested(one) for one in decodings if one.metric == "f1"],
     }
 
@@ -160,27 +215,22 @@ def orders(study: Path, base: str, seeds: int) -> dict[str, Any]:
 
 
 def page(found: dict[str, Any]) -> str:
-    """Return the figures as a Markdown page."""
-    return "\n".join(
-        [
-            "# The pocket base",
-            "",
-            *_tuned_lines(found["tuned"]),
-            "",
-            *_grid_lines(found["grid"], found["environment"], found["precision"]),
-            "",
-            *_effect_lines(found["grid"]),
-            "",
-            *([*_order_lines(found["orders"]), ""] if "orders" in found else []),
-            "## What this means for GPT-2",
-            "",
-            "The pocket base shows that the pipeline learns, and how rank, learning rate and modules affect scores at",
-            "this size. It has 4 million parameters, a synthetic world and questions made from templates. Its scores",
-            "say nothing about GPT-2 on SQuAD, and the best rank here need not be the best there. Differences within",
-            "the intervals are noise.",
-            "",
-        ]
-    )
+    """Return the figures as a Markdown page, of the parts that were run."""
+    lines = ["# The pocket base", "", *_tuned_lines(found["tuned"]), ""]
+    if "grid" in found:
+        lines += [*_grid_lines(found["grid"], found["environment"], found["precision"]), ""]
+        lines += [*_effect_lines(found["grid"]), "", *_size_lines(found["sizes"]), "", *_pair_lines(found["pair"]), ""]
+    if "orders" in found:
+        lines += [*_order_lines(found["orders"]), ""]
+    meaning = [
+        "## What this means for GPT-2",
+        "",
+        "The pocket base shows that the pipeline learns, and how rank, learning rate and scale affect scores at this",
+        "size. It has 4 million parameters, a synthetic world and questions made from templates. Its scores say",
+        "nothing about GPT-2 on SQuAD, and the best rank here need not be the best there.",
+        "",
+    ]
+    return "\n".join(lines + meaning)
 
 
 def _tuned_lines(tuned: dict[str, Any]) -> list[str]:
@@ -205,66 +255,89 @@ def _tuned_lines(tuned: dict[str, Any]) -> list[str]:
 
 
 def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: str) -> list[str]:
+    seeds = sorted({run["seed"] for run in grid["runs"]})
     lines = [
-        "## The study's 75 runs",
+        "## Rank, learning rate and scale",
         "",
         "`squadron sweep configs/pocket.yaml --base pocket --dataset pocket`: 500 training questions, 3 epochs, by",
-        f"paragraph: {grid['seconds'] / 60:.1f} minutes in all for training and answering "
-        f"({environment['threads']} threads, {precision}).",
+        f"paragraph, {len(seeds)} seeds, {len(grid['runs'])} runs: {grid['seconds'] / 60:.1f} minutes in all",
+        f"for training and answering ({environment['threads']} threads, {precision}).",
         "",
-        f"F1 on {grid['questions']:,} {grid.get('split', 'test')} questions:",
+        f"F1 (and P(gold)) on {grid['questions']:,} {grid['split']} questions, means over the seeds:",
         "",
     ]
-    for modules in MODULES:
-        lines += [f"| {modules} | " + " | ".join(f"{rate:g}" for rate in RATES) + " |", "|---" * 6 + "|"]
+    for scaling in SCALINGS:
+        lines += [f"| {scaling} | " + " | ".join(f"{rate:g}" for rate in RATES) + " |", "|---" * 4 + "|"]
         for rank in RANKS:
-            cells = [_cell(grid["runs"], rank, rate, modules) for rate in RATES]
+            cells = [_cell(grid["runs"], rank=rank, lr=rate, scaling=scaling) for rate in RATES]
             lines.append(f"| r = {rank} | " + " | ".join(cells) + " |")
         lines.append("")
-    widths = [run["all"]["f1_interval"][1] - run["all"]["f1_interval"][0] for run in grid["runs"]]
-    return [*lines, f"The 95 % interval of each figure is about ± {statistics.median(widths) / 2:.1f} points."]
+    return lines
 
 
-def _cell(runs: Sequence[dict[str, Any]], rank: int, rate: float, modules: str) -> str:
-    (own,) = [run for run in runs if (run["rank"], run["lr"], run["targets"]) == (rank, rate, modules)]
-    return f"{own['all']['f1']:.1f}" if own["status"] == "done" else own["status"]
+def _cell(runs: Sequence[dict[str, Any]], **setting: Any) -> str:
+    own = [run["all"] for run in runs if all(run[key] == value for key, value in setting.items())]
+    f1, gold = (statistics.fmean(one[metric] for one in own) for metric in ("f1", "p_gold"))
+    return f"{f1:.1f} ({gold:.1f})"
 
 
 def _effect_lines(grid: dict[str, Any]) -> list[str]:
+    kept = "was" if grid["kept"] else "was not"
     lines = [
         "## Effects",
         "",
-        "Mean F1 of all runs with a value, and differences with intervals that account for both samples, the questions",
-        "and the runs. The first p is uncorrected, for a single pair that was chosen beforehand, such as the lowest",
-        "and the highest rate; the second is Holm-corrected over all pairs and trends, as in the report. A line is the",
-        "rise of the straight line through an axis's means (over the logarithm).",
+        "The means of all runs with a value, and what the report says of them. *p* is that of the axis's primary test,",
+        "corrected over the axes, on new questions and on these. A line is the rise of the straight line through the",
+        f"means, over the logarithm. The plan was in the configuration before the runs, and {kept} kept to.",
         "",
-        "| axis | mean F1 | step | points of F1 (95 %) | p alone | p, Holm | report |",
-        "|---|---|---|---|---|---|---|",
+        "| axis | metric | means | verdict | p | line, points (95 %) |",
+        "|---|---|---|---|---|---|",
     ]
     for effect in grid["effects"]:
         means = ", ".join(f"{value}: {mean:.1f}" for value, mean in effect["means"])
-        pairs = effect["pairs"]
-        if effect["trend"] is not None:
-            ends = (effect["means"][0][0], effect["means"][-1][0])
-            pairs = [effect["trend"], *(one for one in pairs if (one["first"], one["second"]) == ends)]
-        for place, one in enumerate(pairs):
-            line = effect["trend"] is not None and place == 0
-            head = (effect["axis"], means) if place == 0 else ("", "")
-            lines.append(_effect_row(head, one, f"line, {_step(one)}" if line else _step(one)))
-    return [*lines, *(_effect_row(("strategy of the best run", ""), one, _step(one)) for one in grid["strategies"])]
+        chances = ", ".join("< 0.001" if p < 0.001 else f"{p:.3f}" for p in effect["p"])
+        line = "" if effect["trend"] is None else _points(effect["trend"])
+        scope = {"new": ", new questions", "these": ", these questions"}.get(effect["scope"], "")
+        head = f"| {effect['axis']} | {effect['metric']} | {means} "
+        lines.append(f"{head}| {effect['verdict']}{scope} (best {effect['best']}) | {chances} | {line} |")
+    lines += ["", "Decoding strategies of the best run, F1 on the test questions:", ""]
+    return [*lines, *(f"- {_step(one)}: {_points(one)}, {one['verdict']}" for one in grid["strategies"])]
+
+
+def _points(one: dict[str, Any]) -> str:
+    if one["interval"] is None:
+        return f"{one['difference']:+.1f}"
+    low, high = one["interval"]
+    return f"{one['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def _step(one: dict[str, Any]) -> str:
     return f"{one['first']} to {one['second']}"
 
 
-def _effect_row(head: tuple[str, str], one: dict[str, Any], step: str) -> str:
-    low, high = one["interval"]
-    shown = "significant" if one["verdict"] in ("higher", "lower") else "not significant"
-    chances = " | ".join("< 0.001" if p < 0.001 else f"{p:.3f}" for p in (one["p_value"], one["adjusted"]))
-    points = f"{one['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
-    return f"| {head[0]} | {head[1]} | {step} | {points} | {chances} | {shown} |"
+def _size_lines(sizes: Sequence[dict[str, Any]]) -> list[str]:
+    lines = [
+        "## Training questions",
+        "",
+        "Rank 4, attention, 1e-3, 3 epochs, three seeds each, on the same validation questions:",
+        "",
+        "| training questions | F1 of each seed | mean | P(gold) |",
+        "|---|---|---|---|",
+    ]
+    for one in sizes:
+        each = ", ".join(f"{value:.1f}" for value in one["f1"])
+        means = " | ".join(f"{statistics.fmean(one[metric]):.1f}" for metric in ("f1", "p_gold"))
+        lines.append(f"| {one['train_size']} | {each} | {means} |")
+    return lines
+
+
+def _pair_lines(pair: dict[str, Any]) -> list[str]:
+    lines = ["## The same number of parameters", "", "Rank 8 of attention beside rank 3 of attention and MLP:", ""]
+    for effect in pair["effects"]:
+        if effect["axis"] == "targets":
+            (one,) = effect["pairs"]
+            lines.append(f"- {effect['metric']}, {_step(one)}: {_points(one)}, {one['verdict']}")
+    return lines
 
 
 def _order_lines(orders: dict[str, Any]) -> list[str]:
@@ -294,22 +367,34 @@ def _ends(interval: Sequence[float]) -> str:
     return f"{interval[0]:.1f} – {interval[1]:.1f}"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the parts and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="pocket")
     parser.add_argument(
         "--out", type=Path, default=Path("pocket-study"), help="Folder of the study; `squadron report` can read it."
     )
     parser.add_argument("--seeds", type=int, default=5, help="Seeds of the comparison of both orders; 0 for none.")
+    parser.add_argument("--tiny", action="store_true", help="Few questions, no page: see that all parts work.")
     arguments = parser.parse_args()
     arguments.out.mkdir(exist_ok=True)
-    found = {
-        "tuned": tuned(arguments.out, arguments.base),
-        "grid": grid(arguments.out, arguments.base),
+    shrunk = TINY if arguments.tiny else {}
+    found: dict[str, Any] = {
+        "grid": grid(arguments.out, arguments.base, shrunk),
+        "sizes": sizes(arguments.out, arguments.base, shrunk),
+        "pair": pair(arguments.out, arguments.base, shrunk),
     }
+    if arguments.tiny:
+        print("\n".join([*_effect_lines(found["grid"]), *_size_lines(found["sizes"]), *_pair_lines(found["pair"])]))
+        return
+    found["tuned"] = tuned(arguments.out, arguments.base)
     if arguments.seeds:
         found["orders"] = orders(arguments.out, arguments.base, arguments.seeds)
     record = read_json(arguments.out / "grid" / "sweep.json", what="the sweep's record", error=RunError)
     found.update({name: record[name] for name in ("environment", "precision", "base")})
     write_json(ROOT / "docs" / "pocket.json", found)
     write_text(ROOT / "docs" / "pocket.md", page(found))
+
+
+if __name__ == "__main__":
+    main()

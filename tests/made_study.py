@@ -24,6 +24,7 @@ from squadron.runs.ranking import rank_key
 from squadron.scoring.answers import AnswerRecord, answer_statistics
 from squadron.scoring.evaluation import score
 from squadron.scoring.failures import write_failures
+from squadron.scoring.predictions import GOLD_KEY
 
 RANKS = (4, 8, 16, 32, 64)
 RATES = (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)
@@ -87,13 +88,15 @@ def make_study(
     data: bool = True,
     every_failure: bool = False,
     hostile: bool = False,
+    gold: bool = False,
     seed: int = 0,
 ) -> Path:
     """Write the sweep folder and return it.
 
     ``failed``, ``diverged`` and ``unfinished`` are numbers of runs that end so, taken from the grid's end.
     ``every_failure`` writes failure files of all runs, not of the best and the baseline alone (slower). ``hostile``
-    puts :data:`HOSTILE` strings and a text of 10,000 characters into contexts, questions, answers and reasons.
+    puts :data:`HOSTILE` strings and a text of 10,000 characters into contexts, questions, answers and reasons. With
+    ``gold`` every answer has P(gold): the chance that a run of this skill answers right, without luck.
     """
     draw = np.random.default_rng(seed)
     splits = {
@@ -125,7 +128,16 @@ def make_study(
     rows, states = [], []
     for options, changes, status in zip(grid, plans, ends, strict=True):
         row = _run(
-            out, options, changes, status, effects, makers["validation"], draw, epochs, every_failure=every_failure
+            out,
+            options,
+            changes,
+            status,
+            effects,
+            makers["validation"],
+            draw,
+            epochs,
+            every_failure=every_failure,
+            gold=gold,
         )
         if hostile and "reason" in row:
             row["reason"] = HOSTILE[0]
@@ -136,13 +148,16 @@ def make_study(
     best = _best(rows)
     if best is not None:
         folder = out / "runs" / best["name"]
-        _scores(folder, {"validation": {"greedy": best["_answers"]}}, makers, with_failures=True)
+        skill = best["_skill"] if gold else None
+        _scores(folder, {"validation": {"greedy": best["_answers"]}}, makers, with_failures=True, skill=skill)
         if test:
             tested = {name: makers["test"].answers(best["_skill"] + shift, draw) for name, shift in STRATEGIES.items()}
-            _scores(folder, {"validation": {"greedy": best["_answers"]}, "test": tested}, makers, with_failures=True)
+            both = {"validation": {"greedy": best["_answers"]}, "test": tested}
+            _scores(folder, both, makers, with_failures=True, skill=skill)
     if baseline:
         base = {name: {"greedy": maker.answers(-2.2, draw, loose=True)} for name, maker in makers.items()}
-        _scores(out / "baseline", base if test else {"validation": base["validation"]}, makers, with_failures=True)
+        own = base if test else {"validation": base["validation"]}
+        _scores(out / "baseline", own, makers, with_failures=True, skill=-2.2 if gold else None)
     for place, row in enumerate(rows, 1):
         row["rank"] = place
         del row["_answers"], row["_skill"]
@@ -259,6 +274,11 @@ class _Answering:
             found[question.id] = own
         return found
 
+    def gold(self, skill: float) -> dict[str, float]:
+        """Question id to P(gold)."""
+        chances = 1.0 / (1.0 + np.exp(-3.8 * (skill - self.difficulty)))
+        return {question.id: float(chance) for (_, question), chance in zip(self.pairs, chances, strict=True)}
+
     def _mistake(self, place: int, paragraph: Paragraph, gold: str, *, loose: bool) -> str:
         others = [one.answers[0].text for one in paragraph.questions if one.answers[0].text != gold]
         if self.hostile and place % 7 == 0:
@@ -327,6 +347,7 @@ def _run(
     epochs: int,
     *,
     every_failure: bool,
+    gold: bool,
 ) -> dict[str, Any]:
     """One run's folder, and its row of the leaderboard."""
     name = _name(changes)
@@ -395,7 +416,9 @@ def _run(
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     if status == "done":
         answers = maker.answers(skill, draw)
-        found = _scores(folder, {"validation": {"greedy": answers}}, {"validation": maker}, with_failures=every_failure)
+        own_skill = skill if gold else None
+        splits = {"validation": {"greedy": answers}}
+        found = _scores(folder, splits, {"validation": maker}, with_failures=every_failure, skill=own_skill)
         own = found["validation"]["greedy"]
         row |= {key: own[key] for key in ("exact_match", "f1", "exact_match_interval", "f1_interval", "questions")}
         row |= {"_answers": answers, "_skill": skill}
@@ -443,8 +466,12 @@ def _scores(
     makers: Mapping[str, _Answering],
     *,
     with_failures: bool,
+    skill: float | None = None,
 ) -> dict[str, Any]:
-    """Predictions, scores and failures as ``evaluate`` writes them; returns decodings by split."""
+    """Predictions, scores and failures as ``evaluate`` writes them; returns decodings by split.
+
+    With ``skill`` there is P(gold), too, in scores and details.
+    """
     (folder / "predictions").mkdir(parents=True, exist_ok=True)
     splits: dict[str, Any] = {}
     for split, strategies in answers.items():
@@ -454,7 +481,11 @@ def _scores(
             stem = decoding if split == "validation" else f"{decoding}.{split}"
             _write(folder / "predictions" / f"{stem}.json", own)
             records = makers[split].records(own)
-            found = score(own, dataset.golds(), clusters=dataset.clusters())
+            gold = None if skill is None else makers[split].gold(skill)
+            if gold is not None:
+                details = {name: [{GOLD_KEY: math.log(value)}] for name, value in gold.items()}
+                _write(folder / "predictions" / f"{stem}.details.json", details)
+            found = score(own, dataset.golds(), clusters=dataset.clusters(), gold_probabilities=gold)
             splits[split]["decodings"][decoding] = {**found.to_json(), **answer_statistics(records)}
             if with_failures:
                 about = {"model": folder.name, "split": split, "decoding": decoding}

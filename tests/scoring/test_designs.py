@@ -10,8 +10,10 @@ from scipy import stats
 
 from helpers import load_script
 from squadron.scoring.designs import (
+    block_of_sums,
     contrast_test,
     equivalence_test,
+    level_variances,
     make_block,
     omnibus_test,
     primary_p,
@@ -33,7 +35,7 @@ def test_over_runs_alone_two_levels_give_students_paired_test() -> None:
     wanted = stats.ttest_rel(means[1], means[0])
     assert test is not None
     assert test.difference == pytest.approx(float(np.mean(means[1] - means[0])))
-    assert (test.p_value, test.degrees) == (pytest.approx(wanted.pvalue), 6)
+    assert (test.p_value, test.degrees) == (pytest.approx(wanted.pvalue), pytest.approx(6))
     low, high = wanted.confidence_interval()
     assert t_reach(test.error, test.degrees) == pytest.approx((high - low) / 2)
     assert omnibus_test(found, "these") == pytest.approx(wanted.pvalue)
@@ -59,7 +61,7 @@ def test_runs_of_one_seed_are_one_sample() -> None:
     block = make_block(values, codes, [0, 1, 2] * 2)
     test = contrast_test(spread(block), (-1.0, 1.0), "these")
     by_seed = values.mean(axis=2).reshape(2, 2, 3).mean(axis=1)
-    assert (block.covers, test and test.degrees) == ("training", 2)
+    assert (block.covers, test and test.degrees) == ("training", pytest.approx(2))
     assert test is not None
     assert test.p_value == pytest.approx(stats.ttest_rel(by_seed[1], by_seed[0]).pvalue)
 
@@ -80,6 +82,31 @@ def test_a_shift_that_runs_of_a_seed_share_is_no_evidence() -> None:
             naive += count == 1 and test.p_value < 0.05
     assert naive > 80
     assert rejected <= 20
+
+
+def test_one_level_that_varies_with_the_seed_is_no_effect() -> None:
+    """A learning rate at the edge of stability: the other levels, which vary little, lend it no degrees of freedom."""
+    found: dict[str, int] = {"trend": 0, "omnibus": 0, "pair": 0}
+    for number in range(400):
+        draw = np.random.default_rng(number)
+        values = draw.normal(0, 0.35, (5, 9))
+        values[4] += np.repeat(draw.normal(0, 1.5, 3), 3)
+        made = spread(block_of_sums(values[:, :, None], np.ones(1), [0] * 3 + [1] * 3 + [2] * 3))
+        tests = {"trend": trend_weights([1, 4, 16, 64, 256]), "pair": (-1.0, 0.0, 0.0, 0.0, 1.0)}
+        for name, weights in tests.items():
+            test = contrast_test(made, weights, "these")
+            assert test is not None
+            found[name] += test.p_value < 0.05
+        found["omnibus"] += (omnibus_test(made, "these") or 0.0) < 0.05
+    assert max(found.values()) <= 36  # 5 % of 400 are 20; it was 14 % of trends and pairs, 10 % of omnibus tests
+
+
+def test_level_variances_are_those_of_the_single_levels() -> None:
+    draw = np.random.default_rng(8)
+    values = draw.normal(0, 1, (4, 20_000)) * np.array([0.0, 1.0, 2.0, 3.0])[:, None] + draw.normal(0, 5, 20_000)
+    centred = values - values.mean(axis=0)
+    assert level_variances(np.cov(centred)) == pytest.approx([0.0, 1.0, 4.0, 9.0], abs=0.15)
+    assert level_variances(np.cov(values[:2] - values[:2].mean(axis=0))) == pytest.approx([0.5, 0.5], abs=0.02)
 
 
 def test_what_runs_and_paragraphs_share_is_not_counted_twice() -> None:

@@ -115,3 +115,23 @@ def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9, 0.001]) == pytest.approx([1.0, 1.0, 0.003])
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("clusters", [8, 40])
+def test_differences_of_probabilities_are_not_few_because_they_are_small(clusters: int) -> None:
+    """Of 80 questions each gains about a tenth: the sum is under 10, and yet every one of them tells."""
+    codes = cluster_codes([place % clusters for place in range(80)], 80)
+    missed = wide = 0
+    for number in range(100):
+        values = np.random.default_rng(number).normal(0.1, 0.1, 80)
+        interval = difference_interval(values, codes, resamples=400)
+        missed += not interval.low <= 0.1 <= interval.high
+        wide += interval.low < 0.0 or interval.high > 0.25
+    assert wide == 0  # from gains and losses it was -0.1 to 0.3
+    assert missed <= 12
+
+
+def test_few_right_and_wrong_answers_are_few() -> None:
+    values = np.zeros(200)
+    values[:6] = 1.0
+    assert difference_interval(values, cluster_codes(None, 200)).method.startswith("binomial gains and losses")

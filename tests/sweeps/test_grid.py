@@ -13,10 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import load_script
 from squadron.errors import ConfigError
+from squadron.model.config import read_config
+from squadron.model.targets import resolve_targets, trainable_parameters
 from squadron.options.axes import AXES
 from squadron.options.base import checked
 from squadron.options.core import TrainOptions
+from squadron.pocket.base import pocket_base
+from squadron.scoring.designs import METRICS
 from squadron.sweeps.axes import name_problem, run_name
 from squadron.sweeps.grid import SweepPlan, read_sweep
 from squadron.sweeps.yaml_file import read_yaml
@@ -312,6 +317,34 @@ def test_the_papers_75_runs() -> None:
     assert len(read_sweep(ROOT / "configs" / "quick.yaml").runs) == 4
 
 
+def test_the_pocket_study_varies_what_matters_and_has_its_plan() -> None:
+    found = read_sweep(ROOT / "configs" / "pocket.yaml")
+    ranks, rates, scalings = (1, 4, 64), (1e-4, 1e-3, 4e-3), ("alpha/r", "alpha/sqrt(r)")
+    varied = ("rank", "lr", "scaling", "seed")
+    assert {tuple(run.options[key] for key in varied) for run in found.runs} == {
+        *itertools.product(ranks, rates, scalings, range(3))
+    }
+    assert len(found.runs) == 54
+    for name in ("quick", "paper", "pocket"):
+        plan = read_sweep(ROOT / "configs" / f"{name}.yaml").config.analysis
+        assert plan is not None
+        assert plan.metrics == ("f1", "p_gold")
+    study = load_script("scripts/pocket_study.py")
+    assert (ranks, rates, scalings) == (study.RANKS, study.RATES, study.SCALINGS)
+
+
+def test_the_pair_of_the_pocket_study_has_equal_parameters(tmp_path: Path) -> None:
+    path = tmp_path / "pair.yaml"
+    path.write_text(load_script("scripts/pocket_study.py").PAIR)
+    config = read_config(pocket_base() / "config.json")
+    runs = read_sweep(path).runs
+    counts = {
+        trainable_parameters(config, resolve_targets(run.options["target_modules"]), run.options["rank"])
+        for run in runs
+    }
+    assert (len(runs), len(counts)) == (6, 1)
+
+
 def test_the_configurations_are_part_of_an_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert len(read_sweep("paper").runs) == 75
@@ -331,7 +364,7 @@ def test_the_plan_of_the_analysis_is_part_of_the_configuration(tmp_path: Path) -
     plan = read_sweep(path).config
     assert plan.analysis is not None
     recorded = plan.model_dump(mode="json")["analysis"]
-    assert recorded == {"axes": ["lr"], "margin": 2.0, "metrics": ["f1", "exact_match"], "family": "all"}
+    assert recorded == {"axes": ["lr"], "margin": 2.0, "metrics": list(METRICS), "family": "all"}
     path.write_text("grid: {rank: [4, 8]}\n")
     assert read_sweep(path).config.analysis is None
     for section, wanted in (

@@ -113,7 +113,13 @@ def test_a_winner_is_significant_only_if_the_questions_show_it(tmp_path: Path, s
     assert [setting["changes"] for setting in settings] == [{"rank": "a"}, {"rank": "b"}]
     assert (settings[0]["f1_mean"], settings[1]["f1_deviation"]) == (pytest.approx(75.0), 0.0)
     assert winner["f1_difference"] == pytest.approx(75.0)
-    assert winner["significant"]
+    # Training again counts: a gain of 100 and of 50 points with two seeds is no evidence of one with another.
+    assert not winner["significant"]
+    assert winner["p_value"] > 0.05
+    _, sure = compared(a_0=golds, a_1=golds, b_0=wrong, b_1=wrong)
+    assert sure["significant"]
+    _, single = compared(a_0=half, b_0=wrong)
+    assert single["significant"]
     _, close = compared(c_0=one_more, d_0=half)
     assert close["f1_difference"] == pytest.approx(100 / 36)
     assert not close["significant"]

@@ -30,7 +30,7 @@ from squadron.scoring.intervals import Codes, Floats
 Scope = Literal["new", "these"]
 SCOPES: tuple[Scope, ...] = ("new", "these")
 """The scopes of a test, wider first: a difference on new questions is one on these, too."""
-METRICS = ("f1", "exact_match")
+METRICS = ("f1", "exact_match", "p_gold")
 """The metrics that reports can test, the primary one of a study without a plan first."""
 Covers = Literal["training", "settings", "questions"]
 """The wider sample that a block's runs stand for: training again (several seeds), other settings with the same seed, or
@@ -139,16 +139,17 @@ def spread(block: Block) -> Spread:
 def contrast_test(found: Spread, weights: npt.ArrayLike, scope: Scope) -> Estimate | None:
     """Test the weighted sum of the level means against 0; ``None`` if the scope has no sample.
 
-    The variance over runs is the larger of the contrast's own and of the one pooled over all levels, which has more
-    degrees of freedom.
+    The variance over runs is the larger of the contrast's own and of the one that the levels' own variances give
+    (:func:`level_variances`), which has more degrees of freedom, by Satterthwaite's formula. One level that varies more
+    from seed to seed than the others, as a learning rate at the edge of stability does, then counts with its own
+    degrees alone.
     """
     own = np.asarray(weights, dtype=np.float64)
     assert abs(float(own.sum())) < 1e-9 * max(1.0, float(np.abs(own).sum())), own
     difference = float(own @ found.effects)
-    levels = len(own)
-    pooled = float(np.trace(found.runs)) / (levels - 1) * float(own @ own)
-    runs = max(float(own @ found.runs @ own), pooled)
-    run_degrees = found.run_degrees * (levels - 1)
+    parts = own**2 * level_variances(found.runs)
+    runs = max(float(own @ found.runs @ own), float(parts.sum()))
+    run_degrees = _satterthwaite(parts, found.run_degrees)
     paragraphs = max(float(own @ found.paragraphs @ own), 0.0)
     joint = float(own @ found.joint @ own)
     variance, degrees = _combined(runs, run_degrees, paragraphs, found.paragraph_degrees, joint, scope)
@@ -162,15 +163,16 @@ def omnibus_test(found: Spread, scope: Scope) -> float | None:
     levels = len(found.effects)
     runs, paragraphs, joint = (float(np.trace(one)) for one in (found.runs, found.paragraphs, found.joint))
     samples = min(found.run_degrees or found.paragraph_degrees, found.paragraph_degrees) + 1
-    covariance = found.runs
-    if scope == "new":
-        covariance = found.runs + found.paragraphs
-    else:
+    others = found.paragraphs if scope == "new" else np.zeros_like(found.runs)
+    if scope == "these":
         samples = found.run_degrees + 1
-    first = sphericity(covariance, samples) * (levels - 1)
-    variance, second = _combined(
-        runs, found.run_degrees * first, paragraphs, found.paragraph_degrees * first, joint, scope
-    )
+    own = level_variances(found.runs)
+    centring = np.eye(levels) - 1.0 / levels
+    first = sphericity(found.runs + others, samples) * (levels - 1)
+    # Few samples of runs cannot show unequal variances of differences; those of single levels can.
+    first = min(first, _box((centring * own) @ centring + others) * (levels - 1))
+    run_degrees = min(found.run_degrees * first, _satterthwaite(own, found.run_degrees))
+    variance, second = _combined(runs, run_degrees, paragraphs, found.paragraph_degrees * first, joint, scope)
     if second <= 0.0:
         return None
     squares = float(found.effects @ found.effects)
@@ -182,13 +184,45 @@ def omnibus_test(found: Spread, scope: Scope) -> float | None:
 def sphericity(covariance: Floats, samples: int) -> float:
     """Return Huynh and Feldt's factor (at most 1) for the degrees of freedom, from a covariance of centred means."""
     levels = len(covariance)
-    squares = float(np.sum(covariance**2))
-    if levels == 2 or squares <= 0.0:
+    if levels == 2 or not np.any(covariance):
         return 1.0
-    lower = float(np.trace(covariance)) ** 2 / ((levels - 1) * squares)
+    lower = _box(covariance)
     below = (levels - 1) * (samples - 1 - (levels - 1) * lower)
     estimate = (samples * (levels - 1) * lower - 2) / below if below > 0.0 else 1.0
     return float(min(1.0, max(estimate, lower, 1.0 / (levels - 1))))
+
+
+def level_variances(covariance: Floats) -> Floats:
+    """Return the variance of each level's own error [levels], from a covariance of means that are centred over levels.
+
+    Errors that all levels share are gone by then, and those of single levels are taken as independent; a negative
+    estimate is 0. Of two levels, each gets half of the variance of their difference.
+    """
+    levels = len(covariance)
+    shared = float(np.trace(covariance))
+    if levels == 2:
+        return np.full(2, shared)
+    found: Floats = (np.diag(covariance) - shared / (levels * (levels - 1))) * levels / (levels - 2)
+    return np.maximum(found, 0.0)
+
+
+def _satterthwaite(parts: Floats, degrees: int) -> float:
+    """Return the degrees of freedom of a sum of estimates of variances, each with ``degrees``.
+
+    Centred means have one dimension less than there are levels, so that the sum over n levels has n - 1 times the
+    degrees of one.
+    """
+    squares = float(np.sum(parts**2))
+    if squares <= 0.0:
+        return float(degrees)
+    whole = degrees * float(parts.sum()) ** 2 / squares
+    return max(float(degrees), whole * (len(parts) - 1) / len(parts))
+
+
+def _box(covariance: Floats) -> float:
+    """Return Box's factor, from 1 / (levels - 1) to 1, of a covariance of centred means."""
+    squares = float(np.sum(covariance**2))
+    return float(np.trace(covariance)) ** 2 / ((len(covariance) - 1) * squares) if squares > 0.0 else 1.0
 
 
 def t_test(difference: float, error: float, degrees: float) -> float:

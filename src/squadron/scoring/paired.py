@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr
+from scipy.special import bdtr, stdtrit
 
 from squadron.randomness import numpy_generator
 from squadron.scoring.intervals import (
@@ -30,6 +30,8 @@ from squadron.scoring.intervals import (
 _MOST_ENUMERATED = 14
 """With at most this many clusters that differ, all (at most 2^14) sign patterns are tried and the test is exact."""
 _SIGNS_AT_ONCE = 1 << 20
+_FEWEST_FRACTIONAL = 5
+"""With fewer clusters that contribute, Student's interval is not to be relied on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,23 @@ def difference_interval(
 
     With few clusters, or few differences (two runs with nearly the same answers), it is widened to include the interval
     from gains and losses: each is between 0 and 1 and has a binomial interval at its effective size, at a confidence
-    (Bonferroni) that gives their difference at least ``confidence``.
+    (Bonferroni) that gives their difference at least ``confidence``. Probabilities are not few because they are small:
+    the number of clusters that contribute to the sum counts, and with few clusters Student's interval is included.
     """
     values: Floats = np.asarray(differences, dtype=np.float64)
     means = cluster_bootstrap(values, codes, resamples=resamples, seed=seed)
     low, high = (float(end) for end in np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2]))
     clusters = int(codes.max()) + 1
-    if clusters >= FEWEST_CLUSTERS and float(np.abs(values).sum()) >= FEWEST_OUTCOMES:
+    sums = np.asarray(np.bincount(codes, weights=values), dtype=np.float64)
+    if clusters >= FEWEST_CLUSTERS and contributing(values, sums) >= FEWEST_OUTCOMES:
         return Interval(low, high, f"bootstrap over {clusters:,} clusters")
+    if _fractional(values) and effective_count(sums) >= _FEWEST_FRACTIONAL:
+        mean = float(values.mean())
+        residual = sums - mean * np.bincount(codes)
+        error = math.sqrt(clusters / (clusters - 1) * float(residual @ residual)) / len(values)
+        reach = error * float(stdtrit(effective_count(sums) - 1.0, (1 + confidence) / 2))
+        ends = max(-1.0, min(low, mean - reach)), min(1.0, max(high, mean + reach))
+        return Interval(*ends, f"Student's over {clusters:,} clusters")
     stricter = (1 + confidence) / 2
     (gain_low, gain_high), (loss_low, loss_high) = (
         _binomial_ends(np.maximum(sign * values, 0.0), codes, stricter) for sign in (1, -1)
@@ -102,6 +113,26 @@ def difference_interval(
         min(1.0, max(high, gain_high - loss_low)),
         f"binomial gains and losses ({clusters:,} {'cluster' if clusters == 1 else 'clusters'})",
     )
+
+
+def contributing(values: Floats, sums: Floats) -> float:
+    """Return how many differences a mean rests on: the sum of their sizes, or the effective number of clusters.
+
+    ``values`` [n] are differences, ``sums`` their sums by cluster.
+    """
+    return max(float(np.abs(values).sum()), effective_count(sums))
+
+
+def effective_count(sums: Floats) -> float:
+    """Return the effective number of clusters that contribute to a sum: all, if their parts are equal in size."""
+    squares = float(np.sum(sums**2))
+    return float(np.sum(np.abs(sums))) ** 2 / squares if squares > 0.0 else 0.0
+
+
+def _fractional(values: Floats) -> bool:
+    """Return True if most differences are between 0 and 1, as of probabilities, and not of right and wrong answers."""
+    sizes = np.abs(values)
+    return 2 * int(np.sum((sizes > 0.0) & (sizes < 1.0))) > len(values)
 
 
 def mcnemar(first: npt.ArrayLike, second: npt.ArrayLike) -> McNemar:

@@ -151,7 +151,7 @@ class SweepConfig(BaseModel):
     analysis: AnalysisPlan | None = Field(
         None,
         description="What the report tests, fixed before the runs.",
-        examples=["{axes: [lr, rank], margin: 1.0, metrics: [f1, exact_match], family: metric}"],
+        examples=["{axes: [lr, rank], margin: 1.0, metrics: [f1, p_gold], family: metric}"],
     )
     report: Particulars | None = Field(
         None,

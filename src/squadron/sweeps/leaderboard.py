@@ -11,6 +11,7 @@ import io
 import json
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from squadron.runs.layout import SCORES
 from squadron.runs.ranking import rank_key, ranking_metrics
 from squadron.runs.reader import ScoresFile
 from squadron.runs.sweep_folder import SweepFolder
+from squadron.scoring.designs import contrast_test, make_block, spread, t_reach
 from squadron.scoring.evaluation import score
-from squadron.scoring.intervals import Floats
-from squadron.scoring.paired import paired_test
+from squadron.scoring.intervals import Codes, Floats, Interval
+from squadron.scoring.paired import PairedTest, paired_test
 from squadron.scoring.predictions import read_gold_probabilities, read_predictions
 
 JSON_FILE, CSV_FILE = "leaderboard.json", "leaderboard.csv"
@@ -85,7 +87,8 @@ def compare_settings(
     """Return each setting's mean and deviation over its seeds, best first, and a test of the best against the second.
 
     A setting's score on a question is the mean over its seeds; settings are compared question by question, in the
-    metric that ranks them. The test is None if fewer than two settings have scores, or have them in that metric.
+    metric that ranks them. If they share two or more seeds, training again counts as a source of error, as in reports.
+    The test is None if fewer than two settings have scores, or have them in that metric.
     """
     settings = rank_settings(runs, by)
     if len(settings) < 2 or settings[1][f"{ranking_metrics(by)[0]}_mean"] is None:
@@ -94,7 +97,7 @@ def compare_settings(
     if best is None or second is None:
         return settings, None
     codes = score({}, dataset.golds(), version=dataset.version, clusters=dataset.clusters(), resamples=1).clusters
-    test = paired_test(second, best, codes)
+    test = _tested(second, best, codes, [_seeds(runs, setting) for setting in (settings[1], settings[0])])
     return settings, {
         "runs": settings[0]["runs"],
         "second": settings[1]["runs"],
@@ -155,7 +158,7 @@ def _setting(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _question_scores(
     folder: SweepFolder, runs: Sequence[str], dataset: Dataset, stem: str, by: By = "f1"
 ) -> Floats | None:
-    """Return the score of every question, 0 to 1, as the mean over the runs of a setting; None if one is unknown."""
+    """Return the score of every question, 0 to 1, by the runs of a setting [runs, n]; None if one is unknown."""
     every = []
     for run in runs:
         path = folder.run_path(run) / "predictions"
@@ -171,8 +174,32 @@ def _question_scores(
         if found is None:
             return None
         every.append(found)
-    mean: Floats = np.mean(every, axis=0)
-    return mean
+    return np.stack(every)
+
+
+def _seeds(runs: Sequence[Mapping[str, Any]], setting: Mapping[str, Any]) -> list[int]:
+    """Return the seed of each run of a setting, in order."""
+    seeds = {run["name"]: int(run["changes"].get("seed", 0)) for run in runs}
+    return [seeds[name] for name in setting["runs"]]
+
+
+def _tested(first: Floats, second: Floats, codes: Codes, seeds: Sequence[Sequence[int]]) -> PairedTest:
+    """Test the difference of two settings' means over their runs [runs, n] (second minus first).
+
+    With the same two or more seeds in both, it has the wider interval and the larger p-value of the paired test and of
+    that with paragraphs and seeds as samples.
+    """
+    paired = paired_test(first.mean(axis=0), second.mean(axis=0), codes)
+    if seeds[0] != seeds[1] or len(set(seeds[0])) < 2:
+        return paired
+    estimate = contrast_test(spread(make_block(np.stack([first, second]), codes, seeds[0])), (-1.0, 1.0), "new")
+    if estimate is None:
+        return paired
+    reach = t_reach(estimate.error, estimate.degrees)
+    low = max(-1.0, min(paired.interval.low, estimate.difference - reach))
+    high = min(1.0, max(paired.interval.high, estimate.difference + reach))
+    interval = Interval(low, high, "paragraphs and seeds")
+    return replace(paired, interval=interval, p_value=max(paired.p_value, estimate.p_value))
 
 
 def _csv(runs: Sequence[Mapping[str, Any]]) -> str:

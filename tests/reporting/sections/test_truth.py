@@ -20,7 +20,7 @@ from squadron.languages import LANGUAGES, Language
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.analysis.verdicts import Effect
-from squadron.reporting.document.blocks import Bullets, Report, TextBlock, plain
+from squadron.reporting.document.blocks import Bullets, Report, TableBlock, TextBlock, plain
 from squadron.reporting.localization.numbers import western
 from squadron.reporting.localization.translate import sentences
 from squadron.reporting.report import build_report
@@ -51,6 +51,7 @@ STUDIES: Mapping[str, dict[str, Any]] = {
     "three_seeds": {**GRID, "ranks": (4, 16), "seeds": (0, 1, 2), "effects": only_rate(0.0, 0.3, 0.6)},
     "failed": {**GRID, "effects": only_rate(0.0, 0.3, 0.6), "failed": 2, "diverged": 1},
     "no_test": {**GRID, "effects": only_rate(0.0, 0.3, 0.6), "test": False},
+    "gold": {**GRID, "effects": only_rate(0.0, 0.02, 0.04, noise=0.005), "gold": True},
     "no_data": {**GRID, "effects": only_rate(0.0, 0.3, 0.6), "data": False},
 }
 
@@ -269,6 +270,37 @@ def test_a_plan_is_told_and_whether_it_was_kept_to(studies: Any) -> None:
     study, _ = studies["rising"]
     for language in LANGUAGES:
         assert said(drafted(study, analyze_study(study), language), language, "plan.default")
+
+
+def test_p_gold_has_a_verdict_of_its_own(studies: Any) -> None:
+    """The learning rate's effect is too small for answers that are right or wrong, and P(gold) shows it."""
+    study, _ = studies["gold"]
+    section = {"axes": ["lr", "rank"], "metrics": ["f1", "p_gold"]}
+    planned = replace(study, config={**study.config, "analysis": section})
+    analysis = analyze_study(planned)
+    effects = {metric: analysis.effect("lr", metric) for metric in ("f1", "p_gold", "exact_match")}
+    assert effects["f1"]
+    assert effects["p_gold"]
+    assert (effects["f1"].verdict, effects["p_gold"].verdict) == ("undecided", "higher")
+    assert effects["exact_match"] is None
+    mean = [level.mean for level in effects["p_gold"].levels]
+    runs = [[study.score(run).p_gold for run in study.scored if run.lr == rate] for rate in RATES]
+    assert mean == pytest.approx([sum(own) / len(own) for own in runs])
+    assert analysis.decodings is not None
+    assert {one.metric for one in analysis.decodings.contrasts} == {"f1"}
+    (compared,) = [one for one in analysis.models if one.split == study.lead]
+    assert compared.contrast("p_gold", "baseline", "best") is not None
+    for language in LANGUAGES:
+        report = drafted(planned, analysis, language)
+        assert said(report, language, "method.p_gold")
+        assert said(report, language, "plan.family_metric")
+        assert said(report, language, "plan.kept")
+        assert [one["metric"].endswith("P(gold)") for one in said(report, language, "effect.also_higher")] == [True]
+        tables = {block.anchor: block for block in report.blocks if isinstance(block, TableBlock)}
+        for key in ("headline-table", "leaders-table", "means-lr"):
+            heads = [plain(column.runs) for column in tables[key].columns]
+            assert "P(gold)" in heads, (key, heads)
+    assert not said(drafted(*studies["rising"], "en"), "en", "method.p_gold")
 
 
 def test_families_of_tests_follow_the_plan(studies: Any) -> None:

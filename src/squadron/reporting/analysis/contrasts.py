@@ -31,7 +31,7 @@ from squadron.scoring.designs import (
     t_test,
 )
 from squadron.scoring.intervals import FEWEST_CLUSTERS, FEWEST_OUTCOMES, Codes, Floats
-from squadron.scoring.paired import paired_test
+from squadron.scoring.paired import contributing, effective_count, paired_test
 
 PERMUTATIONS = 4000
 
@@ -156,14 +156,11 @@ def _careful(levels: Levels, weights: Floats, estimate: Estimate | None, margin:
 def rests_on_few(values: Floats, codes: Codes, *, pairs: int) -> bool:
     """Return True if the mean of ``values`` [n] rests on too few paragraphs for a bootstrap to estimate its error.
 
-    For one pair of runs the criterion is a small sum: few questions differ. Over many pairs, values may be small
-    without being rare, so the effective number of clusters that contribute to the difference counts.
+    For one pair of runs the criterion is a small sum: few questions differ. Over many pairs, and of probabilities,
+    values may be small without being rare, so the effective number of clusters that contribute counts.
     """
-    sums = np.bincount(codes, weights=values)
-    contribution = float(np.abs(values).sum())
-    if pairs > 1:
-        squares = float(np.sum(sums**2))
-        contribution = float(np.sum(np.abs(sums))) ** 2 / squares if squares > 0.0 else 0.0
+    sums = np.asarray(np.bincount(codes, weights=values), dtype=np.float64)
+    contribution = contributing(values, sums) if pairs == 1 else effective_count(sums)
     return len(sums) < FEWEST_CLUSTERS or contribution < FEWEST_OUTCOMES
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,9 @@ def compare_decodings(
     files = [(name, predictions_file(best.path, split, name)) for name in scores]
     question_scores = load_question_scores(questions.get(split), files)
     pairs = [(reference, name) for name in scores if name != reference]
-    contrasts = _family(scores, pairs, question_scores, plan)
+    # P(gold) is the model's own, whatever the strategy.
+    decoded = replace(plan, metrics=tuple(metric for metric in plan.metrics if metric != "p_gold"))
+    contrasts = _family(scores, pairs, question_scores, decoded)
     return DecodingComparison(best.name, split, reference, tuple(scores.values()), tuple(contrasts))
 
 

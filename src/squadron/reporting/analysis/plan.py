@@ -41,7 +41,7 @@ def kept_to(study: Study, plan: Plan, axes: Sequence[str], effects: Sequence[Eff
     done = {run.name for run in study.scored}
     return Kept(
         untested=tuple(axis for axis in planned if not any(axis == own for own, _ in tested)),
-        unmeasured=tuple(metric for metric in plan.metrics if tested and metric not in measured),
+        unmeasured=tuple(metric for metric in plan.metrics if plan.declared and tested and metric not in measured),
         unplanned=tuple(axis for axis in axes if axis not in planned),
         lost=tuple(run.name for run in study.runs if run.name not in done),
     )

@@ -18,7 +18,7 @@ from squadron.runs.study import split_file
 from squadron.scoring.designs import METRICS
 from squadron.scoring.intervals import Codes, Floats, cluster_codes
 from squadron.scoring.metrics import answer_scores
-from squadron.scoring.predictions import read_predictions
+from squadron.scoring.predictions import read_gold_probabilities, read_predictions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,8 @@ def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Pa
     """Score the predictions of models, given as names with prediction files.
 
     The questions are those that the first readable model answered (an evaluation may be limited to some); models that
-    lack any of them are left out. Return ``None`` without questions or models.
+    lack any of them are left out. P(gold) is read from the details beside the predictions; a model whose details lack
+    it, or a question, has no values of it. Return ``None`` without questions or models.
     """
     if dataset is None or not models:
         return None
@@ -87,8 +88,20 @@ def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Pa
             dtype=np.float64,
         )
         values["exact_match"][name], values["f1"][name] = scores[:, 0], scores[:, 1]
+    for name, path in models:
+        gold = _gold_probabilities(path) if name in found else None
+        if gold is not None and all(question in gold for question in ids):
+            values["p_gold"][name] = np.array([gold[question] for question in ids], dtype=np.float64)
     codes = cluster_codes([clusters[question] for question in ids], len(ids))
     return QuestionScores(codes, values, tuple(name for name, _ in models if name not in found))
+
+
+def _gold_probabilities(predictions: Path) -> Mapping[str, float] | None:
+    """Return P(gold) of each question from the details beside predictions; ``None`` if it is unknown or damaged."""
+    try:
+        return read_gold_probabilities(predictions.with_name(f"{predictions.stem}.details.json"))
+    except DataError:
+        return None
 
 
 def predictions_file(folder: Path, split: str, decoding: str) -> Path:

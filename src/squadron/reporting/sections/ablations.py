@@ -57,6 +57,8 @@ def plan_sentences(draft: Draft, inputs: ReportInputs) -> list[RichText]:
 
     metrics = say.join([labels.metric(draft, metric) for metric in plan.metrics])
     sentences = [say("plan.declared", margin=plan.margin, metrics=metrics)]
+    if len(plan.metrics) > 1:
+        sentences.append(say(f"plan.family_{plan.family}"))
     if plan.axes is not None:
         sentences.append(say("plan.declared_axes", axes=named(plan.axes)))
     if kept.untested:
@@ -83,16 +85,18 @@ def _effect(draft: Draft, inputs: ReportInputs, f1: Effect) -> None:
     if any(contrast.evidence and contrast.covers == "questions" for contrast in f1.contrasts):
         draft.paragraph("effect.one_pair")
     where = {"questions": inputs.questions, "split": labels.split(draft, inputs.study.split)}
-    em = inputs.analysis.effect(f1.axis, "exact_match")
-    means = {level.value: level for level in em.levels} if em else {}
+    measured = [*others, f1]
+    means = {one.metric: {level.value: level for level in one.levels} for one in measured}
     rows = []
     for level in f1.levels:
-        other = means.get(level.value)
-        exact = [draft.number_cell(other.mean, "points"), draft.interval_cell(other.interval)] if other else []
-        row = [text_cell(labels.level(draft, f1.axis, level.value)), draft.number_cell(level.runs, "count"), *exact]
-        rows.append([*row, draft.number_cell(level.mean, "points"), draft.interval_cell(level.interval)])
+        row = [text_cell(labels.level(draft, f1.axis, level.value)), draft.number_cell(level.runs, "count")]
+        for one in measured:
+            own = means[one.metric].get(level.value)
+            row.append(draft.number_cell(own.mean if own else None, "points"))
+            row.append(draft.interval_cell(own.interval) if own else draft.number_cell(None, "points"))
+        rows.append(row)
     columns = [draft.column("level", align="start"), draft.column("runs")]
-    columns += [draft.column(key) for key in ("exact_match", "interval", "f1", "interval")][0 if means else 2 :]
+    columns += [draft.column(key) for one in measured for key in (one.metric, "interval")]
     best = [index for index, level in enumerate(f1.levels) if level.value == f1.best]
     draft.table(f"means-{f1.axis}", draft.say("effect.caption", axis=axis, **where), columns, rows, highlighted=best)
     if f1.axis == "train_size":

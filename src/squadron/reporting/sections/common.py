@@ -66,21 +66,27 @@ def chart(draft: Draft, inputs: ReportInputs, name: str, sentence: str = "", **v
         draft.figure(f"chart-{name}", spec, narrow, draft.say(caption, **values), alternative)
 
 
-def score_columns(draft: Draft) -> list[Column]:
-    """Return columns of EM and F1, each with its interval."""
-    return [draft.column(key) for key in ("exact_match", "interval", "f1", "interval")]
+def score_columns(draft: Draft, *, gold: bool = False) -> list[Column]:
+    """Return columns of EM and F1, each with its interval, and of P(gold) with ``gold``."""
+    return [draft.column(key) for key in ("exact_match", "interval", "f1", "interval", *(["p_gold"] if gold else []))]
 
 
-def score_cells(draft: Draft, score: Score | None) -> list[Cell]:
-    """Return cells of EM and F1, each with its interval; dashes if there is no score."""
+def score_cells(draft: Draft, score: Score | None, *, gold: bool = False) -> list[Cell]:
+    """Return cells of EM and F1, each with its interval, and of P(gold) with ``gold``; dashes if there is no score."""
     if score is None:
-        return [draft.number_cell(None, "points")] * 4
-    return [
+        return [draft.number_cell(None, "points")] * (5 if gold else 4)
+    cells = [
         draft.number_cell(score.exact_match, "points"),
         draft.interval_cell(score.exact_match_interval),
         draft.number_cell(score.f1, "points"),
         draft.interval_cell(score.f1_interval),
     ]
+    return [*cells, draft.number_cell(score.p_gold, "points")] if gold else cells
+
+
+def has_gold(*scores: Score | None) -> bool:
+    """Return True if any of these scores has P(gold)."""
+    return any(score is not None and score.p_gold is not None for score in scores)
 
 
 def setting_columns(draft: Draft) -> list[Column]:

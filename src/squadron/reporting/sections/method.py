@@ -6,7 +6,7 @@ import math
 
 from squadron.reporting.document.builder import Draft
 from squadron.reporting.published import DEV_QUESTIONS
-from squadron.reporting.sections.common import STUDY_QUESTIONS, STUDY_RUNS, ReportInputs
+from squadron.reporting.sections.common import STUDY_QUESTIONS, STUDY_RUNS, ReportInputs, has_gold
 
 PROMPT = "Context: {context} Question: {question} Answer: {answer}"
 UNKNOWN_END = "{eos_token}"
@@ -26,6 +26,7 @@ def method(draft: Draft, inputs: ReportInputs) -> None:
     draft.formula("forward")
     draft.paragraph("method.parameters")
     draft.formula("parameters")
+    draft.paragraph("method.scale")
     draft.paragraph("method.modules")
     draft.part("prompt")
     draft.paragraph("method.prompt_before")
@@ -41,6 +42,8 @@ def method(draft: Draft, inputs: ReportInputs) -> None:
     draft.paragraph("method.scores")
     draft.formula("f1")
     draft.paragraph("method.points")
+    if has_gold(inputs.lead, *(inputs.study.score(run) for run in inputs.study.scored)):
+        draft.paragraph("method.p_gold")
     draft.paragraph("method.intervals")
     draft.paragraph("method.tests")
     draft.paragraph("method.verdicts", margin=inputs.margin)

@@ -13,6 +13,7 @@ from squadron.reporting.published import PUBLISHED, Published
 from squadron.reporting.sections.common import (
     ReportInputs,
     chart,
+    has_gold,
     name_cell,
     score_cells,
     score_columns,
@@ -64,20 +65,23 @@ def _headline(draft: Draft, inputs: ReportInputs) -> None:
         if run is not None:
             score = run.score(study.lead, study.decoding)
             models.append((draft.say(f"models.{key}", run=name(run.name)), score, run.train_questions))
+    gold = has_gold(*(score for _, score, _ in models))
     rows = []
     for title, score, trained in models:
         counts = [draft.number_cell(value, "count") for value in (score.questions if score else None, trained)]
-        rows.append([text_cell(title), *score_cells(draft, score), *counts, draft.phrase_cell("published.measured")])
+        rows.append(
+            [text_cell(title), *score_cells(draft, score, gold=gold), *counts, draft.phrase_cell("published.measured")]
+        )
     measured = len(rows)
     # The world of the pocket base is made up: no figure of real questions belongs beside its scores.
     published = () if inputs.is_pocket else PUBLISHED
-    rows += [_published_row(draft, one) for one in published]
+    rows += [_published_row(draft, one, gold=gold) for one in published]
     draft.table(
         "headline-table",
         draft.say("results.headline_caption" if published else "results.headline_caption_alone", **where),
         [
             draft.column("model", align="start"),
-            *score_columns(draft),
+            *score_columns(draft, gold=gold),
             draft.column("questions"),
             draft.column("trained"),
             draft.column("source", align="start"),
@@ -151,8 +155,8 @@ def _compared(draft: Draft, inputs: ReportInputs, comparison: ModelComparison) -
         draft.paragraph("models.one_training")
 
 
-def _published_row(draft: Draft, published: Published) -> list[Cell]:
-    """Return the row of a published result, which has no interval."""
+def _published_row(draft: Draft, published: Published, *, gold: bool) -> list[Cell]:
+    """Return the row of a published result, which has no interval and no P(gold)."""
     source_keys = {"whole_dev_set": "paper", "five_questions": "student", "people": "human"}
     source = draft.say(f"published.{source_keys[published.origin]}", questions=published.questions)
     dash = draft.number_cell(None, "points")
@@ -162,6 +166,7 @@ def _published_row(draft: Draft, published: Published) -> list[Cell]:
         dash,
         draft.number_cell(published.f1, "points2"),
         dash,
+        *([dash] if gold else []),
         draft.number_cell(published.questions, "count"),
         draft.number_cell(published.trained, "count"),
         text_cell(source),
@@ -172,6 +177,7 @@ def _leaders(draft: Draft, inputs: ReportInputs) -> None:
     """Add the table of the best runs, and the confidence in their order."""
     study, found = inputs.study, inputs.analysis.best
     leaders = study.scored[:LEADERS]
+    gold = has_gold(*(study.score(run) for run in leaders))
     if len(leaders) < len(study.scored):
         draft.paragraph("results.leaders", count=len(leaders), scored=len(study.scored))
     else:
@@ -181,7 +187,7 @@ def _leaders(draft: Draft, inputs: ReportInputs) -> None:
             draft.number_cell(rank, "count"),
             name_cell(run.name),
             *setting_cells(draft, run),
-            *score_cells(draft, study.score(run)),
+            *score_cells(draft, study.score(run), gold=gold),
         ]
         for rank, run in enumerate(leaders, start=1)
     ]
@@ -192,7 +198,7 @@ def _leaders(draft: Draft, inputs: ReportInputs) -> None:
             draft.column("place"),
             draft.column("run", align="start"),
             *setting_columns(draft),
-            *score_columns(draft),
+            *score_columns(draft, gold=gold),
         ],
         rows,
     )

@@ -66,7 +66,7 @@ EVALUATE_STOCHASTIC = {
     "temperature": ("temperature", 9.0),
 }
 EVALUATE_SEARCH = {"beams": ("beam", 2)}
-EVALUATE_ELSEWHERE = {"run", "base", "data", "split", "out", "device", "offline"}
+EVALUATE_ELSEWHERE = {"run", "base", "adapter", "data", "split", "out", "device", "offline"}
 """Options for paths and devices: tested with the verb."""
 
 PREPARE = {"seed": 1, "train_size": 9, "val_size": 4, "test_size": 2, "split_by": "article"}

@@ -239,7 +239,7 @@ def _stopped(place: Place, _: random.Random) -> list[Command]:
 
 def _adapter(place: Place, draw: random.Random) -> list[Command]:
     run = place.inputs / "run"
-    which = ("--which", draw.choice(("adapter", "last")), "--format", draw.choice(("peft", "merged")))
+    which = ("--which", draw.choice(("adapter", "last")), "--to", draw.choice(("peft", "merged", "hub-folder")))
     return [
         _evaluate(place, run, "--out", place.out),
         _ask(place, "--run", run),

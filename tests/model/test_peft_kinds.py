@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "lora_bias": ("lora_bias is True", {"lora_bias": True}),
     "modules_to_save": ("modules_to_save is ..ln_f..", {"modules_to_save": ["ln_f"]}),
     "tokens": ("trainable_token_indices is", {"trainable_token_indices": {"wte": [1, 2]}}),
-    "embedding": ("lora_embedding_A' is not a LoRA matrix", {"target_modules": ["wte", "c_fc"]}),
+    "embedding": ("a_embedding_A' is not a LoRA matrix", {"target_modules": ["wte", "c_fc"]}),
 }
 
 

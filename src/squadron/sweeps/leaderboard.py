@@ -75,9 +75,7 @@ def rank_settings(runs: Sequence[Mapping[str, Any]], by: By = "f1") -> list[dict
             groups.setdefault(json.dumps(setting, sort_keys=True), []).append(run)
     settings = [_setting(sorted(own, key=lambda run: run["changes"].get("seed", 0))) for own in groups.values()]
     ranking = [f"{metric}_mean" for metric in ranking_metrics(by)]
-    settings.sort(
-        key=lambda setting: (*((setting[key] is None, -(setting[key] or 0.0)) for key in ranking), setting["runs"][0])
-    )
+    settings.sort(key=lambda setting: [(setting[key] is None, -(setting[key] or 0.0)) for key in ranking])
     return settings
 
 

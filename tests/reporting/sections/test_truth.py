@@ -124,7 +124,7 @@ def reports(studies: dict[str, tuple[Study, Analysis]], name: str) -> list[Made]
 def drafted(study: Study, analysis: Analysis, language: Language) -> Report:
     """Return the report without its charts, which take most of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("squadron.reporting.report.chart_specs", lambda *_: {})
+        patch.setattr("squadron.reporting.report.chart_specs", lambda *_, **__: {})
         return build_report(study, analysis, language)
 
 

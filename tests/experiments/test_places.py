@@ -259,7 +259,9 @@ def test_a_run_moved_together_with_its_base_and_data_opens_and_says_where_they_a
     told: list[str] = []
     question = {"question": "When?", "context": str(tmp_path / "context.txt"), "decoding": "greedy"}
     ask(checked(AskOptions, {"run": str(place), "max_new_tokens": 1, **question}), tell=told.append)
-    export(ExportOptions(run=str(place), out=str(tmp_path / "exported"), to="merged"), tell=told.append)
+    exporting = Notes()
+    export(ExportOptions(run=str(place), out=str(tmp_path / "exported"), to="merged"), reporter=exporting)
+    told += exporting.notes
     shutil.copytree(place, moved / "runs" / "two")
     compare_runs(RunsCompareOptions(first=str(place), second=str(moved / "runs" / "two")), tell=told.append)
     assert told == [base, base, data]

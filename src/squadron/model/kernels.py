@@ -33,7 +33,8 @@ def add_layer_norm(x: Tensor, delta: Tensor | None, norm: nn.LayerNorm, dtype: t
     """Return ``x + delta`` and its normalization: ``[1 or K, T, D]`` and ``[K, T, D]`` to twice ``[K, T, D]``.
 
     None for ``delta`` is zero. ``x`` and the sum have :func:`residual_dtype`, ``delta`` and the normalization have
-    ``dtype``, that of the base. On an accelerator, with frozen weights, both are one operator, and so is their gradient.
+    ``dtype``, that of the base. On an accelerator, with frozen weights, both are one operator, and so is their
+    gradient.
     """
     weight, bias = norm.weight, norm.bias
     if x.device.type != "cpu" and delta is not None and not weight.requires_grad:

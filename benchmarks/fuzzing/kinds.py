@@ -191,7 +191,7 @@ def _runs(place: Place, draw: random.Random) -> list[Command]:
             "export",
             run,
             *out,
-            "--format",
+            "--to",
             draw.choice(("peft", "merged")),
             "--which",
             draw.choice(("adapter", "last")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import socket
@@ -36,9 +37,9 @@ PLACE = """letter => {
 """The start of the mark with a letter, in characters of the context."""
 
 
-@pytest.fixture(scope="module")
-def tab(browser: Any, served: Served) -> Iterator[tuple[Any, list[str]]]:
-    """The page, with its requests to other machines and its errors. One for all tests: opening it is slow."""
+@contextlib.contextmanager
+def open_tab(browser: Any, served: Served) -> Iterator[tuple[Any, list[str]]]:
+    """Open the page; yield it with its requests to other machines and its errors."""
     context = browser.new_context()
     opened = context.new_page()
     trouble: list[str] = []
@@ -50,6 +51,13 @@ def tab(browser: Any, served: Served) -> Iterator[tuple[Any, list[str]]]:
     opened.locator("#models .token").first.wait_for(timeout=WAIT)
     yield opened, trouble
     context.close()
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Any, served: Served) -> Iterator[tuple[Any, list[str]]]:
+    """The page as :func:`open_tab` yields it. One for all tests: opening it is slow."""
+    with open_tab(browser, served) as found:
+        yield found
 
 
 @pytest.fixture

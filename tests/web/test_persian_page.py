@@ -19,7 +19,7 @@ from squadron.options.core import PlaygroundOptions
 from squadron.web.words import page_words
 
 from .conftest import RUN, Served
-from .test_page import WAIT, away, scores_are_in_sight
+from .test_page import WAIT, open_tab, scores_are_in_sight
 
 FA = page_words("fa")
 
@@ -27,16 +27,8 @@ FA = page_words("fa")
 @pytest.fixture(scope="module")
 def tab(browser: Any, served_in_persian: Served) -> Iterator[tuple[Any, list[str]]]:
     """The page, with its requests to other machines and its errors."""
-    context = browser.new_context()
-    opened = context.new_page()
-    trouble: list[str] = []
-    opened.on("request", lambda request: away(request.url, served_in_persian.url, trouble))
-    opened.on("pageerror", lambda problem: trouble.append(str(problem)))
-    opened.on("console", lambda message: message.type == "error" and trouble.append(message.text))
-    opened.goto(served_in_persian.url)
-    opened.locator("#models .token").first.wait_for(timeout=WAIT)
-    yield opened, trouble
-    context.close()
+    with open_tab(browser, served_in_persian) as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from squadron.data.batches import BatchSampler, Order
+from squadron.data.batches import BatchSampler, Order, indices_in_order
 from squadron.data.encoding import Branch, Example, encode_training
 from squadron.data.sources import load_data
 from squadron.errors import DataError, option
@@ -41,8 +40,7 @@ class TrainPlan:
     @property
     def batches(self) -> list[list[int]]:
         """The examples of each batch, as indices."""
-        indices = iter(range(len(self.examples)))
-        return [list(islice(indices, size)) for size in self.batch_sizes]
+        return indices_in_order(self.batch_sizes)
 
     def write(self, path: Path) -> None:
         """Write the plan for a worker process."""

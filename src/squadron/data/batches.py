@@ -127,8 +127,7 @@ class SequentialSampler(BatchSampler):
 
     def _draw_steps(self, epoch: int) -> list[list[int]]:
         assert epoch == 0, epoch
-        indices = iter(range(len(self.examples)))
-        return [list(islice(indices, size)) for size in self._sizes]
+        return indices_in_order(self._sizes)
 
 
 def paragraph_batches(examples: Sequence[Example], *, batch_size: int, loss: Loss) -> list[MicroBatch]:
@@ -143,6 +142,12 @@ def paragraph_batches(examples: Sequence[Example], *, batch_size: int, loss: Los
     drawn = numpy_generator(0, "order", 0).permutation(len(own))
     ordered = [one for number in drawn for one in own[number]]
     return [pack_trees(build_trees(part), loss=loss) for part in _in_parts(ordered, batch_size)]
+
+
+def indices_in_order(sizes: Sequence[int]) -> list[list[int]]:
+    """Return the indices of examples in batches of ``sizes`` that take them in order."""
+    indices = iter(range(sum(sizes)))
+    return [list(islice(indices, size)) for size in sizes]
 
 
 def longest_lengths(examples: Sequence[Example], count: int) -> list[int]:

@@ -166,7 +166,7 @@ REFUSED: Mapping[str, str] = {
     "H2-parquet/ts.parquet": _COLUMN,
     "H2-parquet/tz.parquet": _COLUMN,
     "H3-bomb/nl400m.gz": "the file is empty",
-    "H3-bomb/zeros2g.xz": "over 1,000,000,000 bytes, unpacked; split it",
+    "H3-bomb/zeros2g.xz": "over 800,000,000 bytes, unpacked; split it",
     "S07-gold-not-in-context/gold.json": "no usable question among 8",  # by prepare; score reads it
 }
 ASKED: Mapping[str, list[int]] = {

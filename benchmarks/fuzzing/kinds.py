@@ -297,7 +297,7 @@ def _bomb(place: Place, draw: random.Random) -> None:
     """Write a small file that unpacks to 0.5 to 1.3 GB, or a sparse one that holds as much without taking space."""
     place.file.unlink(missing_ok=True)
     size = draw.choice((500, 900, 1300)) * 10**6
-    piece = draw.choice((b"\0", b" ", b"[", b'{"a":', b'"' + b"x" * 99, b'["x"],', b"1", b"[],\n", '["é"],'.encode()))
+    piece = draw.choice((b"\0", b" ", b"[", b'{"a":', b'"' + b"x" * 99, b'["x"],', b"1,", b"[],\n", '["é"],'.encode()))
     block = piece * (2**24 // len(piece))
     how = draw.randrange(3)
     if how == 2:
@@ -306,10 +306,11 @@ def _bomb(place: Place, draw: random.Random) -> None:
             stream.truncate(size)
         return
     pack, name = (
-        (lambda: gzip.compress(block, 1, mtime=0), "bomb.json.gz"),
-        (lambda: lzma.compress(block, preset=0), "bomb.json.xz"),
+        (lambda data: gzip.compress(data, 1, mtime=0), "bomb.json.gz"),
+        (lambda data: lzma.compress(data, preset=0), "bomb.json.xz"),
     )[how]
-    (place.inputs / name).write_bytes(pack() * (size // len(block)))
+    first, last = pack(b"["), pack(piece.rstrip(b",\n") + b"]")  # with both, some pieces make valid JSON
+    (place.inputs / name).write_bytes(first + pack(block) * (size // len(block)) + last)
 
 
 def _bombed(place: Place, draw: random.Random) -> list[Command]:

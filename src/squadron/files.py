@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +23,17 @@ from squadron.encodings import encoding_fault
 from squadron.errors import DeviceError, SquadronError
 from squadron.temporaries import final_name, replace_folder, sweep_leftovers, temporary
 
-MOST_BYTES = 10**9
-"""Bytes read of one file unless an option says otherwise: a device or a pipe may have no end."""
+MOST_BYTES = 800_000_000
+"""Bytes read of one file unless an option says otherwise: a device or a pipe may have no end.
+
+While a text is decoded, its bytes stand beside it: with this bound a command keeps within 2 GB.
+"""
+MOST_JSON_BYTES = 2**28
+"""Bytes read of a JSON file that is not a data file; its text and the bytes stand in memory together."""
+MOST_JSON_MEMORY = 1_500_000_000
+"""Bytes of memory that such a file's values may take, as :func:`json_memory` estimates them."""
+_SMALL_JSON = 2**25
+"""Bytes of JSON whose values fit into MOST_JSON_MEMORY whatever they are."""
 
 
 @contextlib.contextmanager
@@ -107,9 +117,11 @@ def read_json(path: Path | str, *, what: str, error: type[SquadronError], lines:
     path = Path(path)
     try:
         with path.open("rb") as stream:
-            data = read_bounded(stream, MOST_BYTES)
+            data = read_bounded(stream, MOST_JSON_BYTES)
         if data is None:
-            raise error(f"{path}: over {MOST_BYTES:,} bytes; expected {what}")
+            raise error(f"{path}: over {MOST_JSON_BYTES:,} bytes; expected {what}")
+        if (needed := json_memory(data)) > MOST_JSON_MEMORY:
+            raise error(f"{path}: its values would take about {needed / 1e9:.1f} GB of memory; expected {what}")
         return json.loads(data)  # in UTF-8, UTF-16 or UTF-32
     except FileNotFoundError:
         raise error(f"{path}: no such file; expected {what}") from None
@@ -138,6 +150,19 @@ def read_bounded(stream: IO[bytes], most: int) -> bytes | None:
             return None
         whole.write(block)
     return whole.getvalue()
+
+
+def json_memory(data: bytes) -> int:
+    """Return about how many bytes of memory the values of JSON would take, before it is read; 0 for a small one.
+
+    Brackets and commas are counted, in texts too, at what CPython takes for an object, a list and a short value: a
+    file of nothing but empty lists takes 45 times its size. A character beyond U+FFFF gives four bytes to every
+    character of its text.
+    """
+    if len(data) <= _SMALL_JSON:
+        return 0
+    letters = len(data) * (5 if re.search(rb"[\xf0-\xf4]", data) else 1)
+    return letters + 192 * data.count(b"{") + 72 * data.count(b"[") + 60 * data.count(b",")
 
 
 def sha256_file(path: Path | str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import lzma
 import zlib
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from squadron.errors import DataError
-from squadron.files import MOST_BYTES, read_bounded
+from squadron.files import MOST_BYTES, json_memory, read_bounded
 
 _XZ, _GZIP = b"\xfd7zXZ\x00", b"\x1f\x8b"
 
@@ -35,7 +36,7 @@ def read_stream(stream: IO[bytes], source: str, *, max_bytes: int = MOST_BYTES) 
     except (lzma.LZMAError, EOFError, zlib.error, gzip.BadGzipFile) as problem:
         raise DataError(f"{source}: the compressed file is truncated or damaged ({problem}); fetch it again") from None
     whole = bounded(data, source, max_bytes)
-    if not whole.strip():
+    if not whole or whole.isspace():
         raise DataError(f"{source}: the file is empty")
     return whole
 
@@ -50,6 +51,18 @@ def bounded(data: bytes | None, source: str, max_bytes: int) -> bytes:
     return data
 
 
+def refuse_bulk(data: bytes, source: str, max_bytes: int) -> None:
+    """Raise :class:`DataError` for JSON whose values would take over 1.5 times ``max_bytes`` of memory.
+
+    A file of lists of single words can be within ``max_bytes`` and take thirty times as much when it is parsed.
+    """
+    if (needed := json_memory(data)) > 1.5 * max_bytes:
+        raise DataError(
+            f"{source}: {len(data):,} bytes of JSON whose values would take about {needed / 1e9:.1f} GB of memory; "
+            f"split it, or draw questions from it first, with: squadron prepare --max-bytes MORE"
+        )
+
+
 def _unpacked(stream: IO[bytes]) -> Any:
     """Return a stream of the bytes of ``stream``, decompressed."""
     first = b""
@@ -59,6 +72,33 @@ def _unpacked(stream: IO[bytes]) -> Any:
     if first == _XZ:
         return lzma.LZMAFile(begun)
     return gzip.GzipFile(fileobj=begun) if first[: len(_GZIP)] == _GZIP else begun
+
+
+class HashedStream(io.RawIOBase):
+    """A stream that hashes what is read from it, so that the bytes of a file need not be kept for their hash."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._hash, self._read = stream, hashlib.sha256(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Read up to ``size`` bytes."""
+        data = self._stream.read(size)
+        self._hash.update(data)
+        self._read += len(data)
+        return data
+
+    def sha256(self, source: str, max_bytes: int) -> str:
+        """Return the SHA-256 of the whole stream, as 64 hexadecimal digits; what was not read yet is read.
+
+        Raises :class:`DataError` if the stream has more than ``max_bytes`` bytes.
+        """
+        while self._read <= max_bytes and self.read(2**20):
+            pass
+        bounded(b"" if self._read <= max_bytes else None, source, max_bytes)
+        return self._hash.hexdigest()
 
 
 class _Joined(io.RawIOBase):

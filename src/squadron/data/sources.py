@@ -6,8 +6,6 @@ A file's format is detected from its bytes, not its name.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -17,12 +15,12 @@ from typing import Any
 from squadron.data.formats import DamagedLine, foreign_text, read_layout, refuse_foreign_bytes
 from squadron.data.hub import fetch_split
 from squadron.data.parquet import read_parquet
-from squadron.data.reading import bounded, read_data, read_stream
+from squadron.data.reading import HashedStream, read_data, read_stream, refuse_bulk
 from squadron.data.squad import Dataset
 from squadron.data.validation import build_dataset
 from squadron.encodings import decode_text
 from squadron.errors import DataError, option
-from squadron.files import MOST_BYTES, read_bounded
+from squadron.files import MOST_BYTES
 from squadron.hub import SHORT_NAMES, split_name
 
 _SUFFIXES = {".json", ".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".txt", ".gz", ".xz", ".zip"}
@@ -65,7 +63,9 @@ def load_data(
         raise DataError(f"{name}: no such file; give a SQuAD file, squad, squad_v2 or a hub id such as owner/name")
     found = fetch_split(name, split=split, config=config, offline=offline)
     identity = found.facts["id"]
-    contents = [_contents(read_data(file, max_bytes=max_bytes), f"{identity}: {path}") for path, file in found.files]
+    contents = [
+        _contents(read_data(file, max_bytes=max_bytes), f"{identity}: {path}", max_bytes) for path, file in found.files
+    ]
     dataset = _build(_joined(contents), identity, split=found.facts["split"], **how)
     return dataclasses.replace(dataset, hub=found.facts)
 
@@ -93,31 +93,36 @@ def load_file(path: Path, *, split: str = "train", max_bytes: int = MOST_BYTES, 
 
     ``how`` are ``columns``, ``strict``, ``texts_only`` and ``split_contexts``, as for :func:`load_data`.
     """
+    source = str(path)
     try:
         with path.open("rb") as stream:
-            data = bounded(read_bounded(stream, max_bytes), str(path), max_bytes)
+            hashed = HashedStream(stream)
+            contents = _contents(read_stream(hashed, source, max_bytes=max_bytes), source, max_bytes)
+            sha256 = hashed.sha256(source, max_bytes)
     except OSError as problem:
         raise DataError(f"{path}: cannot be read ({problem.strerror})") from None
-    unpacked = read_stream(io.BytesIO(data), str(path), max_bytes=max_bytes)
-    return parse_data(unpacked, str(path), split=split, **how), hashlib.sha256(data).hexdigest()
+    return _build(contents, source, split=split, **how), sha256
 
 
-def parse_data(data: bytes, source: str, *, split: str = "train", **how: Any) -> Dataset:
+def parse_data(data: bytes, source: str, *, split: str = "train", max_bytes: int = MOST_BYTES, **how: Any) -> Dataset:
     """Read a data set from the decompressed bytes of a file; ``source`` names it in errors.
 
     Text is UTF-8, or UTF-16 with a byte order mark.
 
     ``how`` are ``columns``, ``strict``, ``texts_only`` and ``split_contexts``, as for :func:`load_data`.
     """
-    return _build(_contents(data, source), source, split=split, **how)
+    return _build(_contents(data, source, max_bytes), source, split=split, **how)
 
 
-def _contents(data: bytes, source: str) -> Any:
+def _contents(data: bytes, source: str, max_bytes: int) -> Any:
     """Return the rows of a parquet file, or the JSON of any other."""
     if data[:4] == b"PAR1":
         return read_parquet(data, source)
     refuse_foreign_bytes(data, source)
-    return _parsed(decode_text(data, source, error=DataError), source)
+    refuse_bulk(data, source, max_bytes)
+    text = decode_text(data, source, error=DataError)
+    del data  # a caller that keeps no reference has it freed before the text is parsed
+    return _parsed(text, source)
 
 
 def _parsed(text: str, source: str) -> Any:

@@ -138,7 +138,8 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_file_that_is_not_a_record_is_a_one_line_error(squadron: Squadron, home: Path, how: str) -> None:
-    for name in FILES:
+    place = [*BROKEN].index(how)  # one reader reads all four: each way in a file of a run and in one of the sweep
+    for name in (FILES[place % 2], FILES[2 + place // 2 % 2]):
         whole = (home / name).read_bytes()
         (home / name).write_bytes(BROKEN[how])
         run_all(squadron, home, (how, name), random.Random(how), heavy=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -209,9 +210,9 @@ def squad(shared_squad: Path) -> Dataset:
     return load_data(shared_squad)
 
 
-def asked(dataset: Dataset) -> Iterator[tuple[AnswerRecord, Paragraph, Question]]:
-    """Yield every question as a record with an empty prediction."""
-    for paragraph, question in dataset.questions():
+def asked(dataset: Dataset, *, every: int = 3) -> Iterator[tuple[AnswerRecord, Paragraph, Question]]:
+    """Yield every third question, of every paragraph with three, as a record with an empty prediction."""
+    for paragraph, question in itertools.islice(dataset.questions(), 0, None, every):
         golds = tuple(answer.text for answer in question.answers)
         place = question.answers[0].start
         seen = paragraph.context
@@ -223,7 +224,7 @@ def asked(dataset: Dataset) -> Iterator[tuple[AnswerRecord, Paragraph, Question]
 
 
 def test_real_golds_are_right(squad: Dataset) -> None:
-    records = [replace(one, prediction=one.golds[0]) for one, _, _ in asked(squad)]
+    records = [replace(one, prediction=one.golds[0]) for one, _, _ in asked(squad, every=1)]
     assert len(records) > 8000
     assert not any(map(classify, records))
 
@@ -243,7 +244,7 @@ def test_half_a_real_gold_is_too_short(squad: Dataset) -> None:
         shortest = min(one.golds, key=lambda gold: len(gold.split())).split()
         if len(shortest) > 1:
             halves.append(replace(one, prediction=" ".join(shortest[: len(shortest) // 2])))
-    assert len(halves) > 3000
+    assert len(halves) > 1000
     analysis = analyze_failures(halves)
     kinds = analysis.kinds()
     assert kinds["too_short"] > 0.8 * len(analysis.failures)
@@ -256,7 +257,7 @@ def test_a_real_gold_with_text_around_it_is_too_long(squad: Dataset) -> None:
         stop = question.answers[0].start + len(question.answers[0].text)
         records.append(replace(one, prediction=one.golds[0] + " " + " ".join(one.context[stop:].split()[:5])))
     analysis = analyze_failures(records)
-    assert len(analysis.failures) > 7500
+    assert len(analysis.failures) > 2500
     assert analysis.kinds()["too_long"] > 0.9 * len(analysis.failures)
 
 
@@ -266,6 +267,7 @@ def test_other_real_golds_of_a_paragraph_are_of_their_types(squad: Dataset) -> N
         others = [other.answers[0].text for other in paragraph.questions if other is not question]
         if others:
             records.append(replace(one, prediction=others[len(one.question_id + one.question) % len(others)]))
+    for one, _, _ in asked(squad, every=1):
         if re.fullmatch(r"1\d{3}", one.golds[0]):
             other_years = [text for text in re.findall(r"\b1\d{3}\b", one.context) if text not in " ".join(one.golds)]
             years += [replace(one, prediction=text) for text in other_years[:1]]
@@ -284,7 +286,7 @@ def test_other_real_golds_of_a_paragraph_are_of_their_types(squad: Dataset) -> N
 
 def test_answers_of_other_real_paragraphs_are_not_in_the_context(squad: Dataset) -> None:
     records = [one for one, _, _ in asked(squad)]
-    far = records[4001:] + records[:4001]
+    far = records[1337:] + records[:1337]
     swapped = [replace(one, prediction=other.golds[0]) for one, other in zip(records, far, strict=True)]
     analysis = analyze_failures(swapped)
     assert analysis.kinds()["not_in_context"] > 0.85 * len(analysis.failures)

@@ -46,7 +46,7 @@ def _timed(trainer_class: type[Any], clock: _Clock, plan: TrainPlan) -> type[Any
 def _callback(clock: _Clock) -> Any:
     from transformers import TrainerCallback
 
-    class Note(TrainerCallback):
+    class Note(TrainerCallback):  # type: ignore[misc]
         def on_step_begin(self, *_: Any, **__: Any) -> None:
             clock._began = time.perf_counter()
 

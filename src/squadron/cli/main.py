@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -54,6 +56,15 @@ def build() -> typer.Typer:
     return app
 
 
+@functools.cache
+def parser() -> Any:
+    """Return the parser of :func:`build`'s application.
+
+    It takes longer to make than many a verb takes, so that a process that calls :func:`main` again makes it once.
+    """
+    return typer.main.get_command(build())
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit the process with its exit code."""
     ready_streams()
@@ -69,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        code = build()(args=list(arguments), prog_name="squadron", standalone_mode=False)
+        code = parser()(args=list(arguments), prog_name="squadron", standalone_mode=False)
     except Exception as problem:
         if not hasattr(problem, "show"):  # what the parser raises for wrong usage
             raise

@@ -95,7 +95,7 @@ class Fleet:
         self.device = torch.device(device)
         self.values = torch.zeros(size, total, device=device)
         self.gradients = torch.zeros(size, total, device=device)
-        self.owned = torch.zeros(size, total, dtype=torch.bool, device=device)
+        owned = torch.zeros(size, total, dtype=torch.bool)  # marked on the host, where small writes launch nothing
         self.scales = tuple(scales)
         scale = torch.tensor(scales, device=device).view(size, 1, 1)
         self._parts = parts
@@ -108,14 +108,15 @@ class Fleet:
             # A requires a gradient so that autograd records the pass; gradients are added to the matrix directly.
             self.sites[name] = Site(name, number, a.requires_grad_(), b, *self._views(self.gradients, name), scale)
             offset += rank * (target.n_in + target.n_out)
-            own_a, own_b = self._views(self.owned, name)
+            own_a, own_b = self._views(owned, name)
             for k, adapter in enumerate(parts):
                 row = 0
                 for part, part_rank in adapter.get(name, ()):
                     own_a[k, row : row + part_rank] = True
                     own_b[k, row : row + part_rank, part.start : part.stop] = True
                     row += part_rank
-        self._is_unpadded: list[bool] = self.owned.all(1).tolist()
+        self._is_unpadded: list[bool] = owned.all(1).tolist()
+        self.owned = owned.to(device)
         self._stored_columns = self._columns_without_padding() if multiple > 1 else None
         self._root = scale.view(size, 1).sqrt()
         self._scaled: Tensor | None = None

@@ -12,13 +12,62 @@ import torch
 from squadron.errors import DeviceError
 from squadron.experiments import inputs as opening
 from squadron.experiments.inputs import Inputs, open_inputs
-from squadron.experiments.training_job import make_trainer
+from squadron.experiments.training_job import make_batches, make_trainer
 from squadron.options.core import TrainOptions
 from squadron.sweeps import memory
-from squadron.sweeps.memory import Trial, run_trial, shortage, training_seconds
+from squadron.sweeps.memory import FleetSize, Trial, choose_fleet_size, run_trial, shortage, training_seconds
+from squadron.training.fleet_size import fastest_size
 from squadron.training.steps import FleetTrainer
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+def test_the_fastest_size_depends_on_width_and_tokens_alone() -> None:
+    assert [fastest_size(768, tokens, CPU) for tokens in (1, 256, 720, 1024, 4096, 9999)] == [16, 16, 5, 4, 1, 1]
+    assert [fastest_size(256, tokens, CPU) for tokens in (720, 1024, 4096)] == [16, 12, 3]
+    assert fastest_size(768, 4096, GPU) == 128
+
+
+def test_equal_runs_get_equal_fleets_without_a_trial_unless_memory_is_short(
+    inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = {f"r{rank}": run_options(rank=rank) for rank in (1, 4)} | {"full": run_options(method="full")}
+    measured: list[Any] = []
+
+    def trial(*given: Any, **how: Any) -> Trial:
+        measured.append((*given, how))
+        return Trial(100, 50, 600, 0.0)
+
+    monkeypatch.setattr(memory, "run_trial", trial)
+    monkeypatch.setattr("squadron.training.fleet_size.CPU_NUMBERS", 10 * 32 * 100)
+    monkeypatch.setattr(memory, "_usual_tokens", lambda *_: 100)
+    assert choose_fleet_size(inputs, runs).runs == 10
+    assert measured == []
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 600)
+    short = choose_fleet_size(inputs, runs)
+    assert short == FleetSize(6, "6 fit in memory, as measured")  # (70 % of 600 - 100) / 50
+    assert measured == [(inputs, runs, {"timed": False})]
+    assert choose_fleet_size(inputs, runs, Trial(100, 50, 99_000, 1.0)).runs == 10  # it was measured already, and fits
+    assert len(measured) == 1
+
+
+def test_usual_tokens_are_those_of_the_first_batches(inputs: Inputs) -> None:
+    run = run_options(batch_size=3, order="paragraph")
+    batches = make_batches(inputs, run)
+    counts = [len(batch.tokens) for step in range(batches.steps_per_epoch) for batch in batches.step(step)]
+    assert len(set(counts)) > 1
+    assert memory._usual_tokens(inputs, run) == round(sum(counts) / len(counts))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the memory of a process")
+def test_a_fleet_takes_less_than_its_estimate(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("squadron.model.fleet.check_rank", lambda *_: None)
+    run = run_options(target_modules=("all",), rank=1024)
+    trial = run_trial(inputs, {"r1024": run}, timed=False)
+    assert trial.seconds_per_token == 0
+    needed = trial.fleet_bytes(3)
+    assert needed is not None
+    assert needed < memory._estimate(inputs, run, 3) < 10 * needed
 
 
 def test_the_size_fills_a_share_of_the_free_memory() -> None:

@@ -35,6 +35,7 @@ def add(app: typer.Typer) -> None:
                         ("memory", megabytes(record["memory_bytes"])),
                         ("precision", f"{record['precision']} for GPT-2 (by --precision {options.precision})"),
                         ("auto precision", _auto(record["auto"])),
+                        ("fleet size", _auto(record["fleets"])),
                         *((f"{name} products", f"{rate / 1e9:,.0f} GFLOP/s") for name, rate in rates.items()),
                         *((name, version) for name, version in record["environment"]["versions"].items()),
                         *((f"extra {extra}", _extra(extra, found)) for extra, found in record["extras"].items()),
@@ -49,8 +50,8 @@ def add(app: typer.Typer) -> None:
         return 0
 
 
-def _auto(found: dict[str, str]) -> str:
-    """Return what ``--precision auto`` gives for the usual bases, and why."""
+def _auto(found: dict[str, Any]) -> str:
+    """Return what is chosen for the usual bases, and why."""
     chosen = ", ".join(f"{found[base]} for {base}" for base in found if base != "reason")
     return f"{chosen}: {found['reason']}"
 

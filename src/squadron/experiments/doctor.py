@@ -15,6 +15,7 @@ from squadron.experiments.hub_status import hub_status
 from squadron.model.config import SIZES, Precision
 from squadron.options.base import Options
 from squadron.pocket.base import NAME, Recipe
+from squadron.training.fleet_size import explain_size, fastest_size
 from squadron.training.memory import fits, free_bytes, padded_parameters, step_memory
 from squadron.training.precision import (
     cpu_rates,
@@ -42,9 +43,10 @@ def examine(options: Options) -> dict[str, Any]:
     """Return what this machine has and what it can do.
 
     ``precision`` is what ``--precision`` gives for GPT-2. ``auto`` has what ``auto`` gives for GPT-2 and for the pocket
-    base, and ``reason``, why; ``has_amx`` is about the CPU. ``matrix_products_per_second`` are measured floating-point
-    operations per second by number format, for people to compare: no choice depends on them. ``extras`` has versions of
-    what the extras bring, and ``chromium`` its path (None if something is missing). ``hub`` is
+    base, and ``reason``, why; ``has_amx`` is about the CPU. ``fleets`` has, in the same way, the most runs of the study
+    by question that a sweep trains together, if memory allows. ``matrix_products_per_second`` are measured
+    floating-point operations per second by number format, for people to compare: no choice depends on them. ``extras``
+    has versions of what the extras bring, and ``chromium`` its path (None if something is missing). ``hub`` is
     :func:`squadron.experiments.hub_status.hub_status`'s. ``study`` has, for each size of GPT-2, what one run of the
     study takes here by arithmetic: ``bytes``, ``fits`` (None if the free memory is unknown), and ``seconds_at_best``,
     its training at the speed of the products alone.
@@ -54,6 +56,7 @@ def examine(options: Options) -> dict[str, Any]:
         rates = matmul_rates([torch.float32, torch.bfloat16, torch.float16], device)
     else:
         rates = cpu_rates()
+    bases = (("gpt2", SIZES["gpt2"].n_embd), (NAME, Recipe().n_embd))
     return {
         "environment": describe_environment(device),
         "memory_bytes": memory_bytes(device),
@@ -63,6 +66,10 @@ def examine(options: Options) -> dict[str, Any]:
             "gpt2": _precision("auto", device, SIZES["gpt2"].n_embd),
             NAME: _precision("auto", device, Recipe().n_embd),
             "reason": explain_auto(device),
+        },
+        "fleets": {
+            **{name: fastest_size(width, _STUDY["batch_size"] * _STUDY["tokens"], device) for name, width in bases},
+            "reason": explain_size(device),
         },
         "matrix_products_per_second": {precision_name(dtype): rate for dtype, rate in rates.items()},
         "extras": {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()},

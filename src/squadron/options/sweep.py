@@ -33,7 +33,7 @@ class SweepSettings(Options):
         "or p_gold, the probability of the gold answers.",
     )
     fleet_size: Positive | None = Field(
-        None, description="Most runs to train together. Default: as many as fit in memory, which is measured."
+        None, description="Most runs to train together. Default: what is fastest, if it fits in memory."
     )
     engine: Literal["local", "ray"] = Field(
         "local", description="Where fleets run: local (this machine) or ray (a Ray cluster)."

@@ -50,7 +50,7 @@ class StudyKeywords(TypedDict, total=False):
     probability of the gold answers.
     """
     fleet_size: int | None
-    """Most runs to train together. Default: as many as fit in memory, which is measured."""
+    """Most runs to train together. Default: what is fastest, if it fits in memory."""
     engine: Literal["local", "ray"]
     """Where fleets run: local (this machine) or ray (a Ray cluster)."""
     ray_address: str | None

@@ -29,7 +29,7 @@ from squadron.sweeps.fleets import plan_fleets
 from squadron.sweeps.grid import PlannedRun, SweepPlan, next_runs
 from squadron.sweeps.halving import decide
 from squadron.sweeps.leaderboard import CSV_FILE, compare_settings, rank_runs, rank_settings, write_leaderboard
-from squadron.sweeps.memory import run_trial
+from squadron.sweeps.memory import FleetSize, choose_fleet_size
 from squadron.sweeps.setup import evaluate_options, plan_rungs, train_options
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import RunScored, Stream
@@ -198,11 +198,15 @@ class SweepRun:
         if not fresh:
             return
         inputs = self.job.inputs
-        size = self.options.fleet_size or run_trial(inputs, fresh).fleet_size(inputs.device)
-        fleets = plan_fleets(fresh, inputs.base.model.config, size=size, at_least=self.engine.workers)
+        asked = self.options.fleet_size
+        size = FleetSize(asked, "as asked for") if asked else choose_fleet_size(inputs, fresh)
+        fleets = plan_fleets(fresh, inputs.base.model.config, size=size.runs, at_least=self.engine.workers)
         names = self.folder.add_fleets(fleets)
         # Fleets are recorded only once their files are written.
-        self._write(self._entries(), "running", fleets=[*self.folder.record["fleets"], *names])
+        chosen = {"most_runs": size.runs, "reason": size.reason}
+        self._write(
+            self._entries(), "running", fleets=[*self.folder.record["fleets"], *names], chosen_fleet_size=chosen
+        )
 
     def _fleets_of(self, batch: Sequence[PlannedRun]) -> list[str]:
         names = {run.name for run in batch}

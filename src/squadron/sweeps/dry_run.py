@@ -13,7 +13,14 @@ from squadron.experiments.trainables import run_parameters
 from squadron.options.sweep import SweepOptions
 from squadron.runs.places import is_prepared
 from squadron.sweeps.fleets import plan_fleets
-from squadron.sweeps.memory import answering_seconds, run_trial, shortage, training_seconds
+from squadron.sweeps.memory import (
+    FleetSize,
+    answering_seconds,
+    choose_fleet_size,
+    run_trial,
+    shortage,
+    training_seconds,
+)
 from squadron.sweeps.setup import (
     evaluate_options,
     plan_rungs,
@@ -49,8 +56,9 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         }
         model = inputs.base.model
         trial = run_trial(inputs, runs)
-        size = options.fleet_size or trial.fleet_size(device)
-        fleets = plan_fleets(runs, model.config, size=size)
+        asked = options.fleet_size
+        size = FleetSize(asked, "as asked for") if asked else choose_fleet_size(inputs, runs, trial)
+        fleets = plan_fleets(runs, model.config, size=size.runs)
         trials = {"lora": trial}
         training = 0.0
         for method in ("lora", "full"):
@@ -81,7 +89,8 @@ def preview(options: SweepOptions) -> dict[str, Any]:
             for run in plan.runs
         ],
         "fleets": [{"runs": names, "memory_bytes": bytes_} for names, bytes_ in zip(fleets, memory, strict=True)],
-        "fleet_size": size,
+        "fleet_size": size.runs,
+        "fleet_size_reason": size.reason,
         "unfit": {name: as_flags(text) for name, text in unfit.items()},
         "free_bytes": trial.free_bytes,
         "precision": precision_name(model.dtype),

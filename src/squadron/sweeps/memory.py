@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from squadron.experiments.trainables import adapter_spec, run_parameters
 from squadron.experiments.training_job import last_step, make_batches, make_trainer
 from squadron.model.targets import TARGETS
 from squadron.options.core import EvaluateOptions, TrainOptions
+from squadron.training.fleet_size import MOST_ON_CPU, MOST_ON_DEVICE, explain_size, fastest_size
 from squadron.training.memory import (
     free_bytes,
     most_tokens,
@@ -32,9 +33,10 @@ from squadron.training.memory import (
 
 _MARGIN = 0.7
 """Share of the free memory that fleets may use; the rest is for other processes and fragmentation."""
-_MOST, _MOST_ON_CPU = 128, 16
-"""Most runs in a fleet. On a CPU more gain little: its matrix products are large with a few runs already, and a smaller
-fleet loses less when it is stopped. A GPU needs many runs to be busy unless they are large."""
+_ESTIMATE_FACTOR = 2
+"""What a step is taken to need on a CPU, as a multiple of an accelerator's: measured were 1.4 times."""
+_PLANNED_STEPS = 16
+"""The first steps, whose batches tell the tokens of a usual one."""
 _DEFAULT_SIZE = 8
 """Runs in a fleet if the system does not report free or used memory."""
 _TRIAL_SIZES = (3, 2)
@@ -63,7 +65,7 @@ class Trial:
         """Return the largest number of runs in a fleet."""
         if self.most is not None:
             return self.most
-        most = _MOST_ON_CPU if device.type == "cpu" else _MOST
+        most = MOST_ON_CPU if device.type == "cpu" else MOST_ON_DEVICE
         if self.fixed_bytes is None or self.bytes_per_run is None or self.free_bytes is None:
             return min(most, _DEFAULT_SIZE)
         room = int(self.free_bytes * _MARGIN) - self.fixed_bytes
@@ -76,26 +78,86 @@ class Trial:
         return self.fixed_bytes + size * self.bytes_per_run
 
 
-def run_trial(inputs: Inputs, runs: Mapping[str, TrainOptions]) -> Trial:
+@dataclass(frozen=True, slots=True)
+class FleetSize:
+    """The most ``runs`` in a fleet, and the ``reason`` for people: equal for equal commands unless memory is short."""
+
+    runs: int
+    reason: str
+
+
+def choose_fleet_size(inputs: Inputs, runs: Mapping[str, TrainOptions], trial: Trial | None = None) -> FleetSize:
+    """Return the size of fleets for ``runs``: the fastest one that fits in memory.
+
+    On a CPU there is a trial only if an estimate does not show that it fits, so that equal commands give equal fleets.
+    ``trial`` is that of these runs, if there was one. Raises as :func:`run_trial`.
+    """
+    device, fastest, why = inputs.device, MOST_ON_DEVICE, explain_size(inputs.device)
+    adapters = [run for run in runs.values() if run.method == "lora"]
+    if device.type == "cpu" and adapters:
+        width = inputs.base.model.config.n_embd
+        fastest = fastest_size(width, max(_usual_tokens(inputs, run) for run in _distinct(adapters)), device)
+        free = free_bytes(device)
+        if free is not None and max(_estimate(inputs, run, fastest) for run in adapters) <= _MARGIN * free:
+            return FleetSize(fastest, why)
+    fitting = (trial or run_trial(inputs, runs, timed=False)).fleet_size(device)
+    return FleetSize(min(fastest, fitting), why if fastest <= fitting else f"{fitting} fit in memory, as measured")
+
+
+def _distinct(runs: Sequence[TrainOptions]) -> list[TrainOptions]:
+    """Return one of the runs for each kind of batches."""
+    return list({(run.max_length, run.batch_size, run.order): run for run in reversed(runs)}.values())
+
+
+def _usual_tokens(inputs: Inputs, run: TrainOptions) -> int:
+    """Return the mean number of tokens of a run's first micro-batches."""
+    batches = make_batches(inputs, run)
+    steps = range(min(_PLANNED_STEPS, batches.steps_per_epoch))
+    tokens = [len(batch.tokens) for step in steps for batch in batches.step(step)]
+    return round(sum(tokens) / len(tokens))
+
+
+def _estimate(inputs: Inputs, run: TrainOptions, size: int) -> int:
+    """Return the bytes that a fleet of ``size`` such runs needs on a CPU in addition to the base, rather too many."""
+    model, spec = inputs.base.model, adapter_spec(run)
+    assert spec is not None, run
+    config = model.config
+    examples = inputs.examples(run.max_length, run.order)[0]
+    tokens = most_tokens(examples, run.batch_size)
+    needed = step_memory(
+        config,
+        dtype=model.dtype,
+        parameters=padded_parameters(config, spec.targets, spec.rank),
+        tokens=tokens,
+        adapters=size,
+        targets=spec.targets,
+    )
+    # Unlike an accelerator, a CPU keeps the weights of attention.
+    attention = config.n_layer * config.n_head * size * tokens * run.max_length * model.dtype.itemsize
+    return _ESTIMATE_FACTOR * needed.beyond_base + attention
+
+
+def run_trial(inputs: Inputs, runs: Mapping[str, TrainOptions], *, timed: bool = True) -> Trial:
     """Train the largest run, alone and three times in one fleet, and the smallest, on the longest questions.
 
-    A run that trains all weights runs alone, and is measured only if all runs do. What does not fit in memory does not
-    end the trial: the next smaller fleet, or run, is tried. Raises :class:`DeviceError` if no run fits.
+    If not ``timed``, only memory is measured, in fewer steps, and times are 0. A run that trains all weights runs
+    alone, and is measured only if all runs do. What does not fit in memory does not end the trial: the next smaller
+    fleet, or run, is tried. Raises :class:`DeviceError` if no run fits.
     """
     model = inputs.base.model
     own = {name: run for name, run in runs.items() if run.method == "lora"} or runs
     lightest = min(own.values(), key=lambda run: run_parameters(run, model))
     if inputs.device.type != "cpu":
         # The first step on a GPU also allocates what all later ones share: contexts, workspaces, kernels.
-        _try(inputs, lightest, 1)
+        _try(inputs, lightest, 1, timed=timed)
         release_memory(inputs.device)
     free = free_bytes(inputs.device)
-    heaviest, one, unfit = _largest(inputs, own)
+    heaviest, one, unfit = _largest(inputs, own, timed=timed)
     if heaviest.method == "full":
         return Trial(0, one.bytes, free, one.seconds_per_token, unfit=unfit)
-    tried = ((size, _try(inputs, heaviest, size)) for size in _TRIAL_SIZES)
+    tried = ((size, _try(inputs, heaviest, size, timed=timed)) for size in _TRIAL_SIZES)
     size, several = next(((size, measured) for size, measured in tried if measured is not None), (1, one))
-    light = _try(inputs, lightest, size) or several
+    light = (_try(inputs, lightest, size, timed=True) if timed else None) or several
     more = run_parameters(heaviest, model) - run_parameters(lightest, model)
     per_parameter = max(0.0, (several.seconds_per_token - light.seconds_per_token) / more) if more > 0 else 0.0
     seconds = max(0.0, several.seconds_per_token - per_parameter * run_parameters(heaviest, model))
@@ -106,7 +168,9 @@ def run_trial(inputs: Inputs, runs: Mapping[str, TrainOptions]) -> Trial:
     return Trial(max(0, one.bytes - per_run), per_run, free, seconds, per_parameter, most, unfit)
 
 
-def _largest(inputs: Inputs, runs: Mapping[str, TrainOptions]) -> tuple[TrainOptions, _Measured, tuple[str, ...]]:
+def _largest(
+    inputs: Inputs, runs: Mapping[str, TrainOptions], *, timed: bool
+) -> tuple[TrainOptions, _Measured, tuple[str, ...]]:
     """Return the largest run that fits alone, what was measured of it, and the names of those that do not fit."""
     by_cost: dict[tuple[int, int], list[str]] = {}
     for name, run in runs.items():
@@ -116,7 +180,7 @@ def _largest(inputs: Inputs, runs: Mapping[str, TrainOptions]) -> tuple[TrainOpt
     unfit: list[str] = []
     for cost in sorted(by_cost, reverse=True):
         run = runs[by_cost[cost][-1]]
-        measured = _try(inputs, run, 1)
+        measured = _try(inputs, run, 1, timed=timed)
         if measured is not None:
             return run, measured, tuple(unfit)
         unfit += by_cost[cost]
@@ -176,10 +240,10 @@ class _Measured:
     seconds_per_token: float
 
 
-def _try(inputs: Inputs, run: TrainOptions, size: int) -> _Measured | None:
+def _try(inputs: Inputs, run: TrainOptions, size: int, *, timed: bool) -> _Measured | None:
     """Return what :func:`_measure` does; None if so many do not fit in memory."""
     try:
-        return _measure(inputs, run, size)
+        return _measure(inputs, run, size, timed=timed)
     except Exception as problem:
         if not is_out_of_memory(problem):
             raise
@@ -188,7 +252,7 @@ def _try(inputs: Inputs, run: TrainOptions, size: int) -> _Measured | None:
     return None
 
 
-def _measure(inputs: Inputs, run: TrainOptions, size: int) -> _Measured:
+def _measure(inputs: Inputs, run: TrainOptions, size: int, *, timed: bool) -> _Measured:
     """Train a few steps of a fleet of ``size`` copies of a run on the longest questions, none of which share a context.
 
     The first step gives the memory, since it allocates everything, the last the time.
@@ -198,6 +262,8 @@ def _measure(inputs: Inputs, run: TrainOptions, size: int) -> _Measured:
     with _peak(inputs.device) as peak:
         trainer = make_trainer(inputs, [run] * size, apart)
         trainer.step()
+    if not timed:
+        return _Measured(peak.bytes, 0.0)
     if inputs.device.type != "cpu":
         trainer.step()  # a GPU records short steps the first time that it repeats one
     _synchronize(inputs.device)

@@ -70,6 +70,7 @@ _MEASURED = (
     "examples_per_second",
     "peak_memory_bytes",
     "precision",
+    "update",
 )
 """Values that a study takes from a run's record as they are."""
 

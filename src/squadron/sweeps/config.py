@@ -12,9 +12,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     computed_field,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -66,6 +68,19 @@ class Evaluation(BaseModel):
     ] = Field(default=("greedy",), description="Decoding strategies, or all.")
     max_new_tokens: Positive = Field(default=32, description="Longest answer, tokens.")
     limit: Positive | None = Field(default=None, description="Only the first so many questions of the split.")
+    samples: Positive = Field(default=1, description="Answers that each strategy that samples draws.")
+
+    @model_validator(mode="after")
+    def _something_samples(self) -> Evaluation:
+        drawn = any(strategy.sample for strategy in resolve_strategies(self.decoding))
+        if self.samples > 1 and not drawn:
+            refuse([problem("no chosen strategy samples; add top-k or nucleus to decoding", self.samples, "samples")])
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_one_sample(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave one sample out: records from before there was a choice have none."""
+        return {key: value for key, value in whole(self).items() if key != "samples" or value != 1}
 
 
 _Names = Annotated[

@@ -329,7 +329,7 @@ def test_the_pocket_study_varies_what_matters_and_has_its_plan() -> None:
         plan = read_sweep(ROOT / "configs" / f"{name}.yaml").config.analysis
         assert plan is not None
         assert plan.metrics == ("f1", "p_gold")
-    study = load_script("scripts/pocket_study.py")
+    study = load_script("scripts/pocket_page.py")
     assert (ranks, rates, scalings) == (study.RANKS, study.RATES, study.SCALINGS)
 
 

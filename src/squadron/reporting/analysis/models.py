@@ -90,8 +90,8 @@ def _of_samples(score: Score, question_scores: QuestionScores | None) -> Score:
     assert f1 is not None, score
     changes: dict[str, Any] = {"f1": f1.mean} | ({} if exact is None else {"exact_match": exact.mean})
     for metric in changes:
-        if question_scores is not None and question_scores.has(score.decoding, metric=metric):  # type: ignore[arg-type]
-            values = question_scores.values[metric][score.decoding]  # type: ignore[index]
+        if question_scores is not None and question_scores.has(score.decoding, metric=metric):
+            values = question_scores.values[metric][score.decoding]
             interval = mean_interval(values, question_scores.codes).scaled(100.0)
             changes = {**changes, f"{metric}_interval": (interval.low, interval.high)}
     return replace(score, **changes)

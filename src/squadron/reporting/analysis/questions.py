@@ -26,12 +26,13 @@ class QuestionScores:
     """Scores (0 to 1) of models on the same n questions; ``codes`` [n] number their paragraphs.
 
     ``values`` holds an array [n] by metric and model. ``left_out`` are models without readable predictions for all of
-    these questions.
+    these questions. ``ids`` are those of the questions.
     """
 
     codes: Codes
     values: Mapping[Metric, Mapping[str, Floats]]
     left_out: tuple[str, ...]
+    ids: tuple[str, ...] = ()
 
     @property
     def questions(self) -> int:
@@ -97,7 +98,7 @@ def load_question_scores(
         if gold is not None and all(question in gold for question in ids):
             values["p_gold"][name] = np.array([gold[question] for question in ids], dtype=np.float64)
     codes = cluster_codes([clusters[question] for question in ids], len(ids))
-    return QuestionScores(codes, values, tuple(name for name, _ in models if name not in found))
+    return QuestionScores(codes, values, tuple(name for name, _ in models if name not in found), tuple(ids))
 
 
 def _mean_scores(

@@ -12,6 +12,7 @@ from squadron.reporting.document.builder import Draft, name, quote, text_cell
 from squadron.reporting.document.text import excerpt
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, chart, score_cells, score_columns
+from squadron.reporting.sections.described import draft_calibration
 from squadron.reporting.sections.samples import draft_samples
 from squadron.runs.records import FailureExample, Score
 
@@ -104,6 +105,7 @@ def failures(draft: Draft, inputs: ReportInputs) -> None:
         return
     draft.part("kinds")
     _kinds(draft, inputs, mistakes, wrong=found.wrong, **where)
+    draft_calibration(draft, inputs)
     draft.part("examples")
     draft.paragraph("failures.examples")
     for kind in mistakes.kinds[:_EXAMPLES]:

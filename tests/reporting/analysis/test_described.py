@@ -133,7 +133,7 @@ def test_a_difference_that_one_phrasing_has_is_described_there(made: tuple[Study
     ]
     dataset = replace(dataset, paragraphs=tuple(parts))
     ids = tuple(question.id for _, question in dataset.questions())
-    new = {one for one in dataset.parts()["new"]}
+    new = set(dataset.parts()["new"])
     codes = np.repeat(np.arange(len(dataset.paragraphs)), [len(own.questions) for own in dataset.paragraphs])
     draw = np.random.default_rng(1)
     values = {}

@@ -313,7 +313,12 @@ def test_the_papers_75_runs() -> None:
     }
     shared = {"epochs": 5, "batch_size": 4, "gradient_accumulation": 2, "weight_decay": 0.01, "max_length": 256}
     assert all(run.options.items() >= shared.items() for run in found.runs)
-    assert found.config.data_options == {"train_size": 2000, "val_size": 200, "test_size": 5}
+    sizes = {"train_size": 2000, "val_size": 200}
+    assert found.config.data_options == {**sizes, "test_split": "official", "test_size": "all"}
+    # The study's own 5 questions, when asked for, are of its subset; a named split can be cut to a size, too.
+    assert read_sweep("paper", {"test_size": 5}).config.data_options == {**sizes, "test_size": 5}
+    cut = {"test_size": 500, "test_split": "official"}
+    assert read_sweep("paper", cut).config.data_options == {**sizes, **cut}
     assert len(read_sweep(ROOT / "configs" / "quick.yaml").runs) == 4
 
 

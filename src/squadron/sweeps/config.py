@@ -253,7 +253,7 @@ def read_config(path: Path, overrides: Mapping[str, Any]) -> SweepConfig:
     """Return the configuration in a file, with ``overrides`` applied.
 
     Overrides with the name of a section replace it, options of ``evaluate`` are set there, and all others are set in
-    ``base``. Raises :class:`ConfigError` if the file cannot be read, and :class:`pydantic.ValidationError` with all
+    ``base``. A test size without a test split drops the configuration's own. Raises :class:`ConfigError` if the file cannot be read, and :class:`pydantic.ValidationError` with all
     problems in it.
     """
     document = read_yaml(path)
@@ -267,6 +267,8 @@ def read_config(path: Path, overrides: Mapping[str, Any]) -> SweepConfig:
         inside = document.get(section)
         if inside is None or isinstance(inside, dict):  # anything else is reported as a problem
             document[section] = {**(inside or {}), key: value}
+    if "test_size" in overrides and "test_split" not in overrides and isinstance(document.get("base"), dict):
+        document["base"].pop("test_split", None)  # so many questions of the data that all others are of
     return SweepConfig.model_validate(document)
 
 

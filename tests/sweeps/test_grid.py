@@ -303,6 +303,18 @@ def test_a_byte_order_mark_is_no_part_of_a_configuration(tmp_path: Path, encodin
     assert read_yaml(tmp_path / "a.yaml") == {"epochs": 3}
 
 
+def test_samples_are_of_strategies_that_sample(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("grid: {rank: [4]}\nbest: {decoding: [greedy, top-k], samples: 5}\n")
+    config = read_sweep(path).config
+    assert config.best is not None
+    assert config.best.model_dump()["samples"] == 5
+    assert "samples" not in config.evaluate.model_dump()  # as in the records of sweeps before there was a choice
+    path.write_text("grid: {rank: [4]}\nbest: {decoding: [greedy], samples: 5}\n")
+    with pytest.raises(ConfigError, match=r"best\.samples 5: no chosen strategy samples; add top-k"):
+        read_sweep(path)
+
+
 def test_the_papers_75_runs() -> None:
     found = read_sweep(ROOT / "configs" / "paper.yaml")
     ranks, rates = (4, 8, 16, 32, 64), (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -152,6 +153,40 @@ def test_a_difference_that_one_phrasing_has_is_described_there(made: tuple[Study
     assert own["known"].interval[0] < 0.0 < own["known"].interval[1]
     assert {one.group for one in found if one.kind == "question_word"} == {"who", "when", "how", "what", "which"}
     assert group_differences(study, dataset, replace(scores, ids=()), analysis.effects) == []
+
+
+def test_strategies_are_compared_by_the_means_of_their_samples(tmp_path: Path) -> None:
+    folder = make_study(tmp_path, ranks=(4,), rates=RATES, modules=("attention",), paragraphs=10, test_paragraphs=20)
+    once = analyze_study(read_study(folder))
+    assert once.decodings is not None
+    own = folder / "runs" / once.decodings.run
+    answers = json.loads((own / "predictions" / "top-k.test.json").read_text())
+    details = {name: [{"text": text}, {"text": "wrong"}, {"text": "wrong"}] for name, text in answers.items()}
+    (own / "predictions" / "top-k.test.details.json").write_text(json.dumps(details))
+    scores = json.loads((own / "scores.json").read_text())
+    drawn = scores["splits"]["test"]["decodings"]["top-k"]
+    drawn["f1_samples"] = {"mean": drawn["f1"] / 3, "deviation": 12.25}
+    drawn["exact_match_samples"] = {"mean": drawn["exact_match"] / 3, "deviation": 1.0}
+    (own / "scores.json").write_text(json.dumps(scores))
+    study = read_study(folder)
+    found = analyze_study(study)
+    assert found.decodings is not None
+    mean = next(score for score in found.decodings.scores if score.decoding == "top-k")
+    assert mean.f1 == pytest.approx(drawn["f1"] / 3)
+    assert mean.f1_interval[0] < mean.f1 < mean.f1_interval[1] < drawn["f1_interval"][1]
+    pairs = [one.decodings.contrast("f1", "top-k") for one in (once, found) if one.decodings is not None]
+    assert [pair is not None for pair in pairs] == [True, True]
+    first, second = (pair.difference for pair in pairs if pair is not None)
+    assert second == pytest.approx(first - drawn["f1"] * 2 / 3)
+    texts = {}
+    for language in LANGUAGES:
+        report = drafted(study, found, language)
+        texts[language] = western(" ".join(plain(own.runs) for own in report.blocks if isinstance(own, TextBlock)))
+        assert "top-k 12.25" in texts[language]
+    assert "the scores are of one draw" in texts["en"]  # of the strategies that were drawn once
+    assert "were drawn several times" not in " ".join(
+        plain(own.runs) for own in drafted(study, once, "en").blocks if isinstance(own, TextBlock)
+    )
 
 
 def test_the_frontier_is_as_certain_as_the_scores(made: tuple[Study, Analysis]) -> None:

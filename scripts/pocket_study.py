@@ -10,12 +10,13 @@ resumes from its folder. `--tiny` runs every part with few questions, to see tha
 from __future__ import annotations
 
 import argparse
-import statistics
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import squadron
+from pocket_page import QUESTIONS, effect_lines, page, pair_lines, size_lines
 from squadron.data.prepared import load_split
 from squadron.errors import RunError
 from squadron.files import read_json, write_json, write_text
@@ -28,15 +29,10 @@ from squadron.sweeps.yaml_file import read_yaml
 from squadron.tracking.progress import Reporter
 
 ROOT = Path(__file__).resolve().parents[1]
-RANKS = (1, 4, 64)
-RATES = (1e-4, 1e-3, 4e-3)
-SCALINGS = ("alpha/r", "alpha/sqrt(r)")
 SIZES = (50, 150, 500)
 """Training questions of the learning curve; its runs have the same seeds, settings, validation and test questions."""
 STRATEGIES = ("greedy", "span", "beam", "top-k", "nucleus", "temperature")
 FIGURES = ("exact_match", "f1", "f1_interval", "p_gold")
-QUESTIONS = 1000
-"""Test questions of the study's adapter and of both orders, half of them in known phrasings."""
 ORDERS = f"""\
 base: {{train_size: 500, val_size: 200, test_size: {QUESTIONS}, epochs: 3, eval_questions: 0}}
 grid: {{order: [question, paragraph]}}
@@ -48,6 +44,7 @@ SIZE = """\
 base: {{train_size: {size}, val_size: 800, test_size: 1000, epochs: 3, order: paragraph, eval_questions: 0, lr: 0.001}}
 seeds: 3
 evaluate: {{split: validation, decoding: [greedy]}}
+analysis: {{margin: 1.0, metrics: [f1, p_gold]}}
 """
 PAIR = """\
 base: {train_size: 500, val_size: 800, test_size: 1000, epochs: 3, order: paragraph, eval_questions: 0, lr: 1.0e-3}
@@ -60,6 +57,7 @@ analysis: {axes: [targets], margin: 1.0, metrics: [f1, p_gold]}
 """
 """Both have 8 x 6 = 3 x 16 units of width and layer, so as many parameters."""
 TINY = {"train_size": 24, "val_size": 40, "test_size": 20, "epochs": 1}
+"""Options of the runs with ``--tiny``, which has the ends of every axis alone, and two seeds."""
 
 
 class Printer(Reporter):
@@ -112,25 +110,43 @@ def pair(study: Path, base: str, shrunk: dict[str, Any]) -> dict[str, Any]:
     return swept_part(study / "pair", base, config, shrunk)
 
 
-def sizes(study: Path, base: str, shrunk: dict[str, Any]) -> list[dict[str, Any]]:
-    """Run each size of the training data over seeds. Return the size, and F1 and P(gold) of each seed."""
-    found = []
+def sizes(study: Path, base: str, shrunk: dict[str, Any]) -> dict[str, Any]:
+    """Run each size of the training data over seeds, and gather the runs as one study of sizes.
+
+    Return the figures of each seed by size, and the findings. All sizes have the same validation questions.
+    """
+    found, swept = [], []
     for size in SIZES:
         config = study / f"size-{size}.yaml"
         write_text(config, SIZE.format(size=size))
-        smaller = shrunk | ({"train_size": size // 5} if shrunk else {})
+        smaller = shrunk | ({"train_size": max(4, size // 20)} if shrunk else {})
         part = swept_part(study / f"size-{size}", base, config, smaller, tested=False)
         figures = {metric: [run["all"][metric] for run in part["runs"]] for metric in ("f1", "p_gold")}
         found.append({"train_size": size, "seconds": part["seconds"], **figures})
-    return found
+        swept.append(study / f"size-{size}")
+    gathered = gather(study / "sizes", swept)
+    return {"sizes": found, **findings(gathered)}
+
+
+def gather(out: Path, sweeps: Sequence[Path]) -> Path:
+    """Copy the runs of several sweeps, and the data of the last, into one folder, which `squadron report` can read."""
+    if out.is_dir():
+        shutil.rmtree(out)
+    for sweep in sweeps:
+        for run in sorted((sweep / "runs").iterdir()):
+            shutil.copytree(run, out / "runs" / f"{sweep.name}-{run.name}")
+    shutil.copytree(sweeps[-1] / "data", out / "data")
+    return out
 
 
 def swept_part(out: Path, base: str, config: Path, shrunk: dict[str, Any], *, tested: bool = True) -> dict[str, Any]:
     """Sweep a configuration, with ``shrunk`` options of its own, and return figures of its runs and its findings."""
     if shrunk:
         document = read_yaml(config)
+        ends = {axis: sorted({values[0], values[-1]}) for axis, values in document.get("grid", {}).items()}
+        smaller = {"base": {**document["base"], **shrunk}, "seeds": 2, **({"grid": ends} if ends else {})}
         config = out.with_name(f"{out.name}-tiny.yaml")
-        write_json(config, {**document, "base": {**document["base"], **shrunk}})  # JSON is YAML
+        write_json(config, {**document, **smaller})  # JSON is YAML
     swept = squadron.sweep(
         config=str(config),
         base=base,
@@ -175,6 +191,15 @@ def findings(folder: Path) -> dict[str, Any]:
     }
 
 
+def written(study: Path) -> list[str]:
+    """Write the reports of the grid and of the sizes in both languages; return their paths."""
+    return [
+        str(squadron.report(folder=str(study / part), lang=lang, format="html"))
+        for part in ("grid", "sizes")
+        for lang in ("en", "fa")
+    ]
+
+
 def _tested(one: Contrast) -> dict[str, Any]:
     names = ("first", "second", "difference", "interval", "p_value", "adjusted", "verdict")
     return {name: getattr(one, name) for name in names}
@@ -214,159 +239,6 @@ def orders(study: Path, base: str, seeds: int) -> dict[str, Any]:
     return record
 
 
-def page(found: dict[str, Any]) -> str:
-    """Return the figures as a Markdown page, of the parts that were run."""
-    lines = ["# The pocket base", "", *_tuned_lines(found["tuned"]), ""]
-    if "grid" in found:
-        lines += [*_grid_lines(found["grid"], found["environment"], found["precision"]), ""]
-        lines += [*_effect_lines(found["grid"]), "", *_size_lines(found["sizes"]), "", *_pair_lines(found["pair"]), ""]
-    if "orders" in found:
-        lines += [*_order_lines(found["orders"]), ""]
-    meaning = [
-        "## What this means for GPT-2",
-        "",
-        "The pocket base shows that the pipeline learns, and how rank, learning rate and scale affect scores at this",
-        "size. It has 4 million parameters, a synthetic world and questions made from templates. Its scores say",
-        "nothing about GPT-2 on SQuAD, and the best rank here need not be the best there.",
-        "",
-    ]
-    return "\n".join(lines + meaning)
-
-
-def _tuned_lines(tuned: dict[str, Any]) -> list[str]:
-    count, half = f"{QUESTIONS:,}", QUESTIONS // 2
-    lines = [
-        "Made by `make pocket`; the raw figures are in `pocket.json`. F1 in points with 95 % intervals that resample",
-        f"paragraphs; {count} test questions whose entities occur in no training text: {half} phrased as in training",
-        f"(*known*), {half} in phrasings that never occur there (*new*).",
-        "",
-        "## Base and tuned",
-        "",
-        "LoRA with the study's settings: rank 4, attention, 1e-3, 2,000 questions, 5 epochs, by question.",
-        "",
-        "| model | decoding | EM | F1 | F1 known | F1 new |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name in ("base", "tuned"):
-        for strategy, own in tuned[name].items():
-            cells = [f"{own[part]['f1']:.1f} ({_ends(own[part]['f1_interval'])})" for part in ("all", "known", "new")]
-            lines.append(f"| {name} | {strategy} | {own['all']['exact_match']:.1f} | {' | '.join(cells)} |")
-    return [*lines, "", f"Training ran at {tuned['examples_per_second']:.0f} examples/s."]
-
-
-def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: str) -> list[str]:
-    seeds = sorted({run["seed"] for run in grid["runs"]})
-    lines = [
-        "## Rank, learning rate and scale",
-        "",
-        "`squadron sweep configs/pocket.yaml --base pocket --dataset pocket`: 500 training questions, 3 epochs, by",
-        f"paragraph, {len(seeds)} seeds, {len(grid['runs'])} runs: {grid['seconds'] / 60:.1f} minutes in all",
-        f"for training and answering ({environment['threads']} threads, {precision}).",
-        "",
-        f"F1 (and P(gold)) on {grid['questions']:,} {grid['split']} questions, means over the seeds:",
-        "",
-    ]
-    for scaling in SCALINGS:
-        lines += [f"| {scaling} | " + " | ".join(f"{rate:g}" for rate in RATES) + " |", "|---" * 4 + "|"]
-        for rank in RANKS:
-            cells = [_cell(grid["runs"], rank=rank, lr=rate, scaling=scaling) for rate in RATES]
-            lines.append(f"| r = {rank} | " + " | ".join(cells) + " |")
-        lines.append("")
-    return lines
-
-
-def _cell(runs: Sequence[dict[str, Any]], **setting: Any) -> str:
-    own = [run["all"] for run in runs if all(run[key] == value for key, value in setting.items())]
-    f1, gold = (statistics.fmean(one[metric] for one in own) for metric in ("f1", "p_gold"))
-    return f"{f1:.1f} ({gold:.1f})"
-
-
-def _effect_lines(grid: dict[str, Any]) -> list[str]:
-    kept = "was" if grid["kept"] else "was not"
-    lines = [
-        "## Effects",
-        "",
-        "The means of all runs with a value, and what the report says of them. *p* is that of the axis's primary test,",
-        "corrected over the axes, on new questions and on these. A line is the rise of the straight line through the",
-        f"means, over the logarithm. The plan was in the configuration before the runs, and {kept} kept to.",
-        "",
-        "| axis | metric | means | verdict | p | line, points (95 %) |",
-        "|---|---|---|---|---|---|",
-    ]
-    for effect in grid["effects"]:
-        means = ", ".join(f"{value}: {mean:.1f}" for value, mean in effect["means"])
-        chances = ", ".join("< 0.001" if p < 0.001 else f"{p:.3f}" for p in effect["p"])
-        line = "" if effect["trend"] is None else _points(effect["trend"])
-        scope = {"new": ", new questions", "these": ", these questions"}.get(effect["scope"], "")
-        head = f"| {effect['axis']} | {effect['metric']} | {means} "
-        lines.append(f"{head}| {effect['verdict']}{scope} (best {effect['best']}) | {chances} | {line} |")
-    lines += ["", "Decoding strategies of the best run, F1 on the test questions:", ""]
-    return [*lines, *(f"- {_step(one)}: {_points(one)}, {one['verdict']}" for one in grid["strategies"])]
-
-
-def _points(one: dict[str, Any]) -> str:
-    if one["interval"] is None:
-        return f"{one['difference']:+.1f}"
-    low, high = one["interval"]
-    return f"{one['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
-
-
-def _step(one: dict[str, Any]) -> str:
-    return f"{one['first']} to {one['second']}"
-
-
-def _size_lines(sizes: Sequence[dict[str, Any]]) -> list[str]:
-    lines = [
-        "## Training questions",
-        "",
-        "Rank 4, attention, 1e-3, 3 epochs, three seeds each, on the same validation questions:",
-        "",
-        "| training questions | F1 of each seed | mean | P(gold) |",
-        "|---|---|---|---|",
-    ]
-    for one in sizes:
-        each = ", ".join(f"{value:.1f}" for value in one["f1"])
-        means = " | ".join(f"{statistics.fmean(one[metric]):.1f}" for metric in ("f1", "p_gold"))
-        lines.append(f"| {one['train_size']} | {each} | {means} |")
-    return lines
-
-
-def _pair_lines(pair: dict[str, Any]) -> list[str]:
-    lines = ["## The same number of parameters", "", "Rank 8 of attention beside rank 3 of attention and MLP:", ""]
-    for effect in pair["effects"]:
-        if effect["axis"] == "targets":
-            (one,) = effect["pairs"]
-            lines.append(f"- {effect['metric']}, {_step(one)}: {_points(one)}, {one['verdict']}")
-    return lines
-
-
-def _order_lines(orders: dict[str, Any]) -> list[str]:
-    lines = [
-        "## By paragraph or by question",
-        "",
-        "Rank 4, attention, 1e-3, 500 questions, 3 epochs, one column per seed:",
-        "",
-    ]
-    lines += ["| | " + " | ".join(map(str, range(orders["seeds"]))) + " | mean |", "|---" * (orders["seeds"] + 2) + "|"]
-    for name, label in (("f1", "F1"), ("exact_match", "EM")):
-        for order in ("question", "paragraph"):
-            values = orders[name][order]
-            cells = " | ".join(f"{value:.1f}" for value in values)
-            lines.append(f"| {label}, by {order} | {cells} | {statistics.fmean(values):.1f} |")
-    lines.append("")
-    for name, label in (("f1", "F1"), ("exact_match", "EM")):
-        low, high = orders[name]["interval"]
-        difference = orders[name]["difference"]
-        lines.append(
-            f"- paragraph minus question: {difference:+.1f} points of {label} (95 %: {low:+.1f} to {high:+.1f})"
-        )
-    return lines
-
-
-def _ends(interval: Sequence[float]) -> str:
-    return f"{interval[0]:.1f} – {interval[1]:.1f}"
-
-
 def main() -> None:
     """Run the parts and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -385,11 +257,13 @@ def main() -> None:
         "pair": pair(arguments.out, arguments.base, shrunk),
     }
     if arguments.tiny:
-        print("\n".join([*_effect_lines(found["grid"]), *_size_lines(found["sizes"]), *_pair_lines(found["pair"])]))
+        print("\n".join([*effect_lines(found["grid"]), *size_lines(found["sizes"]), *pair_lines(found["pair"])]))
+        print(*written(arguments.out), sep="\n")
         return
     found["tuned"] = tuned(arguments.out, arguments.base)
     if arguments.seeds:
         found["orders"] = orders(arguments.out, arguments.base, arguments.seeds)
+    print(*written(arguments.out), sep="\n")
     record = read_json(arguments.out / "grid" / "sweep.json", what="the sweep's record", error=RunError)
     found.update({name: record[name] for name in ("environment", "precision", "base")})
     write_json(ROOT / "docs" / "pocket.json", found)

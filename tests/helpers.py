@@ -33,6 +33,9 @@ def load_script(path: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where dataclasses look for their types
+    folder = str((ROOT / path).parent)
+    if folder not in sys.path:  # as Python does for a script, which may import its neighbours
+        sys.path.append(folder)
     spec.loader.exec_module(module)
     return module
 

@@ -89,11 +89,13 @@ def make_study(
     every_failure: bool = False,
     hostile: bool = False,
     gold: bool = False,
+    updates: bool = False,
     seed: int = 0,
 ) -> Path:
     """Write the sweep folder and return it.
 
     ``failed``, ``diverged`` and ``unfinished`` are numbers of runs that end so, taken from the grid's end.
+    ``updates`` gives every run an update whose norm falls with the rank and grows with the rate.
     ``every_failure`` writes failure files of all runs, not of the best and the baseline alone (slower). ``hostile``
     puts :data:`HOSTILE` strings and a text of 10,000 characters into contexts, questions, answers and reasons. With
     ``gold`` every answer has P(gold): the chance that a run of this skill answers right, without luck.
@@ -138,6 +140,7 @@ def make_study(
             epochs,
             every_failure=every_failure,
             gold=gold,
+            updates=updates,
         )
         if hostile and "reason" in row:
             row["reason"] = HOSTILE[0]
@@ -348,6 +351,7 @@ def _run(
     *,
     every_failure: bool,
     gold: bool,
+    updates: bool,
 ) -> dict[str, Any]:
     """One run's folder, and its row of the leaderboard."""
     name = _name(changes)
@@ -393,6 +397,10 @@ def _run(
         "seconds": seconds,
         "peak_memory_bytes": 400_000_000 + 16 * trainable,
     }
+    if updates and not full:
+        norm = 3000.0 * options["lr"] / options["rank"] ** 0.5
+        rank = min(4.0, options["rank"])
+        summary["update"] = {"norm": norm, "effective_rank": rank, "spectrum": [0.75, 0.25]}
     reasons = {"failed": "out of memory in step 3", "diverged": "the loss was nan in step 7"}
     if status in reasons:
         row["reason"] = reasons[status]

@@ -15,7 +15,7 @@ from squadron.runs.study import read_study
 @pytest.fixture(scope="session")
 def paper_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a complete sweep of the study's 75 runs."""
-    return make_study(tmp_path_factory.mktemp("paper") / "sweep")
+    return make_study(tmp_path_factory.mktemp("paper") / "sweep", updates=True)
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,10 @@ from squadron.experiments.evaluate import evaluate
 from squadron.experiments.train import train
 from squadron.model.adapters import load_adapter
 from squadron.model.checkpoint import load_base
+from squadron.model.config import read_config
 from squadron.model.fleet import Fleet
 from squadron.model.tokenizer import load_tokenizer
+from squadron.model.updates import measure_update
 from squadron.options.base import checked
 from squadron.options.core import AskOptions, EvaluateOptions, TrainOptions
 from squadron.training import precision
@@ -57,7 +59,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_adapter_of_the_lowest_validation_loss_is_kept(
-    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], byte_base_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = iter([[3.0], [1.0], [2.0]])
     with monkeypatch.context() as patch:
@@ -70,6 +72,14 @@ def test_the_adapter_of_the_lowest_validation_loss_is_kept(
 
     assert weights("run", "adapter") == weights("short", "last")
     assert weights("run", "adapter") != weights("run", "last")
+    # The update on record is that of the weights that are scored.
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    config = read_config(byte_base_dir / "config.json")
+    best, last = (measure_update(load_adapter(tmp_path / "run" / one, config)) for one in ("adapter", "last"))
+    assert best is not None
+    assert last is not None
+    assert record["update"] == best.to_json()
+    assert record["update"]["norm"] != pytest.approx(last.norm, rel=1e-3)
 
 
 def test_the_validation_loss_is_that_of_the_adapter_on_all_validation_questions(

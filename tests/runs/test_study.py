@@ -128,6 +128,26 @@ def test_runs_without_a_sweep_are_described_by_their_differences(small: Path) ->
     assert scores == sorted(scores, reverse=True)
 
 
+def test_runs_on_data_of_several_sizes_are_a_learning_curve(varied_folder: Path, tmp_path: Path) -> None:
+    """The training questions differ from run to run, and the validation questions are the same for all."""
+    sizes = {250: "a" * 64, 500: "b" * 64, 1000: "c" * 64}
+    for run in sorted((varied_folder / "runs").glob("r4-lr1e-3-*")):
+        shutil.copytree(run, tmp_path / "runs" / run.name)
+        record = json.loads((run / "run.json").read_text())
+        train = record["data"]["train"]
+        change(
+            tmp_path / "runs" / run.name / "run.json", data={"train": {**train, "sha256": sizes[train["questions"]]}}
+        )
+    shutil.copytree(varied_folder / "data", tmp_path / "data")
+    study = read_study(tmp_path)
+    assert study.axes == {"seed": (0, 1, 2), "train_size": (250, 500, 1000)}
+    assert study.data.path == tmp_path / "data"
+    effect = analyze_study(study).effect("train_size")
+    assert effect is not None
+    assert effect.verdict == "higher"
+    assert [level.runs for level in effect.levels] == [3, 3, 3]
+
+
 def test_the_record_of_a_sweep_has_the_runs_that_it_stopped(small: Path) -> None:
     record = json.loads((small / "sweep.json").read_text())
     record["runs"][0] |= {"status": "stopped", "reason": "dropped in rung 1"}

@@ -303,6 +303,18 @@ def test_a_byte_order_mark_is_no_part_of_a_configuration(tmp_path: Path, encodin
     assert read_yaml(tmp_path / "a.yaml") == {"epochs": 3}
 
 
+def test_samples_are_of_strategies_that_sample(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("grid: {rank: [4]}\nbest: {decoding: [greedy, top-k], samples: 5}\n")
+    config = read_sweep(path).config
+    assert config.best is not None
+    assert config.best.model_dump()["samples"] == 5
+    assert "samples" not in config.evaluate.model_dump()  # as in the records of sweeps before there was a choice
+    path.write_text("grid: {rank: [4]}\nbest: {decoding: [greedy], samples: 5}\n")
+    with pytest.raises(ConfigError, match=r"best\.samples 5: no chosen strategy samples; add top-k"):
+        read_sweep(path)
+
+
 def test_the_papers_75_runs() -> None:
     found = read_sweep(ROOT / "configs" / "paper.yaml")
     ranks, rates = (4, 8, 16, 32, 64), (7e-5, 1e-4, 2e-4, 5e-4, 1e-3)
@@ -313,7 +325,12 @@ def test_the_papers_75_runs() -> None:
     }
     shared = {"epochs": 5, "batch_size": 4, "gradient_accumulation": 2, "weight_decay": 0.01, "max_length": 256}
     assert all(run.options.items() >= shared.items() for run in found.runs)
-    assert found.config.data_options == {"train_size": 2000, "val_size": 200, "test_size": 5}
+    sizes = {"train_size": 2000, "val_size": 200}
+    assert found.config.data_options == {**sizes, "test_split": "official", "test_size": "all"}
+    # The study's own 5 questions, when asked for, are of its subset; a named split can be cut to a size, too.
+    assert read_sweep("paper", {"test_size": 5}).config.data_options == {**sizes, "test_size": 5}
+    cut = {"test_size": 500, "test_split": "official"}
+    assert read_sweep("paper", cut).config.data_options == {**sizes, **cut}
     assert len(read_sweep(ROOT / "configs" / "quick.yaml").runs) == 4
 
 
@@ -329,7 +346,7 @@ def test_the_pocket_study_varies_what_matters_and_has_its_plan() -> None:
         plan = read_sweep(ROOT / "configs" / f"{name}.yaml").config.analysis
         assert plan is not None
         assert plan.metrics == ("f1", "p_gold")
-    study = load_script("scripts/pocket_study.py")
+    study = load_script("scripts/pocket_page.py")
     assert (ranks, rates, scalings) == (study.RANKS, study.RATES, study.SCALINGS)
 
 

@@ -88,7 +88,7 @@ def _without(dataset: Dataset, official: Dataset) -> Dataset:
     if not kept:
         raise DataError(
             f"{option('test_split')}: {dataset.source} has all its contexts in that split too, so nothing is left to "
-            f"train on; name another split"
+            f"train on; name another split, or give {option('test_size')} instead to draw from the same data"
         )
     return dataclasses.replace(dataset, paragraphs=kept)
 

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from squadron.data.encoding import Example
-from squadron.experiments.load_run import weights_folder
-from squadron.model.adapters import save_adapter
+from squadron.experiments.load_run import is_full, weights_folder
+from squadron.model.adapters import load_adapter, save_adapter
 from squadron.model.checkpoint import Base, load_base, save_model
-from squadron.model.config import Precision
+from squadron.model.config import GPT2Config, Precision
 from squadron.model.fleet import Fleet
 from squadron.model.full import FullWeights
 from squadron.model.gpt2 import GPT2
@@ -19,6 +19,7 @@ from squadron.model.lora import LoraSpec
 from squadron.model.targets import TARGETS, trainable_parameters
 from squadron.model.tokenizer import Tokenizer
 from squadron.model.trainable import Trainable
+from squadron.model.updates import measure_update
 from squadron.options.axes import ADAPTER_AXES
 from squadron.options.core import TrainOptions
 from squadron.runs.folder import RunFolder
@@ -86,6 +87,17 @@ def save_trained(
     else:
         assert isinstance(fleet, Fleet), type(fleet)
         save_adapter(place, fleet.weights(k), base=options.base, dropout=options.dropout)
+
+
+def update_facts(folder: RunFolder, config: GPT2Config) -> dict[str, Any]:
+    """Return what a run's record says of the update that its best adapter is; nothing if all weights were trained.
+
+    ``config`` is that of the base. See :class:`squadron.model.updates.Update`.
+    """
+    if is_full(folder):
+        return {}
+    update = measure_update(load_adapter(weights_folder(folder), config))
+    return {} if update is None else {"update": update.to_json()}
 
 
 def requested_precision(options: TrainOptions, folder: RunFolder) -> Precision:

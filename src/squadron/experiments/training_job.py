@@ -21,7 +21,7 @@ from squadron.experiments.environment import describe_environment, peak_memory_b
 from squadron.experiments.inputs import Inputs
 from squadron.experiments.load_run import weights_path
 from squadron.experiments.predict import answer_questions, first_questions
-from squadron.experiments.trainables import make_fleet, needs_checkpointing, save_trained
+from squadron.experiments.trainables import make_fleet, needs_checkpointing, save_trained, update_facts
 from squadron.file_records import shown
 from squadron.files import sha256_file
 from squadron.options.core import ROLES, TrainOptions
@@ -175,7 +175,11 @@ class FleetJob:
         truncation = self.inputs.examples(self.options.max_length, self.options.order)[1].to_json()
         for k, member in enumerate(self.members):
             trainable = self.trainer.fleet.trainable_parameters(k)
-            for stale in ("pruned", "weights_sha256"):  # they describe weights that are gone or about to change
+            for stale in (
+                "pruned",
+                "weights_sha256",
+                "update",
+            ):  # they describe weights that are gone or about to change
                 member.folder.record.pop(stale, None)
             member.folder.update(
                 status="running",
@@ -383,6 +387,7 @@ class FleetJob:
             "fleet_size": len(self.members),
             "peak_memory_bytes": peak_memory_bytes(self.inputs.device),
             "weights_sha256": {which: sha256_file(weights_path(member.folder, which)) for which in ("adapter", "last")},
+            **update_facts(member.folder, self.inputs.base.model.config),
         }
         member.folder.record.pop("reason", None)
         if reason is not None:

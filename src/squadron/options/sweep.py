@@ -56,12 +56,14 @@ class SweepSettings(Options):
     )
     val_size: Count | None = Field(None, description="Number of validation questions. Default: the configuration's.")
     test_size: Size | None = Field(
-        None, description="Number of test questions. Default: the configuration's; with --test-split all of it."
+        None,
+        description="Number of test questions, drawn from the data of all others unless --test-split is given. Default: "
+        "the configuration's; with --test-split all of it.",
     )
     test_split: str | None = Field(
         None,
         description="Split that the test questions are of: official (SQuAD's development set) or a name. Default: the "
-        "one that all are drawn from.",
+        "configuration's (paper: official), else the one that all are drawn from.",
     )
     hub_config: str | None = Field(
         None, description="Configuration of a hub data set. Default: its default one, or the only one."

@@ -64,11 +64,14 @@ class StudyKeywords(TypedDict, total=False):
     val_size: int | None
     """Number of validation questions. Default: the configuration's."""
     test_size: int | Literal["all"] | None
-    """Number of test questions. Default: the configuration's; with `test_split` all of it."""
+    """
+    Number of test questions, drawn from the data of all others unless `test_split` is given. Default: the
+    configuration's; with `test_split` all of it.
+    """
     test_split: str | None
     """
-    Split that the test questions are of: official (SQuAD's development set) or a name. Default: the one that all
-    are drawn from.
+    Split that the test questions are of: official (SQuAD's development set) or a name. Default: the configuration's
+    (paper: official), else the one that all are drawn from.
     """
     hub_config: str | None
     """Configuration of a hub data set. Default: its default one, or the only one."""

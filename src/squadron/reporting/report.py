@@ -25,7 +25,18 @@ from squadron.reporting.localization.translate import sentences
 from squadron.reporting.particulars import cover, date, line, particulars_of, running
 from squadron.reporting.render.html import to_html
 from squadron.reporting.render.pdf import to_pdf
-from squadron.reporting.sections import ablations, answers, appendix, conclusion, cost, front, method, results, setup
+from squadron.reporting.sections import (
+    ablations,
+    answers,
+    appendix,
+    conclusion,
+    cost,
+    front,
+    method,
+    results,
+    setup,
+    updates,
+)
 from squadron.reporting.sections.common import ReportInputs
 from squadron.runs.places import Tell, quiet
 from squadron.runs.records import Study
@@ -130,6 +141,7 @@ def _draft_sections(inputs: ReportInputs, language: Language, known_labels: Labe
         section(draft, inputs)
     appendix.references(draft)
     appendix.all_runs(draft, inputs)
+    updates.all_updates(draft, inputs)
     appendix.reproduction(draft, inputs)
     return draft, abstract
 

@@ -17,6 +17,8 @@ _STATISTICS = (
     "exact_match_detectable",
     "f1_detectable",
     "p_gold_detectable",
+    "exact_match_samples",
+    "f1_samples",
 )
 
 
@@ -104,6 +106,7 @@ def failures_of(file: FailuresFile) -> Failures:
         wrong=file.wrong,
         kinds=tuple(KindCount(one.kind, one.label, one.questions, one.share) for one in file.kinds),
         examples={kind: tuple(map(_example, drawn)) for kind, drawn in file.samples.items()},
+        calibration=file.calibration,
     )
 
 

@@ -30,6 +30,7 @@ from squadron.file_records import (
     validated,
 )
 from squadron.options.runs import By
+from squadron.runs.measures import CalibratedAnswers, MeasuredRun, SampledScores
 
 _METRICS_STEP = "put the file back, or train the run again"
 _SWEEP_STEP = f"put the file back, or give the sweep's command again with {option('replace', True)}"
@@ -88,7 +89,7 @@ class StudyFacts(VersionedFile):
     seconds: Amount | None = None
 
 
-class RunFile(StudyFacts):
+class RunFile(MeasuredRun, StudyFacts):
     """``run.json``. Values that are known only once a run has begun or ended may be missing."""
 
     what: ClassVar[str] = "the record of a run"
@@ -159,8 +160,7 @@ class WinnerFacts(RecordPart):
     """The paired test of a sweep's best setting against the second best."""
 
     p_value: Figure
-    # Older leaderboards call it told_apart.
-    significant: bool = Field(validation_alias=AliasChoices("significant", "told_apart"))
+    significant: bool = Field(validation_alias=AliasChoices("significant", "told_apart"))  # the latter in older ones
 
 
 class LeaderboardFile(VersionedFile):
@@ -230,7 +230,7 @@ class PartScores(RecordPart):
     p_gold_interval: Interval | None = None
 
 
-class DecodingScores(PartScores):
+class DecodingScores(SampledScores, PartScores):
     """Scores of one strategy on one split. Shares are 0 to 1."""
 
     clusters: Count | None = None
@@ -300,7 +300,7 @@ class FailureSample(RecordPart):
     context: str
 
 
-class FailuresFile(VersionedFile):
+class FailuresFile(CalibratedAnswers, VersionedFile):
     """``failures/STEM.json``."""
 
     what: ClassVar[str] = "the failure analysis of a run"

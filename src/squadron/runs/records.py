@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from squadron.options.runs import By
+from squadron.runs.measures import CalibrationFacts, SampleFacts, UpdateFacts
 
 Ends = tuple[float, float]
 """The low and the high end of a 95 % interval, in points."""
@@ -81,6 +82,8 @@ class Score:
     p_gold: float | None = None
     p_gold_interval: Ends | None = None
     p_gold_detectable: float | None = None
+    exact_match_samples: SampleFacts | None = None
+    f1_samples: SampleFacts | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -150,6 +153,7 @@ class StudyRun:
     examples_per_second: float | None = None
     peak_memory_bytes: int | None = None
     precision: str | None = None
+    update: UpdateFacts | None = None
 
     @property
     def method(self) -> str:
@@ -235,6 +239,7 @@ class Failures:
     wrong: int
     kinds: tuple[KindCount, ...]
     examples: Mapping[str, tuple[FailureExample, ...]]
+    calibration: CalibrationFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

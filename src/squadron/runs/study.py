@@ -70,6 +70,7 @@ _MEASURED = (
     "examples_per_second",
     "peak_memory_bytes",
     "precision",
+    "update",
 )
 """Values that a study takes from a run's record as they are."""
 
@@ -133,7 +134,7 @@ def _study(
         split=split,
         decoding=decoding,
         base=base,
-        data=_data(path, facts, tell),
+        data=_data(path, facts, _differing(records.values()), tell),
         failures=None,
         baseline_failures=None,
         environment=next((record.environment for record in facts if record.environment), {}),
@@ -260,12 +261,15 @@ def _with_changes(runs: Sequence[StudyRun]) -> list[StudyRun]:
     configs = [
         {key: value for key, value in {**defaults, **run.config}.items() if key not in NOT_SETTINGS} for run in runs
     ]
+    sizes = {run.train_questions for run in runs}
     keys = [key for key in configs[0] if len({repr(config.get(key)) for config in configs}) > 1]
     changed = []
     for run, config in zip(runs, configs, strict=True):
         own = {names.get(key, key): config.get(key) for key in keys}
         if "targets" in own:
             own["targets"] = run.modules
+        if len(sizes) > 1 and None not in sizes:
+            own["train_size"] = run.train_questions
         changed.append(replace(run, changes=own))
     return changed
 
@@ -305,11 +309,24 @@ def _failures(folder: Path, split: str, decoding: str) -> Failures | None:
     return failures_of(FailuresFile.read(path)) if path.is_file() else None
 
 
-def _data(path: Path, facts: Sequence[StudyFacts], tell: Tell) -> Data:
-    """Return the data of the runs; its path is ``None`` if the questions there are not the ones of the runs."""
+def _differing(records: Iterable[RunFile | None]) -> set[str]:
+    """Return the splits that are not the same for all runs, as the training split of runs on data of several sizes."""
+    hashes: dict[str, set[str]] = {}
+    for record in records:
+        for name, one in ((record.data if record is not None else None) or {}).items():
+            if one is not None and one.sha256:
+                hashes.setdefault(name, set()).add(one.sha256)
+    return {name for name, found in hashes.items() if len(found) > 1}
+
+
+def _data(path: Path, facts: Sequence[StudyFacts], differing: set[str], tell: Tell) -> Data:
+    """Return the data of the runs; its path is ``None`` if the questions there are not the ones of the runs.
+
+    Splits that are ``differing`` from run to run are not compared.
+    """
     named = [name for record in facts if (name := _dataset(record)) is not None]
     known = next((record.data for record in facts if record.data), {})
-    splits = {name: _split_info(one) for name, one in known.items() if one is not None}
+    splits = {name: _split_info(one) for name, one in known.items() if one is not None and name not in differing}
     usual = [path / "data", *(start / name for start in (Path(), path) for name in named)]
     hashed = any(one.sha256 for one in splits.values())
     moved = {Path(place): name for name in named if hashed for place in moved_places(path, name)}

@@ -93,15 +93,11 @@ def read_gold_probabilities(path: Path | str) -> dict[str, float] | None:
     or if its evaluation did not compute these probabilities, as before they existed. Raises :class:`DataError` if the
     file cannot be read or is damaged.
     """
-    if not Path(path).is_file():
+    details = _details(path)
+    if details is None:
         return None
-    content = read_json(path, what=_DETAILS, error=DataError)
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: {_kind(content)}, not an object; expected {_DETAILS}")
     found: dict[str, float] = {}
-    for question, answers in content.items():
-        if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
-            raise DataError(f"{path}: question {show(question)}: not a list of answers; expected {_DETAILS}")
+    for question, answers in details.items():
         if any(GOLD_KEY not in answer for answer in answers):
             return None
         value = answers[0][GOLD_KEY] if answers else None
@@ -113,6 +109,36 @@ def read_gold_probabilities(path: Path | str) -> dict[str, float] | None:
             )
         found[question] = 0.0 if value is None else math.exp(value)
     return found
+
+
+def read_samples(path: Path | str) -> dict[str, list[str]] | None:
+    """Read every sampled answer of every question from the details beside predictions, the first sample first.
+
+    Returns None if there is no such file. Raises :class:`DataError` if it cannot be read or is damaged.
+    """
+    details = _details(path)
+    if details is None:
+        return None
+    try:
+        return {
+            question: [check_text(question, answer.get("text")) for answer in answers]
+            for question, answers in details.items()
+        }
+    except DataError as problem:
+        raise DataError(f"{path}: {problem.marked}") from None
+
+
+def _details(path: Path | str) -> dict[str, list[dict[str, Any]]] | None:
+    """Return the answers of each question from a file of details; None if there is none."""
+    if not Path(path).is_file():
+        return None
+    content = read_json(path, what=_DETAILS, error=DataError)
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: {_kind(content)}, not an object; expected {_DETAILS}")
+    for question, answers in content.items():
+        if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
+            raise DataError(f"{path}: question {show(question)}: not a list of answers; expected {_DETAILS}")
+    return content
 
 
 def read_null_odds(path: Path | str) -> dict[str, float]:

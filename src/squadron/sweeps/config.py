@@ -12,9 +12,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     computed_field,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -66,6 +68,19 @@ class Evaluation(BaseModel):
     ] = Field(default=("greedy",), description="Decoding strategies, or all.")
     max_new_tokens: Positive = Field(default=32, description="Longest answer, tokens.")
     limit: Positive | None = Field(default=None, description="Only the first so many questions of the split.")
+    samples: Positive = Field(default=1, description="Answers that each strategy that samples draws.")
+
+    @model_validator(mode="after")
+    def _something_samples(self) -> Evaluation:
+        drawn = any(strategy.sample for strategy in resolve_strategies(self.decoding))
+        if self.samples > 1 and not drawn:
+            refuse([problem("no chosen strategy samples; add top-k or nucleus to decoding", self.samples, "samples")])
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_one_sample(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave one sample out: records from before there was a choice have none."""
+        return {key: value for key, value in whole(self).items() if key != "samples" or value != 1}
 
 
 _Names = Annotated[
@@ -238,7 +253,7 @@ def read_config(path: Path, overrides: Mapping[str, Any]) -> SweepConfig:
     """Return the configuration in a file, with ``overrides`` applied.
 
     Overrides with the name of a section replace it, options of ``evaluate`` are set there, and all others are set in
-    ``base``. Raises :class:`ConfigError` if the file cannot be read, and :class:`pydantic.ValidationError` with all
+    ``base``. A test size without a test split drops the configuration's own. Raises :class:`ConfigError` if the file cannot be read, and :class:`pydantic.ValidationError` with all
     problems in it.
     """
     document = read_yaml(path)
@@ -252,6 +267,8 @@ def read_config(path: Path, overrides: Mapping[str, Any]) -> SweepConfig:
         inside = document.get(section)
         if inside is None or isinstance(inside, dict):  # anything else is reported as a problem
             document[section] = {**(inside or {}), key: value}
+    if "test_size" in overrides and "test_split" not in overrides and isinstance(document.get("base"), dict):
+        document["base"].pop("test_split", None)  # so many questions of the data that all others are of
     return SweepConfig.model_validate(document)
 
 

@@ -21,6 +21,7 @@ from squadron.options.base import checked
 from squadron.options.core import EvaluateOptions, PrepareOptions, TrainOptions
 from squadron.options.sweep import SweepOptions
 from squadron.ownership import refuse_inputs_inside
+from squadron.pocket.base import NAME as POCKET
 from squadron.runs.folder import refuse_half_replaced
 from squadron.runs.layout import SWEEP
 from squadron.runs.places import absolute, is_prepared
@@ -75,6 +76,12 @@ def read_plan(options: SweepOptions, particulars: Mapping[str, str] | None = Non
         ]
     if plan is not None and config is not None:
         attempt(lambda: _check_fit(plan, config))
+    named = plan.config.data_options.get("test_split") if plan is not None and options.test_split is None else None
+    if named is not None and options.dataset == POCKET:
+        problems.append(
+            f"{option('dataset', POCKET)}: has no split {named!r}, which {options.config} tests on; give "
+            f"{option('test_size')} with a number of test questions"
+        )
     if plan is not None and options.halving is not None:
         if plan.config.search is not None and plan.config.search.method == "optuna":
             problems.append(

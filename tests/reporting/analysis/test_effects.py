@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,22 @@ def test_axes_that_vary_together_are_one(tmp_path: Path) -> None:
     assert rank.tied == ("alpha",)
     assert rank.contrasts[0].pairs == 4
     assert found.effect("alpha") is None
+
+
+def test_of_axes_that_vary_together_the_planned_one_is_tested(varied_folder: Path) -> None:
+    """As in a pair of adapters with equal parameters, whose ranks differ as well as their modules."""
+    varied, tied = read_study(varied_folder), {4: "attention+mlp", 16: "attention"}
+    runs = tuple(
+        replace(run, changes={**run.changes, "targets": tied[run.changes["rank"]]})
+        for run in varied.runs
+        if run.method == "lora"
+    )
+    whole = replace(varied, runs=runs, axes={**varied.axes, "targets": ("attention+mlp", "attention")})
+    for axes, kept in ((None, "rank"), (["targets"], "targets")):
+        study = replace(whole, config={**varied.config, "analysis": {"axes": axes}})
+        analysis = analyze_study(study)
+        assert {"rank", "targets"} & {effect.axis for effect in analysis.effects} == {kept}
+        assert not analysis.kept.untested
 
 
 def test_missing_runs_remove_their_pairs(tmp_path: Path) -> None:

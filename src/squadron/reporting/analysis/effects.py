@@ -11,6 +11,7 @@ import numpy as np
 
 from squadron.options.axes import RENAMED
 from squadron.reporting.analysis.contrasts import Levels, contrast_evidence, make_levels, omnibus_evidence
+from squadron.reporting.analysis.plan import plan_of
 from squadron.reporting.analysis.questions import QuestionScores
 from squadron.reporting.analysis.verdicts import Contrast, Effect, Level, Metric, Plan, Primary, with_axis_verdicts
 from squadron.runs.records import Study, StudyRun
@@ -46,7 +47,10 @@ def present_levels(runs: Sequence[StudyRun], axis: str, order: Sequence[Any]) ->
 
 
 def effect_axes(study: Study) -> list[str]:
-    """Return the axes with at least two values among the comparable runs; of axes that vary together, the first."""
+    """Return the axes with at least two values among the comparable runs.
+
+    Of axes that vary together, it is the one that the plan names, or else the first.
+    """
     runs = comparable_runs(study)
     axes = [
         axis
@@ -54,10 +58,11 @@ def effect_axes(study: Study) -> list[str]:
         if axis not in EXCLUDED_AXES and len(present_levels(runs, axis, order)) > 1
     ]
     kept: list[str] = []
-    for axis in axes:
+    planned = plan_of(study).axes or ()
+    for axis in sorted(axes, key=lambda axis: axis not in planned):
         if not any(_determined_by(runs, axis, other) and _determined_by(runs, other, axis) for other in kept):
             kept.append(axis)
-    return kept
+    return [axis for axis in axes if axis in kept]
 
 
 def main_effects(study: Study, question_scores: QuestionScores | None, plan: Plan = DEFAULT) -> list[Effect]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from squadron.reporting.analysis.described import FrontierShare, GroupDifference, SeedComponents, Updates
 from squadron.reporting.analysis.verdicts import Contrast, Effect, Kept, Metric, Plan
 from squadron.runs.records import Ends, Score
 
@@ -248,6 +249,10 @@ class Analysis:
     left_out: tuple[str, ...]
     plan: Plan = field(default_factory=Plan)
     kept: Kept = field(default_factory=Kept)
+    updates: Updates | None = None
+    components: SeedComponents | None = None
+    groups: tuple[GroupDifference, ...] = ()
+    frontier_shares: tuple[FrontierShare, ...] = ()
 
     def effect(self, axis: str, metric: Metric = "f1") -> Effect | None:
         """Return the main effect of an axis on a metric."""

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from squadron.reporting.analysis.findings import (
 from squadron.reporting.analysis.questions import QuestionScores, load_question_scores, predictions_file
 from squadron.reporting.analysis.verdicts import Contrast, Metric, Plan, detectable_difference, with_verdicts
 from squadron.runs.records import Baseline, Score, Study, StudyRun
-from squadron.scoring.intervals import Codes, Floats, cluster_bootstrap
+from squadron.scoring.intervals import Codes, Floats, cluster_bootstrap, mean_interval
 from squadron.scoring.optimism import selection_optimism
 from squadron.scoring.paired import difference_interval
 
@@ -73,12 +74,27 @@ def compare_decodings(
         return None
     reference = study.decoding if study.decoding in scores else next(iter(scores))
     files = [(name, predictions_file(best.path, split, name)) for name in scores]
-    question_scores = load_question_scores(questions.get(split), files)
+    sampled = [name for name, own in scores.items() if own.f1_samples is not None]
+    question_scores = load_question_scores(questions.get(split), files, sampled=sampled)
+    scores = {name: _of_samples(own, question_scores) if name in sampled else own for name, own in scores.items()}
     pairs = [(reference, name) for name in scores if name != reference]
     # P(gold) is the model's own, whatever the strategy.
     decoded = replace(plan, metrics=tuple(metric for metric in plan.metrics if metric != "p_gold"))
     contrasts = _family(scores, pairs, question_scores, decoded)
     return DecodingComparison(best.name, split, reference, tuple(scores.values()), tuple(contrasts))
+
+
+def _of_samples(score: Score, question_scores: QuestionScores | None) -> Score:
+    """Return a score with the means over its samples, and their intervals if the answers are known."""
+    exact, f1 = score.exact_match_samples, score.f1_samples
+    assert f1 is not None, score
+    changes: dict[str, Any] = {"f1": f1.mean} | ({} if exact is None else {"exact_match": exact.mean})
+    for metric in changes:
+        if question_scores is not None and question_scores.has(score.decoding, metric=metric):
+            values = question_scores.values[metric][score.decoding]
+            interval = mean_interval(values, question_scores.codes).scaled(100.0)
+            changes = {**changes, f"{metric}_interval": (interval.low, interval.high)}
+    return replace(score, **changes)
 
 
 def _family(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from squadron.runs.study import split_file
 from squadron.scoring.designs import METRICS
 from squadron.scoring.intervals import Codes, Floats, cluster_codes
 from squadron.scoring.metrics import answer_scores
-from squadron.scoring.predictions import read_gold_probabilities, read_predictions
+from squadron.scoring.predictions import read_gold_probabilities, read_predictions, read_samples
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +26,13 @@ class QuestionScores:
     """Scores (0 to 1) of models on the same n questions; ``codes`` [n] number their paragraphs.
 
     ``values`` holds an array [n] by metric and model. ``left_out`` are models without readable predictions for all of
-    these questions.
+    these questions. ``ids`` are those of the questions.
     """
 
     codes: Codes
     values: Mapping[Metric, Mapping[str, Floats]]
     left_out: tuple[str, ...]
+    ids: tuple[str, ...] = ()
 
     @property
     def questions(self) -> int:
@@ -59,12 +60,15 @@ def load_questions(study: Study, split: str) -> Dataset | None:
         return None
 
 
-def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -> QuestionScores | None:
+def load_question_scores(
+    dataset: Dataset | None, models: Sequence[tuple[str, Path]], *, sampled: Collection[str] = ()
+) -> QuestionScores | None:
     """Score the predictions of models, given as names with prediction files.
 
     The questions are those that the first readable model answered (an evaluation may be limited to some); models that
     lack any of them are left out. P(gold) is read from the details beside the predictions; a model whose details lack
-    it, or a question, has no values of it. Return ``None`` without questions or models.
+    it, or a question, has no values of it. Of the models in ``sampled``, whose answers are drawn at random, EM and F1
+    of a question are the means over all its samples. Return ``None`` without questions or models.
     """
     if dataset is None or not models:
         return None
@@ -83,23 +87,53 @@ def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Pa
         return None
     values: dict[Metric, dict[str, Floats]] = {metric: {} for metric in METRICS}
     for name, own in found.items():
-        scores = np.array(
-            [answer_scores(own[question], golds[question], version=dataset.version) for question in ids],
-            dtype=np.float64,
-        )
+        scores = _mean_scores([own], golds, ids, dataset)
         values["exact_match"][name], values["f1"][name] = scores[:, 0], scores[:, 1]
     for name, path in models:
+        samples = _samples(path) if name in found and name in sampled else []
+        if len(samples) > 1 and all(question in own for own in samples for question in ids):
+            scores = _mean_scores(samples, golds, ids, dataset)
+            values["exact_match"][name], values["f1"][name] = scores[:, 0], scores[:, 1]
         gold = _gold_probabilities(path) if name in found else None
         if gold is not None and all(question in gold for question in ids):
             values["p_gold"][name] = np.array([gold[question] for question in ids], dtype=np.float64)
     codes = cluster_codes([clusters[question] for question in ids], len(ids))
-    return QuestionScores(codes, values, tuple(name for name, _ in models if name not in found))
+    return QuestionScores(codes, values, tuple(name for name, _ in models if name not in found), tuple(ids))
+
+
+def _mean_scores(
+    samples: Sequence[Mapping[str, str]], golds: Mapping[str, Sequence[str]], ids: Sequence[str], dataset: Dataset
+) -> Floats:
+    """Return EM and F1 of each question [n, 2], the means over samples of its answer."""
+    scores = [
+        [answer_scores(own[question], golds[question], version=dataset.version) for question in ids] for own in samples
+    ]
+    mean: Floats = np.asarray(scores, dtype=np.float64).mean(axis=0)
+    return mean
+
+
+def _samples(predictions: Path) -> list[dict[str, str]]:
+    """Return all samples of a model's answers from the details beside its predictions; none if they are damaged."""
+    try:
+        every = read_samples(_details_of(predictions)) or {}
+    except DataError:
+        return []
+    count = max(map(len, every.values()), default=0)
+    # A question that was too long for the model has no answers.
+    return [
+        {question: own[number] if number < len(own) else "" for question, own in every.items()}
+        for number in range(count)
+    ]
+
+
+def _details_of(predictions: Path) -> Path:
+    return predictions.with_name(f"{predictions.stem}.details.json")
 
 
 def _gold_probabilities(predictions: Path) -> Mapping[str, float] | None:
     """Return P(gold) of each question from the details beside predictions; ``None`` if it is unknown or damaged."""
     try:
-        return read_gold_probabilities(predictions.with_name(f"{predictions.stem}.details.json"))
+        return read_gold_probabilities(_details_of(predictions))
     except DataError:
         return None
 

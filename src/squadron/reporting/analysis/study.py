@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from squadron.reporting.analysis.components import seed_components
 from squadron.reporting.analysis.cost import fits, frontier
 from squadron.reporting.analysis.effects import effect_axes, main_effects
 from squadron.reporting.analysis.findings import Analysis, VarianceShare
+from squadron.reporting.analysis.groups import group_differences
 from squadron.reporting.analysis.interactions import interactions, variance_shares
 from squadron.reporting.analysis.mistakes import mistakes
 from squadron.reporting.analysis.models import best_set, compare_decodings, compare_models, detectable_differences
+from squadron.reporting.analysis.pareto import frontier_shares
 from squadron.reporting.analysis.plan import kept_to, plan_of
 from squadron.reporting.analysis.questions import load_question_scores, load_questions, predictions_file
 from squadron.reporting.analysis.spread import seed_spread
+from squadron.reporting.analysis.updates import updates
 from squadron.reporting.analysis.verdicts import Metric
 from squadron.runs.records import Study
 
@@ -39,4 +43,8 @@ def analyze_study(study: Study) -> Analysis:
         left_out=question_scores.left_out if question_scores is not None else (),
         plan=plan,
         kept=kept_to(study, plan, effect_axes(study), effects),
+        updates=updates(study),
+        components=seed_components(study),
+        groups=tuple(group_differences(study, questions[study.split], question_scores, effects)),
+        frontier_shares=tuple(frontier_shares(study, question_scores)),
     )

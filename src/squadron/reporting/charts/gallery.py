@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.charts.comparisons import decodings, kinds, models
+from squadron.reporting.charts.described import calibration, updates
 from squadron.reporting.charts.differences import differences
 from squadron.reporting.charts.frontier import frontier
 from squadron.reporting.charts.learning import losses
@@ -35,6 +36,8 @@ CHARTS: dict[str, ChartMaker] = {
     "decodings": decodings,
     "kinds": kinds,
     "frontier": frontier,
+    "updates": updates,
+    "calibration": calibration,
 }
 """All charts by name."""
 

@@ -81,6 +81,10 @@ SOURCES: dict[str, tuple[str, str]] = {
         "in Medicine 27, 2008.",
         "",
     ),
+    "effective": (
+        "O. Roy, M. Vetterli. The Effective Rank: A Measure of Effective Dimensionality. EUSIPCO, 2007.",
+        "",
+    ),
     "twoway": (
         "A. C. Cameron, J. B. Gelbach, D. L. Miller. Robust Inference With Multiway Clustering. Journal of Business & "
         "Economic Statistics 29, 2011.",

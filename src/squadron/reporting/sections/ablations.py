@@ -11,6 +11,8 @@ from squadron.reporting.document.blocks import Cell, RichText
 from squadron.reporting.document.builder import Draft, join_sentences, text_cell
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, chart, scope_phrase, tested
+from squadron.reporting.sections.described import draft_components, draft_groups
+from squadron.reporting.sections.updates import draft_updates
 from squadron.scoring.designs import SCOPES
 
 _PARTS = {"rank": "rank", "lr": "lr", "targets": "modules", "train_size": "train_size"}
@@ -44,6 +46,9 @@ def ablations(draft: Draft, inputs: ReportInputs) -> None:
     if analysis.seeds is not None:
         draft.part("seeds")
         _seeds(draft, inputs, analysis.seeds)
+        draft_components(draft, inputs)
+    draft_updates(draft, inputs)
+    draft_groups(draft, inputs)
 
 
 def plan_sentences(draft: Draft, inputs: ReportInputs) -> list[RichText]:
@@ -100,6 +105,7 @@ def _effect(draft: Draft, inputs: ReportInputs, f1: Effect) -> None:
     best = [index for index, level in enumerate(f1.levels) if level.value == f1.best]
     draft.table(f"means-{f1.axis}", draft.say("effect.caption", axis=axis, **where), columns, rows, highlighted=best)
     if f1.axis == "train_size":
+        draft.paragraph("sizes.steps")
         chart(draft, inputs, "train_size")
     _contrasts(draft, f1, draft.say("effect.caption_contrasts", axis=axis, **where))
 

@@ -12,6 +12,8 @@ from squadron.reporting.document.builder import Draft, name, quote, text_cell
 from squadron.reporting.document.text import excerpt
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, chart, score_cells, score_columns
+from squadron.reporting.sections.described import draft_calibration
+from squadron.reporting.sections.samples import draft_samples
 from squadron.runs.records import FailureExample, Score
 
 _EXAMPLES = 5
@@ -51,9 +53,12 @@ def decoding(draft: Draft, inputs: ReportInputs) -> None:
             values = {"reference": reference, "items": draft.say.join(items), "margin": inputs.margin}
             draft.paragraph(f"decoding.{key}", **values)
     _settings(draft, found.scores)
-    drawn = [labels.decoding(draft, score.decoding) for score in found.scores if is_random(score.decoding)]
-    if drawn:
-        draft.paragraph("decoding.sampled", items=draft.say.join(drawn))
+    once = [score for score in found.scores if is_random(score.decoding) and score.f1_samples is None]
+    if once:
+        draft.paragraph(
+            "decoding.sampled", items=draft.say.join([labels.decoding(draft, one.decoding) for one in once])
+        )
+    draft_samples(draft, found.scores)
     chart(draft, inputs, "decodings")
 
 
@@ -100,6 +105,7 @@ def failures(draft: Draft, inputs: ReportInputs) -> None:
         return
     draft.part("kinds")
     _kinds(draft, inputs, mistakes, wrong=found.wrong, **where)
+    draft_calibration(draft, inputs)
     draft.part("examples")
     draft.paragraph("failures.examples")
     for kind in mistakes.kinds[:_EXAMPLES]:

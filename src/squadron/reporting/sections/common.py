@@ -51,19 +51,29 @@ class ReportInputs:
         return self.study.base.name == "pocket"
 
 
+def figure(draft: Draft, inputs: ReportInputs, name: str) -> None:
+    """Add the chart ``name``, if there is one; its caption and text alternative are in its own table of sentences."""
+    if name in inputs.charts:
+        _figure(draft, inputs, name, draft.say(f"{name}.chart"), draft.say.plain(f"{name}.alternative"))
+
+
 def chart(draft: Draft, inputs: ReportInputs, name: str, sentence: str = "", **values: Any) -> None:
     """Add the chart ``name``, if there is one, with caption and text alternative but without its redundant title.
 
     ``sentence`` is the key of the caption if it differs from ``name``.
     """
     if name in inputs.charts:
-        spec, narrow = (
-            {key: value for key, value in own[name].items() if key != "title"}
-            for own in (inputs.charts, inputs.narrow_charts)
-        )
         caption = f"chart.{sentence or name}"
         alternative = draft.say.plain(f"{caption}_alternative", **values)
-        draft.figure(f"chart-{name}", spec, narrow, draft.say(caption, **values), alternative)
+        _figure(draft, inputs, name, draft.say(caption, **values), alternative)
+
+
+def _figure(draft: Draft, inputs: ReportInputs, name: str, caption: RichText, alternative: str) -> None:
+    spec, narrow = (
+        {key: value for key, value in own[name].items() if key != "title"}
+        for own in (inputs.charts, inputs.narrow_charts)
+    )
+    draft.figure(f"chart-{name}", spec, narrow, caption, alternative)
 
 
 def score_columns(draft: Draft, *, gold: bool = False) -> list[Column]:

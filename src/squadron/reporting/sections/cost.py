@@ -9,6 +9,7 @@ from squadron.reporting.document.blocks import RichText
 from squadron.reporting.document.builder import Draft, name, text_cell
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, chart
+from squadron.reporting.sections.described import draft_frontier
 
 _SECONDS_UP_TO, _MINUTES_UP_TO = 100.0, 90 * 60.0
 """Times below these limits, in seconds, are given in seconds and in minutes; longer ones in hours."""
@@ -81,6 +82,7 @@ def _frontier(draft: Draft, inputs: ReportInputs) -> None:
     if "frontier" in inputs.charts:
         draft.paragraph("cost.frontier")
         chart(draft, inputs, "frontier")
+    draft_frontier(draft, inputs)
     by_run: dict[str, list[RichText]] = {}
     for key in COSTS:
         if key in found.cheapest:

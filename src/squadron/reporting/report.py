@@ -25,7 +25,18 @@ from squadron.reporting.localization.translate import sentences
 from squadron.reporting.particulars import cover, date, line, particulars_of, running
 from squadron.reporting.render.html import to_html
 from squadron.reporting.render.pdf import to_pdf
-from squadron.reporting.sections import ablations, answers, appendix, conclusion, cost, front, method, results, setup
+from squadron.reporting.sections import (
+    ablations,
+    answers,
+    appendix,
+    conclusion,
+    cost,
+    front,
+    key_findings,
+    method,
+    results,
+    setup,
+)
 from squadron.reporting.sections.common import ReportInputs
 from squadron.runs.places import Tell, quiet
 from squadron.runs.records import Study
@@ -115,6 +126,7 @@ def _draft_sections(inputs: ReportInputs, language: Language, known_labels: Labe
     draft = Draft(language, known_labels)
     abstract = front.abstract(draft, inputs)
     for section in (
+        key_findings.key_findings,
         front.introduction,
         front.related,
         method.method,

@@ -91,7 +91,17 @@ def test_the_paper_has_its_parts_and_its_references_resolve(english: Report, per
     for report in (english, persian):
         sections = [block.anchor for block in report.blocks if isinstance(block, Heading) and block.level == 1]
         assert sections == [
-            *("introduction", "related", "method", "setup", "results", "ablations", "decoding", "failures"),
+            *(
+                "key_findings",
+                "introduction",
+                "related",
+                "method",
+                "setup",
+                "results",
+                "ablations",
+                "decoding",
+                "failures",
+            ),
             *("cost", "limits", "conclusion", "references", "all_runs", "reproduction"),
         ]
         runs = [run for block in report.blocks for run in runs_of(block)]
@@ -284,7 +294,7 @@ def test_accepted_answers_are_separated_by_a_neutral_mark(paper: Study, paper_an
     }
     study = replace(paper, failures=replace(paper.failures, examples=examples))
     report = build_report(study, paper_analysis, "fa")
-    shown = [block.lines[-1][1] for block in report.blocks if isinstance(block, ExampleBlock)]
+    shown = [block.lines[2][1] for block in report.blocks if isinstance(block, ExampleBlock)]
     assert shown
     assert {plain(runs) for runs in shown} == {"1780 | 11 March 1780"}
     assert {run.kind for runs in shown for run in runs} == {"data"}

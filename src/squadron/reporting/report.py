@@ -32,6 +32,7 @@ from squadron.reporting.sections import (
     conclusion,
     cost,
     front,
+    key_findings,
     method,
     results,
     setup,
@@ -126,6 +127,7 @@ def _draft_sections(inputs: ReportInputs, language: Language, known_labels: Labe
     draft = Draft(language, known_labels)
     abstract = front.abstract(draft, inputs)
     for section in (
+        key_findings.key_findings,
         front.introduction,
         front.related,
         method.method,

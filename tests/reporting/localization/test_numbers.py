@@ -20,8 +20,8 @@ ENGLISH, PERSIAN = Numerals(persian=False), Numerals(persian=True)
         (-3.21, "signed", "−3.2", "−۳٫۲"),
         (3.21, "signed", "+3.2", "+۳٫۲"),
         (-0.04, "signed", "0.0", "۰٫۰"),  # zero has no sign
-        (0.1849, "percent", "18 %", "۱۸٪"),
-        (0.001849, "percent2", "0.18 %", "۰٫۱۸٪"),
+        (0.1849, "percent", "18%", "۱۸٪"),
+        (0.001849, "percent2", "0.18%", "۰٫۱۸٪"),
         (7e-5, "rate", "0.00007", "۰٫۰۰۰۰۷"),
         (1e-3, "rate", "0.001", "۰٫۰۰۱"),
         (32.0, "rate", "32", "۳۲"),

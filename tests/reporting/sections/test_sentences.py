@@ -45,8 +45,11 @@ def english() -> tuple[Told, dict[str, list[list[str]]]]:
 
 def test_the_abstract_has_the_best_and_the_base(english: Any) -> None:
     told, _ = english
-    assert "attention+mlp-r8-slow, reaches 77.0 points of F1 (95 % interval 74.0 – 82.0) and 13.0" in told["abstract"]
-    assert "The untouched base reaches 5.0 (2.0 – 10.0) and 85.0 (83.0 – 89.0)" in told["abstract"]
+    assert "attention+mlp-r8-slow, reaches 77.0 F1 (95% interval 74.0 – 82.0) and 13.0" in told["abstract"]
+    assert (
+        "The base model without fine-tuning reaches 5.0 F1 (2.0 – 10.0) and 85.0 exact match (83.0 – 89.0)"
+        in told["abstract"]
+    )
     assert "Of 8 planned runs, 8 were trained to the end and scored on 200 questions" in told["abstract"]
 
 
@@ -85,11 +88,11 @@ def ablation(rank: Effect, em: Effect | None = None, language: Language = "en") 
 
 def test_a_trend_is_told_from_its_first_value_to_its_last() -> None:
     text = ablation(*rank_effects())
-    assert "A higher rank scores higher: this is shown on new questions of this kind." in text
-    assert "F1 changes by +9.5 points from 4 to 16 (95 % interval: +5.5 to +11.5 on new questions of this" in text
-    assert "Shown to be below the best value, 16, is 4." in text
-    assert "Not shown to be below the best value, 16, is 8." in text
-    assert "On exact match larger values score lower, which is shown on new questions" in text
+    assert "A higher rank gives significantly higher scores (on new questions of this kind)." in text
+    assert "F1 changes by +9.5 points from 4 to 16 (95% interval: +5.5 to +11.5 on new questions of this" in text
+    assert "Significantly below the best value, 16: 4." in text
+    assert "Not significantly below the best value, 16: 8." in text
+    assert "On exact match larger values give significantly lower scores (on new questions" in text
 
 
 def test_a_falling_axis_is_told_as_one() -> None:
@@ -97,10 +100,10 @@ def test_a_falling_axis_is_told_as_one() -> None:
     falling = replace(em, metric="f1", trend=contrast(4, 16, -9.5, "lower"), as_good=(4,))
     rising = replace(f1, metric="exact_match")
     text = ablation(falling, rising)
-    assert "A higher rank scores lower: this is shown" in text
+    assert "A higher rank gives significantly lower scores" in text
     assert "F1 changes by −9.5 points from 4 to 16" in text
-    assert "Every other value is shown to be below the best, 4." in text
-    assert "On exact match larger values score higher" in text
+    assert "The best value, 4, differs significantly from every other value." in text
+    assert "On exact match larger values give significantly higher scores" in text
 
 
 def test_without_a_trend_the_clearest_pair_is_told() -> None:
@@ -111,10 +114,10 @@ def test_without_a_trend_the_clearest_pair_is_told() -> None:
     )
     own = effect("rank", {4: 30.0, 8: 35.0, 16: 23.0}, "differs", contrasts=pairs, as_good=(8,))
     text = ablation(own)
-    assert "The clearest difference is the one from 4 to 16: −7.0 points" in text
+    assert "The most significant difference is the one from 4 to 16: −7.0 points" in text
     assert "The mean is highest with 8" in text
-    assert "scores higher" not in text
-    assert "scores lower" not in text
+    assert "higher scores" not in text
+    assert "lower scores" not in text
 
 
 @pytest.mark.parametrize("verdict", ["undecided", "untested"])
@@ -128,7 +131,7 @@ def test_the_gap_is_the_best_less_the_worst(verdict: Any) -> None:
         "4.2 points", "4.3 points"
     )
     if verdict == "undecided":
-        assert "Had two values truly differed by 6.5 points on new questions" in text
+        assert "a true difference of less than about 6.5 points on new questions" in text
         assert "noise" not in text
 
 
@@ -160,12 +163,16 @@ def test_a_best_value_at_an_end_is_told_with_that_end(
 @pytest.mark.parametrize(
     ("verdict", "other", "sentence"),
     [
-        ("higher", "lower", "A higher rank scored higher, which is shown on new questions of this kind."),
-        ("lower", "higher", "A higher rank scored lower, which is shown on new questions of this kind."),
-        ("differs", "lower", "the mean was highest with 16, and 4 and 8 are shown to be below it."),
+        ("higher", "lower", "A higher rank gave significantly higher scores (on new questions of this kind)."),
+        ("lower", "higher", "A higher rank gave significantly lower scores (on new questions of this kind)."),
+        ("differs", "lower", "the mean was highest with 16, and 4 and 8 were significantly below it."),
         ("equivalent", "lower", "The values of the rank are equivalent within 1.00 points of F1"),
-        ("undecided", "higher", "On the rank neither a difference nor equivalence within 1.00 points of F1 is shown."),
-        ("untested", "higher", "Of the rank nothing could be tested."),
+        (
+            "undecided",
+            "higher",
+            "For the rank neither a significant difference nor equivalence within 1.00 points of F1 was found.",
+        ),
+        ("untested", "higher", "The effect of the rank was not tested."),
     ],
 )
 def test_conclusion_and_abstract_tell_of_f1_and_not_of_exact_match(verdict: Any, other: Any, sentence: str) -> None:
@@ -176,8 +183,8 @@ def test_conclusion_and_abstract_tell_of_f1_and_not_of_exact_match(verdict: Any,
         told, _ = report(effects=effects)
         for section in ("abstract", "conclusion"):
             assert sentence in told[section]
-            assert told[section].count("scored higher") == (verdict == "higher")
-            assert told[section].count("scored lower") == (verdict == "lower")
+            assert told[section].count("higher scores") == (verdict == "higher")
+            assert told[section].count("lower scores") == (verdict == "lower")
 
 
 def against(verdict: Any) -> dict[str, Any]:
@@ -195,19 +202,23 @@ def against(verdict: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("verdict", "concluded", "told_of"),
     [
-        ("higher", "it is better than the untouched base is shown", "Tuning helps: the best run scores +12.0 points"),
+        (
+            "higher",
+            "The improvement over the base model is statistically significant.",
+            "Fine-tuning helps: the F1 of the best run differs from that of the base model by +12.0 points",
+        ),
         (
             "lower",
-            "it is worse than the untouched base is shown",
-            "Tuning hurts here: the best run scores −12.0",
+            "The loss against the base model is statistically significant.",
+            "Fine-tuning lowers the score here: the F1 of the best run differs from that of the base model by −12.0",
         ),
         (
             "equivalent",
-            "equivalent to the untouched base within 1.00",
+            "equivalent to the base model within 1.00",
             "are equivalent within 1.00 points of F1: +12.0",
         ),
-        ("undecided", "That it differs from the untouched base is not shown", "is not shown: +12.0 points of F1"),
-        ("untested", "was not tested", "The difference from the untouched base is +12.0 points of F1; it could not"),
+        ("undecided", "No significant difference from the base model was found", "was found: +12.0 points of F1"),
+        ("untested", "was not tested", "The difference from the base model is +12.0 points of F1; it could not"),
     ],
 )
 def test_the_gain_over_the_base_is_that_of_f1(verdict: Any, concluded: str, told_of: str) -> None:
@@ -220,7 +231,7 @@ def test_the_gain_over_the_base_is_that_of_f1(verdict: Any, concluded: str, told
 def test_the_conclusion_names_the_best_score_and_the_cheapest_of_the_best(english: Any) -> None:
     told, _ = english
     assert (
-        "The best of 8 runs reaches 77.0 points of F1 (74.0 – 82.0) on 200 questions of the validation split, by which"
+        "The best of 8 runs reaches 77.0 F1 (74.0 – 82.0) on 200 questions of the validation split, on which"
         in told["conclusion"]
     )
     assert (
@@ -234,7 +245,7 @@ def test_strategies_are_better_or_worse_by_f1(english: Any) -> None:
     text = told["decoding"]
     assert "Better than greedy on F1: span (+6.0" in text
     assert "Worse than greedy on F1: nucleus (−9.0" in text
-    assert "Neither shown to differ from greedy on F1 nor to be equivalent to it: beam (" in text
+    assert "Neither significantly different from greedy on F1 nor equivalent to it: beam (" in text
     assert [(row[0], row[1], row[3]) for row in tables["decoding-table"]] == [
         ("greedy", "30.0", "60.0"),
         ("span", "24.0", "66.0"),
@@ -249,11 +260,11 @@ def test_the_commonest_kind_has_its_own_shares(leads: bool) -> None:
     assert found is not None
     told, tables = report(mistakes=replace(found, leads=leads))
     text = told["kinds"]
-    assert "The commonest kind is “Too long”, with 60 % of the wrong answers (95 % interval 45 % to 73 %)" in (text)
-    assert ("it is not shown to be commoner than the next, “Empty”" in text) != leads
+    assert "The most common error type is “Too long”, with 60% of the wrong answers (95% interval 45% to 73%)" in text
+    assert ("its difference from the next, “Empty”, is not significant" in text) != leads
     assert "Of 200 greedy answers of the best run" in text
     assert "50 are not an exact match" in text
-    (base,) = [one for one in text.split(". ") if "untouched base" in one]
+    (base,) = [one for one in text.split(". ") if "base model's" in one]
     assert "12" in base or "13" in base
     assert [(row[0], row[2]) for row in tables["kinds-table"]] == [("Too long", "30"), ("Empty", "20")]
 
@@ -263,22 +274,22 @@ def test_a_kind_that_only_the_base_makes_is_in_the_table_as_in_the_chart() -> No
     assert found is not None
     only = replace(found.kinds[0], kind="too_short", questions=0, share=0.0, interval=(0.0, 0.07), base_share=0.3)
     _, tables = report(mistakes=replace(found, kinds=(*found.kinds, only)))
-    assert [(row[0], row[2], row[-1]) for row in tables["kinds-table"]][-1] == ("Too short", "0", "30 %")
+    assert [(row[0], row[2], row[-1]) for row in tables["kinds-table"]][-1] == ("Too short", "0", "30%")
 
 
 def test_axes_that_act_together_are_told_by_f1_with_their_p(english: Any) -> None:
     told, _ = english
     text = told["interactions"]
-    assert "The rank and the learning rate act together" in text
+    assert "The rank and the learning rate interact significantly" in text
     assert "0.004" in text
-    assert "was not shown" not in text
-    assert "62 % goes with the rank" in text
-    assert "11 % with rank and learning rate together" in text
+    assert "No significant" not in text
+    assert "62% is due to the rank" in text
+    assert "11% to the interaction of rank and learning rate" in text
 
 
 def test_the_spread_over_seeds_has_its_own_figures(english: Any) -> None:
     told, tables = english
-    assert "(2 groups) have a standard deviation of 3.75 points of F1" in told["seeds"]
+    assert "(2 groups) have a pooled standard deviation of 3.75 points of F1" in told["seeds"]
     assert "differ by more than 12.5 points" in told["seeds"]
     assert [row[1:] for row in tables["seeds-table"]] == [["2", "23.0", "4.20"], ["3", "54.0", "3.60"]]
     assert tables["seeds-levels"] == [["rank 4", "1", "4.20"], ["rank 8", "2", "3.60"]]
@@ -286,12 +297,12 @@ def test_the_spread_over_seeds_has_its_own_figures(english: Any) -> None:
 
 def test_who_may_be_the_best_and_by_how_much_too_high(english: Any) -> None:
     told, _ = english
-    assert "the truly best run is among 2 of the 8 compared" in told["leaders"]
-    assert "expected to make it 1.60 points too high" in told["leaders"]
+    assert "the truly best run is one of 2 of the 8 compared" in told["leaders"]
+    assert "overestimated by about 1.60 points" in told["leaders"]
     whole = analysis().best
     assert whole is not None
     told, _ = report(best=replace(whole, names=whole.names[:1], count=1))
-    assert "With 95 % confidence attention+mlp-r8-slow is truly the best of the 8 compared" in told["leaders"]
+    assert "With 95% confidence attention+mlp-r8-slow is truly the best of the 8 compared" in told["leaders"]
     assert "told apart" not in told["leaders"]
 
 
@@ -299,7 +310,7 @@ def test_how_runs_ended_is_counted_by_verdict(english: Any) -> None:
     told, _ = english
     text = told["learning"]
     assert "Of 8 runs with loss curves, 1 overfits" in text
-    assert "2 were still improving in the last epoch, 5 had settled, and of 0 it cannot be said" in text
+    assert "2 were still improving in the last epoch and 5 had converged." in text
 
 
 def test_costs_go_from_the_least_to_the_most(english: Any) -> None:
@@ -308,7 +319,7 @@ def test_costs_go_from_the_least_to_the_most(english: Any) -> None:
     assert "The 8 runs took 2.0 hours in all" in text or "The 8 runs took 120.0 minutes in all" in text
     assert "Training a run took 10.0 seconds to 80.0 seconds" in text
     assert "107" in text  # MiB, the most that any run used
-    assert "the cheapest by trained parameters is attention-r8-fast" in text
+    assert "the cheapest by trainable parameters is attention-r8-fast" in text
     assert "the cheapest by time is attention+mlp-r8-slow" in text
     assert [row[:3] for row in tables["parameters-table"]] == [
         ["attention", "4", "1,000"],
@@ -320,7 +331,7 @@ def test_costs_go_from_the_least_to_the_most(english: Any) -> None:
 
 def test_a_study_of_this_size_sees_the_paired_difference(english: Any) -> None:
     told, _ = english
-    assert "200 questions of the validation split bear all rankings" in told["limits"]
+    assert "All rankings rest on 200 questions of the validation split" in told["limits"]
     assert "a true difference of 4.4 points of F1 between two runs" in " ".join(told["limits"].split())
 
 
@@ -329,19 +340,19 @@ def test_the_score_on_the_test_split_leads_and_is_the_best_runs_own() -> None:
     tested = replace(whole.runs[0], scores={**whole.runs[0].scores, "test": {"greedy": score(60.0, split="test")}})
     other = replace(whole.runs[1], scores={**whole.runs[1].scores, "test": {"greedy": score(70.0, split="test")}})
     told, tables = report(own=replace(whole, runs=(tested, other, *whole.runs[2:])))
-    assert "attention+mlp-r8-slow, reaches 60.0 points of F1 (95 % interval 57.0 – 65.0) and 30.0" in told["abstract"]
-    assert "on 200 questions of the test split, by which nothing was chosen" in told["abstract"]
+    assert "attention+mlp-r8-slow, reaches 60.0 F1 (95% interval 57.0 – 65.0) and 30.0" in told["abstract"]
+    assert "on 200 questions of the test split, which played no part in the selection" in told["abstract"]
     assert "77.0" not in told["abstract"]
-    assert "reaches 60.0 points of F1 (57.0 – 65.0) on 200 questions of the test split" in told["conclusion"]
+    assert "reaches 60.0 F1 (57.0 – 65.0) on 200 questions of the test split" in told["conclusion"]
     assert tables["headline-table"][1][3:5] == ["60.0", "57.0 – 65.0"]
-    assert "chosen by its F1 on 200 questions of the validation split, where it reaches 77.0" in told["headline"]
+    assert "selected by its F1 on 200 questions of the validation split, where it reaches 77.0" in told["headline"]
 
 
 @pytest.mark.parametrize(
     ("verdict", "sentence"),
     [
-        ("higher", "Full fine-tuning scores +7.0 points of F1 against the best adapter"),
-        ("lower", "Full fine-tuning scores −7.0 points of F1 against the best adapter"),
+        ("higher", "The F1 of full fine-tuning differs from that of the best adapter by +7.0 points"),
+        ("lower", "The F1 of full fine-tuning differs from that of the best adapter by −7.0 points"),
     ],
 )
 def test_full_fine_tuning_is_held_against_the_best_adapter(verdict: Any, sentence: str) -> None:
@@ -363,6 +374,6 @@ def test_what_is_missing_is_named_with_its_runs() -> None:
     told, _ = report(own=replace(study(), missing=lacking))
     text = told["missing"]
     assert "2 runs failed: one and two" in text
-    assert "1 run diverged (the loss was no number): three" in text
+    assert "1 run diverged (the loss became infinite or undefined): three" in text
     assert "no two runs differ in their seed alone" in text
     assert "failed" not in report()[0]["missing"]

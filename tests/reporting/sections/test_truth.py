@@ -7,6 +7,7 @@ findings. Each claim of a sentence is read back by its template and held against
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,14 +21,23 @@ from squadron.languages import LANGUAGES, Language
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.analysis.verdicts import Effect
-from squadron.reporting.document.blocks import Bullets, Report, TableBlock, TextBlock, plain
+from squadron.reporting.document.blocks import Bullets, Heading, Report, TableBlock, TextBlock, plain
 from squadron.reporting.localization.numbers import western
 from squadron.reporting.localization.translate import sentences
 from squadron.reporting.report import build_report
+from squadron.reporting.sections.key_findings import MOST
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
 
 RATES = (1e-4, 2e-4, 4e-4)
+SHOWN = ("higher", "lower", "differs")
+NOTHING: Mapping[str, re.Pattern[str]] = {
+    "en": re.compile(
+        r"(?<![\d.,])0 (?:runs?|questions?|rows?|folders?|answers?|groups?|settings?|overfits?|were|had|allow)"
+    ),
+    "fa": re.compile(r"(?<![\d.,])0 (?:اجرا|پرسش|سطر|پوشه|پاسخ|گروه|تنظیم|پاراگراف|پژوهش)"),
+}
+"""Sentences that count what is not there."""
 GRID: dict[str, Any] = {"ranks": (4, 16, 64), "rates": RATES, "modules": ("attention",)}
 
 
@@ -132,15 +142,68 @@ def means(effect: Effect) -> list[float]:
     return [level.mean for level in effect.levels]
 
 
+def leading(study: Study, analysis: Analysis) -> list[tuple[str, Effect | None]]:
+    """Return what the summary has to lead with: the base, the axes by weight and size of effect, the best set."""
+    effects = [effect for effect in analysis.effects if effect.metric == "f1" and effect.planned]
+    known = [[one for one in effects if one.verdict in group] for group in (SHOWN, ("equivalent",), ("undecided",))]
+    known.append([one for one in effects if one.verdict == "untested"])
+    ordered = [one for group in known for one in sorted(group, key=lambda one: min(means(one)) - max(means(one)))]
+    base = any(one.split == study.lead and one.contrast("f1", "baseline", "best") for one in analysis.models)
+    found: list[tuple[str, Effect | None]] = [("base", None)] if base else []
+    found += [("axis", effect) for effect in ordered]
+    if analysis.best is not None and analysis.best.compared > 1:
+        found.append(("best", None))
+    return found[:MOST]
+
+
+def summary(report: Report) -> list[str]:
+    """Return the findings at the front of a report, with Western digits."""
+    anchors = [block.anchor if isinstance(block, Heading) else "" for block in report.blocks]
+    if "key_findings" not in anchors:
+        return []
+    after = report.blocks[anchors.index("key_findings") + 2 :]  # behind the heading and what the rule is
+    return [western(plain(one.runs)) for one in itertools.takewhile(lambda one: isinstance(one, TextBlock), after)]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_summary_leads_with_verdicts_in_the_order_of_its_rule(studies: Any, name: str) -> None:
+    for language, report, study, analysis in reports(studies, name):
+        wanted, shown = leading(study, analysis), summary(report)
+        assert len(shown) == len(wanted) <= MOST
+        for place, (text, (what, effect)) in enumerate(zip(shown, wanted, strict=True), start=1):
+            assert text.startswith(f"{place}. ")
+            if effect is not None:
+                below = "_below" if effect.verdict == "differs" and effect.below else ""
+                assert pattern(language, f"conclusion.axis_{effect.verdict}{below}").search(text), (text, effect)
+                assert f"{max(means(effect)):.1f}" in text
+                assert f"{min(means(effect)):.1f}" in text
+            elif what == "base":
+                (own,) = [one for one in analysis.models if one.split == study.lead]
+                contrast = own.contrast("f1", "baseline", "best")
+                assert contrast is not None
+                assert pattern(language, f"key_findings.base_{contrast.verdict}").search(text)
+        tables = {block.anchor: block for block in report.blocks if isinstance(block, TableBlock)}
+        tested = sum(effect.metric == "f1" and effect.planned for effect in analysis.effects)
+        if shown:
+            assert len(tables["key-tests"].rows) == tested + (wanted[0][0] == "base")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_nothing_is_counted_that_is_not_there(studies: Any, name: str) -> None:
+    for language, report, _, _ in reports(studies, name):
+        assert not [sentence for sentence in told(report) if NOTHING[language].search(sentence)]
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_direction_is_claimed_only_where_the_means_have_it(studies: Any, name: str) -> None:
-    for language, report, _, analysis in reports(studies, name):
+    for language, report, study, analysis in reports(studies, name):
         effects = [effect for effect in analysis.effects if effect.metric == "f1"]
         claimed = {
             verdict: len(said(report, language, f"conclusion.axis_{verdict}")) for verdict in ("higher", "lower")
         }
-        assert claimed["higher"] == 2 * sum(effect.verdict == "higher" for effect in effects)  # and in the abstract
-        assert claimed["lower"] == 2 * sum(effect.verdict == "lower" for effect in effects)
+        led = [effect for _, effect in leading(study, analysis) if effect is not None]
+        for verdict, count in claimed.items():  # in the abstract, in the conclusion and, of some, among the findings
+            assert count == sum(effect.verdict == verdict for effect in (*effects, *effects, *led))
         for effect in effects:
             own = means(effect)
             if effect.verdict == "higher":

@@ -26,14 +26,14 @@ class Numerals:
         """Format a number in one of these styles; ``None``, NaN and infinity give a dash.
 
         ``count`` 1,639; ``plain`` 1639 (years, names); ``points`` 51.2; ``points2`` 51.24; ``signed`` +3.2;
-        ``percent`` 18 % and ``percent2`` 0.18 %, of shares; ``decimal`` 0.123; ``rate`` 0.0001; ``reach`` ±3.1;
+        ``percent`` 18% and ``percent2`` 0.18%, of shares; ``decimal`` 0.123; ``rate`` 0.0001; ``reach`` ±3.1;
         ``p`` 0.012, a p-value, and ``p_is`` p = 0.012; ``megabytes`` of bytes; ``seconds``, ``minutes`` and
         ``hours`` of seconds.
         """
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return "–"
         written = _WRITERS[style](value)
-        return self.digits(written) if self.persian else written.replace("%", " %")
+        return self.digits(written)
 
     def digits(self, text: str) -> str:
         """Return text with digits and signs of the language."""
@@ -49,7 +49,7 @@ class Numerals:
 
 def western(text: str) -> str:
     """Return text with Western digits and signs, to compare the numbers of two languages."""
-    return text.translate(_WESTERN).replace(" %", "%")
+    return text.translate(_WESTERN)
 
 
 def _signed(value: float, places: int = 1) -> str:

@@ -34,6 +34,7 @@ def ablations(draft: Draft, inputs: ReportInputs) -> None:
             draft.paragraph(f"effect.covers_{sample}")
     draft.paragraph_of(plan_sentences(draft, inputs))
     chart(draft, inputs, "main_effects")
+    chart(draft, inputs, "differences", margin=inputs.margin)
     for axis in axes:
         f1 = analysis.effect(axis)
         if f1 is None:

@@ -16,8 +16,10 @@ from squadron.reporting.sections.described import draft_calibration
 from squadron.reporting.sections.samples import draft_samples
 from squadron.runs.records import FailureExample, Score
 
-_EXAMPLES = 5
-"""Number of kinds of mistake with an example."""
+_EXAMPLED_KINDS = 5
+"""Number of kinds of mistake with examples, the most frequent first."""
+_EXAMPLES = 2
+"""Number of examples of each of these kinds, if the files have as many."""
 _VERDICTS = {
     "better": "higher",
     "worse": "lower",
@@ -108,8 +110,8 @@ def failures(draft: Draft, inputs: ReportInputs) -> None:
     draft_calibration(draft, inputs)
     draft.part("examples")
     draft.paragraph("failures.examples")
-    for kind in mistakes.kinds[:_EXAMPLES]:
-        for example in found.examples.get(kind.kind, ())[:1]:
+    for kind in mistakes.kinds[:_EXAMPLED_KINDS]:
+        for example in found.examples.get(kind.kind, ())[:_EXAMPLES]:
             _example(draft, example, labels.kind(draft, kind.kind, kind.label))
 
 
@@ -144,7 +146,7 @@ def _kinds(draft: Draft, inputs: ReportInputs, mistakes: Mistakes, **where: obje
 
 
 def _example(draft: Draft, example: FailureExample, title: RichText) -> None:
-    """Add a wrong answer with its question and the excerpt of the context around the accepted answer."""
+    """Add a wrong answer with its question, its context around the accepted answer, and what its kind means."""
     gold = next((answer for answer in example.golds if answer), "")
     before, middle, after = excerpt(example.context, gold)
     context = [TextRun(before, "data"), *([TextRun(middle, "marked")] if middle else []), TextRun(after, "data")]
@@ -155,12 +157,15 @@ def _example(draft: Draft, example: FailureExample, title: RichText) -> None:
         for run in (*((TextRun(" | ", "data"),) if index else ()), quote(answer))
     )
     answered = (quote(example.prediction),) if example.prediction.strip() else draft.say("failures.nothing")
+    key = f"kind_means.{example.kind}"
+    why = [(draft.say("failures.why"), draft.say(key))] if draft.say.has(key) else []
     draft.example(
         title,
         [
             (draft.say("failures.context"), tuple(run for run in context if run.text)),
             (draft.say("failures.question"), (quote(example.question),)),
-            (draft.say("failures.answer"), answered),
             (draft.say("failures.accepted"), accepted or draft.say("failures.nothing")),
+            (draft.say("failures.answer"), answered),
+            *why,
         ],
     )

@@ -9,6 +9,7 @@ from squadron.reporting.document.blocks import RichText
 from squadron.reporting.document.builder import Draft, name, text_cell
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, chart
+from squadron.reporting.sections.compute import compute_table
 from squadron.reporting.sections.described import draft_frontier
 
 _SECONDS_UP_TO, _MINUTES_UP_TO = 100.0, 90 * 60.0
@@ -39,6 +40,7 @@ def cost(draft: Draft, inputs: ReportInputs) -> None:
         draft.missing("cost.none")
     else:
         draft.paragraph_of([draft.say(key, **values) for key, values in facts])
+    compute_table(draft, inputs)
     _frontier(draft, inputs)
 
 

@@ -229,7 +229,8 @@ def _learning(draft: Draft, inputs: ReportInputs) -> None:
     if counts["unknown"] == len(fits.runs):
         draft.paragraph("fit.all_unknown", runs=len(fits.runs))
         return
-    draft.paragraph("fit.counts", runs=len(fits.runs), **counts)
+    parts = [draft.say(f"fit.part_{key}", count=count) for key, count in counts.items() if count]
+    draft.paragraph("fit.counts", runs=len(fits.runs), parts=draft.say.join(parts))
     for axis in [key for key in varied(inputs.study) if key != "seed"]:
         shares = [share for share in fits.by_axis if share.axis == axis]
         if len(shares) < 2:

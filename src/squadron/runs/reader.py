@@ -30,6 +30,7 @@ from squadron.file_records import (
     validated,
 )
 from squadron.options.runs import By
+from squadron.scoring.metrics import Normalization
 
 _METRICS_STEP = "put the file back, or train the run again"
 _SWEEP_STEP = f"put the file back, or give the sweep's command again with {option('replace', True)}"
@@ -233,6 +234,7 @@ class PartScores(RecordPart):
 class DecodingScores(PartScores):
     """Scores of one strategy on one split. Shares are 0 to 1."""
 
+    normalize: Normalization = "official"  # older files do not name it
     clusters: Count | None = None
     eos_rate: Amount | None = None
     empty_share: Amount | None = None
@@ -266,8 +268,7 @@ class ScoresFile(VersionedFile):
 
     def find(self, split: str, decoding: str) -> DecodingScores | None:
         """Return the scores of a strategy on a split; None if there are none."""
-        found = self.splits.get(split)
-        return None if found is None else found.decodings.get(decoding)
+        return self.splits[split].decodings.get(decoding) if split in self.splits else None
 
 
 class AboutFailures(RecordPart):
@@ -384,8 +385,7 @@ def read_metrics(path: Path) -> Metrics:
             content = _json_line(path, place, row)
             validated(MetricsLine, path, content, next_step=_METRICS_STEP, within=f"line {place}")
         except RunError as problem:
-            if place <= len(rows):
-                problems.append(command_line_text(problem))
+            problems += [command_line_text(problem)] if place <= len(rows) else []
         else:
             lines.append(content)
     return Metrics(tuple(lines), tuple(problems))

@@ -25,6 +25,7 @@ from squadron.runs.folder import refuse_half_replaced
 from squadron.runs.layout import SWEEP
 from squadron.runs.places import absolute, is_prepared
 from squadron.runs.sweep_folder import SweepFolder, same_config
+from squadron.scoring.metrics import Normalization
 from squadron.sweeps.config import Evaluation
 from squadron.sweeps.grid import PlannedRun, SweepPlan, read_sweep
 from squadron.sweeps.growth import more_runs
@@ -47,7 +48,7 @@ def read_plan(options: SweepOptions, particulars: Mapping[str, str] | None = Non
 
     ``particulars`` of the reports, if there are any, are kept in place of the configuration's.
     """
-    over = {"seeds", "seed", "epochs", *_OF_THE_DATA}
+    over = {"seeds", "seed", "epochs", "normalize", *_OF_THE_DATA}
     overrides = options.model_dump(include=over, exclude_none=True)
     if particulars:
         overrides["report"] = dict(particulars)
@@ -193,8 +194,14 @@ def train_options(options: SweepOptions, plan: SweepPlan, run: PlannedRun, *, da
 
 def evaluate_options(options: SweepOptions, plan: SweepPlan, evaluation: Evaluation) -> EvaluateOptions:
     """Return the options with which ``squadron evaluate`` scores a run in the same way."""
-    seed = plan.config.base_options.get("seed", 0)
-    return checked(EvaluateOptions, {**evaluation.model_dump(), "seed": seed, **_where(options, plan)})
+    values = {"seed": plan.config.base_options.get("seed", 0), "normalize": normalization_of(plan)}
+    return checked(EvaluateOptions, {**evaluation.model_dump(), **values, **_where(options, plan)})
+
+
+def normalization_of(plan: SweepPlan) -> Normalization:
+    """Return what makes the answers of all runs alike before they are compared."""
+    found: Normalization = plan.config.base_options.get("normalize", "official")
+    return found
 
 
 def precision_of(options: SweepOptions, plan: SweepPlan) -> Precision:

@@ -55,7 +55,7 @@ def _models(study: Study, split: str, dataset: Dataset | None, plan: Plan) -> Mo
     if not models:
         return None
     scores: dict[str, Score] = {model.role: model.score for model in models}
-    question_scores = load_question_scores(dataset, files)
+    question_scores = load_question_scores(dataset, files, study.normalize)
     pairs = list(itertools.combinations(scores, 2))
     return ModelComparison(split, study.decoding, tuple(models), tuple(_family(scores, pairs, question_scores, plan)))
 
@@ -73,7 +73,7 @@ def compare_decodings(
         return None
     reference = study.decoding if study.decoding in scores else next(iter(scores))
     files = [(name, predictions_file(best.path, split, name)) for name in scores]
-    question_scores = load_question_scores(questions.get(split), files)
+    question_scores = load_question_scores(questions.get(split), files, study.normalize)
     pairs = [(reference, name) for name in scores if name != reference]
     # P(gold) is the model's own, whatever the strategy.
     decoded = replace(plan, metrics=tuple(metric for metric in plan.metrics if metric != "p_gold"))

@@ -17,7 +17,7 @@ from squadron.runs.records import Study
 from squadron.runs.study import split_file
 from squadron.scoring.designs import METRICS
 from squadron.scoring.intervals import Codes, Floats, cluster_codes
-from squadron.scoring.metrics import answer_scores
+from squadron.scoring.metrics import Normalization, answer_scores
 from squadron.scoring.predictions import read_gold_probabilities, read_predictions
 
 
@@ -59,8 +59,10 @@ def load_questions(study: Study, split: str) -> Dataset | None:
         return None
 
 
-def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Path]]) -> QuestionScores | None:
-    """Score the predictions of models, given as names with prediction files.
+def load_question_scores(
+    dataset: Dataset | None, models: Sequence[tuple[str, Path]], normalize: Normalization = "official"
+) -> QuestionScores | None:
+    """Score the predictions of models, given as names with prediction files, after a normalization.
 
     The questions are those that the first readable model answered (an evaluation may be limited to some); models that
     lack any of them are left out. P(gold) is read from the details beside the predictions; a model whose details lack
@@ -84,7 +86,10 @@ def load_question_scores(dataset: Dataset | None, models: Sequence[tuple[str, Pa
     values: dict[Metric, dict[str, Floats]] = {metric: {} for metric in METRICS}
     for name, own in found.items():
         scores = np.array(
-            [answer_scores(own[question], golds[question], version=dataset.version) for question in ids],
+            [
+                answer_scores(own[question], golds[question], version=dataset.version, normalize=normalize)
+                for question in ids
+            ],
             dtype=np.float64,
         )
         values["exact_match"][name], values["f1"][name] = scores[:, 0], scores[:, 1]

@@ -47,7 +47,7 @@ WITH_THE_WEIGHTS = {"loss", "max_length", "precision"}
 VALIDATION_ALONE = {"eval_questions"}
 """Options that change the validation, but neither steps nor weights."""
 TRAIN_ELSEWHERE = {"base", "data", "out", "device", "offline", "checkpoint_seconds", "normalize"}
-"""Options for paths, devices, the frequency of checkpoints and scores alone: tested with the verbs and with resuming."""
+"""Options for paths, devices, the frequency of checkpoints, scores: tested with the verbs and with resuming."""
 
 EVALUATE = {
     "precision": "bf16",

@@ -47,6 +47,7 @@ class RunConfig(RecordPart):
     data: str | None = None
     method: str | None = None
     max_length: Count | None = None
+    normalize: Normalization = "official"
 
 
 class TrainedConfig(RunConfig):
@@ -384,10 +385,9 @@ def read_metrics(path: Path) -> Metrics:
         try:
             content = _json_line(path, place, row)
             validated(MetricsLine, path, content, next_step=_METRICS_STEP, within=f"line {place}")
+            lines.append(content)
         except RunError as problem:
             problems += [command_line_text(problem)] if place <= len(rows) else []
-        else:
-            lines.append(content)
     return Metrics(tuple(lines), tuple(problems))
 
 

@@ -139,8 +139,9 @@ def test_a_study_keeps_to_its_commits_and_its_report_tells_them(
     # The four questions for validation end within a paragraph: the others on it are not for training.
     assert {name: one["questions"] for name, one in splits.items()} == {"train": 21, "validation": 4, "test": 9}
     save_model(random_model(read_config(byte_base_dir / "config.json"), seed=7), tmp_path / "newer")
-    hub.put("models", GPT2, base_files(byte_base_dir) | base_files(tmp_path / "newer"))
+    newest = hub.put("models", GPT2, base_files(byte_base_dir) | base_files(tmp_path / "newer"))
     run("sweep", tmp_path / "two.yaml", *words, "--resume")
+    assert not any(newest in asked.path for asked in hub.log)  # nothing of it is fetched, not even to be checked
     for name in ("r2", "r3"):
         assert read(out / "runs" / name / "run.json")["base"]["hub"]["commit"] == base_commit
     report = write_report(out, lang="en", format="html").read_text()

@@ -46,8 +46,8 @@ WITH_THE_WEIGHTS = {"loss", "max_length", "precision"}
 """Options that also change the validation of the same weights."""
 VALIDATION_ALONE = {"eval_questions"}
 """Options that change the validation, but neither steps nor weights."""
-TRAIN_ELSEWHERE = {"base", "data", "out", "device", "offline", "checkpoint_seconds"}
-"""Options for paths, devices and the frequency of checkpoints: tested with the verbs and with resuming."""
+TRAIN_ELSEWHERE = {"base", "data", "out", "device", "offline", "checkpoint_seconds", "normalize"}
+"""Options for paths, devices, the frequency of checkpoints, scores: tested with the verbs and with resuming."""
 
 EVALUATE = {
     "precision": "bf16",
@@ -66,8 +66,8 @@ EVALUATE_STOCHASTIC = {
     "temperature": ("temperature", 9.0),
 }
 EVALUATE_SEARCH = {"beams": ("beam", 2)}
-EVALUATE_ELSEWHERE = {"run", "base", "adapter", "data", "split", "out", "device", "offline"}
-"""Options for paths and devices: tested with the verb."""
+EVALUATE_ELSEWHERE = {"run", "base", "adapter", "data", "split", "normalize", "out", "device", "offline"}
+"""Options for paths and devices, and of scores alone: tested with the verb."""
 
 PREPARE = {"seed": 1, "train_size": 9, "val_size": 4, "test_size": 2, "split_by": "article"}
 PREPARE_ELSEWHERE = {

@@ -28,7 +28,8 @@ def add(app: typer.Typer) -> None:
 
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     model = record["run"] or record.get("adapter") or record["base"]
-    table = Table(title=f"{model} on {record['split']}, {record['questions']:,} questions")
+    title = f"{model} on {record['split']}, {record['questions']:,} questions{after(record['normalize'])}"
+    table = Table(title=title)
     table.add_column("decoding", no_wrap=True)
     for column in ("EM (95 %)", "F1 (95 %)", "EOS", "in context"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -58,6 +59,11 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     out.print(f"{record['questions_per_second']:.2f} questions/s")
     if record["out"]:
         out.print(f"predictions and scores: {record['out']}", soft_wrap=True)
+
+
+def after(normalize: str) -> str:
+    """Return which normalization scores are after, for the end of a title; nothing for the official one."""
+    return "" if normalize == "official" else f", {normalize} normalization"
 
 
 def interval(ends: list[float]) -> str:

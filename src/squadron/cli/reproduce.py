@@ -9,7 +9,7 @@ import rich.console
 import typer
 from rich.table import Table
 
-from squadron.cli.evaluate import interval
+from squadron.cli.evaluate import after, interval
 from squadron.cli.options import verb
 from squadron.cli.output import Console
 from squadron.cli.sweep_table import SweepTable, clock
@@ -50,9 +50,8 @@ def _exit_code(record: dict[str, Any]) -> int:
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     parts = list(record["baseline"]["greedy"].get("parts", {}))
     asked = record["baseline"]["greedy"]["questions"]
-    table = Table(
-        title=f"{asked:,} {record['split']} questions{'; F1 also by ' + ' and '.join(parts) if parts else ''}"
-    )
+    title = f"{asked:,} {record['split']} questions{after(record['normalize'])}"
+    table = Table(title=f"{title}{'; F1 also by ' + ' and '.join(parts) if parts else ''}")
     table.add_column("model", no_wrap=True)
     for column in ("EM (95 %)", "F1 (95 %)", *parts):
         table.add_column(column, justify="right", no_wrap=True)

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from typer.core import TyperGroup
 
-from squadron.cli.evaluate import interval
+from squadron.cli.evaluate import after, interval
 from squadron.cli.options import verb
 from squadron.cli.output import Console, figure, fitting_table, megabytes, pruned_line, two_columns
 from squadron.options.runs import (
@@ -94,6 +94,8 @@ def add(app: typer.Typer) -> None:
 def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
     count = len(record["runs"])
     title = f"{count:,} {'run' if count == 1 else 'runs'}; {record['split']}, {record['decoding']}"
+    rules = sorted({run["normalize"] for run in record["runs"] if run["normalize"] is not None})
+    title += after(rules[0]) if len(rules) == 1 else ""
     columns = ("run", "status", "F1 (95 %)", "EM (95 %)", "P(gold)", "trainable")
     rows = [
         (
@@ -110,11 +112,19 @@ def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
     out.print(table)
     if left_out:
         out.print(f"left out, as the terminal is narrow: {', '.join(left_out)}; --json has all", soft_wrap=True)
+    if len(rules) > 1:
+        out.print(_mixed(record["runs"], rules), soft_wrap=True)
     for run in record["runs"]:
         if "reason" in run:
             out.print(f"{run['name']}: {run['reason']}", soft_wrap=True)
     if "promoted" in record:
         out.print(f"copied {record['promoted']['run']} to {record['promoted']['out']}", soft_wrap=True)
+
+
+def _mixed(runs: list[dict[str, Any]], rules: list[str]) -> str:
+    """Return which runs are scored after which normalization, where they differ."""
+    own = [f"{rule} ({', '.join(run['name'] for run in runs if run['normalize'] == rule)})" for rule in rules]
+    return f"EM and F1 are not comparable, as they are after different normalizations of answers: {'; '.join(own)}"
 
 
 def _status(run: dict[str, Any]) -> str:
@@ -149,12 +159,14 @@ def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
     for split, own in record["splits"].items():
         for decoding, scores in own["decodings"].items():
             shown = [*(_points(scores, name) for name in ("exact_match", "f1")), figure(scores.get("p_gold"), 1)]
-            table.add_row(split, decoding, f"{scores['questions']:,}", *shown)
+            named = decoding + after(scores.get("normalize", "official"))
+            table.add_row(split, named, f"{scores['questions']:,}", *shown)
     out.print(table)
 
 
 def _show_comparison(out: rich.console.Console, record: dict[str, Any]) -> None:
-    table = Table(title=f"{record['split']}, {record['decoding']}: {record['questions']:,} questions, paired")
+    by = record["decoding"] + after(record["normalize"])
+    table = Table(title=f"{record['split']}, {by}: {record['questions']:,} questions, paired")
     table.add_column("", no_wrap=True)
     for column in ("first", "second", "difference (95 %)", "p"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -31,6 +31,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     rows = [
         ("exact match", f"{record['exact_match']:.2f} ({interval(record['exact_match_interval'])})"),
         ("F1", f"{record['f1']:.2f} ({interval(record['f1_interval'])})"),
+        ("normalization of answers", record["normalize"]),
         ("questions", f"{record['questions']:,}"),
         ("questions without prediction", f"{record['missing']:,}"),
         ("predictions without question", f"{record['unknown']:,}"),

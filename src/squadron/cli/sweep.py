@@ -9,7 +9,7 @@ import rich.console
 import typer
 from rich.table import Table
 
-from squadron.cli.evaluate import interval
+from squadron.cli.evaluate import after, interval
 from squadron.cli.options import verb
 from squadron.cli.output import Console, figure, megabytes, pruned_line, two_columns
 from squadron.cli.sweep_table import SweepTable, clock
@@ -51,7 +51,8 @@ def add(app: typer.Typer) -> None:
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     runs = record["runs"]
     questions = next((run["questions"] for run in runs if run["questions"]), 0)
-    table = Table(title=f"{len(runs)} runs, {record['decoding']}, {questions:,} {record['split']} questions")
+    title = f"{len(runs)} runs, {record['decoding']}, {questions:,} {record['split']} questions"
+    table = Table(title=title + after(record["normalize"]))
     table.add_column("", justify="right")
     table.add_column("run", overflow="fold")
     for column in ("EM (95 %)", "F1 (95 %)", "P(gold)", "loss"):

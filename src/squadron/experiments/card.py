@@ -117,7 +117,8 @@ def _is_own(split: str) -> bool:
 def _interval_facts(one: Scored, metric: str) -> dict[str, Any]:
     ends = getattr(one.scores, f"{metric}_interval")
     interval = {"interval_95": [round(end, 3) for end in ends]} if ends else {}
-    return {"decoding": one.decoding, "questions": one.scores.questions, **interval}
+    facts = {"decoding": one.decoding, "questions": one.scores.questions, "normalize": one.scores.normalize}
+    return {**facts, **interval}
 
 
 def _about(facts: CardFacts) -> str:
@@ -179,11 +180,24 @@ def _scores(facts: CardFacts) -> str:
     ]
     how = "; ".join(dict.fromkeys(_decoding(one) for one in facts.scored))
     return (
-        "## Scores\n\nExact match and F1 by SQuAD's official definitions, in points, with 95 % intervals over the "
+        f"## Scores\n\nExact match and F1 {_definition(facts)}, in points, with 95 % intervals over the "
         "questions.\n\n| split | decoding | exact match | F1 | questions |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
         + f"\n\nDecoding: {how}."
     )
+
+
+def _definition(facts: CardFacts) -> str:
+    """Return by which definition the scores are; in files of scores, each strategy has its own."""
+    rules = {one.scores.normalize for one in facts.scored}
+    if rules == {"official"}:
+        return "by SQuAD's official definitions"
+    named = "; ".join(
+        dict.fromkeys(f"{one.split} by {one.decoding}: {one.scores.normalize}" for one in facts.scored)
+        if len(rules) > 1
+        else rules
+    )
+    return f"by SQuAD's definitions after Squadron's normalization of answers ({named}), not the official one"
 
 
 def _points(one: Scored, metric: str) -> str:

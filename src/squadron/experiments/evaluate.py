@@ -35,7 +35,7 @@ from squadron.runs.reader import ScoresFile
 from squadron.tracking.progress import Reporter
 from squadron.training.precision import dtype_rule, precision_name, resolve_device
 
-_NOT_SETTINGS = {"run", "base", "adapter", "data", "split", "decoding", "out", "offline"}
+_NOT_SETTINGS = {"run", "base", "adapter", "data", "split", "decoding", "normalize", "out", "offline"}
 _BASE_MAX_LENGTH = 256
 """Longest prompt of a base without a run, in tokens: the study's."""
 
@@ -96,6 +96,7 @@ def evaluate(options: EvaluateOptions, *, reporter: Reporter | None = None) -> d
         "split": subject.split.name,
         "precision": precision_name(base.model.dtype),
         "max_length": opened.max_length,
+        "normalize": subject.normalize,
         **{key: first[key] for key in HEADLINE},
         "decodings": decodings,
         "seconds": seconds,
@@ -150,7 +151,7 @@ def evaluate_fleet(
     settings = {name: value for name, value in settings.items() if name not in PARAMETERS or name in recorded}
     every = []
     for k, (subject, out) in enumerate(zip(subjects, outs, strict=True)):
-        decodings = {name: score_answers(found[k], dataset) for name, found in answers.items()}
+        decodings = {name: score_answers(found[k], dataset, subject.normalize) for name, found in answers.items()}
         if out is not None:
             own = {name: found[k] for name, found in answers.items()}
             write_evaluation(out, subject, dataset, own, decodings, settings)
@@ -196,7 +197,8 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule, tell
         base = load_base(base_location(options.base), offline=options.offline, dtype=dtype, device=device)
         adapter = None if options.adapter is None else open_adapter(options.adapter, base, offline=options.offline)
         sha256 = None if adapter is None else adapter.sha256
-        subject = Subject(absolute_base(options.base), base.sha256, sha256, split, options.limit)
+        rule = options.normalize or "official"
+        subject = Subject(absolute_base(options.base), base.sha256, sha256, split, options.limit, rule)
         fleet = None if adapter is None else Fleet.from_weights(base.model.config, [adapter.weights], device=device)
         return _Opened(subject, base, fleet, options.max_length or _BASE_MAX_LENGTH, out)
     run = open_run(
@@ -207,7 +209,8 @@ def _open(options: EvaluateOptions, device: torch.device, dtype: DtypeRule, tell
     fleet = Fleet.from_weights(run.base.model.config, [run.adapter], device=device)
     max_length = options.max_length or int(config["max_length"])
     original_base = run.folder.record["base"]["sha256"]  # after full fine-tuning, run.base is the trained model
-    subject = Subject(config["base"], original_base, sha256_file(run.weights), split, options.limit)
+    rule = options.normalize or config.get("normalize", "official")
+    subject = Subject(config["base"], original_base, sha256_file(run.weights), split, options.limit, rule)
     return _Opened(subject, run.base, fleet, max_length, out or run.folder.path)
 
 

@@ -28,7 +28,7 @@ from squadron.runs.folder import RunFolder
 from squadron.runs.layout import RECORD, SWEEP
 from squadron.runs.places import find_data
 from squadron.runs.reader import RunFile, SweepFile
-from squadron.scoring.metrics import answer_scores
+from squadron.scoring.metrics import Normalization, answer_scores
 from squadron.training.precision import dtype_rule, resolve_device
 
 LONGEST_QUESTION = 2_000
@@ -110,8 +110,8 @@ class Playground:
 
         Returns ``context``, ``question``, ``golds`` (empty unless the question is an example's) and ``models``: for
         each, its label and the records of :meth:`squadron.experiments.predictor.Answerer.answer`. With golds, each
-        record also has ``exact_match`` and ``f1`` (0 to 1). Raises a :class:`SquadronError` for any problem that a user
-        can cause.
+        record also has ``exact_match`` and ``f1`` (0 to 1), all after the normalization that the runs share, else the
+        official one. Raises a :class:`SquadronError` for any problem that a user can cause.
         """
         context, question = checked_context(context, source="the context"), question.strip()
         if not question:
@@ -139,8 +139,9 @@ class Playground:
                     seed=self.options.seed,
                 )
         golds = self._golds(context, question)
+        rule = _normalization([choice.run for choice in chosen if choice.run is not None])
         for answer in answers if golds else ():
-            answer["exact_match"], answer["f1"] = answer_scores(answer["answer"], golds)
+            answer["exact_match"], answer["f1"] = answer_scores(answer["answer"], golds, normalize=rule)
         by_model = [
             {"label": choice.label, "answers": [answer for answer in answers if answer["model"] == choice.key]}
             for choice in chosen
@@ -196,6 +197,12 @@ class Playground:
                     continue  # moved, changed or without such a split: examples are optional
                 return _with_questions(found)
         return _with_questions(make_dataset("test", 6 * _EXAMPLES, seed=self.options.seed))
+
+
+def _normalization(runs: Sequence[Path]) -> Normalization:
+    """Return the normalization of answers that all of these runs were trained with; the official one if they differ."""
+    rules: set[Normalization] = {RunFile.read(run / RECORD).config.normalize for run in runs}
+    return rules.pop() if len(rules) == 1 else "official"
 
 
 def _with_questions(dataset: Dataset) -> tuple[Paragraph, ...]:

@@ -43,6 +43,7 @@ def score(options: ScoreOptions) -> dict[str, Any]:
             predictions.texts,
             golds,
             version=data.version,
+            normalize=options.normalize,
             clusters=clusters,
             no_answer_scores=doubts,
             no_answer_threshold=None if doubts is None else OFFICIAL_THRESHOLD,

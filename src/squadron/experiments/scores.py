@@ -22,7 +22,7 @@ from squadron.runs.reader import ScoresFile
 from squadron.scoring.answers import answer_statistics
 from squadron.scoring.evaluation import score
 from squadron.scoring.failures import write_failures
-from squadron.scoring.metrics import MORE_METRICS
+from squadron.scoring.metrics import MORE_METRICS, Normalization
 from squadron.scoring.predictions import GOLD_KEY, write_predictions
 
 _PART_KEYS = ("exact_match", "f1", "p_gold", "questions", "exact_match_interval", "f1_interval", "p_gold_interval")
@@ -30,13 +30,17 @@ _PART_KEYS = ("exact_match", "f1", "p_gold", "questions", "exact_match_interval"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What was evaluated: a base and an adapter by checksum, on the first ``limit`` questions of a split."""
+    """What was evaluated: a base and an adapter by checksum, on the first ``limit`` questions of a split.
+
+    ``normalize`` names what makes answers alike before they are scored.
+    """
 
     name: str
     base_sha256: str
     adapter_sha256: str | None
     split: Split
     limit: int | None
+    normalize: Normalization = "official"
 
     def about(self) -> dict[str, Any]:
         """Return the facts in which scores must agree to be comparable within one file."""
@@ -46,6 +50,13 @@ class Subject:
             "base_sha256": self.base_sha256,
             "adapter_sha256": self.adapter_sha256,
         }
+
+    def scores_in(self, split: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the scores by strategy in a file's record of the split; none if they are of another subject."""
+        same = all(split.get(key) == value for key, value in self.about().items())
+        found: dict[str, Any] = split.get("decodings", {}) if same else {}
+        # Older files do not name the official rule.
+        return {name: own for name, own in found.items() if own.get("normalize", "official") == self.normalize}
 
 
 def write_evaluation(
@@ -76,12 +87,11 @@ def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:
     """Return True if the folder has scores of this subject by all these strategies."""
     if not (out / SCORES).is_file():
         return False
-    found = ScoresFile.read(out / SCORES).content["splits"].get(subject.split.name, {})
-    same = all(found.get(key) == value for key, value in subject.about().items())
-    return same and all(name in found["decodings"] for name in strategies)
+    found = subject.scores_in(ScoresFile.read(out / SCORES).content["splits"].get(subject.split.name, {}))
+    return all(name in found for name in strategies)
 
 
-def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
+def score_answers(answers: Answers, dataset: Dataset, normalize: Normalization = "official") -> dict[str, Any]:
     """Return the scores of one strategy: of the first sample, with mean and deviation over several samples."""
     golds, clusters = dataset.golds(), dataset.clusters()
     no_answer_scores = _no_answer_scores(answers) if dataset.version == "2.0" else None
@@ -91,6 +101,7 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
             answers.predictions(sample),
             golds,
             version=dataset.version,
+            normalize=normalize,
             clusters=clusters,
             no_answer_scores=no_answer_scores if sample == 0 else None,
             gold_probabilities=gold if sample == 0 else None,
@@ -115,7 +126,7 @@ def score_answers(answers: Answers, dataset: Dataset) -> dict[str, Any]:
         record["parts"] = {}
         for name, ids in parts.items():
             asked = {one: golds[one] for one in ids}
-            own = score(answers.predictions(), asked, clusters=clusters, gold_probabilities=gold)
+            own = score(answers.predictions(), asked, normalize=normalize, clusters=clusters, gold_probabilities=gold)
             record["parts"][name] = {key: value for key, value in own.to_json().items() if key in _PART_KEYS}
     if len(every) > 1:
         for name in ("exact_match", "f1"):
@@ -160,7 +171,13 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
     write_json(out / "predictions" / f"{stem}.details.json", details)
     write_predictions(out / "predictions" / f"{stem}.json", answers.predictions())
     about = {"model": subject.name, "split": subject.split.name, "decoding": decoding}
-    write_failures(out / "failures" / f"{stem}.json", answers.records(dataset), version=dataset.version, about=about)
+    write_failures(
+        out / "failures" / f"{stem}.json",
+        answers.records(dataset),
+        version=dataset.version,
+        normalize=subject.normalize,
+        about=about,
+    )
 
 
 def _finite(value: float | None) -> float | None:
@@ -172,15 +189,14 @@ def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], set
 
     Scores on other data than the run's own leave its headline as it is.
 
-    Existing scores of another base, adapter or set of questions under the same split name are dropped.
+    Existing scores of another base, adapter or set of questions under the same split name, or after another
+    normalization, are dropped.
     """
     path = out / SCORES
     about = subject.about()
     before_all = ScoresFile.read(path).content if path.is_file() else {}
     splits: dict[str, Any] = dict(before_all.get("splits", {}))
-    before = splits.get(subject.split.name, {})
-    same = all(before.get(key) == value for key, value in about.items())
-    kept = before["decodings"] if before and same else {}
+    kept = subject.scores_in(splits.get(subject.split.name, {}))
     for name, record in decodings.items():
         kept[name] = {**record, "settings": dict(settings)}
     splits[subject.split.name] = {**about, "decodings": kept}

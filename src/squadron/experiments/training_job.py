@@ -336,6 +336,7 @@ class FleetJob:
                 own.predictions(),
                 slice_.golds(),
                 version=slice_.version,
+                normalize=options.normalize,
                 gold_probabilities=own.gold_probabilities(),
                 resamples=1,
             )

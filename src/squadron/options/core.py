@@ -32,9 +32,15 @@ from squadron.options.base import (
 )
 from squadron.options.roles import Role, roles
 from squadron.pocket.base import Recipe
+from squadron.scoring.metrics import Normalization
 from squadron.training.schedules import Schedule
 
 Method = Literal["lora", "full"]
+NORMALIZE = (
+    "Makes answers alike before EM and F1: official (SQuAD's rule for English) or persian (Persian letters, digits, "
+    "marks and punctuation; no articles)."
+)
+"""The help of the option that names a normalization of answers."""
 
 
 class PrepareOptions(Options):
@@ -146,6 +152,7 @@ class TrainOptions(Options):
     eval_questions: Count = Field(
         50, description="Validation questions answered greedily after each epoch, for EM, F1 and P(gold); 0 for none."
     )
+    normalize: Annotated[Normalization, Role(later=True)] = Field("official", description=NORMALIZE)
     checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0, description="Seconds between checkpoints within an epoch; 0 writes one after every step."
     )
@@ -227,6 +234,9 @@ class EvaluateOptions(Options):
     min_p: float | None = _strategy_option("min_p")
     temperature: float | None = _strategy_option("temperature")
     beams: int | None = _strategy_option("beams")
+    normalize: Normalization | None = Field(
+        None, description=f"{NORMALIZE} Default: what the run was trained with; official for a base."
+    )
     suppress_eos: bool = Field(
         False, description="Never stop at EOS, so that all answers have --max-new-tokens tokens, for timing."
     )
@@ -309,6 +319,7 @@ class ScoreOptions(Options):
     against: Place | None = Field(
         None, description="Other predictions to compare with, by a paired test. Default: none."
     )
+    normalize: Normalization = Field("official", description=NORMALIZE)
     null_odds: Place | None = Field(
         None, description="File of no-answer scores, {id: number}, for the best threshold of SQuAD v2.0. Default: none."
     )

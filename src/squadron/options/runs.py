@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from squadron.options.base import Options, Place, Positive
+from squadron.scoring.metrics import Normalization
 
 By = Literal["f1", "exact_match", "p_gold"]
 """The metrics that can rank runs."""
@@ -47,6 +48,11 @@ class RunsCompareOptions(Options):
     decoding: str = Field("greedy", description="Decoding strategy whose predictions to compare.")
     data: Place | None = Field(
         None, description="Prepared folder or SQuAD file with the questions. Default: the training data of the runs."
+    )
+    normalize: Normalization | None = Field(
+        None,
+        description="Normalization to score both by: official or persian. Default: that of their scores, which must "
+        "be the same.",
     )
 
 

@@ -8,8 +8,10 @@ from pydantic import Field, model_validator
 
 from squadron.languages import LANGUAGES, Language
 from squadron.options.base import MOST, Count, Options, Place, Positive, Seed, Size, with_whole_test_split
+from squadron.options.core import NORMALIZE
 from squadron.options.particulars import Particulars
 from squadron.options.runs import By
+from squadron.scoring.metrics import Normalization
 
 
 class SweepSettings(Options):
@@ -75,6 +77,10 @@ class SweepSettings(Options):
     )
     epochs: Positive | None = Field(
         None, description="Number of passes over the training questions. Default: the configuration's."
+    )
+
+    normalize: Normalization | None = Field(
+        None, description=f"{NORMALIZE} Default: the configuration's, else official."
     )
 
     @model_validator(mode="before")

@@ -82,6 +82,11 @@ class StudyKeywords(TypedDict, total=False):
     """
     epochs: int | None
     """Number of passes over the training questions. Default: the configuration's."""
+    normalize: Literal["official", "persian"] | None
+    """
+    Makes answers alike before EM and F1: official (SQuAD's rule for English) or persian (Persian letters, digits,
+    marks and punctuation; no articles). Default: the configuration's, else official.
+    """
 
 
 class PrepareKeywords(CommonKeywords, total=False):
@@ -172,6 +177,11 @@ class TrainKeywords(CommonKeywords, total=False):
     """Draw questions one by one (question) or whole paragraphs together (paragraph, faster)."""
     eval_questions: int
     """Validation questions answered greedily after each epoch, for EM, F1 and P(gold); 0 for none."""
+    normalize: Literal["official", "persian"]
+    """
+    Makes answers alike before EM and F1: official (SQuAD's rule for English) or persian (Persian letters, digits,
+    marks and punctuation; no articles).
+    """
     checkpoint_seconds: float
     """Seconds between checkpoints within an epoch; 0 writes one after every step."""
     resume: bool
@@ -218,6 +228,11 @@ class EvaluateKeywords(CommonKeywords, total=False):
     """Divisor of the logits in temperature sampling. Default: 1.3."""
     beams: int | None
     """Number of hypotheses of beam search. Default: 4."""
+    normalize: Literal["official", "persian"] | None
+    """
+    Makes answers alike before EM and F1: official (SQuAD's rule for English) or persian (Persian letters, digits,
+    marks and punctuation; no articles). Default: what the run was trained with; official for a base.
+    """
     suppress_eos: bool
     """Never stop at EOS, so that all answers have `max_new_tokens` tokens, for timing."""
     out: str | PathLike[str] | None
@@ -314,6 +329,11 @@ class ScoreKeywords(CommonKeywords, total=False):
     """SQuAD file with the questions."""
     against: str | PathLike[str] | None
     """Other predictions to compare with, by a paired test. Default: none."""
+    normalize: Literal["official", "persian"]
+    """
+    Makes answers alike before EM and F1: official (SQuAD's rule for English) or persian (Persian letters, digits,
+    marks and punctuation; no articles).
+    """
     null_odds: str | PathLike[str] | None
     """File of no-answer scores, {id: number}, for the best threshold of SQuAD v2.0. Default: none."""
 
@@ -434,6 +454,8 @@ class CompareRunsKeywords(CommonKeywords, total=False):
     """Decoding strategy whose predictions to compare."""
     data: str | PathLike[str] | None
     """Prepared folder or SQuAD file with the questions. Default: the training data of the runs."""
+    normalize: Literal["official", "persian"] | None
+    """Normalization to score both by: official or persian. Default: that of their scores, which must be the same."""
 
 
 class PruneRunsKeywords(CommonKeywords, total=False):

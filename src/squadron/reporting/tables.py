@@ -24,7 +24,7 @@ CellValue = str | int | float | bool | None
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Characters that start a formula in a spreadsheet."""
 _MARKDOWN_MARKS = re.compile(r"([\\`*_\[\]|~$])")
-_SCORES = (*(f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")), "questions")
+_SCORES = (*(f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")), "questions", "normalize")
 _COSTS = ("trainable_parameters", "seconds", "peak_memory_bytes", "loss", "validation_loss")
 
 
@@ -291,7 +291,8 @@ def _score(study: Study, model: StudyRun | Baseline) -> tuple[CellValue, ...]:
 def _numbers(score: Score) -> tuple[CellValue, ...]:
     """Return the cells of the columns :data:`_SCORES`; those of P(gold) are empty if it is not known."""
     gold = (score.p_gold, *(score.p_gold_interval or (None, None)))
-    return score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, *gold, score.questions
+    points = (score.exact_match, *score.exact_match_interval, score.f1, *score.f1_interval, *gold)
+    return *points, score.questions, score.normalize
 
 
 def _cell_value(value: Any) -> CellValue:

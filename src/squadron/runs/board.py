@@ -163,7 +163,8 @@ def _run_figures(path: Path) -> dict[str, Any]:
         if found is None:
             raise RunError(f"{path / SCORES}: has no scores on {split!r} by {decoding!r}; {ScoresFile.next_step}")
         figures |= found.model_dump(include=set(_SUMMARY))
-        changes["scored on"] = f"{split}, {decoding}"
+        rule = "" if found.normalize == "official" else f", {found.normalize} normalization"
+        changes["scored on"] = f"{split}, {decoding}{rule}"
     return figures
 
 

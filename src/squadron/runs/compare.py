@@ -12,6 +12,7 @@ from squadron.runs.layout import RECORD, SCORES, answers_stem
 from squadron.runs.places import Tell, find_data, quiet
 from squadron.runs.reader import RunFile, ScoresFile
 from squadron.scoring.evaluation import compare, score
+from squadron.scoring.metrics import Normalization
 from squadron.scoring.predictions import read_gold_probabilities, read_predictions
 from squadron.scoring.results import Scores
 
@@ -34,10 +35,12 @@ def compare_runs(options: RunsCompareOptions, *, tell: Tell = quiet) -> dict[str
             f"{option('data')}: the {options.split} questions are not those that were answered (the file changed); "
             f"evaluate both runs again, or name the data they answered"
         )
-    scores = [_scored(path, split, options) for path in paths]
+    rule = options.normalize or _common_rule(paths, options)
+    scores = [_scored(path, split, options, rule) for path in paths]
     return {
         "split": options.split,
         "decoding": options.decoding,
+        "normalize": rule,
         **{
             which: {"run": str(path), "exact_match": own.exact_match, "f1": own.f1, **_gold(own)}
             for which, path, own in zip(("first", "second"), paths, scores, strict=True)
@@ -63,6 +66,20 @@ def _answered(path: Path, options: RunsCompareOptions) -> dict[str, Any]:
     return {"sha256": split.sha256, "limit": split.limit}
 
 
+def _common_rule(paths: tuple[Path, Path], options: RunsCompareOptions) -> Normalization:
+    """Return the normalization that the scores of both runs are after. Raises :class:`RunError` if there are two."""
+    first, second = (ScoresFile.read(path / SCORES).find(options.split, options.decoding) for path in paths)
+    assert first is not None, paths  # that there are scores was checked before
+    assert second is not None, paths
+    if first.normalize != second.normalize:
+        raise RunError(
+            f"{paths[1]}: scored after the {second.normalize} normalization, and {paths[0]} after the "
+            f"{first.normalize} one; compare them by one with {option('normalize', first.normalize)} or "
+            f"{option('normalize', second.normalize)}"
+        )
+    return first.normalize
+
+
 def _questions(paths: tuple[Path, Path], options: RunsCompareOptions, tell: Tell) -> Split:
     if options.data is not None:
         return load_split(options.data, options.split)
@@ -74,7 +91,7 @@ def _questions(paths: tuple[Path, Path], options: RunsCompareOptions, tell: Tell
     raise ConfigError(f"{option('data')}: missing; neither {paths[0]} nor {paths[1]} says which questions it answered")
 
 
-def _scored(path: Path, split: Split, options: RunsCompareOptions) -> Scores:
+def _scored(path: Path, split: Split, options: RunsCompareOptions, rule: Normalization) -> Scores:
     stem = path / "predictions" / answers_stem(options.decoding, options.split)
     predictions = read_predictions(f"{stem}.json")
     # With --limit only the first questions were asked; every question that was asked has a prediction.
@@ -84,6 +101,7 @@ def _scored(path: Path, split: Split, options: RunsCompareOptions) -> Scores:
         predictions,
         golds,
         version=dataset.version,
+        normalize=rule,
         clusters=dataset.clusters(),
         gold_probabilities=read_gold_probabilities(f"{stem}.details.json"),
         seed=options.seed,

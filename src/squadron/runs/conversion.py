@@ -51,6 +51,7 @@ def _score(split: str, decoding: str, own: DecodingScores) -> Score | None:
         **{name: getattr(own, name) for name in _STATISTICS},
         parts=parts,
         settings=own.settings,
+        normalize=own.normalize,
     )
 
 

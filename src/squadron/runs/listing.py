@@ -8,14 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from squadron.errors import RunError, SquadronError, command_line_text
+from squadron.errors import RunError, SquadronError, command_line_text, option
 from squadron.options.axes import AXES
 from squadron.options.runs import By, RunsListOptions, RunsShowOptions
 from squadron.runs.layout import LEADERBOARD, RECORD, SCORES, SWEEP
 from squadron.runs.ranking import known_status, rank_key, standing
 from squadron.runs.reader import LeaderboardFile, PlannedRun, RunFile, ScoresFile, SweepFile, read_rows
 
-_SCORED = ("exact_match", "f1", "p_gold", "exact_match_interval", "f1_interval", "p_gold_interval", "questions")
+_SCORED = (
+    *("exact_match", "f1", "p_gold", "exact_match_interval", "f1_interval", "p_gold_interval", "questions"),
+    "normalize",
+)
 _TRAINED = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
 _ALWAYS = ("rank", "lr", "targets")
 """Axes that are always shown; others only if the runs differ in them."""
@@ -85,8 +88,9 @@ def find_runs(folder: Path) -> list[Path]:
 def best_run(rows: Sequence[Mapping[str, Any]], folder: Path, *, split: str, decoding: str) -> Path:
     """Return the folder of the best run among ``rows``, from :func:`read_runs`, that was not pruned.
 
-    Raises :class:`RunError` if no such run has scores.
+    Raises :class:`RunError` if no such run has scores, or their scores cannot be compared.
     """
+    require_one_normalization(rows, folder)
     best = next((row for row in rows if row["f1"] is not None and not row.get("pruned")), None)
     if best is None:
         raise RunError(
@@ -94,6 +98,17 @@ def best_run(rows: Sequence[Mapping[str, Any]], folder: Path, *, split: str, dec
             f"--split {shlex.quote(split)} --decoding {shlex.quote(decoding)}"
         )
     return Path(best["folder"])
+
+
+def require_one_normalization(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Raise :class:`RunError` if the scores of ``rows``, from :func:`read_runs`, are after different normalizations."""
+    named = {row["normalize"]: row["name"] for row in reversed(rows) if row["normalize"] is not None}
+    if len(named) > 1:
+        told = " and ".join(f"{rule} ({name})" for rule, name in sorted(named.items()))
+        raise RunError(
+            f"{folder}: its runs are scored after different normalizations of answers, {told}, so none is the best; "
+            f"score all after one with: squadron evaluate RUN {option('normalize', min(named))}"
+        )
 
 
 def show_run(options: RunsShowOptions) -> dict[str, Any]:

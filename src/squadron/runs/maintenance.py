@@ -18,7 +18,7 @@ from squadron.ownership import foreign, refuse_foreign, remove_owned
 from squadron.runs.contents import RUN, WEIGHTS
 from squadron.runs.folder import RunFolder, folder_lock, require_weights, verify_weights
 from squadron.runs.layout import LOCK, RECORD, SCORES, SWEEP
-from squadron.runs.listing import best_run, ranked_by, read_runs
+from squadron.runs.listing import best_run, ranked_by, read_runs, require_one_normalization
 from squadron.runs.reader import RunFile, ScoresFile
 from squadron.temporaries import final_name, sweep_leftovers
 
@@ -125,6 +125,8 @@ def _prune(home: Path, options: RunsPruneOptions) -> dict[str, Any]:
     ranked = ranked_by(home, options.split, options.decoding, options.by)
     rows = read_runs(home, **ranked)
     # Runs that are pruned already do not count as kept; an interrupted pruning may have left some of their weights.
+    if options.keep is not None:
+        require_one_normalization(rows, home)
     scored = [row for row in rows if row[ranked["by"]] is not None]
     best = [row["name"] for row in scored if not row.get("pruned")][: options.keep]
     beaten = set() if options.keep is None else {row["name"] for row in scored} - set(best)

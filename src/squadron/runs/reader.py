@@ -31,6 +31,7 @@ from squadron.file_records import (
 )
 from squadron.options.runs import By
 from squadron.runs.measures import CalibratedAnswers, MeasuredRun, SampledScores
+from squadron.scoring.metrics import Normalization
 
 _METRICS_STEP = "put the file back, or train the run again"
 _SWEEP_STEP = f"put the file back, or give the sweep's command again with {option('replace', True)}"
@@ -47,6 +48,7 @@ class RunConfig(RecordPart):
     data: str | None = None
     method: str | None = None
     max_length: Count | None = None
+    normalize: Normalization = "official"
 
 
 class TrainedConfig(RunConfig):
@@ -233,6 +235,7 @@ class PartScores(RecordPart):
 class DecodingScores(SampledScores, PartScores):
     """Scores of one strategy on one split. Shares are 0 to 1."""
 
+    normalize: Normalization = "official"  # older files do not name it
     clusters: Count | None = None
     eos_rate: Amount | None = None
     empty_share: Amount | None = None
@@ -266,8 +269,7 @@ class ScoresFile(VersionedFile):
 
     def find(self, split: str, decoding: str) -> DecodingScores | None:
         """Return the scores of a strategy on a split; None if there are none."""
-        found = self.splits.get(split)
-        return None if found is None else found.decodings.get(decoding)
+        return self.splits[split].decodings.get(decoding) if split in self.splits else None
 
 
 class AboutFailures(RecordPart):
@@ -383,11 +385,9 @@ def read_metrics(path: Path) -> Metrics:
         try:
             content = _json_line(path, place, row)
             validated(MetricsLine, path, content, next_step=_METRICS_STEP, within=f"line {place}")
-        except RunError as problem:
-            if place <= len(rows):
-                problems.append(command_line_text(problem))
-        else:
             lines.append(content)
+        except RunError as problem:
+            problems += [command_line_text(problem)] if place <= len(rows) else []
     return Metrics(tuple(lines), tuple(problems))
 
 

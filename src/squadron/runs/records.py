@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from squadron.options.runs import By
 from squadron.runs.measures import CalibrationFacts, SampleFacts, UpdateFacts
+from squadron.scoring.metrics import Normalization
 
 Ends = tuple[float, float]
 """The low and the high end of a 95 % interval, in points."""
@@ -26,6 +27,7 @@ Lack = Literal[
     "stopped",  # runs dropped early by successive halving
     "unreadable",  # run folders that cannot be read
     "unscored",  # runs that ended but have no scores on the headline split
+    "normalization",  # runs whose scores are left out, since they are after another normalization
     "predictions",  # scored runs without predictions on the headline split
     "test",  # the best run was not evaluated on the test split
     "decodings",  # the best run was evaluated by only one strategy
@@ -86,6 +88,7 @@ class Score:
     f1_samples: SampleFacts | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    normalize: Normalization = "official"
 
 
 ScoresBySplit = Mapping[str, Mapping[str, Score]]
@@ -285,7 +288,7 @@ class Study:
 
     ``runs`` are in the order of :func:`squadron.runs.ranking.rank_key`: best first, by the metric ``by``. ``split`` and
     ``decoding`` are those of the headline scores. ``axes`` are the options in which runs differ, each with its values:
-    numbers in ascending order, others in the sweep's order.
+    numbers in ascending order, others in the sweep's order. All scores are after the normalization ``normalize``.
     """
 
     path: Path
@@ -308,6 +311,7 @@ class Study:
     seconds: float | None
     missing: tuple[Missing, ...]
     by: By = "f1"
+    normalize: Normalization = "official"
 
     @property
     def scored(self) -> tuple[StudyRun, ...]:

@@ -6,6 +6,7 @@ a complete study would have.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +51,7 @@ from squadron.runs.records import (
     StudyRun,
     setting_key,
 )
+from squadron.scoring.metrics import Normalization
 
 _STATUSES: Mapping[Lack, tuple[str, ...]] = {
     "failed": ("failed",),
@@ -118,6 +120,12 @@ def _study(
     base = _base(facts)
     baseline = None if single else _baseline(path / "baseline", base)
     split, decoding = _headline(board, runs)
+    normalize = _normalization(runs, split, decoding)
+    after = [_after(run, normalize) for run in runs]
+    others = [own.name for own, run in zip(after, runs, strict=True) if own.scores != run.scores]
+    runs = after
+    if baseline is not None:
+        baseline = replace(baseline, scores=_of_one_rule(baseline.scores, normalize))
     axes = _axes(runs)
     by: By = board.by if board is not None else "f1"
     runs.sort(key=lambda run: _rank(run, records[run.name], split, decoding, by))
@@ -144,12 +152,38 @@ def _study(
         seconds=facts[0].seconds if facts else None,
         missing=(),
         by=by,
+        normalize=normalize,
     )
-    return _completed(draft, unreadable)
+    return _completed(draft, unreadable, others)
 
 
-def _completed(draft: Study, unreadable: Sequence[str]) -> Study:
-    """Return the study with its best run's failure analysis and the list of what is missing."""
+def _normalization(runs: Sequence[StudyRun], split: str, decoding: str) -> Normalization:
+    """Return the normalization that most runs' headline scores are after; the first one of equally many."""
+    found = Counter(score.normalize for run in runs if (score := run.score(split, decoding)) is not None)
+    return found.most_common(1)[0][0] if found else "official"
+
+
+def _after(run: StudyRun, normalize: Normalization) -> StudyRun:
+    """Return a run with its scores after a normalization alone, also in its learning curve."""
+    scores, curve = _of_one_rule(run.scores, normalize), run.curve
+    if run.config.get("normalize", "official") != normalize:
+        lost = [replace(one, exact_match=None, f1=None) for one in curve.validations]
+        curve = replace(curve, validations=tuple(lost))
+    return replace(run, scores=scores, curve=curve)
+
+
+def _of_one_rule(scores: ScoresBySplit, normalize: Normalization) -> ScoresBySplit:
+    kept = {
+        split: {name: one for name, one in own.items() if one.normalize == normalize} for split, own in scores.items()
+    }
+    return {split: own for split, own in kept.items() if own}
+
+
+def _completed(draft: Study, unreadable: Sequence[str], others: Sequence[str]) -> Study:
+    """Return the study with its best run's failure analysis and the list of what is missing.
+
+    ``others`` are the runs that lost scores, which are after another normalization.
+    """
     best, base = draft.best, draft.baseline
     failures = _failures(best.path, draft.lead, draft.decoding) if best else None
     if failures is None and best is not None:
@@ -157,10 +191,10 @@ def _completed(draft: Study, unreadable: Sequence[str]) -> Study:
     kept = base is not None and failures is not None
     base_failures = _failures(base.path, failures.split, draft.decoding) if kept else None  # type: ignore[union-attr]
     study = replace(draft, failures=failures, baseline_failures=base_failures)
-    return replace(study, missing=tuple(_missing(study, unreadable)))
+    return replace(study, missing=tuple(_missing(study, unreadable, others)))
 
 
-def _missing(study: Study, unreadable: Sequence[str]) -> Iterable[Missing]:
+def _missing(study: Study, unreadable: Sequence[str], others: Sequence[str]) -> Iterable[Missing]:
     best, runs = study.best, study.runs
     if study.baseline is None or study.score(study.baseline) is None:
         yield Missing("baseline")
@@ -175,6 +209,8 @@ def _missing(study: Study, unreadable: Sequence[str]) -> Iterable[Missing]:
     unscored = tuple(run.name for run in runs if run.status == "done" and study.score(run) is None)
     if unscored:
         yield Missing("unscored", unscored)
+    if others:
+        yield Missing("normalization", tuple(others))
     stem = answers_stem(study.decoding, study.split)
     without = tuple(run.name for run in study.scored if not (run.path / "predictions" / f"{stem}.json").is_file())
     if without:

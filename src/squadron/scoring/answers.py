@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from squadron.errors import ConfigError, DataError
-from squadron.scoring.metrics import Version, exact_match
+from squadron.scoring.metrics import Normalization, Version, exact_match
 from squadron.scoring.wording import in_context, is_empty
 
 
@@ -139,11 +139,18 @@ def calibration(probabilities: npt.ArrayLike, correct: npt.ArrayLike, bins: int 
 
 
 def answer_calibration(
-    records: Sequence[AnswerRecord], *, version: Version = "1.1", bins: int = 10
+    records: Sequence[AnswerRecord],
+    *,
+    version: Version = "1.1",
+    normalize: Normalization = "official",
+    bins: int = 10,
 ) -> Calibration | None:
     """Return the :func:`calibration` of exact match; ``None`` if no answer's probability is known."""
     known = [
-        (math.exp(min(record.log_probability, 0.0)), exact_match(record.prediction, record.golds, version=version))
+        (
+            math.exp(min(record.log_probability, 0.0)),
+            exact_match(record.prediction, record.golds, version=version, normalize=normalize),
+        )
         for record in records
         if record.log_probability is not None and not math.isnan(record.log_probability)
     ]

@@ -21,7 +21,7 @@ from squadron.scoring.intervals import (
     mean_intervals,
     minimum_detectable_difference,
 )
-from squadron.scoring.metrics import VERSIONS, Version, answer_scores
+from squadron.scoring.metrics import NORMALIZATIONS, VERSIONS, Normalization, Version, answer_scores
 from squadron.scoring.paired import PairedTest, mcnemar, paired_test
 from squadron.scoring.predictions import check_text, show
 from squadron.scoring.results import BestThresholds, Comparison, GoldScore, Scores, Subset
@@ -33,6 +33,7 @@ def score(
     golds: Mapping[str, Sequence[str]],
     *,
     version: Version = "1.1",
+    normalize: Normalization = "official",
     clusters: Mapping[str, Hashable] | None = None,
     no_answer_scores: Mapping[str, float] | None = None,
     no_answer_threshold: float | None = None,
@@ -43,7 +44,8 @@ def score(
 ) -> Scores:
     """Score ``predictions`` (id to text) against ``golds`` (id to the accepted answers).
 
-    ``clusters`` maps every question to its paragraph (any hashable name); without it each question is its own cluster.
+    ``normalize`` names what makes answers alike before they are compared (:data:`NORMALIZATIONS`). ``clusters`` maps
+    every question to its paragraph (any hashable name); without it each question is its own cluster.
     In v2.0 a question without golds, or whose only gold is ``""``, has no answer. ``no_answer_scores`` (id to a number
     that rises with doubt) gives the best thresholds; if ``no_answer_threshold`` is given, it is applied before scoring.
     ``gold_probabilities`` (id to 0..1) gives P(gold); a question without one counts as 0.
@@ -53,11 +55,11 @@ def score(
     Raises :class:`DataError` if there are no questions, a v1.1 question has no golds, a prediction is not text, or a
     question lacks a cluster or a finite no-answer score; :class:`ConfigError` if the options are invalid.
     """
-    _check_options(version, no_answer_scores, no_answer_threshold, confidence, resamples)
+    _check_options(version, normalize, no_answer_scores, no_answer_threshold, confidence, resamples)
     if not golds:
         raise DataError("no questions to score; the data holds none, choose another file or split")
     ids = tuple(golds)
-    exact_match, f1 = _question_scores(predictions, golds, version)
+    exact_match, f1 = _question_scores(predictions, golds, version, normalize)
     if clusters is not None and (unclustered := next((name for name in ids if name not in clusters), None)) is not None:
         raise DataError(f"question {show(unclustered)}: no cluster; give one for every question, or none at all")
     codes = cluster_codes(None if clusters is None else [clusters[name] for name in ids], len(ids))
@@ -79,6 +81,7 @@ def score(
     intervals = mean_intervals(columns, codes, confidence=confidence, resamples=resamples, seed=seed)
     return Scores(
         version=version,
+        normalize=normalize,
         exact_match=100.0 * float(exact_match.sum()) / len(ids),
         f1=100.0 * float(f1.sum()) / len(ids),
         exact_match_interval=intervals[0].scaled(100.0),
@@ -105,10 +108,16 @@ def score(
 def compare(first: Scores, second: Scores, *, permutations: int = 10_000, seed: int = 0) -> Comparison:
     """Compare two runs by paired tests on the same questions, which may be in any order.
 
-    Raises :class:`DataError` if the two runs were scored on different questions or by different versions.
+    Raises :class:`DataError` if the two runs were scored on different questions, by different versions or after
+    different normalizations.
     """
     if first.version != second.version:
         raise DataError(f"one run is scored as v{first.version}, one as v{second.version}; score both by one version")
+    if first.normalize != second.normalize:
+        raise DataError(
+            f"one run is scored after the {first.normalize} normalization, one after the {second.normalize} one; "
+            f"score both after one"
+        )
     positions = {name: index for index, name in enumerate(second.ids)}
     if len(first.ids) != len(second.ids) or any(name not in positions for name in first.ids):
         unshared = sorted(set(first.ids) ^ set(second.ids))
@@ -127,6 +136,7 @@ def compare(first: Scores, second: Scores, *, permutations: int = 10_000, seed: 
 
 def _check_options(
     version: str,
+    normalize: str,
     no_answer_scores: Mapping[str, float] | None,
     no_answer_threshold: float | None,
     confidence: float,
@@ -134,6 +144,8 @@ def _check_options(
 ) -> None:
     if version not in VERSIONS:
         raise ConfigError(f"version {show(str(version))}: unknown; choose one of {', '.join(VERSIONS)}")
+    if normalize not in NORMALIZATIONS:
+        raise ConfigError(f"normalize {show(str(normalize))}: unknown; choose one of {', '.join(NORMALIZATIONS)}")
     if version == "1.1" and no_answer_scores is not None:
         raise ConfigError("no-answer scores: SQuAD v1.1 has an answer to every question; score with version 2.0")
     if no_answer_threshold is not None and no_answer_scores is None:
@@ -149,7 +161,7 @@ def _check_options(
 
 
 def _question_scores(
-    predictions: Mapping[str, str], golds: Mapping[str, Sequence[str]], version: Version
+    predictions: Mapping[str, str], golds: Mapping[str, Sequence[str]], version: Version, normalize: Normalization
 ) -> tuple[Floats, Floats]:
     """Return exact match and F1 of each question [n], 0 if it has no prediction."""
     exact_match, f1 = np.zeros(len(golds)), np.zeros(len(golds))
@@ -160,7 +172,7 @@ def _question_scores(
             raise DataError(f"question {show(question)}: no gold answers, which v1.1 never has; score with version 2.0")
         if question in predictions:
             prediction = check_text(question, predictions[question])
-            exact_match[index], f1[index] = answer_scores(prediction, answers, version=version)
+            exact_match[index], f1[index] = answer_scores(prediction, answers, version=version, normalize=normalize)
     return exact_match, f1
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from squadron.scoring.answers import AnswerRecord
-from squadron.scoring.metrics import Version, answer_scores
+from squadron.scoring.metrics import Normalization, Version, answer_scores
 from squadron.scoring.wording import (
     FILLERS,
     Words,
@@ -70,12 +70,14 @@ _PREPOSITION = "about|after|against|at|before|by|during|for|from|in|into|of|on|s
 _LEADING_WH = re.compile(rf"(?:(?:{_PREPOSITION}) )?{_WH.pattern}")
 
 
-def classify(record: AnswerRecord, *, version: Version = "1.1") -> tuple[Kind, str] | None:
+def classify(
+    record: AnswerRecord, *, version: Version = "1.1", normalize: Normalization = "official"
+) -> tuple[Kind, str] | None:
     """Return the kind of a wrong answer and the reason for it; ``None`` if exact match counts the answer as right.
 
     Raises :class:`squadron.errors.DataError` if ``version`` is v1.1 and there are no gold answers.
     """
-    if answer_scores(record.prediction, record.golds, version=version)[0]:
+    if answer_scores(record.prediction, record.golds, version=version, normalize=normalize)[0]:
         return None
     golds = [gold for gold in record.golds if gold]
     for kind, rule in _RULES.items():

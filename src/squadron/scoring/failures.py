@@ -21,7 +21,7 @@ from squadron.randomness import numpy_generator
 from squadron.scoring.answers import AnswerRecord, answer_calibration, answer_statistics
 from squadron.scoring.failure_kinds import KINDS, Kind, classify, question_word
 from squadron.scoring.intervals import cluster_codes, mean_intervals
-from squadron.scoring.metrics import Version, answer_scores
+from squadron.scoring.metrics import Normalization, Version, answer_scores
 from squadron.scoring.predictions import check_text
 from squadron.scoring.wording import in_context
 
@@ -64,7 +64,13 @@ class FailureAnalysis:
         return {kind: counts[kind] for kind in KINDS}
 
 
-def analyze_failures(records: Sequence[AnswerRecord], *, version: Version = "1.1", seed: int = 0) -> FailureAnalysis:
+def analyze_failures(
+    records: Sequence[AnswerRecord],
+    *,
+    version: Version = "1.1",
+    normalize: Normalization = "official",
+    seed: int = 0,
+) -> FailureAnalysis:
     """Classify every wrong answer, and count kinds by properties of questions and contexts.
 
     Raises :class:`DataError` if there are no records, two have the same id, an answer is not text, or ``version`` is
@@ -77,8 +83,11 @@ def analyze_failures(records: Sequence[AnswerRecord], *, version: Version = "1.1
         raise DataError(f"question {name!r}: answered {count} times; analyze one sample at a time")
     texts = [check_text(record.question_id, record.prediction) for record in records]
     pairs = zip(texts, records, strict=True)
-    scores = np.array([answer_scores(text, record.golds, version=version) for text, record in pairs], dtype=np.float64)
-    found = [classify(record, version=version) for record in records]
+    scores = np.array(
+        [answer_scores(text, record.golds, version=version, normalize=normalize) for text, record in pairs],
+        dtype=np.float64,
+    )
+    found = [classify(record, version=version, normalize=normalize) for record in records]
     failures = tuple(
         Failure(
             record.question_id,
@@ -140,6 +149,7 @@ def write_failures(
     records: Sequence[AnswerRecord],
     *,
     version: Version = "1.1",
+    normalize: Normalization = "official",
     per_kind: int = 20,
     seed: int = 0,
     about: Mapping[str, Any] | None = None,
@@ -149,13 +159,14 @@ def write_failures(
     The file holds ``about`` (a description of the run), counts and shares of the kinds, statistics, calibration, the
     table, samples with their contexts, and every failure without its context.
     """
-    analysis = analyze_failures(records, version=version, seed=seed)
-    calibrated = answer_calibration(records, version=version)
+    analysis = analyze_failures(records, version=version, normalize=normalize, seed=seed)
+    calibrated = answer_calibration(records, version=version, normalize=normalize)
     samples, wrong = sample_failures(analysis.failures, per_kind, seed), len(analysis.failures)
     content = {
         "schema": 1,
         "about": dict(about or {}),
         "version": version,
+        "normalize": normalize,
         "questions": analysis.questions,
         "wrong": wrong,
         "kinds": [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from squadron.scoring.intervals import Codes, Floats, Interval
-from squadron.scoring.metrics import Version
+from squadron.scoring.metrics import Normalization, Version
 from squadron.scoring.paired import McNemar, PairedTest
 
 
@@ -62,6 +62,7 @@ class Scores:
     on as many questions detects with 80 % power (5 % level, unpaired runs; a paired test has more power).
     ``has_answer`` and ``no_answer`` are the scores of v2.0's answerable and unanswerable questions, ``None`` for v1.1
     and if there are no such questions. ``p_gold`` is ``None`` if the probabilities of the golds are not known.
+    ``normalize`` names what made answers alike before they were compared; P(gold) does not depend on it.
     """
 
     version: Version
@@ -81,6 +82,7 @@ class Scores:
     no_answer: Subset | None
     best: BestThresholds | None
     p_gold: GoldScore | None = None
+    normalize: Normalization = "official"
 
     @property
     def questions(self) -> int:
@@ -97,6 +99,7 @@ class Scores:
         """Return a plain dictionary for JSON, without the arrays. Intervals are ``[low, high]``."""
         record: dict[str, Any] = {
             "version": self.version,
+            "normalize": self.normalize,
             "exact_match": self.exact_match,
             "f1": self.f1,
             "questions": self.questions,

@@ -30,7 +30,7 @@ from squadron.sweeps.grid import PlannedRun, SweepPlan, next_runs
 from squadron.sweeps.halving import decide
 from squadron.sweeps.leaderboard import CSV_FILE, compare_settings, rank_runs, rank_settings, write_leaderboard
 from squadron.sweeps.memory import FleetSize, choose_fleet_size
-from squadron.sweeps.setup import evaluate_options, plan_rungs, train_options
+from squadron.sweeps.setup import evaluate_options, normalization_of, plan_rungs, train_options
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import RunScored, Stream
 from squadron.tracking.interrupt import Interruption
@@ -234,6 +234,7 @@ class SweepRun:
             split=self.job.split.name,
             decoding=self._decoding,
             by=self.options.by,
+            normalize=normalization_of(self.plan),
             failed=failed,
         )
 
@@ -244,8 +245,13 @@ class SweepRun:
 
     @property
     def _ranking(self) -> dict[str, Any]:
-        """The split, the strategy and the metric that runs are ranked by."""
-        return {"split": self.job.split.name, "decoding": self._decoding, "by": self.options.by}
+        """The split, the strategy, the metric and the normalization that runs are ranked by."""
+        return {
+            "split": self.job.split.name,
+            "decoding": self._decoding,
+            "by": self.options.by,
+            "normalize": normalization_of(self.plan),
+        }
 
     def _write(self, entries: Sequence[Mapping[str, Any]], status: str, **more: Any) -> None:
         """Write leaderboard and record."""
@@ -280,7 +286,9 @@ class SweepRun:
                 self._score_best(name, self.plan.config.best)
         stem = answers_stem(self._decoding, self.job.split.name)
         dataset = selected_questions(self.job.split, self.job.evaluation)
-        settings, winner = compare_settings(self.folder, entries, dataset, self._decoding, stem, self.options.by)
+        settings, winner = compare_settings(
+            self.folder, entries, dataset, self._decoding, stem, self.options.by, normalization_of(self.plan)
+        )
         status = "failed" if any(entry["status"] in ("failed", "unreadable") for entry in entries) else "done"
         self._write(entries, status, settings=settings, winner=winner, best=best)
         return self._result(entries, status=status, settings=settings, winner=winner, best=best)
@@ -313,7 +321,8 @@ class SweepRun:
         options: EvaluateOptions = evaluate_options(self.options, self.plan, evaluation)
         inputs, split = self.job.inputs, load_split(self.data, evaluation.split)
         trained = None if run is None else sha256_file(run.weights)
-        subject = Subject(inputs.name, inputs.base.sha256, trained, split, options.limit)
+        rule = options.normalize or "official"
+        subject = Subject(inputs.name, inputs.base.sha256, trained, split, options.limit, rule)
         if has_scores(out, subject, strategy_names(options)):
             return {}
         base = inputs.base if run is None else run.base

@@ -28,6 +28,7 @@ from squadron.runs.sweep_folder import SweepFolder
 from squadron.scoring.designs import contrast_test, make_block, spread, t_reach
 from squadron.scoring.evaluation import score
 from squadron.scoring.intervals import Codes, Floats, Interval
+from squadron.scoring.metrics import Normalization
 from squadron.scoring.paired import PairedTest, paired_test
 from squadron.scoring.predictions import read_gold_probabilities, read_predictions
 
@@ -46,12 +47,15 @@ def rank_runs(
     decoding: str,
     failed: Mapping[str, str],
     by: By = "f1",
+    normalize: Normalization = "official",
 ) -> list[dict[str, Any]]:
-    """Return an entry for each run, in the order of :func:`rank_key`.
+    """Return an entry for each run, in the order of :func:`rank_key`; scores after another normalization are left out.
 
     ``changes`` has what each run changes, ``failed`` why a run did not finish in this process.
     """
-    entries = [_entry(folder, name, own, split, decoding, failed.get(name)) for name, own in changes.items()]
+    entries = [
+        _entry(folder, name, own, (split, decoding, normalize), failed.get(name)) for name, own in changes.items()
+    ]
     entries.sort(key=lambda entry: rank_key(*(entry[key] for key in _RANKED), by=by))
     return [{"rank": place, **entry} for place, entry in enumerate(entries, 1)]
 
@@ -80,7 +84,13 @@ def rank_settings(runs: Sequence[Mapping[str, Any]], by: By = "f1") -> list[dict
 
 
 def compare_settings(
-    folder: SweepFolder, runs: Sequence[Mapping[str, Any]], dataset: Dataset, decoding: str, stem: str, by: By = "f1"
+    folder: SweepFolder,
+    runs: Sequence[Mapping[str, Any]],
+    dataset: Dataset,
+    decoding: str,
+    stem: str,
+    by: By = "f1",
+    normalize: Normalization = "official",
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """Return each setting's mean and deviation over its seeds, best first, and a test of the best against the second.
 
@@ -91,7 +101,7 @@ def compare_settings(
     settings = rank_settings(runs, by)
     if len(settings) < 2 or settings[1][f"{ranking_metrics(by)[0]}_mean"] is None:
         return settings, None
-    best, second = (_question_scores(folder, setting["runs"], dataset, stem, by) for setting in settings[:2])
+    best, second = (_question_scores(folder, setting["runs"], dataset, stem, by, normalize) for setting in settings[:2])
     if best is None or second is None:
         return settings, None
     codes = score({}, dataset.golds(), version=dataset.version, clusters=dataset.clusters(), resamples=1).clusters
@@ -109,13 +119,17 @@ def compare_settings(
 
 
 def _entry(
-    folder: SweepFolder, name: str, changes: Mapping[str, Any], split: str, decoding: str, failure: str | None
+    folder: SweepFolder,
+    name: str,
+    changes: Mapping[str, Any],
+    scored: tuple[str, str, Normalization],
+    failure: str | None,
 ) -> dict[str, Any]:
     scores: dict[str, Any] = {}
     try:
         record = folder.run_record(name)
         if record.get("status") == "done":
-            scores = _scores(folder.run_path(name) / SCORES, split, decoding)
+            scores = _scores(folder.run_path(name) / SCORES, *scored)
     except RunError as problem:
         record = {"status": "unreadable", "reason": command_line_text(problem)}
     status = record.get("status", "waiting")
@@ -135,11 +149,11 @@ def _entry(
     return entry
 
 
-def _scores(path: Path, split: str, decoding: str) -> dict[str, Any]:
+def _scores(path: Path, split: str, decoding: str, normalize: Normalization) -> dict[str, Any]:
     if not path.is_file():
         return {}
     found = ScoresFile.read(path).find(split, decoding)
-    return {} if found is None else found.model_dump(include=set(_SCORES))
+    return {} if found is None or found.normalize != normalize else found.model_dump(include=set(_SCORES))
 
 
 def _setting(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -154,7 +168,7 @@ def _setting(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _question_scores(
-    folder: SweepFolder, runs: Sequence[str], dataset: Dataset, stem: str, by: By = "f1"
+    folder: SweepFolder, runs: Sequence[str], dataset: Dataset, stem: str, by: By, normalize: Normalization
 ) -> Floats | None:
     """Return the score of every question, 0 to 1, by the runs of a setting [runs, n]; None if one is unknown."""
     every = []
@@ -165,6 +179,7 @@ def _question_scores(
             read_predictions(path / f"{stem}.json"),
             dataset.golds(),
             version=dataset.version,
+            normalize=normalize,
             gold_probabilities=gold,
             resamples=1,
         )

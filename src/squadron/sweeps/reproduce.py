@@ -75,6 +75,7 @@ def reproduce(
         "preset": options.preset,
         "status": swept["status"],
         "split": final.split,
+        "normalize": swept["normalize"],
         "baseline": _decodings(out / "baseline", final.split),
         "best": swept["best"],
         "tuned": _decodings(out / "runs" / swept["best"], final.split),

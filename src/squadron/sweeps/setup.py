@@ -26,6 +26,7 @@ from squadron.runs.folder import refuse_half_replaced
 from squadron.runs.layout import SWEEP
 from squadron.runs.places import absolute, is_prepared
 from squadron.runs.sweep_folder import SweepFolder, same_config
+from squadron.scoring.metrics import Normalization
 from squadron.sweeps.config import Evaluation
 from squadron.sweeps.grid import PlannedRun, SweepPlan, read_sweep
 from squadron.sweeps.growth import more_runs
@@ -43,12 +44,15 @@ _OF_THE_DATA = ("train_size", "val_size", "test_size", "test_split", "hub_config
 """Options of ``prepare`` that may be given to a sweep."""
 
 
-def read_plan(options: SweepOptions, particulars: Mapping[str, str] | None = None) -> SweepPlan:
+def read_plan(
+    options: SweepOptions, particulars: Mapping[str, str] | None = None, base: str | None = None
+) -> SweepPlan:
     """Return the plan, checked with the base and all options. Raises one :class:`ConfigError` with all problems.
 
-    ``particulars`` of the reports, if there are any, are kept in place of the configuration's.
+    ``particulars`` of the reports, if there are any, are kept in place of the configuration's. ``base`` is the base at
+    the commit that a resumed sweep has of it, by default the one that the options name.
     """
-    over = {"seeds", "seed", "epochs", *_OF_THE_DATA}
+    over = {"seeds", "seed", "epochs", "normalize", *_OF_THE_DATA}
     overrides = options.model_dump(include=over, exclude_none=True)
     if particulars:
         overrides["report"] = dict(particulars)
@@ -62,7 +66,7 @@ def read_plan(options: SweepOptions, particulars: Mapping[str, str] | None = Non
             return None
 
     plan: SweepPlan | None = attempt(lambda: read_sweep(options.config, overrides))
-    config: GPT2Config | None = attempt(lambda: _check_base(options))
+    config: GPT2Config | None = attempt(lambda: _check_base(base or options.base, offline=options.offline))
     if options.engine != "ray":
         given = options.model_dump(include={"ray_address", "gpus_per_fleet", "cpus_per_fleet"}, exclude_none=True)
         problems += [
@@ -200,8 +204,14 @@ def train_options(options: SweepOptions, plan: SweepPlan, run: PlannedRun, *, da
 
 def evaluate_options(options: SweepOptions, plan: SweepPlan, evaluation: Evaluation) -> EvaluateOptions:
     """Return the options with which ``squadron evaluate`` scores a run in the same way."""
-    seed = plan.config.base_options.get("seed", 0)
-    return checked(EvaluateOptions, {**evaluation.model_dump(), "seed": seed, **_where(options, plan)})
+    values = {"seed": plan.config.base_options.get("seed", 0), "normalize": normalization_of(plan)}
+    return checked(EvaluateOptions, {**evaluation.model_dump(), **values, **_where(options, plan)})
+
+
+def normalization_of(plan: SweepPlan) -> Normalization:
+    """Return what makes the answers of all runs alike before they are compared."""
+    found: Normalization = plan.config.base_options.get("normalize", "official")
+    return found
 
 
 def precision_of(options: SweepOptions, plan: SweepPlan) -> Precision:
@@ -214,8 +224,8 @@ def _where(options: SweepOptions, plan: SweepPlan) -> dict[str, Any]:
     return {"device": options.device, "precision": precision_of(options, plan), "offline": options.offline}
 
 
-def _check_base(options: SweepOptions) -> GPT2Config:
-    folder = locate_base(base_location(options.base), offline=options.offline)
+def _check_base(base: str, *, offline: bool) -> GPT2Config:
+    folder = locate_base(base_location(base), offline=offline)
     config = read_config(folder / "config.json")
     weight_files(folder)
     load_tokenizer(folder, vocab_size=config.vocab_size)

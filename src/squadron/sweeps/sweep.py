@@ -24,6 +24,7 @@ from squadron.experiments.train import check_facts
 from squadron.files import explain_os_errors
 from squadron.options.sweep import SweepOptions
 from squadron.ownership import refuse_foreign
+from squadron.runs.layout import SWEEP
 from squadron.runs.places import is_prepared
 from squadron.runs.sweep_folder import SweepFolder
 from squadron.sweeps.coordinator import RunSource, SweepRun, WholePlan
@@ -59,7 +60,7 @@ def sweep(
     reporter = reporter or Reporter()
     places = {"base": absolute_base(options.base), "dataset": absolute_dataset(options.dataset)}
     options = options.model_copy(update=places)  # records are read from other folders, too
-    plan = read_plan(options, particulars)
+    plan = read_plan(options, particulars, recorded_base(options) if resume or join else options.base)
     if join and plan.config.search is not None and plan.config.search.method == "optuna":
         raise ConfigError(
             f"{option('join', True)}: only the coordinator can propose the runs of an Optuna study; "
@@ -100,6 +101,12 @@ def sweep(
         stream.close()
         if engine is not None:
             engine.close()
+
+
+def recorded_base(options: SweepOptions) -> str:
+    """Return the base at the commit that the sweep in ``--out`` has of it; the base as it is named if there is none."""
+    path = Path(options.out)
+    return pinned(options.base, SweepFolder.open(path).record) if (path / SWEEP).is_file() else options.base
 
 
 def _engine(options: SweepOptions, *, join: bool) -> Engine:

@@ -222,7 +222,9 @@ class SweepJob:
 
     def _subject(self, name: str) -> Subject:
         weights = sha256_file(weights_path(RunFolder.open(self.folder.run_path(name))))
-        return Subject(self.inputs.name, self.inputs.base.sha256, weights, self.split, self.evaluation.limit)
+        own = self.evaluation
+        rule = own.normalize or "official"
+        return Subject(self.inputs.name, self.inputs.base.sha256, weights, self.split, own.limit, rule)
 
     def check_interruption(self, _done: int) -> None:
         """Raise :class:`InterruptedRunError` if a person asked to stop; called between batches of questions."""

@@ -56,7 +56,7 @@ def _models(study: Study, split: str, dataset: Dataset | None, plan: Plan) -> Mo
     if not models:
         return None
     scores: dict[str, Score] = {model.role: model.score for model in models}
-    question_scores = load_question_scores(dataset, files)
+    question_scores = load_question_scores(dataset, files, study.normalize)
     pairs = list(itertools.combinations(scores, 2))
     return ModelComparison(split, study.decoding, tuple(models), tuple(_family(scores, pairs, question_scores, plan)))
 
@@ -75,7 +75,7 @@ def compare_decodings(
     reference = study.decoding if study.decoding in scores else next(iter(scores))
     files = [(name, predictions_file(best.path, split, name)) for name in scores]
     sampled = [name for name, own in scores.items() if own.f1_samples is not None]
-    question_scores = load_question_scores(questions.get(split), files, sampled=sampled)
+    question_scores = load_question_scores(questions.get(split), files, study.normalize, sampled=sampled)
     scores = {name: _of_samples(own, question_scores) if name in sampled else own for name, own in scores.items()}
     pairs = [(reference, name) for name in scores if name != reference]
     # P(gold) is the model's own, whatever the strategy.

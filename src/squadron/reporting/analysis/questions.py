@@ -17,7 +17,7 @@ from squadron.runs.records import Study
 from squadron.runs.study import split_file
 from squadron.scoring.designs import METRICS
 from squadron.scoring.intervals import Codes, Floats, cluster_codes
-from squadron.scoring.metrics import answer_scores
+from squadron.scoring.metrics import Normalization, answer_scores
 from squadron.scoring.predictions import read_gold_probabilities, read_predictions, read_samples
 
 
@@ -61,9 +61,13 @@ def load_questions(study: Study, split: str) -> Dataset | None:
 
 
 def load_question_scores(
-    dataset: Dataset | None, models: Sequence[tuple[str, Path]], *, sampled: Collection[str] = ()
+    dataset: Dataset | None,
+    models: Sequence[tuple[str, Path]],
+    normalize: Normalization = "official",
+    *,
+    sampled: Collection[str] = (),
 ) -> QuestionScores | None:
-    """Score the predictions of models, given as names with prediction files.
+    """Score the predictions of models, given as names with prediction files, after a normalization.
 
     The questions are those that the first readable model answered (an evaluation may be limited to some); models that
     lack any of them are left out. P(gold) is read from the details beside the predictions; a model whose details lack
@@ -87,12 +91,12 @@ def load_question_scores(
         return None
     values: dict[Metric, dict[str, Floats]] = {metric: {} for metric in METRICS}
     for name, own in found.items():
-        scores = _mean_scores([own], golds, ids, dataset)
+        scores = _mean_scores([own], golds, ids, dataset, normalize)
         values["exact_match"][name], values["f1"][name] = scores[:, 0], scores[:, 1]
     for name, path in models:
         samples = _samples(path) if name in found and name in sampled else []
         if len(samples) > 1 and all(question in own for own in samples for question in ids):
-            scores = _mean_scores(samples, golds, ids, dataset)
+            scores = _mean_scores(samples, golds, ids, dataset, normalize)
             values["exact_match"][name], values["f1"][name] = scores[:, 0], scores[:, 1]
         gold = _gold_probabilities(path) if name in found else None
         if gold is not None and all(question in gold for question in ids):
@@ -102,11 +106,19 @@ def load_question_scores(
 
 
 def _mean_scores(
-    samples: Sequence[Mapping[str, str]], golds: Mapping[str, Sequence[str]], ids: Sequence[str], dataset: Dataset
+    samples: Sequence[Mapping[str, str]],
+    golds: Mapping[str, Sequence[str]],
+    ids: Sequence[str],
+    dataset: Dataset,
+    normalize: Normalization,
 ) -> Floats:
     """Return EM and F1 of each question [n, 2], the means over samples of its answer."""
     scores = [
-        [answer_scores(own[question], golds[question], version=dataset.version) for question in ids] for own in samples
+        [
+            answer_scores(own[question], golds[question], version=dataset.version, normalize=normalize)
+            for question in ids
+        ]
+        for own in samples
     ]
     mean: Floats = np.asarray(scores, dtype=np.float64).mean(axis=0)
     return mean

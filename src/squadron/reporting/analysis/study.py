@@ -24,7 +24,7 @@ def analyze_study(study: Study) -> Analysis:
     plan = plan_of(study)
     questions = {split: load_questions(study, split) for split in dict.fromkeys([study.split, "validation", "test"])}
     files = [(run.name, predictions_file(run.path, study.split, study.decoding)) for run in study.scored]
-    question_scores = load_question_scores(questions[study.split], files)
+    question_scores = load_question_scores(questions[study.split], files, study.normalize)
     shares: dict[Metric, list[VarianceShare]] = {metric: variance_shares(study, metric) for metric in plan.metrics}
     best = best_set(study.settings, question_scores, plan.metrics[0])
     effects = main_effects(study, question_scores, plan)

@@ -42,9 +42,8 @@ def models(study: Study, analysis: Analysis, words: ChartWords, width: int = WID
         for published in PUBLISHED
         if published.key in _SHOWN_PUBLISHED
     ]
-    own_only = (
-        study.base.name == "pocket"
-    )  # its world is made up: no figure of real questions belongs beside its scores
+    # The pocket's world is made up, and another rule gives other scores: no published figure belongs beside them.
+    own_only = study.base.name == "pocket" or study.normalize != "official"
     names = label_width([str(row["n"]) for row in (measured if own_only else [*measured, *others])])
     x = alt.X("m:Q", title=words("f1"), scale=alt.Scale(domain=[0, 100])).axis(
         values=_FIFTHS if width >= WIDTH else _HALVES

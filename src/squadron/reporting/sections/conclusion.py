@@ -53,7 +53,7 @@ def _limits(draft: Draft, inputs: ReportInputs) -> Iterator[RichText]:
         yield say("limits.time")
     if study.best is not None and len(study.scored) > 1 and study.lead == study.split:
         yield say("limits.same_split", split=labels.split(draft, study.split))
-    if study.best is not None and not inputs.is_pocket:
+    if study.best is not None and not inputs.is_pocket and study.normalize == "official":
         yield say("limits.published")
 
 

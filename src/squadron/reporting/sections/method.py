@@ -39,9 +39,10 @@ def method(draft: Draft, inputs: ReportInputs) -> None:
     draft.formula("softmax")
     draft.paragraph("method.decoding_more")
     draft.part("metrics")
-    draft.paragraph("method.scores")
+    rule = inputs.study.normalize
+    draft.paragraph("method.scores" if rule == "official" else f"method.scores_{rule}")
     draft.formula("f1")
-    draft.paragraph("method.points")
+    draft.paragraph("method.points" if rule == "official" else f"method.points_{rule}")
     if has_gold(inputs.lead, *(inputs.study.score(run) for run in inputs.study.scored)):
         draft.paragraph("method.p_gold")
     draft.paragraph("method.intervals")

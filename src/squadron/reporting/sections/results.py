@@ -74,7 +74,8 @@ def _headline(draft: Draft, inputs: ReportInputs) -> None:
         )
     measured = len(rows)
     # The world of the pocket base is made up: no figure of real questions belongs beside its scores.
-    published = () if inputs.is_pocket else PUBLISHED
+    # Nor do published figures of SQuAD belong beside scores by another rule.
+    published = () if inputs.is_pocket or study.normalize != "official" else PUBLISHED
     rows += [_published_row(draft, one, gold=gold) for one in published]
     draft.table(
         "headline-table",
@@ -87,7 +88,7 @@ def _headline(draft: Draft, inputs: ReportInputs) -> None:
             draft.column("source", align="start"),
         ],
         rows,
-        note=draft.say("results.headline_note") if published else (),
+        note=_headline_note(draft, inputs, published=bool(published)),
         published=range(measured, len(rows)),
     )
     if inputs.analysis.models:
@@ -111,6 +112,13 @@ def _headline(draft: Draft, inputs: ReportInputs) -> None:
         )
     if study.lead == study.split and study.split != "test":
         draft.missing("missing.test")
+
+
+def _headline_note(draft: Draft, inputs: ReportInputs, *, published: bool) -> RichText:
+    """Return what must be known of the figures in the headline table."""
+    if inputs.study.normalize != "official":
+        return draft.say(f"results.normalized_{inputs.study.normalize}")
+    return draft.say("results.headline_note") if published else ()
 
 
 def _selection(draft: Draft, inputs: ReportInputs, best: StudyRun) -> None:

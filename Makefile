@@ -30,7 +30,7 @@ test: lint  ## check everything: format, lint, types, tests, docs
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 docs: setup  ## build the documentation site into site/; open site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 cases: setup  ## run the inputs of ../shared/cases through their verbs, a line each (if they are there)
 	$(BIN)/python scripts/cases.py

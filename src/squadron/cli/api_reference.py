@@ -60,8 +60,8 @@ def _options(model: type[Options], *, without: set[str] | None = None) -> list[s
     lines = ["| keyword | type | default | meaning |", "|---|---|---|---|"]
     for name, field in sorted(fields, key=lambda item: not item[1].is_required()):
         default = "required" if field.is_required() else f"`{field.default!r}`"
-        kind, meaning = (_cell(text) for text in (written_type(field), in_python(field.description or "")))
-        lines.append(f"| `{name}` | `{kind}` | {default} | {meaning} |")
+        kind = written_type(field).replace("|", "or")  # readers of Markdown disagree on bars in code in tables
+        lines.append(f"| `{name}` | `{kind}` | {default} | {_cell(in_python(field.description or ''))} |")
     return lines
 
 

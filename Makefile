@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help setup test cases demo performance gpu fuzz pocket screenshots lint format clean
+.PHONY: help setup test docs cases demo performance gpu fuzz pocket screenshots lint format clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ test: lint  ## check everything: format, lint, types, tests, docs
 	# One thread for each of the two test processes: the tensors are small, and more threads only cost time.
 	# Files go out in their own order: by number of tests, the long files of one test would come last, to one process.
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+docs: setup  ## build the documentation site into site/; open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 cases: setup  ## run the inputs of ../shared/cases through their verbs, a line each (if they are there)
 	$(BIN)/python scripts/cases.py

@@ -12,9 +12,13 @@ from safetensors.torch import load_file, save
 
 from hub_fixtures import base_files
 from loopback_hub import Hub
-from squadron.errors import ModelError
+from squadron.errors import DeviceError, ModelError
+from squadron.experiments import room
+from squadron.experiments.train import train
 from squadron.model.checkpoint import load_base, locate_base, random_model, save_model
 from squadron.model.config import read_config
+from squadron.options.base import checked
+from squadron.options.core import TrainOptions
 
 OTHERS = {
     "onnx/model.safetensors": b"o" * 3_000_000,
@@ -39,6 +43,19 @@ def test_only_the_one_set_of_weights_is_fetched(hub: Hub, byte_base_dir: Path) -
     assert base.hub == {"id": "me/tiny", "commit": commit}
     assert hub.sent() < 1_000_000
     assert not hub.asked("onnx|fp16|adapter_model|bin")
+
+
+def test_a_run_that_cannot_fit_is_refused_before_its_weights_come(
+    hub: Hub, byte_base_dir: Path, small_squad: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.put("models", "me/tiny", base_files(byte_base_dir))
+    options = {"base": "me/tiny", "data": str(small_squad), "out": str(tmp_path / "run"), "device": "cpu"}
+    monkeypatch.setattr(room, "free_bytes", lambda _: 1000)
+    with pytest.raises(DeviceError, match="base='me/tiny': a run needs"):
+        train(checked(TrainOptions, options))
+    assert hub.asked("config.json")
+    assert not hub.asked("safetensors")
+    assert not (tmp_path / "run").exists()
 
 
 def test_shards_are_those_of_the_index(hub: Hub, byte_base_dir: Path) -> None:

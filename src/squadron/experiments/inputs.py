@@ -14,8 +14,7 @@ from squadron.data.encoding import Example, Truncation, encode_training
 from squadron.data.prepared import Split, load_split, prepared_sizes
 from squadron.errors import ConfigError, DataError, DeviceError, option
 from squadron.experiments.pocket import base_location
-from squadron.model.checkpoint import Base, DtypeRule, load_base, locate_base
-from squadron.model.config import read_config
+from squadron.model.checkpoint import Base, DtypeRule, base_config, load_base
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
 from squadron.training.memory import free_bytes
 from squadron.training.precision import precision_name
@@ -124,7 +123,7 @@ def _check_room(
     name: str, location: str, *, offline: bool, dtype: torch.dtype | DtypeRule, device: torch.device
 ) -> None:
     """Raise :class:`DeviceError` if the base alone is larger than the free memory of a GPU, before anything is read."""
-    config = read_config(locate_base(location, offline=offline) / "config.json")
+    config = base_config(location, offline=offline)
     itemsize = (dtype if isinstance(dtype, torch.dtype) else dtype(config)).itemsize
     needed, free = config.parameter_count * itemsize, free_bytes(device)
     if free is not None and needed > free:

@@ -8,8 +8,8 @@ import torch
 
 from squadron.errors import DeviceError, option
 from squadron.experiments.trainables import adapter_spec
-from squadron.model.checkpoint import DtypeRule, locate_base
-from squadron.model.config import SIZES, GPT2Config, read_config
+from squadron.model.checkpoint import DtypeRule, base_config
+from squadron.model.config import SIZES, GPT2Config
 from squadron.model.targets import TARGETS
 from squadron.options.base import checked
 from squadron.options.core import TrainOptions
@@ -34,10 +34,10 @@ def check_room(options: TrainOptions, location: str, *, dtype: DtypeRule, device
     """Raise :class:`DeviceError` if the base at ``location`` and the run's state are larger than the free memory.
 
     Activations are not counted, since a step can be divided, so that nothing is refused that might fit. Of the base,
-    only its configuration is read.
+    only its configuration is read, and fetched from the hub.
     """
     free = free_bytes(device)
-    config = read_config(locate_base(location, offline=options.offline) / "config.json")
+    config = base_config(location, offline=options.offline)
     needed = run_memory(options, config, dtype(config))
     least = needed.base + needed.state
     if free is None or least <= free:

@@ -54,6 +54,14 @@ def locate_base(name: str, *, offline: bool = False) -> Path:
     return locate(name, offline=offline).folder
 
 
+def base_config(name: str, *, offline: bool = False) -> GPT2Config:
+    """Return the shape of a checkpoint, before its weights are read, or fetched from the hub.
+
+    Raises :class:`ModelError` if there is no such checkpoint, or its configuration is no GPT-2's.
+    """
+    return read_config(locate(name, offline=offline, weights=False).folder / "config.json")
+
+
 def load_base(
     name: str,
     *,

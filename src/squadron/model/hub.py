@@ -36,8 +36,10 @@ class Located:
     hub: dict[str, Any] | None = None
 
 
-def locate(name: str, *, offline: bool = False) -> Located:
+def locate(name: str, *, offline: bool = False, weights: bool = True) -> Located:
     """Return the folder of a checkpoint: ``name`` itself if it is a folder, else that of ``ID`` or ``ID@REVISION``.
+
+    Without ``weights``, only the configuration is fetched from the hub.
 
     Raises :class:`ModelError` if there is no such folder and the hub does not provide it.
     """
@@ -49,7 +51,7 @@ def locate(name: str, *, offline: bool = False) -> Located:
             f"{option('base', name)}: not a folder; give a checkpoint folder or a hub id such as gpt2, or ID@REVISION"
         )
     snapshot = open_snapshot("model", name, subject=option("base", name), offline=offline)
-    return Located(_fetch(snapshot), snapshot.facts())
+    return Located(_fetch(snapshot, with_weights=weights), snapshot.facts())
 
 
 def locate_adapter(name: str, *, offline: bool = False) -> Located:
@@ -93,7 +95,7 @@ def _within(folder: Path) -> Path:
     )
 
 
-def _fetch(snapshot: Snapshot) -> Path:
+def _fetch(snapshot: Snapshot, *, with_weights: bool) -> Path:
     """Fetch a checkpoint's files, the small ones first: what cannot be used is refused before its weights come."""
     there = snapshot.listing()
     weights = _weights(snapshot, there)
@@ -101,6 +103,8 @@ def _fetch(snapshot: Snapshot) -> Path:
         raise ModelError(f"{snapshot.subject}: {snapshot.id} has no {CONFIG}, so it is no checkpoint; {_has(there)}")
     folder = snapshot.fetch([CONFIG])
     read_config(folder / CONFIG)
+    if not with_weights:
+        return folder
     snapshot.fetch(name for name in _TOKENIZER if name in there)
     if weights == INDEX:
         snapshot.fetch([INDEX])

@@ -87,7 +87,7 @@ def takes(options: type[Options]) -> Callable[[Function], Function]:
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.is_required() else field.default
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_typed(field))
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=written_type(field))
 
 
 def _class(name: str, options: type[Options]) -> str:
@@ -97,9 +97,9 @@ def _class(name: str, options: type[Options]) -> str:
     own = {key: field for key, field in options.model_fields.items() if key not in inherited}
     lines += [""] if own else []
     for key, field in own.items():
-        written = _typed(field)
+        written = written_type(field)
         lines.append(f"    {key}: {f'Required[{written}]' if field.is_required() else written}")
-        lines += _documented(_in_python(field.description or ""))
+        lines += _documented(in_python(field.description or ""))
     return "\n".join(lines) + "\n"
 
 
@@ -108,14 +108,14 @@ def _parent(name: str, options: type[Options]) -> tuple[str, set[str]]:
     for base, shared in [*_BASES.items()][::-1]:
         fields = shared.model_fields
         same = issubclass(options, shared) and all(
-            _typed(options.model_fields[key]) == _typed(fields[key]) for key in fields
+            written_type(options.model_fields[key]) == written_type(fields[key]) for key in fields
         )
         if base != name and same:
             return base, set(fields)
     return "TypedDict", set()
 
 
-def _in_python(text: str) -> str:
+def in_python(text: str) -> str:
     """Return a help text with the names of keywords where it has flags."""
     return FLAG.sub(lambda flag: f"`{flag[1].replace('-', '_')}`", text)
 
@@ -136,7 +136,7 @@ def _function(name: str) -> str:
     return f":func:`squadron.{words.lstrip('_')}`"
 
 
-def _typed(field: FieldInfo) -> str:
+def written_type(field: FieldInfo) -> str:
     """Return the type of a field as code."""
     return _written(Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation)
 

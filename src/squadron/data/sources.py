@@ -96,7 +96,7 @@ def load_file(path: Path, *, split: str = "train", max_bytes: int = MOST_BYTES, 
     source = str(path)
     try:
         with path.open("rb") as stream:
-            hashed = HashedStream(stream)
+            hashed: Any = HashedStream(stream)
             contents = _contents(read_stream(hashed, source, max_bytes=max_bytes), source, max_bytes)
             sha256 = hashed.sha256(source, max_bytes)
     except OSError as problem:

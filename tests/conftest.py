@@ -36,6 +36,22 @@ CHROMIUM = [
 ]
 """Arguments of the browser: no window, and no requests of its own."""
 pytest_plugins = ["study_fixtures", "hub_fixtures"]
+LONG = ("tests/emulation/", "tests/end_to_end/", "tests/web/", "tests/sweeps/test_kill.py")
+"""Where a file takes longest. They run first: else one of two processes would have them to itself at the end."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect tests without collecting garbage: imports make millions of objects that stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))  # stable: files stay together, in their order
 
 
 @pytest.fixture(scope="module", autouse=True)

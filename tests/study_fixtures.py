@@ -64,3 +64,9 @@ def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a single run without a sweep."""
     return make_run(tmp_path_factory.mktemp("single") / "sweep")
+
+
+@pytest.fixture
+def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Build reports without their charts, which take most of the time."""
+    monkeypatch.setattr("squadron.reporting.report.chart_specs", lambda *_, **__: {})

@@ -166,6 +166,7 @@ def with_verdict(analysis: Analysis, verdict: AxisVerdict) -> Analysis:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.usefixtures("no_charts")
 def test_each_verdict_has_its_own_sentence(paper: Study, paper_analysis: Analysis, language: str) -> None:
     wanted = {
         "en": {
@@ -193,6 +194,7 @@ def test_each_verdict_has_its_own_sentence(paper: Study, paper_analysis: Analysi
         assert [name for name, text in seen.items() if sentence in text] == [verdict]
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_a_study_without_an_effect_is_reported_as_such(tmp_path: Path) -> None:
     """The findings are not edited here: the files themselves have no effect of rank."""
     from made_study import plain_effects
@@ -254,6 +256,7 @@ def paragraph_with(report: Report, words: str) -> str:
     return found
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_the_base_is_not_called_frozen_if_some_runs_train_it(english: Report, varied_folder: Path) -> None:
     assert "frozen in fp32 during all runs" in paragraph_with(english, "The base model is")
     varied, persian = both(varied_folder)
@@ -276,6 +279,7 @@ def test_the_caption_of_a_chart_names_its_split(varied_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("seconds", "wanted"), [((5.0, 7.04), "5.0 seconds to 7.0 seconds"), ((80.0, 240.0), "80.0 seconds to 4.0 minutes")]
 )
+@pytest.mark.usefixtures("no_charts")
 def test_times_are_given_in_a_fitting_unit(paper: Study, paper_analysis: Analysis, seconds: Any, wanted: str) -> None:
     runs = tuple(replace(run, seconds=seconds[place % 2]) for place, run in enumerate(paper.runs))
     study = replace(paper, runs=runs, seconds=36_000.0)
@@ -285,6 +289,7 @@ def test_times_are_given_in_a_fitting_unit(paper: Study, paper_analysis: Analysi
     assert "The 75 runs took 10.0 hours in all. Training a run took 7.0 seconds." in text
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_accepted_answers_are_separated_by_a_neutral_mark(paper: Study, paper_analysis: Analysis) -> None:
     """A Persian comma between them would reverse the order of "11 March 1780"."""
     assert paper.failures is not None
@@ -300,6 +305,7 @@ def test_accepted_answers_are_separated_by_a_neutral_mark(paper: Study, paper_an
     assert {run.kind for runs in shown for run in runs} == {"data"}
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_both_halves_of_the_test_split_are_reported(paper: Study, paper_analysis: Analysis) -> None:
     assert "phrasings that are not in it" not in all_text(build_report(paper, paper_analysis, "en"))
     assert paper.best is not None
@@ -313,6 +319,7 @@ def test_both_halves_of_the_test_split_are_reported(paper: Study, paper_analysis
     assert "30 have phrasings of the kind in the training data (F1 45.5; 24.6 – 67.8) and 30" in text
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_one_epoch_gives_no_verdict_on_fit(paper: Study, paper_analysis: Analysis) -> None:
     count = len(paper_analysis.fits.runs)
     runs = tuple(replace(one, verdict="unknown") for one in paper_analysis.fits.runs)
@@ -334,6 +341,7 @@ def test_files_have_default_names_and_errors_are_one_line(run_folder: Path, tmp_
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.usefixtures("no_charts")
 def test_the_prompt_ends_with_the_end_token_of_the_base(language: Any, paper: Study, paper_analysis: Analysis) -> None:
     prompt = "Context: {context} Question: {question} Answer: {answer}"
     for end_token, shown in (("</s>", "</s>"), ("<|endoftext|>", "<|endoftext|>"), (None, "{eos_token}")):

@@ -15,6 +15,8 @@ from squadron.reporting.localization.translate import sentences
 from squadron.reporting.report import build_report
 from squadron.runs.records import Missing, Study
 
+pytestmark = pytest.mark.usefixtures("no_charts")
+
 Told = dict[str, str]
 
 

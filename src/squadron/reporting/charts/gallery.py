@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from altair.utils.schemapi import debug_mode
+
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.charts.comparisons import decodings, kinds, models
 from squadron.reporting.charts.described import calibration, updates
@@ -47,5 +49,6 @@ def chart_specs(
 ) -> dict[str, dict[str, Any]]:
     """Return the specifications of all charts for which the study has data; if ``narrow``, as wide as a phone."""
     width = NARROW if narrow else WIDTH
-    made = {name: maker(study, analysis, words, width) for name, maker in CHARTS.items()}
+    with debug_mode(False):  # Altair checks each chart when it is done, and not each of its parts as well
+        made = {name: maker(study, analysis, words, width) for name, maker in CHARTS.items()}
     return {name: spec for name, spec in made.items() if spec is not None}

@@ -24,7 +24,7 @@ _Y_AXIS = 52
 
 def inline(rows: Sequence[Row]) -> alt.InlineData:
     """Return rows embedded in the chart, so that nothing is fetched."""
-    return alt.InlineData(values=list(rows))
+    return alt.InlineData(values=tuple(rows))  # Altair copies lists, item by item, whenever a chart is changed
 
 
 def score_axis(words: ChartWords, metric: str, values: Sequence[float], *, zero: bool = False) -> dict[str, Any]:

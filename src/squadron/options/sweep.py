@@ -95,7 +95,7 @@ class ReproduceOptions(Particulars, SweepSettings):
     """Options of ``reproduce``; the study keeps the particulars of its reports."""
 
     preset: Literal["quick", "paper"] = Field(
-        "quick", description="Size of the study: quick (four runs) or paper (75 runs)."
+        "quick", description="Size of the study: quick (three runs) or paper (75 runs)."
     )
     languages: tuple[Language, ...] = Field(LANGUAGES, description="Languages of the reports.")
     formats: tuple[Literal["html", "pdf"], ...] = Field(("html", "pdf"), description="Formats of the reports.")

@@ -261,7 +261,7 @@ class ReproduceKeywords(StudyKeywords, total=False):
     date: str | None
     """Date of the report: YYYY-MM-DD, or any text. Default: when the study began."""
     preset: Literal["quick", "paper"]
-    """Size of the study: quick (four runs) or paper (75 runs)."""
+    """Size of the study: quick (three runs) or paper (75 runs)."""
     languages: Sequence[Literal["en", "fa"]]
     """Languages of the reports."""
     formats: Sequence[Literal["html", "pdf"]]

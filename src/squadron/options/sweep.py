@@ -57,8 +57,8 @@ class SweepSettings(Options):
     val_size: Count | None = Field(None, description="Number of validation questions. Default: the configuration's.")
     test_size: Size | None = Field(
         None,
-        description="Number of test questions, drawn from the data of all others unless --test-split is given. Default: "
-        "the configuration's; with --test-split all of it.",
+        description="Number of test questions, from the data of all others unless --test-split is given. Default: the "
+        "configuration's; with --test-split all of it.",
     )
     test_split: str | None = Field(
         None,

@@ -65,7 +65,7 @@ class StudyKeywords(TypedDict, total=False):
     """Number of validation questions. Default: the configuration's."""
     test_size: int | Literal["all"] | None
     """
-    Number of test questions, drawn from the data of all others unless `test_split` is given. Default: the
+    Number of test questions, from the data of all others unless `test_split` is given. Default: the
     configuration's; with `test_split` all of it.
     """
     test_split: str | None

@@ -31,6 +31,8 @@ from squadron.tracking.progress import Reporter
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = (50, 150, 500)
 """Training questions of the learning curve; its runs have the same seeds, settings, validation and test questions."""
+OF_GRID = "r4-lr1e-3-attention-alpha-r-s*"
+"""The runs of the grid with the settings of :data:`SIZE`."""
 STRATEGIES = ("greedy", "span", "beam", "top-k", "nucleus", "temperature")
 FIGURES = ("exact_match", "f1", "f1_interval", "p_gold")
 ORDERS = f"""\
@@ -113,29 +115,31 @@ def pair(study: Path, base: str, shrunk: dict[str, Any]) -> dict[str, Any]:
 def sizes(study: Path, base: str, shrunk: dict[str, Any]) -> dict[str, Any]:
     """Run each size of the training data over seeds, and gather the runs as one study of sizes.
 
-    Return the figures of each seed by size, and the findings. All sizes have the same validation questions.
+    The grid has the runs of the largest size already. Return the figures of each seed by size, and the findings. All
+    sizes have the same validation questions.
     """
-    found, swept = [], []
+    found, runs = [], []
     for size in SIZES:
-        config = study / f"size-{size}.yaml"
-        write_text(config, SIZE.format(size=size))
-        smaller = shrunk | ({"train_size": max(4, size // 20)} if shrunk else {})
-        part = swept_part(study / f"size-{size}", base, config, smaller, tested=False)
-        figures = {metric: [run["all"][metric] for run in part["runs"]] for metric in ("f1", "p_gold")}
-        found.append({"train_size": size, "seconds": part["seconds"], **figures})
-        swept.append(study / f"size-{size}")
-    gathered = gather(study / "sizes", swept)
-    return {"sizes": found, **findings(gathered)}
+        own = sorted((study / "grid" / "runs").glob(OF_GRID)) if size == SIZES[-1] else []
+        if not own:
+            config = study / f"size-{size}.yaml"
+            write_text(config, SIZE.format(size=size))
+            smaller = shrunk | ({"train_size": max(4, size // 20)} if shrunk else {})
+            swept_part(study / f"size-{size}", base, config, smaller, tested=False)
+            own = sorted((study / f"size-{size}" / "runs").iterdir())
+        scores = [split_figures(run, "validation")["greedy"]["all"] for run in own]
+        found.append({"train_size": size} | {key: [one[key] for one in scores] for key in ("f1", "p_gold")})
+        runs += [(f"size-{size}-{run.name}", run) for run in own]
+    return {"sizes": found, **findings(gather(study / "sizes", runs))}
 
 
-def gather(out: Path, sweeps: Sequence[Path]) -> Path:
-    """Copy the runs of several sweeps, and the data of the last, into one folder, which `squadron report` can read."""
+def gather(out: Path, runs: Sequence[tuple[str, Path]]) -> Path:
+    """Copy runs of several sweeps, each with its new name, into one folder, which `squadron report` can read."""
     if out.is_dir():
         shutil.rmtree(out)
-    for sweep in sweeps:
-        for run in sorted((sweep / "runs").iterdir()):
-            shutil.copytree(run, out / "runs" / f"{sweep.name}-{run.name}")
-    shutil.copytree(sweeps[-1] / "data", out / "data")
+    for name, run in runs:
+        shutil.copytree(run, out / "runs" / name)
+    shutil.copytree(runs[-1][1].parents[1] / "data", out / "data")
     return out
 
 

@@ -43,6 +43,7 @@ def varied_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seeds=(0, 1, 2),
         train_sizes=(250, 500, 1000),
         full=True,
+        updates=True,
     )
 
 

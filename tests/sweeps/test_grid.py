@@ -6,6 +6,7 @@ import itertools
 import re
 import time
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from squadron.options.base import checked
 from squadron.options.core import TrainOptions
 from squadron.pocket.base import pocket_base
 from squadron.scoring.designs import METRICS
-from squadron.sweeps.axes import name_problem, run_name
+from squadron.sweeps.axes import name_problem, run_name, same_run
 from squadron.sweeps.grid import SweepPlan, read_sweep
 from squadron.sweeps.yaml_file import read_yaml
 
@@ -331,7 +332,7 @@ def test_the_papers_75_runs() -> None:
     assert read_sweep("paper", {"test_size": 5}).config.data_options == {**sizes, "test_size": 5}
     cut = {"test_size": 500, "test_split": "official"}
     assert read_sweep("paper", cut).config.data_options == {**sizes, **cut}
-    assert len(read_sweep(ROOT / "configs" / "quick.yaml").runs) == 4
+    assert len(read_sweep(ROOT / "configs" / "quick.yaml").runs) == 3
 
 
 def test_the_pocket_study_varies_what_matters_and_has_its_plan() -> None:
@@ -350,6 +351,16 @@ def test_the_pocket_study_varies_what_matters_and_has_its_plan() -> None:
     assert (ranks, rates, scalings) == (study.RANKS, study.RATES, study.SCALINGS)
 
 
+def test_the_grid_of_the_pocket_study_has_the_largest_size(tmp_path: Path) -> None:
+    study = load_script("scripts/pocket_study.py")
+    (tmp_path / "size.yaml").write_text(study.SIZE.format(size=study.SIZES[-1]))
+    size, grid = read_sweep(tmp_path / "size.yaml"), read_sweep(ROOT / "configs" / "pocket.yaml")
+    shared = [run for run in grid.runs if fnmatch(run.name, study.OF_GRID)]
+    assert len(shared) == 3
+    assert {same_run(run.options) for run in shared} == {same_run(run.options) for run in size.runs}
+    assert size.config.data_options == grid.config.data_options
+
+
 def test_the_pair_of_the_pocket_study_has_equal_parameters(tmp_path: Path) -> None:
     path = tmp_path / "pair.yaml"
     path.write_text(load_script("scripts/pocket_study.py").PAIR)
@@ -365,11 +376,11 @@ def test_the_pair_of_the_pocket_study_has_equal_parameters(tmp_path: Path) -> No
 def test_the_configurations_are_part_of_an_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert len(read_sweep("paper").runs) == 75
-    assert len(read_sweep("configs/quick.yaml").runs) == 4
+    assert len(read_sweep("configs/quick.yaml").runs) == 3
     built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert built["force-include"] == {"configs": "squadron/configs"}
     (tmp_path / "quick").mkdir()  # such as a sweep's own --out
-    assert len(read_sweep("quick").runs) == 4
+    assert len(read_sweep("quick").runs) == 3
     (tmp_path / "quick").rmdir()
     (tmp_path / "quick").write_text("seeds: 3")  # a file of the user's takes precedence
     assert len(read_sweep("quick").runs) == 3

@@ -59,8 +59,8 @@ class SweepSettings(Options):
     val_size: Count | None = Field(None, description="Number of validation questions. Default: the configuration's.")
     test_size: Size | None = Field(
         None,
-        description="Number of test questions, drawn from the data of all others unless --test-split is given. Default: "
-        "the configuration's; with --test-split all of it.",
+        description="Number of test questions, from the data of all others unless --test-split is given. Default: the "
+        "configuration's; with --test-split all of it.",
     )
     test_split: str | None = Field(
         None,
@@ -101,7 +101,7 @@ class ReproduceOptions(Particulars, SweepSettings):
     """Options of ``reproduce``; the study keeps the particulars of its reports."""
 
     preset: Literal["quick", "paper"] = Field(
-        "quick", description="Size of the study: quick (four runs) or paper (75 runs)."
+        "quick", description="Size of the study: quick (three runs) or paper (75 runs)."
     )
     languages: tuple[Language, ...] = Field(LANGUAGES, description="Languages of the reports.")
     formats: tuple[Literal["html", "pdf"], ...] = Field(("html", "pdf"), description="Formats of the reports.")

@@ -65,7 +65,7 @@ class StudyKeywords(TypedDict, total=False):
     """Number of validation questions. Default: the configuration's."""
     test_size: int | Literal["all"] | None
     """
-    Number of test questions, drawn from the data of all others unless `test_split` is given. Default: the
+    Number of test questions, from the data of all others unless `test_split` is given. Default: the
     configuration's; with `test_split` all of it.
     """
     test_split: str | None
@@ -276,7 +276,7 @@ class ReproduceKeywords(StudyKeywords, total=False):
     date: str | None
     """Date of the report: YYYY-MM-DD, or any text. Default: when the study began."""
     preset: Literal["quick", "paper"]
-    """Size of the study: quick (four runs) or paper (75 runs)."""
+    """Size of the study: quick (three runs) or paper (75 runs)."""
     languages: Sequence[Literal["en", "fa"]]
     """Languages of the reports."""
     formats: Sequence[Literal["html", "pdf"]]

@@ -36,7 +36,6 @@ from squadron.reporting.sections import (
     method,
     results,
     setup,
-    updates,
 )
 from squadron.reporting.sections.common import ReportInputs
 from squadron.runs.places import Tell, quiet
@@ -143,7 +142,6 @@ def _draft_sections(inputs: ReportInputs, language: Language, known_labels: Labe
         section(draft, inputs)
     appendix.references(draft)
     appendix.all_runs(draft, inputs)
-    updates.all_updates(draft, inputs)
     appendix.reproduction(draft, inputs)
     return draft, abstract
 

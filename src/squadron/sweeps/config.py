@@ -253,8 +253,8 @@ def read_config(path: Path, overrides: Mapping[str, Any]) -> SweepConfig:
     """Return the configuration in a file, with ``overrides`` applied.
 
     Overrides with the name of a section replace it, options of ``evaluate`` are set there, and all others are set in
-    ``base``. A test size without a test split drops the configuration's own. Raises :class:`ConfigError` if the file cannot be read, and :class:`pydantic.ValidationError` with all
-    problems in it.
+    ``base``. A test size without a test split drops the configuration's own. Raises :class:`ConfigError` if the file
+    cannot be read, and :class:`pydantic.ValidationError` with all problems in it.
     """
     document = read_yaml(path)
     if not isinstance(document, dict):

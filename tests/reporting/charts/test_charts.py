@@ -62,7 +62,7 @@ def test_every_chart_is_drawn(english: Specs, varied_folder: Path) -> None:
 def test_studies_with_little_data_have_few_charts(run_folder: Path, hostile_folder: Path) -> None:
     single, hostile = (read_study(folder) for folder in (run_folder, hostile_folder))
     found = chart_specs(single, analyze_study(single), chart_words("fa"))
-    assert set(found) == {"models", "losses", "decodings", "kinds"}
+    assert set(found) == {"models", "losses", "decodings", "kinds", "calibration"}
     assert to_svg(found["losses"]).startswith("<svg")
     for name, spec in chart_specs(hostile, analyze_study(hostile), chart_words("en")).items():
         assert "<script" not in to_svg(spec), name

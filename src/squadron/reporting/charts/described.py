@@ -56,7 +56,7 @@ def updates(study: Study, analysis: Analysis, words: ChartWords, width: int = WI
             orient="bottom", columns=columns
         )
     chart = alt.Chart(inline(rows)).mark_point(strokeWidth=1.4, size=45).encode(**encodings)
-    return finish(chart.properties(width=width - 60, height=230), words("updates"), theme(words))
+    return finish(chart.properties(width=width - 60, height=190), words("updates"), theme(words))
 
 
 def calibration(study: Study, analysis: Analysis, words: ChartWords, width: int = WIDTH) -> dict[str, Any] | None:  # noqa: ARG001
@@ -71,7 +71,6 @@ def calibration(study: Study, analysis: Analysis, words: ChartWords, width: int 
     names = list(dict.fromkeys(row["k"] for row in rows))
     if not rows or names[0] != models[0][0]:
         return None
-    side = min(320, width - 90)
     scale = alt.Scale(domain=[0, 100], nice=False)
     x = alt.X("p:Q", title=words("calibration_probability"), scale=scale)
     y = alt.Y("a:Q", title=words("calibration_accuracy"), scale=scale)
@@ -87,5 +86,5 @@ def calibration(study: Study, analysis: Analysis, words: ChartWords, width: int 
             shape=alt.Shape("k:N", title=None, scale=shapes).legend(orient="bottom"),
         )
     )
-    chart = alt.layer(ideal.encode(x=x, y=y), points).properties(width=side, height=side)
+    chart = alt.layer(ideal.encode(x=x, y=y), points).properties(width=min(360, width - 90), height=150)
     return finish(chart, words("calibration"), theme(words))

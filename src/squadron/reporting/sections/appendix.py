@@ -10,6 +10,7 @@ from squadron.reporting.document.blocks import Cell, Reference, References, Text
 from squadron.reporting.document.builder import Draft, name, quote, text_cell
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, name_cell, score_cells, score_columns
+from squadron.reporting.sections.updates import all_updates
 
 _MOST_RUNS = 150
 """Runs in the table of all runs: about four pages of a PDF."""
@@ -29,6 +30,7 @@ def all_runs(draft: Draft, inputs: ReportInputs) -> None:
     study = inputs.study
     draft.appendices()
     draft.section("all_runs")
+    all_updates(draft, inputs)
     rows = []
     for run in study.runs:
         cost = [draft.number_cell(run.trainable_parameters, "count"), draft.number_cell(run.seconds, "minutes")]

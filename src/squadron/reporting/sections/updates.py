@@ -8,8 +8,6 @@ from squadron.reporting.document.builder import Draft, text_cell
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, figure, name_cell, setting_cells, setting_columns
 
-_MOST_RUNS = 150
-
 
 def draft_updates(draft: Draft, inputs: ReportInputs) -> None:
     """Add the part on the updates of the runs, if their records have any."""
@@ -42,7 +40,7 @@ def draft_updates(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def all_updates(draft: Draft, inputs: ReportInputs) -> None:
-    """Add the table of the update of every run to the appendix, if there are any."""
+    """Add the table of the updates of the runs to the appendix, if there are any."""
     found = inputs.analysis.updates
     if found is None:
         return
@@ -58,7 +56,7 @@ def all_updates(draft: Draft, inputs: ReportInputs) -> None:
         for own in found.runs
     ]
     columns = [draft.column("run", align="start"), *setting_columns(draft), *_columns(draft), draft.column("f1")]
-    draft.table("updates-table", draft.say("updates.caption"), columns, rows, most=_MOST_RUNS)
+    draft.table("updates-table", draft.say("updates.caption"), columns, rows)
 
 
 def _scales(draft: Draft, found: Updates) -> list[RichText]:

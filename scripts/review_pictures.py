@@ -71,6 +71,13 @@ PRINTED = "print-fa-repeated-header-blank"
 PLAYGROUND = ("playground-375-no-visible-answer-after-ask", "playground-375-runs-scores-offscreen")
 CURVE = "playground-f1-curve-flat-0-100"
 DPI = 100
+_BOX = """(element) => {
+  element.scrollIntoView({block: "start"});
+  const all = [element, ...element.querySelectorAll(".frame")].map((one) => one.getBoundingClientRect());
+  const least = (side) => Math.min(...all.map((box) => box[side])) - 4;
+  const most = (side) => Math.max(...all.map((box) => box[side])) + 4;
+  return [least("left"), least("top"), most("right"), most("bottom")];
+}"""
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ class Taker:
         url = (self.scratch / f"report.{lang}.html").resolve().as_uri()
         for name, (own, width, selector) in HTML.items():
             if own == lang and self.wanted(name):
-                with opened(self.browser, url, width=width, height=900) as page:
+                with opened(self.browser, url, width=width, height=1400) as page:
                     _wait_for_charts(page)
                     if page.locator(selector).count():
                         self._save(name, _element(page, selector))
@@ -168,10 +175,14 @@ def _wait_for_charts(page: Page) -> None:
 
 
 def _element(page: Page, selector: str) -> bytes:
-    """Return the picture of the first element of a selector."""
+    """Return the picture of the first element of a selector, with a table in it that is wider than it."""
     element = page.locator(selector).first
-    element.scroll_into_view_if_needed()
-    return element.screenshot(timeout=WAIT)
+    left, top, right, bottom = element.evaluate(_BOX)
+    size = page.viewport_size
+    assert size is not None
+    clip = {"x": max(left, 0), "y": max(top, 0)}
+    ends = {"width": min(right, size["width"]) - clip["x"], "height": min(bottom, size["height"]) - clip["y"]}
+    return page.screenshot(timeout=WAIT, clip={**clip, **ends})  # type: ignore[typeddict-item]
 
 
 def _drawn(path: Path, first: int, last: int) -> bytes:

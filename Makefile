@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help setup test docs cases demo performance gpu fuzz pocket screenshots lint format clean
+.PHONY: help setup test docs cases demo performance gpu fuzz pocket screenshots pictures lint format clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ pocket: setup  ## run the study's 75 runs on the pocket base; writes docs/pocket
 
 screenshots: setup  ## take the pictures of docs/gallery.md with headless Chromium (a few minutes)
 	$(BIN)/python scripts/screenshots.py $(if $(STUDY),--study $(STUDY))
+
+pictures: setup  ## take pictures of where faults were seen, named as theirs: make pictures STUDY=demo
+	$(BIN)/python scripts/review_pictures.py --study $(or $(STUDY),demo)
 
 format: setup  ## format, and fix lint where possible
 	$(BIN)/ruff check --fix --quiet src tests benchmarks scripts || true

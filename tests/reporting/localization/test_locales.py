@@ -118,6 +118,8 @@ def test_english_within_persian_is_foreign_text() -> None:
     runs = translator("fa")("introduction.decoder")
     assert [run.text for run in runs if run.kind == "foreign"] == ["GPT-2", "Answer"]
     assert [run.text for run in runs if run.kind == "cite"] == ["gpt2"]
+    # With its bracket: else it would be read as "(gold)P".
+    assert [run.text for run in translator("fa")("column.p_gold")] == ["P(gold)"]
     english = translator("en")("introduction.decoder")
     assert not [run for run in english if run.kind == "foreign"]
 

@@ -31,7 +31,7 @@ _MARK = re.compile(
     r"|\$(?P<math>[^$]+)\$|\[@(?P<cite>[\w-]+)\]|\[#(?P<reference>[\w-]+)\]"
 )
 _LINE_END = re.compile(r"\s*\n\s*")
-_FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ .+&/'’-]+[A-Za-z0-9]+)*\+*")
+_FOREIGN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:\([A-Za-z]+\)|[ .+&/'’-]+[A-Za-z0-9]+)*\+*")
 """Latin words in a right-to-left sentence, with the characters that join them: one left-to-right text run."""
 
 

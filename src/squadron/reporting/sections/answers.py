@@ -140,7 +140,7 @@ def _kinds(draft: Draft, inputs: ReportInputs, mistakes: Mistakes, **where: obje
     else:
         second = labels.kind(draft, kinds[1].kind, kinds[1].label)
         draft.paragraph("mistakes.level", kind=commonest, second=second, **share)
-    if first.base_share is not None:
+    if first.base_share:
         draft.paragraph("mistakes.base", share=first.base_share)
     chart(draft, inputs, "kinds", "" if compared else "kinds_alone")
 

@@ -154,3 +154,22 @@ def test_reproduce_takes_the_official_protocol() -> None:
     options = checked(ReproduceOptions, {**given, "test_split": "official"})
     assert (options.train_size, options.test_size, options.test_split) == ("all", "all", "official")
     assert checked(ReproduceOptions, given).test_size is None
+
+
+def test_a_run_on_revisions_records_their_commits_and_opens_them_again(
+    hub: Hub, byte_base_dir: Path, small_squad: Path, tmp_path: Path
+) -> None:
+    base_commit = hub.put("models", "me/tiny", base_files(byte_base_dir), "v1")
+    hub.put("models", "me/tiny", {"README.md": "nothing is on main"})
+    data_commit = hub.put("datasets", SQUAD, squad_files(small_squad))
+    hub.put("datasets", SQUAD, squad_files(small_squad, validation=20))
+    data, one = tmp_path / "data", tmp_path / "one"
+    sizes = ["--train-size", 8, "--val-size", 4, "--test-size", 2]
+    run("prepare", "--dataset", f"squad@{data_commit}", *sizes, "--out", data)
+    fast = ["--max-steps", 1, "--eval-questions", 0, "--precision", "fp32"]
+    run("train", "--base", "me/tiny@v1", "--data", data, "--out", one, *fast)
+    record = read(one / "run.json")
+    assert record["base"]["hub"] == {"id": "me/tiny", "commit": base_commit, "revision": "v1"}
+    assert record["data"]["train"]["hub"]["commit"] == record["data"]["train"]["hub"]["revision"] == data_commit
+    hub.put("models", "me/tiny", {"README.md": "the tag has moved"}, "v1")
+    run("evaluate", one, "--max-new-tokens", 2)

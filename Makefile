@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help setup test docs cases demo performance gpu fuzz pocket screenshots pictures lint format clean
+.PHONY: help setup test docs cases demo performance gpu fuzz large pocket screenshots pictures lint format clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,7 @@ lint: setup  ## format check, lint, types
 	$(BIN)/mypy
 
 test: setup  ## check everything: format, lint, types, tests, docs
+	@$(BIN)/python -c 'import platform, torch; print(f"tested on Python {platform.python_version()}, torch {torch.__version__}")'
 	# mypy keeps one core busy. Meanwhile the other compiles what the tests import, which both test processes need.
 	$(BIN)/python -m pytest --collect-only -qq > /dev/null 2>&1 & \
 	  $(MAKE) --no-print-directory lint; status=$$?; wait; exit $$status
@@ -49,6 +50,9 @@ gpu:  ## check and measure everything on one GPU, nothing installed; writes gpu-
 
 fuzz: setup  ## feed 2,000 damaged inputs to the command line (five minutes); FUZZ_ARGS='--seed 1' for others
 	$(BIN)/python benchmarks/fuzz.py $(FUZZ_ARGS)
+
+large: setup  ## compare a step of gpt2-medium and -large with peft's; writes docs/large.json (half an hour, 16 GB free)
+	$(BIN)/python benchmarks/large.py $(LARGE_ARGS)
 
 pocket: setup  ## run the study's 75 runs on the pocket base; writes docs/pocket.md (forty minutes)
 	$(BIN)/python scripts/pocket_study.py

@@ -21,16 +21,16 @@ pytestmark = pytest.mark.skipif(
 
 def test_damaged_inputs_break_no_promise(tmp_path: Path) -> None:
     kinds = "data,predictions,config,context,prepared,run,sweep,checkpoint,adapter,base,shards,tokenizer"
-    command = [sys.executable, ROOT / "benchmarks" / "fuzz.py", "--inputs", "70", "--kinds", kinds, "--seed", "7"]
+    command = [sys.executable, ROOT / "benchmarks" / "fuzz.py", "--inputs", "48", "--kinds", kinds, "--seed", "7"]
     found = subprocess.run(
         [*map(str, command), "--workers", "2", "--out", str(tmp_path / "failed")], capture_output=True, text=True
     )
     assert found.returncode == 0, found.stdout + found.stderr
     (counts,) = re.findall(r"^all +(\d+) +(\d+) +(\d+) +0 ", found.stdout, re.MULTILINE)
     inputs, accepted, refused = map(int, counts)
-    assert inputs == 70
-    assert accepted > 10
-    assert refused > 20
+    assert inputs == 48
+    assert accepted > 6
+    assert refused > 14
     assert not (tmp_path / "failed").exists()
 
 

@@ -29,10 +29,10 @@ def test_the_study_on_real_questions(
     shared_squad: Path, gpt2_real_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, run = tmp_path / "data", tmp_path / "run"
-    prepared = squadron(capsys, "prepare", "--dataset", shared_squad, "--out", data, "--val-size", 20)
+    prepared = squadron(capsys, "prepare", "--dataset", shared_squad, "--out", data, "--val-size", 8)
     assert {name: split["questions"] for name, split in prepared["splits"].items()} == {
         "train": 2000,
-        "validation": 20,
+        "validation": 8,
         "test": 5,
     }
     original = json.loads(lzma.decompress(shared_squad.read_bytes()))
@@ -55,7 +55,7 @@ def test_the_study_on_real_questions(
             "--rank",
             4,
             "--max-steps",
-            5,
+            3,
             "--batch-size",
             1,
         ),
@@ -63,15 +63,15 @@ def test_the_study_on_real_questions(
     )
     assert trained["trainable_parameters"] == 221_184
     assert round(100 * trained["trainable_share"], 2) == 0.18
-    assert trained["steps"] == 5
+    assert trained["steps"] == 3
     record = json.loads((run / "run.json").read_text())
     assert record["trainable_parameters"] == 221_184
     assert record["truncation"]["questions"] == 2000
     assert 200 < record["truncation"]["truncated"] < 350  # 13.5 % of all questions are over 256 tokens
 
-    evaluated = squadron(capsys, "evaluate", run, "--decoding", "greedy", "--max-new-tokens", 8)
+    evaluated = squadron(capsys, "evaluate", run, "--decoding", "greedy", "--max-new-tokens", 5)
     predictions = json.loads((run / "predictions" / "greedy.json").read_text())
-    assert len(predictions) == evaluated["questions"] == 20
+    assert len(predictions) == evaluated["questions"] == 8
     golds = load_data(data / "validation.json").golds()
     official = score(predictions, {name: golds[name] for name in predictions})
     written = json.loads((run / "scores.json").read_text())

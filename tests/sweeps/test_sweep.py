@@ -146,15 +146,14 @@ def test_out_of_memory_halves_the_fleet_and_continues(
 
 OUT_OF_MEMORY = {
     "allocator": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.30 GiB."),
-    "accelerator": lambda: getattr(torch, "AcceleratorError", RuntimeError)("CUDA error: out of memory"),
     "cublas": lambda: RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-    "cudnn": lambda: RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     "machine": MemoryError,
 }
+"""One of each type. The test of trials has further forms, tests/test_errors.py all that are recognised."""
 
 
 @pytest.mark.parametrize("form", OUT_OF_MEMORY)
-def test_every_form_of_out_of_memory_halves_fleets_in_training_and_in_evaluation(
+def test_every_type_of_out_of_memory_halves_fleets_in_training_and_in_evaluation(
     options: Options, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     """What a fleet had allocated is free before the halves are tried."""

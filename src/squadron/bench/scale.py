@@ -223,7 +223,7 @@ def _model(config: GPT2Config, dtype: torch.dtype, device: torch.device) -> GPT2
     """Make a frozen random model directly in ``dtype``, so that building it does not set the peak of memory."""
     with torch.device("meta"):
         model = GPT2(config)
-    model = model.cast(dtype, device).to_empty(device=device).requires_grad_(False)
+    model = model.cast(dtype, device).allocate(device).requires_grad_(False)
     for parameter in model.parameters():
         parameter.normal_(0, 0.02)
     return model

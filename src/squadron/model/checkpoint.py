@@ -83,7 +83,7 @@ def load_base(
     _check_size(config, files, folder)
     with torch.device("meta"):
         model = GPT2(config)
-    model = model.cast(dtype if isinstance(dtype, torch.dtype) else dtype(config), device).to_empty(device=device)
+    model = model.cast(dtype if isinstance(dtype, torch.dtype) else dtype(config), device).allocate(device)
     _load_weights(model, files, folder)
     model.requires_grad_(False).eval()
     return Base(model, folder, name, _hash_files(files), located.hub)
@@ -206,7 +206,7 @@ def random_model(config: GPT2Config, *, seed: int) -> GPT2:
     """
     with torch.device("meta"):
         model = GPT2(config)
-    model = model.to_empty(device="cpu")
+    model = model.allocate("cpu")
     with torch.no_grad():
         for name, value in model.named_parameters():
             if name.endswith("bias"):

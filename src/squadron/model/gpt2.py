@@ -224,6 +224,15 @@ class GPT2(nn.Module):
                 module.to(residual)
         return self
 
+    def allocate(self, device: torch.device | str) -> GPT2:
+        """Give a model on ``meta`` memory on ``device``, with any contents; return the model.
+
+        :meth:`to_empty` does so too, but PyTorch imports its symbolic shapes for it, which takes half a second.
+        """
+        empty = {name: torch.empty(x.shape, dtype=x.dtype, device=device) for name, x in self.named_parameters()}
+        self.load_state_dict(empty, assign=True)
+        return self
+
     @property
     def parameter_count(self) -> int:
         """The number of parameters. The output projection is tied to ``wte`` and counts once."""

@@ -98,7 +98,7 @@ ALLOWED = {
     ),
     "pocket/pretrain.py _save": ("save_checkpoint", GIVEN),
     "reporting/analyze.py _write": ("write_bytes write_json", "refuse_overwrite by the list in analysis.json"),
-    "reporting/report.py write_report": ("write_bytes write_bytes", "refuse_overwrite by the mark of a report"),
+    "reporting/report.py write_reports": ("write_bytes write_bytes", "refuse_overwrite by the mark of a report"),
     "scoring/failures.py write_failures": ("write_json", GIVEN),
     "scoring/predictions.py write_predictions": ("write_json", GIVEN),
     "temporaries.py _make": ("open", "a name that did not exist"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,16 +62,44 @@ def write_report(
     over those in the study's configuration. ``tell`` says where data was found that is not where it was. Raises
     :class:`squadron.errors.RunError` if the folder holds no study, or if the file exists and is not a report.
     """
+    path = Path(out) if out is not None else None
+    (found,) = write_reports(folder, [lang], [format], out=path, particulars=particulars, tell=tell)
+    return found
+
+
+def write_reports(
+    folder: Path,
+    languages: Sequence[Language],
+    formats: Sequence[Format],
+    *,
+    out: Path | None = None,
+    particulars: Mapping[str, str] | None = None,
+    tell: Tell = quiet,
+    starting: Callable[[Language, Format], None] = lambda *_: None,
+) -> list[Path]:
+    """Write the report of a study in several languages and formats; return their paths, language by language.
+
+    The study is read and analysed once, and the charts of a language are made once. ``starting`` is called before each
+    report. The rest is as for :func:`write_report`; with ``out`` there is one language and one format.
+    """
     folder = Path(folder)
-    path = Path(out) if out is not None else folder / "report" / f"report.{lang}.{format}"
     study = read_study(folder, tell=tell)
-    refuse_overwrite(path, is_report, subject=f"report: {path}" if out is None else "", what="a report")
-    report = build_report(study, analyze_study(study), lang, particulars)
-    if format == "pdf":
-        write_bytes(path, to_pdf(report, to_svg))
-    else:
-        write_bytes(path, to_html(report).encode())
-    return path
+    paths = {
+        (lang, format): out or folder / "report" / f"report.{lang}.{format}" for lang in languages for format in formats
+    }
+    for path in paths.values():
+        refuse_overwrite(path, is_report, subject=f"report: {path}" if out is None else "", what="a report")
+    analysis = analyze_study(study)
+    built: dict[Language, Report] = {}
+    for (lang, format), path in paths.items():
+        starting(lang, format)
+        if lang not in built:
+            built[lang] = build_report(study, analysis, lang, particulars)
+        if format == "pdf":
+            write_bytes(path, to_pdf(built[lang], to_svg))
+        else:
+            write_bytes(path, to_html(built[lang]).encode())
+    return list(paths.values())
 
 
 def build_report(

@@ -16,7 +16,7 @@ from squadron.options.core import DemoOptions
 from squadron.options.particulars import Particulars, given_particulars
 from squadron.options.sweep import ReproduceOptions, SweepOptions
 from squadron.pocket.base import NAME as POCKET
-from squadron.reporting.report import write_report
+from squadron.reporting.report import write_reports
 from squadron.runs.layout import SCORES
 from squadron.runs.reader import ScoresFile
 from squadron.sweeps.grid import read_sweep
@@ -62,12 +62,18 @@ def reproduce(
             f"{out}: no run of the study finished with scores, so there is nothing to report; "
             f"see: squadron runs {shlex.quote(str(out))}"
         )
-    reports = []
-    for language in options.languages:
-        for form in options.formats:
-            reporter.note(f"writing the report: {language}, {form}")
-            path = write_report(out, lang=language, format=form, particulars=particulars)
-            reports.append({"lang": language, "format": form, "path": str(path)})
+    paths = write_reports(
+        out,
+        options.languages,
+        options.formats,
+        particulars=particulars,
+        starting=lambda language, form: reporter.note(f"writing the report: {language}, {form}"),
+    )
+    kinds = [(language, form) for language in options.languages for form in options.formats]
+    reports = [
+        {"lang": language, "format": form, "path": str(path)}
+        for (language, form), path in zip(kinds, paths, strict=True)
+    ]
     final = read_sweep(options.preset).config.best
     assert final is not None, options.preset  # a test checks that every preset has it
     return {

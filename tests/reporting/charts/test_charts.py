@@ -52,7 +52,9 @@ def written(svg: str) -> list[str]:
 def test_every_chart_is_drawn(english: Specs, varied_folder: Path) -> None:
     assert set(english) == set(CHARTS) - {"seeds", "train_size"}
     varied = read_study(varied_folder)
-    found = chart_specs(varied, analyze_study(varied), chart_words("en"))
+    analysis = analyze_study(varied)
+    found = chart_specs(varied, analysis, chart_words("en"))
+    assert chart_specs(varied, analysis, chart_words("en"), validate=True) == found  # all are valid Vega-Lite
     assert set(found) == set(CHARTS)
     for name in ("seeds", "train_size", "models"):
         assert to_svg(found[name]).startswith("<svg"), name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from altair.utils.schemapi import debug_mode
+from altair.utils import schemapi
 
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.charts.comparisons import decodings, kinds, models
@@ -45,10 +45,13 @@ CHARTS: dict[str, ChartMaker] = {
 
 
 def chart_specs(
-    study: Study, analysis: Analysis, words: ChartWords, *, narrow: bool = False
+    study: Study, analysis: Analysis, words: ChartWords, *, narrow: bool = False, validate: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """Return the specifications of all charts for which the study has data; if ``narrow``, as wide as a phone."""
+    """Return the specifications of all charts for which the study has data; if ``narrow``, as wide as a phone.
+
+    If ``validate``, Altair checks them against the schema of Vega-Lite: for tests, since it takes as long as the rest.
+    """
     width = NARROW if narrow else WIDTH
-    with debug_mode(False):  # Altair checks each chart when it is done, and not each of its parts as well
+    with schemapi.debug_mode(validate):
         made = {name: maker(study, analysis, words, width) for name, maker in CHARTS.items()}
     return {name: spec for name, spec in made.items() if spec is not None}

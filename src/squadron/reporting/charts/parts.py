@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
+from altair.utils import schemapi
 
 from squadron.reporting.charts.words import ChartWords
 
@@ -90,7 +91,7 @@ def in_rows(rows: Sequence[Sequence[Any]]) -> Any:
 
 def finish(chart: Any, title: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Return a chart as a specification, with its title and theme."""
-    spec: dict[str, Any] = chart.properties(title=title).to_dict()
+    spec: dict[str, Any] = chart.properties(title=title).to_dict(validate=schemapi.DEBUG_MODE)
     spec["config"] = settings
     return spec
 

@@ -44,7 +44,7 @@ gpu:  ## check and measure everything on one GPU, nothing installed; writes gpu-
 fuzz: setup  ## feed 2,000 damaged inputs to the command line (five minutes); FUZZ_ARGS='--seed 1' for others
 	$(BIN)/python benchmarks/fuzz.py $(FUZZ_ARGS)
 
-pocket: setup  ## run the study's 75 runs on the pocket base; writes docs/pocket.md (forty minutes)
+pocket: setup  ## run the study on the pocket base; writes docs/pocket.md (forty minutes)
 	$(BIN)/python scripts/pocket_study.py
 
 screenshots: setup  ## take the pictures of docs/gallery.md with headless Chromium (a few minutes)

@@ -4,14 +4,15 @@ The study is `sweep configs/pocket.yaml` (rank, learning rate and scale of the u
 the training data (:data:`SIZES`), and two adapters with equal parameters (:data:`PAIR`); the plan of each analysis is
 fixed in its configuration. Beside it, `train` and `evaluate` with the paper's settings on 2,000 questions, and a sweep
 of both orders over seeds; `--seeds 0` leaves the orders out. All run with the public commands, and an interrupted study
-resumes from its folder. `--tiny` runs every part with few questions, to see that all parts work.
+resumes from its folder; `--only` runs some of the parts. `--tiny` runs the first three parts with few questions, to see
+that they work.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ SIZES = (50, 150, 500)
 """Training questions of the learning curve; its runs have the same seeds, settings, validation and test questions."""
 OF_GRID = "r4-lr1e-3-attention-alpha-r-s*"
 """The runs of the grid with the settings of :data:`SIZE`."""
+PARTS = ("grid", "sizes", "pair", "tuned", "orders")
 STRATEGIES = ("greedy", "span", "beam", "top-k", "nucleus", "temperature")
 FIGURES = ("exact_match", "f1", "f1_interval", "p_gold")
 ORDERS = f"""\
@@ -43,13 +45,13 @@ evaluate: {{split: test, decoding: [greedy]}}
 
 
 SIZE = """\
-base: {{train_size: {size}, val_size: 800, test_size: 1000, epochs: 3, order: paragraph, eval_questions: 0, lr: 0.001}}
+base: {{train_size: {size}, val_size: 800, test_size: 2000, epochs: 3, order: paragraph, eval_questions: 0, lr: 0.001}}
 seeds: 3
 evaluate: {{split: validation, decoding: [greedy]}}
 analysis: {{margin: 1.0, metrics: [f1, p_gold]}}
 """
 PAIR = """\
-base: {train_size: 500, val_size: 800, test_size: 1000, epochs: 3, order: paragraph, eval_questions: 0, lr: 1.0e-3}
+base: {train_size: 500, val_size: 800, test_size: 2000, epochs: 3, order: paragraph, eval_questions: 0, lr: 1.0e-3}
 runs:
 - {rank: 8, targets: attention}
 - {rank: 3, targets: attention+mlp}
@@ -252,25 +254,40 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=5, help="Seeds of the comparison of both orders; 0 for none.")
     parser.add_argument("--tiny", action="store_true", help="Few questions, no page: see that all parts work.")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS,
+        help="Parts to run, sizes after the grid; the page keeps the figures of the others. Default: all.",
+    )
     arguments = parser.parse_args()
     arguments.out.mkdir(exist_ok=True)
     shrunk = TINY if arguments.tiny else {}
-    found: dict[str, Any] = {
-        "grid": grid(arguments.out, arguments.base, shrunk),
-        "sizes": sizes(arguments.out, arguments.base, shrunk),
-        "pair": pair(arguments.out, arguments.base, shrunk),
+    parts: dict[str, Callable[[], Any]] = {
+        "grid": lambda: grid(arguments.out, arguments.base, shrunk),
+        "sizes": lambda: sizes(arguments.out, arguments.base, shrunk),
+        "pair": lambda: pair(arguments.out, arguments.base, shrunk),
+        "tuned": lambda: tuned(arguments.out, arguments.base),
+        "orders": lambda: orders(arguments.out, arguments.base, arguments.seeds),
     }
+    found: dict[str, Any] = {}
+    for name in PARTS:
+        left_out = (arguments.tiny and name in ("tuned", "orders")) or (name == "orders" and not arguments.seeds)
+        if name in arguments.only and not left_out:
+            found[name] = parts[name]()
+    if {"grid", "sizes"} <= found.keys():
+        print(*written(arguments.out), sep="\n")
     if arguments.tiny:
         print("\n".join([*effect_lines(found["grid"]), *size_lines(found["sizes"]), *pair_lines(found["pair"])]))
-        print(*written(arguments.out), sep="\n")
         return
-    found["tuned"] = tuned(arguments.out, arguments.base)
-    if arguments.seeds:
-        found["orders"] = orders(arguments.out, arguments.base, arguments.seeds)
-    print(*written(arguments.out), sep="\n")
-    record = read_json(arguments.out / "grid" / "sweep.json", what="the sweep's record", error=RunError)
-    found.update({name: record[name] for name in ("environment", "precision", "base")})
-    write_json(ROOT / "docs" / "pocket.json", found)
+    if "grid" in found:
+        record = read_json(arguments.out / "grid" / "sweep.json", what="the sweep's record", error=RunError)
+        found.update({name: record[name] for name in ("environment", "precision", "base")})
+    path = ROOT / "docs" / "pocket.json"
+    before = read_json(path, what="the page's figures", error=RunError) if set(arguments.only) != set(PARTS) else {}
+    found = {**before, **found}
+    write_json(path, found)
     write_text(ROOT / "docs" / "pocket.md", page(found))
 
 

@@ -175,11 +175,7 @@ class FleetJob:
         truncation = self.inputs.examples(self.options.max_length, self.options.order)[1].to_json()
         for k, member in enumerate(self.members):
             trainable = self.trainer.fleet.trainable_parameters(k)
-            for stale in (
-                "pruned",
-                "weights_sha256",
-                "update",
-            ):  # they describe weights that are gone or about to change
+            for stale in ("pruned", "weights_sha256", "update"):  # of weights that are gone or about to change
                 member.folder.record.pop(stale, None)
             member.folder.update(
                 status="running",

@@ -305,11 +305,14 @@ class SweepRun:
         }
 
     def _score_base(self, evaluation: Evaluation) -> None:
-        """Score the untouched base, unless it has its scores already."""
+        """Score the untouched base, unless it has its scores already.
+
+        One sample does: no strategy of the base is compared with another.
+        """
         length = train_options(
             self.options, self.plan, self.plan.runs[0], data=self.data, out=self.folder.path
         ).max_length
-        self._score(evaluation, self.folder.path / "baseline", None, length)
+        self._score(evaluation.model_copy(update={"samples": 1}), self.folder.path / "baseline", None, length)
 
     def _score_best(self, name: str, evaluation: Evaluation) -> None:
         out, run = self.folder.run_path(name), self.job.open_run(name)

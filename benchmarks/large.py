@@ -17,7 +17,8 @@ What must hold, or the exit code is 1:
   gradient as the better of ``peft``'s two, times 1.1: errors of roundings have a spread of their own.
 - Each step of Squadron, the whole process, stays within 24 GB.
 
-Writes ``docs/large.json`` with both sides of every comparison; sizes that are not run keep their figures.
+Writes ``docs/large.json`` with both sides of every comparison, and the table in ``docs/howto/larger.md``; sizes that
+are not run keep their figures.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+RECORD, PAGE = DOCS / "large.json", DOCS / "howto" / "larger.md"
 SIZES = ("gpt2-medium", "gpt2-large")
 SIDES = ("squadron fp32", "peft fp32", "squadron bf16", "peft autocast", "peft bf16 weights")
 ANSWER = 5
@@ -194,6 +196,17 @@ def run(size: str, questions: int, length: int) -> dict[str, Any]:
     return {"questions": questions, "tokens_each": length, "sides": sides, **found}
 
 
+def table(record: Mapping[str, Any]) -> str:
+    """Return the figures as the table of ``docs/howto/larger.md``."""
+    lines = ["| base | side | peak memory | gradient differs from peft's in fp32 by |", "|---|---|---|---|"]
+    for size, found in record.items():
+        for side, one in found["sides"].items():
+            error = found["gradient_difference_from_peft_fp32"].get(side)
+            shown = "" if error is None else f"{error:.2e}"
+            lines.append(f"| {size} | {side} | {one['peak_memory_bytes'] / 1e9:.2f} GB | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
 def call(*arguments: object) -> Any:
     """Do a part of the work in a process of its own; return what it prints."""
     command = [sys.executable, __file__, "--part", *map(str, arguments)]
@@ -220,7 +233,7 @@ def main() -> int:
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--questions", type=int, default=4)
     parser.add_argument("--length", type=int, default=256, help="tokens of each question")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "large.json")
+    parser.add_argument("--out", type=Path, default=RECORD)
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
@@ -230,6 +243,9 @@ def main() -> int:
     for size in options.sizes:
         record[size] = run(size, options.questions, options.length)
         options.out.write_text(json.dumps(record, indent=2) + "\n")
+    if options.out == RECORD:
+        text = PAGE.read_text()
+        PAGE.write_text(text[: text.index("| base | side |")] + table(record))
     return int(any(record[size]["wrong"] for size in options.sizes))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
+import torch
 
+from squadron.decoding.choices import _argmax
 from squadron.decoding.strategies import ALL, STRATEGIES, Strategy, is_random, recorded_parameters, resolve_strategies
 from squadron.errors import ConfigError
 
@@ -104,3 +107,11 @@ def test_later_strategies_are_neither_in_all_nor_in_records_that_do_not_use_them
 def test_is_random_by_name() -> None:
     drawn = [name for name in (*STRATEGIES, "top-k+min-p", "no strategy of ours") if is_random(name)]
     assert drawn == ["top-k", "nucleus", "temperature", "min-p", "top-k+min-p"]
+
+
+def test_the_first_of_equally_likely_tokens_is_chosen_as_pytorch_does() -> None:
+    logits = torch.tensor([[1.0, 3.0, 3.0, 2.0], [-math.inf] * 4, [0.0, math.nan, 5.0, math.nan], [2.0, 1.0, 0.0, 2.0]])
+    assert _argmax(logits[None]).tolist() == [[1, 0, 1, 0]]
+    assert torch.equal(_argmax(logits), logits.argmax(-1))
+    drawn = torch.randn(7, 501, generator=torch.Generator().manual_seed(0)).round()  # many ties
+    assert torch.equal(_argmax(drawn), drawn.argmax(-1))

@@ -45,8 +45,8 @@ class SharedKeyValues:
         self.layers.append((self._lay_out(keys), self._lay_out(values)))
 
     def _lay_out(self, packed: Tensor) -> Tensor:
-        grid = packed[:, self.index]  # [K, G, L, D]
-        grid = grid.view(*grid.shape[:3], self.n_head, -1).transpose(2, 3)
+        grid = packed.index_select(1, self.index.flatten())  # [K, G * L, D], in half the time of packed[:, index]
+        grid = grid.view(len(packed), *self.index.shape, self.n_head, -1).transpose(2, 3)
         return grid.contiguous()  # [K, G, H, L, d]
 
     def select(self, groups: Tensor) -> SharedKeyValues:
@@ -116,7 +116,8 @@ class Reader:
     def scores(self, layer: int, query: Tensor) -> Tensor:
         """Return the attention scores of scaled queries ``[K, R, H, d]``: ``[K, R, H, L]``, -inf on padding."""
         keys, _ = self.shared.layers[layer]
-        return self.grid.rows(self.grid.lay_out(query) @ keys.transpose(-1, -2) + self.shared.mask[:, None, None])
+        scores = self.grid.lay_out(query) @ keys.transpose(-1, -2)
+        return self.grid.rows(scores.add_(self.shared.mask[:, None, None]))
 
     def mix(self, layer: int, weights: Tensor) -> Tensor:
         """Return the values weighted by ``weights`` ``[K, R, H, L]`` and summed: ``[K, R, H, d]``."""

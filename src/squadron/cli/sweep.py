@@ -112,10 +112,8 @@ def _show_preview(out: rich.console.Console, record: dict[str, Any]) -> None:
     out.print(table)
     sizes = [len(fleet["runs"]) for fleet in record["fleets"]]
     memory = [fleet["memory_bytes"] for fleet in record["fleets"] if fleet["memory_bytes"] is not None]
-    rows = [
-        ("fleets", f"{len(sizes)}, of {min(sizes)} to {max(sizes)} runs"),
-        ("fleet size", f"{record['fleet_size']} at most: {record['fleet_size_reason']}"),
-    ]
+    most = f"at most {record['fleet_size']}: {record['fleet_size_reason']}"
+    rows = [("fleets", f"{len(sizes)}, of {min(sizes)} to {max(sizes)} runs; {most}")]
     if memory:
         rows.append(("memory", f"{megabytes(max(memory))} for the largest fleet, plus the base"))
     if record["free_bytes"] is not None:

@@ -77,7 +77,10 @@ def test_norms_and_effective_ranks_are_those_of_the_records(made: tuple[Study, A
         text = western(" ".join(plain(block.runs) for block in report.blocks if isinstance(block, TextBlock)))
         assert f"{four.norm:.2f}" in text
         tables = {block.anchor: block for block in report.blocks if isinstance(block, TableBlock)}
-        assert len(tables["updates-table"].rows) == 18
+        for row in tables["runs-table"].rows:
+            own = found.of(plain(row[0].runs))
+            assert own is not None
+            assert [own.norm, own.effective_rank] == [cell.key for cell in row[-4:-2]]  # before parameters and minutes
         assert len(tables["updates-levels"].rows) == 5
     without = replace(study, runs=tuple(replace(run, update=None) for run in study.runs))
     assert analyze_study(without).updates is None
@@ -183,8 +186,8 @@ def test_strategies_are_compared_by_the_means_of_their_samples(tmp_path: Path) -
         report = drafted(study, found, language)
         texts[language] = western(" ".join(plain(own.runs) for own in report.blocks if isinstance(own, TextBlock)))
         assert "top-k 12.25" in texts[language]
-    assert "the scores are of one draw" in texts["en"]  # of the strategies that were drawn once
-    assert "were drawn several times" not in " ".join(
+    assert "the scores are of one sample" in texts["en"]  # of the strategies that were drawn once
+    assert "were sampled several times" not in " ".join(
         plain(own.runs) for own in drafted(study, once, "en").blocks if isinstance(own, TextBlock)
     )
 

@@ -152,6 +152,6 @@ def test_a_study_of_any_size_fits_in_a_paper(paper: Study, paper_analysis: Analy
     runs = (*paper.runs, *copies)
     report = build_report(replace(paper, runs=runs), paper_analysis, "fa")
     (table,) = [block for block in report.blocks if isinstance(block, TableBlock) and block.anchor == "runs-table"]
-    assert len(table.rows) == 150
-    assert "۱٬۳۵۰" in plain(table.note)
-    assert 12 <= len(pypdf.PdfReader(io.BytesIO(to_pdf(report, to_svg))).pages) < 27
+    assert len(table.rows) == 80
+    assert "۱٬۴۲۰" in plain(table.note)
+    assert 12 <= len(pypdf.PdfReader(io.BytesIO(to_pdf(report, to_svg))).pages) < 25

@@ -17,6 +17,8 @@ from squadron.scoring.failure_kinds import question_word
 
 FEWEST_PARAGRAPHS = 10
 """Groups of questions in fewer paragraphs are left out."""
+MOST_GROUPS = 3
+"""Question words that are taken: the most frequent ones."""
 Group = tuple[str, str, Sequence[int]]
 
 
@@ -83,4 +85,4 @@ def _groups(dataset: Dataset, question_scores: QuestionScores) -> Iterator[Group
             if len({int(question_scores.codes[place]) for place in own}) >= FEWEST_PARAGRAPHS
         }
         if len(enough) > 1:
-            yield from ((kind, group, own) for group, own in enough.items())
+            yield from ((kind, group, own) for group, own in list(enough.items())[:MOST_GROUPS])

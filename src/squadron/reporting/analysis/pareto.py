@@ -10,7 +10,7 @@ from squadron.runs.records import Study
 from squadron.scoring.intervals import Floats, cluster_bootstrap
 
 RESAMPLES = 2000
-LEAST_SHARE = 0.05
+LEAST_SHARE = 0.25
 """Settings that are on the frontier less often are left out."""
 
 

@@ -16,7 +16,7 @@ from squadron.reporting.sections.described import draft_calibration
 from squadron.reporting.sections.samples import draft_samples
 from squadron.runs.records import FailureExample, Score
 
-_EXAMPLED_KINDS = 5
+_EXAMPLED_KINDS = 4
 """Number of kinds of mistake with examples, the most frequent first."""
 _EXAMPLES = 2
 """Number of examples of each of these kinds, if the files have as many."""

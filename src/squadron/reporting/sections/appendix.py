@@ -10,10 +10,10 @@ from squadron.reporting.document.blocks import Cell, Reference, References, Text
 from squadron.reporting.document.builder import Draft, name, quote, text_cell
 from squadron.reporting.localization import labels
 from squadron.reporting.sections.common import ReportInputs, name_cell, score_cells, score_columns
-from squadron.reporting.sections.updates import all_updates
+from squadron.reporting.sections.updates import update_cells, update_columns
 
-_MOST_RUNS = 150
-"""Runs in the table of all runs: about four pages of a PDF."""
+_MOST_RUNS = 80
+"""Runs in the table of all runs: those of the study, and two pages of a PDF."""
 _HASH = 16
 """Number of characters shown of a hash."""
 
@@ -30,17 +30,18 @@ def all_runs(draft: Draft, inputs: ReportInputs) -> None:
     study = inputs.study
     draft.appendices()
     draft.section("all_runs")
-    all_updates(draft, inputs)
+    states = len({run.status for run in study.runs}) > 1  # a column of one word says nothing
     rows = []
     for run in study.runs:
         cost = [draft.number_cell(run.trainable_parameters, "count"), draft.number_cell(run.seconds, "minutes")]
         losses = [draft.number_cell(run.validation_loss, "decimal")]
         scores = score_cells(draft, study.score(run))
-        state = text_cell(labels.status(draft, run.status))
-        rows.append([name_cell(run.name), *scores, *losses, *cost, state])
+        state = [text_cell(labels.status(draft, run.status))] * states
+        rows.append([name_cell(run.name), *scores, *losses, *update_cells(draft, inputs, run.name), *cost, *state])
     columns = [draft.column("run", align="start"), *score_columns(draft)]
-    columns += [draft.column(key) for key in ("validation_loss", "parameters", "minutes")]
-    columns.append(draft.column("status", align="start"))
+    columns += [draft.column("validation_loss"), *update_columns(draft, inputs)]
+    columns += [draft.column(key) for key in ("parameters", "minutes")]
+    columns += [draft.column("status", align="start")] * states
     counted = {"runs": len(study.runs)}
     if study.scored:
         split = labels.split(draft, study.split)

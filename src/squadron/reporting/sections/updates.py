@@ -6,7 +6,7 @@ from squadron.reporting.analysis.described import UpdateLevel, Updates
 from squadron.reporting.document.blocks import Cell, Column, RichText
 from squadron.reporting.document.builder import Draft, text_cell
 from squadron.reporting.localization import labels
-from squadron.reporting.sections.common import ReportInputs, figure, name_cell, setting_cells, setting_columns
+from squadron.reporting.sections.common import ReportInputs, figure
 
 
 def draft_updates(draft: Draft, inputs: ReportInputs) -> None:
@@ -39,24 +39,18 @@ def draft_updates(draft: Draft, inputs: ReportInputs) -> None:
     figure(draft, inputs, "updates")
 
 
-def all_updates(draft: Draft, inputs: ReportInputs) -> None:
-    """Add the table of the updates of the runs to the appendix, if there are any."""
+def update_cells(draft: Draft, inputs: ReportInputs, run: str) -> list[Cell]:
+    """Return the cells of a run for :func:`update_columns`."""
     found = inputs.analysis.updates
     if found is None:
-        return
-    runs = {run.name: run for run in inputs.study.scored}
-    rows: list[list[Cell]] = [
-        [
-            name_cell(own.run),
-            *setting_cells(draft, runs[own.run]),
-            draft.number_cell(own.norm, "points2"),
-            draft.number_cell(own.effective_rank, "points2"),
-            draft.number_cell(own.f1, "points"),
-        ]
-        for own in found.runs
-    ]
-    columns = [draft.column("run", align="start"), *setting_columns(draft), *_columns(draft), draft.column("f1")]
-    draft.table("updates-table", draft.say("updates.caption"), columns, rows)
+        return []
+    own = found.of(run)
+    return [draft.number_cell(own and own.norm, "points2"), draft.number_cell(own and own.effective_rank, "points2")]
+
+
+def update_columns(draft: Draft, inputs: ReportInputs) -> list[Column]:
+    """Return the columns of the norm and the effective rank of updates; none if no run has a record of its own."""
+    return [] if inputs.analysis.updates is None else _columns(draft)
 
 
 def _scales(draft: Draft, found: Updates) -> list[RichText]:

@@ -154,8 +154,8 @@ def test_a_run_is_trained_evaluated_compared_and_reported_by_its_rule(
     for language, words in (("en", "after the Persian normalization"), ("fa", "پس از یکسان‌سازی فارسی")):
         assert [words in text for text in _report(own, language)] == [True, True]
         assert [words in text for text in _report(plain, language)] == [False, False]
-    assert "GPT-2, LoRA" in _report(plain, "en")[1]
-    assert "GPT-2, LoRA" not in _report(own, "en")[1]  # published, and by the official rule
+    assert "GPT-2 without fine-tuning" in _report(plain, "en")[1]
+    assert "GPT-2 without fine-tuning" not in _report(own, "en")[1]  # published, and by the official rule
     assert read_study(plain).normalize == "official"
 
     # Scored again by another rule: the old scores are gone, and nothing of the training by its own is mixed in.

@@ -76,7 +76,7 @@ def test_the_same_command_resumes_a_stopped_study(small: dict[str, Any], tmp_pat
     with pytest.raises(RunError, match="base_options was"):
         reproduce(ReproduceOptions(**{**small, "epochs": 3}))
     reproduce(ReproduceOptions(**{**small, "epochs": 1}), replace=True, listeners=[nothing])
-    assert nothing.steps == 4
+    assert nothing.steps == len(record["runs"])
 
 
 def test_a_folder_that_is_not_a_study_is_kept(small: dict[str, Any], tmp_path: Path) -> None:

@@ -12,17 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from squadron.data.prepared import MANIFEST
-from squadron.errors import DataError, RunError, command_line_text
-from squadron.file_records import HubFacts
+from squadron.errors import RunError, command_line_text
 from squadron.files import sha256_file
-from squadron.manifest import ManifestFile, PreparedSplit
 from squadron.options.axes import RENAMED
 from squadron.options.core import LATER_OPTIONS, TrainOptions
 from squadron.options.runs import By
 from squadron.runs.conversion import curve_of, failures_of, scores_by_split
 from squadron.runs.layout import LEADERBOARD, METRICS, RECORD, SCORES, SWEEP, answers_stem
-from squadron.runs.places import Tell, moved_line, moved_places, quiet
+from squadron.runs.places import Tell, quiet
 from squadron.runs.ranking import known_status, rank_key, standing
 from squadron.runs.reader import (
     FailuresFile,
@@ -30,7 +27,6 @@ from squadron.runs.reader import (
     PlannedRun,
     RunFile,
     ScoresFile,
-    SplitFacts,
     StudyFacts,
     SweepFile,
     read_metrics,
@@ -41,16 +37,15 @@ from squadron.runs.records import (
     BaseInfo,
     Baseline,
     Curve,
-    Data,
     Failures,
     Lack,
     Missing,
     ScoresBySplit,
-    SplitInfo,
     Study,
     StudyRun,
     setting_key,
 )
+from squadron.runs.study_data import commit_of, differing_splits, read_study_data
 from squadron.scoring.metrics import Normalization
 
 _STATUSES: Mapping[Lack, tuple[str, ...]] = {
@@ -142,7 +137,7 @@ def _study(
         split=split,
         decoding=decoding,
         base=base,
-        data=_data(path, facts, _differing(records.values()), tell),
+        data=read_study_data(path, facts, differing_splits(records.values()), tell),
         failures=None,
         baseline_failures=None,
         environment=next((record.environment for record in facts if record.environment), {}),
@@ -331,7 +326,7 @@ def _base(facts: Sequence[StudyFacts]) -> BaseInfo:
     base = known[0]
     # A sweep's record may be older than that of a run that was resumed.
     end_token = next((one.end_token for one in known if one.end_token), None)
-    return BaseInfo(base.name or "?", base.sha256, base.parameters, end_token, _commit(base.hub))
+    return BaseInfo(base.name or "?", base.sha256, base.parameters, end_token, commit_of(base.hub))
 
 
 def _baseline(folder: Path, base: BaseInfo) -> Baseline | None:
@@ -343,61 +338,6 @@ def _baseline(folder: Path, base: BaseInfo) -> Baseline | None:
 def _failures(folder: Path, split: str, decoding: str) -> Failures | None:
     path = folder / "failures" / f"{answers_stem(decoding, split)}.json"
     return failures_of(FailuresFile.read(path)) if path.is_file() else None
-
-
-def _differing(records: Iterable[RunFile | None]) -> set[str]:
-    """Return the splits that are not the same for all runs, as the training split of runs on data of several sizes."""
-    hashes: dict[str, set[str]] = {}
-    for record in records:
-        for name, one in ((record.data if record is not None else None) or {}).items():
-            if one is not None and one.sha256:
-                hashes.setdefault(name, set()).add(one.sha256)
-    return {name for name, found in hashes.items() if len(found) > 1}
-
-
-def _data(path: Path, facts: Sequence[StudyFacts], differing: set[str], tell: Tell) -> Data:
-    """Return the data of the runs; its path is ``None`` if the questions there are not the ones of the runs.
-
-    Splits that are ``differing`` from run to run are not compared.
-    """
-    named = [name for record in facts if (name := _dataset(record)) is not None]
-    known = next((record.data for record in facts if record.data), {})
-    splits = {name: _split_info(one) for name, one in known.items() if one is not None and name not in differing}
-    usual = [path / "data", *(start / name for start in (Path(), path) for name in named)]
-    hashed = any(one.sha256 for one in splits.values())
-    moved = {Path(place): name for name in named if hashed for place in moved_places(path, name)}
-    for place in dict.fromkeys((*usual, *moved)):
-        if not (place / MANIFEST).is_file():
-            continue
-        try:
-            manifest = ManifestFile.read(place / MANIFEST)
-        except DataError:
-            if place in usual:
-                raise
-            continue  # it only has the same name
-        whole = {name: _split_info(one) for name, one in manifest.splits.items()}
-        if all(not own.sha256 or (name in whole and own.sha256 == whole[name].sha256) for name, own in splits.items()):
-            if place not in usual:
-                tell(moved_line(path, moved[place], str(place)))
-            origin = manifest.source or None, manifest.version or None
-            commit = next((_commit(one.hub) for one in manifest.splits.values() if one.hub is not None), None)
-            return Data(*origin, {**splits, **whole}, len(manifest.set_aside), place, commit)
-    commit = next((_commit(one.hub) for one in known.values() if one is not None and one.hub is not None), None)
-    return Data(next(iter(named), None), None, splits, 0, None, commit)
-
-
-def _commit(hub: HubFacts | None) -> str | None:
-    return None if hub is None else hub.commit
-
-
-def _dataset(record: StudyFacts) -> str | None:
-    """Return the location of the questions in a record's configuration; None if it has none."""
-    found = record.content.get("config", {}).get("dataset" if isinstance(record, SweepFile) else "data")
-    return found if isinstance(found, str) else None
-
-
-def _split_info(one: SplitFacts | PreparedSplit) -> SplitInfo:
-    return SplitInfo(one.questions or 0, one.paragraphs, one.sha256 or None)
 
 
 def split_file(study: Study, split: str) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -86,7 +87,7 @@ def test_a_header_is_printed_on_every_page_of_its_table(page: Any, tmp_path: Pat
     pages = made.stdout.decode().split("\f")
     rows = [text for text in pages if text.count("attention") > 10 and "e-4-" in text]
     assert len(rows) >= 2
-    assert all(words in text for text in rows[-2:])
+    assert all(word in text for word in re.findall(r"\w+", words) for text in rows[-2:])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -45,7 +45,8 @@ def update_cells(draft: Draft, inputs: ReportInputs, run: str) -> list[Cell]:
     if found is None:
         return []
     own = found.of(run)
-    return [draft.number_cell(own and own.norm, "points2"), draft.number_cell(own and own.effective_rank, "points2")]
+    values = (None, None) if own is None else (own.norm, own.effective_rank)
+    return [draft.number_cell(value, "points2") for value in values]
 
 
 def update_columns(draft: Draft, inputs: ReportInputs) -> list[Column]:

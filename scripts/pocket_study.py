@@ -45,13 +45,13 @@ evaluate: {{split: test, decoding: [greedy]}}
 
 
 SIZE = """\
-base: {{train_size: {size}, val_size: 800, test_size: 2000, epochs: 3, order: paragraph, eval_questions: 0, lr: 0.001}}
+base: {{train_size: {size}, val_size: 300, test_size: 2000, epochs: 2, order: paragraph, eval_questions: 0, lr: 0.001}}
 seeds: 3
 evaluate: {{split: validation, decoding: [greedy]}}
 analysis: {{margin: 1.0, metrics: [f1, p_gold]}}
 """
 PAIR = """\
-base: {train_size: 500, val_size: 800, test_size: 2000, epochs: 3, order: paragraph, eval_questions: 0, lr: 1.0e-3}
+base: {train_size: 500, val_size: 300, test_size: 2000, epochs: 2, order: paragraph, eval_questions: 0, lr: 1.0e-3}
 runs:
 - {rank: 8, targets: attention}
 - {rank: 3, targets: attention+mlp}

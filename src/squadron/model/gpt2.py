@@ -19,11 +19,10 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from squadron.model.config import GPT2Config
-from squadron.model.kernels import add_layer_norm, gelu, linear_gelu, precise_linear, residual_dtype
+from squadron.model.kernels import add_layer_norm, gelu, linear, linear_gelu, precise_linear, residual_dtype
 from squadron.model.lora import Site, lora_linear
 from squadron.model.trainable import Trainable
 
@@ -71,7 +70,7 @@ class Projection(nn.Module):
         """
         weight, bias = self.weight[columns], self.bias[columns]
         if site is None:
-            return F.linear(x if rows is None else x[:, rows], weight, bias)
+            return linear(x if rows is None else x[:, rows], weight, bias)
         return lora_linear(x, weight, bias, site, columns, rows, tokens)
 
 

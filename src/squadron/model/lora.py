@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from squadron.errors import ConfigError, option
-from squadron.model.kernels import precise_bmm
+from squadron.model.kernels import linear, precise_bmm
 from squadron.model.targets import STABILIZED, Scaling, resolve_targets
 from squadron.randomness import derive_seed
 
@@ -252,7 +252,7 @@ class _LoraLinear(torch.autograd.Function):
         scale = site.scale
         a, b = a.to(x.dtype), site.b[..., columns].to(x.dtype)
         fleet = a.shape[0]
-        y = torch.nn.functional.linear(x, weight, bias)
+        y = linear(x, weight, bias)
         if y.shape[0] != fleet:
             y = y.repeat(fleet, 1, 1)
         inputs = x.expand(fleet, -1, -1) if mask is None else x * mask

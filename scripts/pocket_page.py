@@ -58,7 +58,7 @@ def _grid_lines(grid: dict[str, Any], environment: dict[str, Any], precision: st
     lines = [
         "## Rank, learning rate and scale",
         "",
-        "`squadron sweep configs/pocket.yaml --base pocket --dataset pocket`: 500 training questions, 3 epochs, by",
+        "`squadron sweep configs/pocket.yaml --base pocket --dataset pocket`: 500 training questions, 2 epochs, by",
         f"paragraph, {len(seeds)} seeds, {len(grid['runs'])} runs: {grid['seconds'] / 60:.1f} minutes in all",
         f"for training and answering ({environment['threads']} threads, {precision}).",
         "",
@@ -118,7 +118,7 @@ def size_lines(found: dict[str, Any]) -> list[str]:
     lines = [
         "## Training questions",
         "",
-        "Rank 4, attention, 1e-3, 3 epochs, three seeds each, on the same validation questions:",
+        "Rank 4, attention, 1e-3, 2 epochs, three seeds each, on the same validation questions:",
         "",
         "| training questions | F1 of each seed | mean | P(gold) |",
         "|---|---|---|---|",

@@ -153,9 +153,9 @@ def _generation(record: dict[str, Any]) -> list[str]:
 def _orders(record: dict[str, Any]) -> list[str]:
     lines = [
         f"Means over {record['seeds']} seeds for both orders, on the pocket base (`make pocket`);",
-        "[pocket.md](pocket.md) has each seed's scores.",
+        "[pocket.md](pocket.md) has each seed's scores, and intervals over seeds as well.",
         "",
-        "| | by question | by paragraph | difference (95 %) |",
+        "| | by question | by paragraph | difference (95 %, on new questions) |",
         "|---|---|---|---|",
     ]
     for name, label in (("f1", "F1"), ("exact_match", "EM")):

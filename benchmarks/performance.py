@@ -2,7 +2,7 @@
 
 Writes docs/performance.md, docs/performance.json and docs/images/scale.svg. Everything runs on this machine, one
 process at a time; run nothing else meanwhile. It takes about an hour on 2 cores, most of it for the peers and about
-eight minutes for the growth of cost; `--no-scale`, `--precisions`, `--steps`, `--rounds` and `--questions` shorten it.
+eight minutes for the growth of cost; `--only`, `--precisions`, `--steps`, `--rounds` and `--questions` shorten it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,12 @@ class Printer(Reporter):
         print(text, flush=True)
 
 
-def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, scale: bool) -> dict[str, Any]:
-    """Run all benchmarks. Return their records by name."""
+PARTS = ("question", "paragraph", "generate", "scale")
+"""What is measured: training in each order, generation, and how the cost grows."""
+
+
+def measure(parts: Sequence[str], precisions: list[str], steps: int, rounds: int, questions: int) -> dict[str, Any]:
+    """Run the benchmarks of ``parts``. Return their records by name."""
     data = str(SHARED / "squad" / "squad-v1.1-dev-38.json.xz")
     found: dict[str, Any] = {"rates": _rates()}
     study = read_json(ROOT / "docs" / "pocket.json", what="the pocket study", error=DataError)
@@ -60,11 +65,13 @@ def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, s
         init_base(checked(BaseInitOptions, {"tokenizer": str(SHARED / "gpt2-tokenizer"), "out": base}))
         common = {"base": base, "data": data, "rounds": rounds}
         for precision in precisions:
-            for order in ("question", "paragraph"):
+            for order in [part for part in ("question", "paragraph") if part in parts]:
                 name = f"train by {order}, {precision}"
                 print(name, flush=True)
                 options = {**common, "order": order, "precision": precision, "steps": steps}
                 found[name] = bench_training(checked(BenchTrainOptions, options), reporter=Printer())
+            if "generate" not in parts:
+                continue
             name = f"generate, {precision}"
             print(name, flush=True)
             options = {**common, "precision": precision, "questions": questions}
@@ -73,7 +80,7 @@ def measure(precisions: list[str], steps: int, rounds: int, questions: int, *, s
         if "options" in record:
             for key in ("base", "data"):  # paths on this machine
                 record["options"].pop(key)
-    if scale:
+    if "scale" in parts:
         print("scale", flush=True)
         found["scale"] = bench_scaling(BenchScaleOptions(), reporter=Printer())
     return found
@@ -227,13 +234,14 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--questions", type=int, default=1000)
-    parser.add_argument("--no-scale", action="store_true", help="do not measure how cost grows")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="the page keeps the others' figures")
     arguments = parser.parse_args()
-    figures = measure(
-        arguments.precisions, arguments.steps, arguments.rounds, arguments.questions, scale=not arguments.no_scale
-    )
-    write_json(ROOT / "docs" / "performance.json", figures)
-    if "scale" in figures:
+    path = ROOT / "docs" / "performance.json"
+    before = {} if set(arguments.only) == set(PARTS) else read_json(path, what="the page's figures", error=DataError)
+    found = measure(arguments.only, arguments.precisions, arguments.steps, arguments.rounds, arguments.questions)
+    figures = {**before, **found}
+    write_json(path, figures)
+    if "scale" in found:
         (ROOT / "docs" / CHART).parent.mkdir(exist_ok=True)
         chart(figures["scale"]).save(ROOT / "docs" / CHART)
     write_text(ROOT / "docs" / "performance.md", page(figures))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
-from squadron.model.kernels import _CACHE_ELEMENTS, _CHUNK_ELEMENTS, gelu, linear_gelu, logsumexp
+from squadron.model import kernels
+from squadron.model.kernels import _CACHE_ELEMENTS, _CHUNK_ELEMENTS, gelu, linear, linear_gelu, logsumexp
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -21,10 +23,12 @@ def test_linear_gelu_is_gelu_of_linear(dtype: torch.dtype) -> None:
     assert found.dtype == dtype
     tolerance = {torch.float32: 1e-4, torch.float64: 1e-12, torch.bfloat16: 0.15}[dtype]
     torch.testing.assert_close(found.double(), exact, rtol=0.02 if dtype == torch.bfloat16 else 1e-5, atol=tolerance)
-    if dtype != torch.bfloat16:  # in place or not, the same to the bit
-        assert torch.equal(found, linear_gelu(x, weight, bias))
     x.requires_grad_()
-    linear_gelu(x, weight, bias).sum().backward()
+    out = linear_gelu(x, weight, bias)
+    if dtype != torch.bfloat16:
+        with torch.no_grad():  # in place, the same to the bit
+            assert torch.equal(out, linear_gelu(x, weight, bias))
+    out.sum().backward()
     assert x.grad is not None
     assert x.grad.abs().sum() > 0
 
@@ -78,3 +82,31 @@ def test_logsumexp_in_chunks_is_bit_identical(shape: tuple[int, ...]) -> None:
     assert found.shape == shape[:-1]
     assert int((~found.isfinite()).sum()) == (2 if len(shape) == 2 else 0)
     assert torch.equal(found.view(torch.int32), logits.logsumexp(-1).view(torch.int32))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_products_in_inference_are_exact_to_float32_and_training_keeps_its_own(
+    bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "mkl_is_slow", lambda: True)
+    generator = torch.Generator().manual_seed(2)
+    x, weight = (torch.randn(*shape, generator=generator) for shape in ((2, 37, 768), (96, 768)))
+    added = torch.randn(96, generator=generator) if bias else None
+    exact = x.double() @ weight.double().T + (0.0 if added is None else added.double())
+    with torch.inference_mode():
+        found = linear(x[:, ::2], weight[16:], None if added is None else added[16:])
+    torch.testing.assert_close(found.double(), exact[:, ::2, 16:], rtol=1e-5, atol=1e-4)
+    # A checkpointed pass runs without gradients first, and with them later.
+    calls: list[object] = []
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", lambda *given: calls.append(given))
+    with torch.no_grad():
+        assert torch.equal(linear(x, weight, added), torch.nn.functional.linear(x, weight, added))
+    assert not calls
+
+
+def test_mkl_is_slow_on_cpus_that_are_not_intels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: True)
+    for vendor, slow in (("AuthenticAMD", True), ("GenuineIntel", False)):
+        (tmp_path / vendor).write_text(f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t: avx512f\n")
+        assert kernels.mkl_is_slow(tmp_path / vendor) is slow
+    assert not kernels.mkl_is_slow(tmp_path / "absent")

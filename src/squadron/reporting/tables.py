@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from squadron.file_records import RecordPart
 from squadron.options.runs import METRICS
 from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis
@@ -355,6 +356,8 @@ def to_json(value: Any) -> Any:
         if isinstance(value, Contrast):  # with the test that bears its verdict
             found |= {key: to_json(getattr(value, key)) for key in ("interval", "p_value", "adjusted", "detectable")}
         return found
+    if isinstance(value, RecordPart):
+        return value.model_dump(mode="json")
     if isinstance(value, Mapping):
         if any(isinstance(key, tuple) for key in value):
             return [{"at": to_json(key), "value": to_json(own)} for key, own in value.items()]

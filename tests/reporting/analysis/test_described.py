@@ -20,6 +20,7 @@ from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.document.blocks import Report, TableBlock, TextBlock, plain
 from squadron.reporting.localization.numbers import western
 from squadron.reporting.report import build_report
+from squadron.reporting.tables import to_json
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
 
@@ -174,6 +175,8 @@ def test_strategies_are_compared_by_the_means_of_their_samples(tmp_path: Path) -
     study = read_study(folder)
     found = analyze_study(study)
     assert found.decodings is not None
+    written = json.loads(json.dumps(to_json(found)))["decodings"]["scores"]
+    assert [own["f1_samples"]["deviation"] for own in written if own["decoding"] == "top-k"] == [12.25]
     mean = next(score for score in found.decodings.scores if score.decoding == "top-k")
     assert mean.f1 == pytest.approx(drawn["f1"] / 3)
     assert mean.f1_interval[0] < mean.f1 < mean.f1_interval[1] < drawn["f1_interval"][1]

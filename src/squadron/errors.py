@@ -126,6 +126,12 @@ def _literal(value: object) -> str:
     return repr(os.fspath(value)) if isinstance(value, (str, os.PathLike)) else str(value)
 
 
+def brief(problem: BaseException, longest: int = 200) -> str:
+    """Return the text of a library's error, cut after ``longest`` characters: some quote what they could not read."""
+    text = str(problem)
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 _OUT_OF_MEMORY = re.compile(
     r"""
     \A (?: Triton\ Error\ \[\w+\]:\ | (?:CUDA|HIP|XPU)\ (?:(?:driver\ )?error:\ )? ) out\ of\ memory

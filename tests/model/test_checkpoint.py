@@ -185,3 +185,11 @@ def test_random_models_follow_their_seed() -> None:
     assert not _equal(random_model(TINY, seed=1), random_model(TINY, seed=2))
     model = random_model(TINY, seed=1)
     assert 0.015 < model.wte.weight.std().item() < 0.025
+
+
+def test_an_error_does_not_repeat_all_that_could_not_be_read(folder: Path) -> None:
+    header = b'"' + b"x" * 6000 + b'"'
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 200_000)
+    with pytest.raises(ModelError, match=r"cannot be read as safetensors \(.*\.\.\.\); download it again$") as caught:
+        load_base(str(folder))
+    assert len(str(caught.value)) < 600

@@ -126,10 +126,9 @@ def _literal(value: object) -> str:
     return repr(os.fspath(value)) if isinstance(value, (str, os.PathLike)) else str(value)
 
 
-def brief(problem: BaseException, longest: int = 200) -> str:
-    """Return the text of a library's error, cut after ``longest`` characters: some quote what they could not read."""
-    text = str(problem)
-    return text if len(text) <= longest else f"{text[:longest]}..."
+def shortened(text: str, longest: int = 200) -> str:
+    """Return a text for an error message, cut to ``longest`` characters: libraries quote what they could not read."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 _OUT_OF_MEMORY = re.compile(

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from squadron.errors import RunError, SquadronError
+from squadron.errors import RunError, SquadronError, shortened
 from squadron.files import read_json
 
 _DEEPEST = 50
@@ -108,7 +108,7 @@ def shown(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
     text = ascii(value) if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
+    return shortened(text, _LONGEST_SHOWN)
 
 
 def _first_problem(problem: ValidationError) -> str:

@@ -40,13 +40,18 @@ is_scores = has_keys("splits", schema=1)
 is_failures = has_keys("about", "kinds", "failures", schema=1)
 
 
+def details_beside(predictions: Path) -> Path:
+    """Return the file of the details beside a file of predictions, ``STEM.json``."""
+    return predictions.with_name(f"{predictions.stem}.details.json")
+
+
 def is_predictions(path: Path) -> bool:
     """Return True for predictions, ``STEM.json``, and their ``STEM.details.json``. The details are written first, so
     predictions without them are not Squadron's."""
     if path.name.endswith(".details.json"):
         found = json_object(path).values()
         return all(isinstance(details, list) and all(map(_is_detail, details)) for details in found)
-    details = path.with_name(f"{path.stem}.details.json")
+    details = details_beside(path)
     if not details.is_file() or not is_predictions(details):
         return False
     texts = json_object(path)

@@ -104,6 +104,15 @@ def _quota(group: Path) -> float:
     return quota / period if quota > 0 and period > 0 else math.inf
 
 
+def processor_facts(path: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """Return what the kernel tells of the first processor, such as ``vendor_id`` and ``flags``; empty if nothing."""
+    facts: dict[str, str] = {}
+    for line in (_text(path) or "").splitlines():
+        name, _, value = line.partition(":")
+        facts.setdefault(name.strip(), value.strip())
+    return facts
+
+
 def _text(path: Path) -> str | None:
     """Return the text of a small file of the kernel, stripped; None if it cannot be read."""
     try:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from squadron.errors import shortened
+
 IDS = ("id", "guid", "qid", "question_id", "_id", "uid", "uuid", "qas_id", "example_id", "query_id", "ID", "Id")
 """Keys of a question's id in known data sets, in the order in which they are tried."""
 _ANSWERS = ("answers", "answer", "answer_text", "text")
@@ -127,5 +129,4 @@ def _unpacked(answers: Any) -> Any:
 
 def shown(value: Any) -> str:
     """Return a value for an error message: one line, at most 60 characters."""
-    text = "missing" if value is None else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shortened("missing" if value is None else repr(value), 60)

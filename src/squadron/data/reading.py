@@ -74,14 +74,11 @@ def _unpacked(stream: IO[bytes]) -> Any:
     return gzip.GzipFile(fileobj=begun) if first[: len(_GZIP)] == _GZIP else begun
 
 
-class HashedStream(io.RawIOBase):
+class HashedStream:
     """A stream that hashes what is read from it, so that the bytes of a file need not be kept for their hash."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._hash, self._read = stream, hashlib.sha256(), 0
-
-    def readable(self) -> bool:
-        return True
 
     def read(self, size: int = -1) -> bytes:
         """Read up to ``size`` bytes."""

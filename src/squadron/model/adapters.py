@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from squadron.errors import ModelError, brief
+from squadron.errors import ModelError, shortened
 from squadron.files import atomic_path, write_json
 from squadron.model.config import GPT2Config
 from squadron.model.gpt2 import GPT2, Projection
@@ -117,7 +117,7 @@ def _read_pairs(path: Path, config: GPT2Config) -> dict[str, tuple[Tensor, Tenso
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; is its folder an adapter's?") from None
     except (SafetensorError, OSError) as problem:
-        raise ModelError(f"{path}: cannot be read as safetensors ({brief(problem)})") from None
+        raise ModelError(f"{path}: cannot be read as safetensors ({shortened(str(problem))})") from None
     found: dict[str, dict[str, Tensor]] = {}
     for key, tensor in sorted(tensors.items()):
         match = _KEY.fullmatch(key)

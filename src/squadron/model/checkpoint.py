@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from squadron.errors import ModelError, brief
+from squadron.errors import ModelError, shortened
 from squadron.files import atomic_path, sha256_file, write_json
 from squadron.model.config import GPT2Config, read_config
 from squadron.model.gpt2 import GPT2
@@ -148,7 +148,9 @@ def _tensors(files: list[Path]) -> Iterator[tuple[str, Path, Tensor]]:
                     seen[short] = f"{name} ({file.name})"
                     yield short, file, stream.get_tensor(name)
         except (SafetensorError, OSError) as problem:
-            raise ModelError(f"{file}: cannot be read as safetensors ({brief(problem)}); download it again") from None
+            raise ModelError(
+                f"{file}: cannot be read as safetensors ({shortened(str(problem))}); download it again"
+            ) from None
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from squadron.model.gpu import operators as operators  # registers torch.ops.squadron
+from squadron.threads import processor_facts
 
 _FUSED = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 _CACHE_ELEMENTS = 1 << 18
@@ -74,11 +75,7 @@ def mkl_is_slow(path: Path = Path("/proc/cpuinfo")) -> bool:
     """
     if not (_FUSED and torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
         return False
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return False
-    return any(line.startswith("vendor_id") and "GenuineIntel" not in line for line in lines)
+    return processor_facts(path).get("vendor_id", "GenuineIntel") != "GenuineIntel"
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from squadron.errors import ConfigError, argument, option
+from squadron.errors import ConfigError, argument, option, shortened
 from squadron.model.config import Precision
 from squadron.options.roles import LAST, Role
 
@@ -129,7 +129,8 @@ def flag_name(field: str) -> str:
 def _bounded(value: Any) -> Any:
     """Return an invalid value for an error message, shortened if its text is long."""
     text = str(value)
-    return value if len(text) <= 200 else f"{text[:197]}..."
+    cut = shortened(text)
+    return value if cut == text else cut
 
 
 def _described(model: type[Options], key: str) -> str:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from squadron.errors import RunError, brief
+from squadron.errors import RunError, shortened
 from squadron.files import atomic_path
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -50,7 +50,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = stream.metadata() or {}
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not iterable itself)
     except (SafetensorError, OSError) as problem:
-        raise RunError(f"{path}: cannot be read ({brief(problem)}); remove it to start again") from None
+        raise RunError(f"{path}: cannot be read ({shortened(str(problem))}); remove it to start again") from None
     if metadata.get("schema") != _SCHEMA or "state" not in metadata:
         raise RunError(f"{path}: not a checkpoint of this version; remove it to start again")
     try:

@@ -15,6 +15,7 @@ import torch
 from squadron.errors import DeviceError, option
 from squadron.model.checkpoint import DtypeRule
 from squadron.model.config import Precision
+from squadron.threads import processor_facts
 
 _DTYPES: Mapping[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _SHAPE = (512, 768, 768)
@@ -109,16 +110,7 @@ def has_amx() -> bool:
     supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
     if supported is None or not supported() or not torch.backends.mkldnn.is_available():
         return False
-    return sys.platform != "linux" or _cpu_flags(_CPU_INFO) >= _AMX_FLAGS
-
-
-def _cpu_flags(path: Path) -> set[str]:
-    """Return the flags of the first processor in a file like /proc/cpuinfo; none if it cannot be read."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return set()
-    return next((set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), set())
+    return sys.platform != "linux" or set(processor_facts(_CPU_INFO).get("flags", "").split()) >= _AMX_FLAGS
 
 
 def explain_auto(device: torch.device) -> str:

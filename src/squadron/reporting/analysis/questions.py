@@ -11,6 +11,7 @@ import numpy as np
 from squadron.data.sources import load_data
 from squadron.data.squad import Dataset
 from squadron.errors import DataError
+from squadron.marks import details_beside
 from squadron.reporting.analysis.verdicts import Metric
 from squadron.runs.layout import answers_stem
 from squadron.runs.records import Study
@@ -127,7 +128,7 @@ def _mean_scores(
 def _samples(predictions: Path) -> list[dict[str, str]]:
     """Return all samples of a model's answers from the details beside its predictions; none if they are damaged."""
     try:
-        every = read_samples(_details_of(predictions)) or {}
+        every = read_samples(details_beside(predictions)) or {}
     except DataError:
         return []
     count = max(map(len, every.values()), default=0)
@@ -138,14 +139,10 @@ def _samples(predictions: Path) -> list[dict[str, str]]:
     ]
 
 
-def _details_of(predictions: Path) -> Path:
-    return predictions.with_name(f"{predictions.stem}.details.json")
-
-
 def _gold_probabilities(predictions: Path) -> Mapping[str, float] | None:
     """Return P(gold) of each question from the details beside predictions; ``None`` if it is unknown or damaged."""
     try:
-        return read_gold_probabilities(_details_of(predictions))
+        return read_gold_probabilities(details_beside(predictions))
     except DataError:
         return None
 

@@ -63,7 +63,7 @@ def write_report(
     :class:`squadron.errors.RunError` if the folder holds no study, or if the file exists and is not a report.
     """
     path = Path(out) if out is not None else None
-    (found,) = write_reports(folder, [lang], [format], out=path, particulars=particulars, tell=tell)
+    (found,) = write_reports(folder, [lang], [format], out=path, particulars=particulars, tell=tell).values()
     return found
 
 
@@ -76,7 +76,7 @@ def write_reports(
     particulars: Mapping[str, str] | None = None,
     tell: Tell = quiet,
     starting: Callable[[Language, Format], None] = lambda *_: None,
-) -> list[Path]:
+) -> dict[tuple[Language, Format], Path]:
     """Write the report of a study in several languages and formats; return their paths, language by language.
 
     The study is read and analysed once, and the charts of a language are made once. ``starting`` is called before each
@@ -99,7 +99,7 @@ def write_reports(
             write_bytes(path, to_pdf(built[lang], to_svg))
         else:
             write_bytes(path, to_html(built[lang]).encode())
-    return list(paths.values())
+    return paths
 
 
 def build_report(

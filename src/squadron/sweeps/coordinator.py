@@ -29,7 +29,7 @@ from squadron.sweeps.fleets import plan_fleets
 from squadron.sweeps.grid import PlannedRun, SweepPlan, next_runs
 from squadron.sweeps.halving import decide
 from squadron.sweeps.leaderboard import CSV_FILE, compare_settings, rank_runs, rank_settings, write_leaderboard
-from squadron.sweeps.memory import FleetSize, choose_fleet_size
+from squadron.sweeps.memory import choose_fleet_size
 from squadron.sweeps.setup import evaluate_options, normalization_of, plan_rungs, train_options
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import RunScored, Stream
@@ -198,8 +198,7 @@ class SweepRun:
         if not fresh:
             return
         inputs = self.job.inputs
-        asked = self.options.fleet_size
-        size = FleetSize(asked, "as asked for") if asked else choose_fleet_size(inputs, fresh)
+        size = choose_fleet_size(inputs, fresh, asked=self.options.fleet_size)
         fleets = plan_fleets(fresh, inputs.base.model.config, size=size.runs, at_least=self.engine.workers)
         names = self.folder.add_fleets(fleets)
         # Fleets are recorded only once their files are written.

@@ -14,7 +14,6 @@ from squadron.options.sweep import SweepOptions
 from squadron.runs.places import is_prepared
 from squadron.sweeps.fleets import plan_fleets
 from squadron.sweeps.memory import (
-    FleetSize,
     answering_seconds,
     choose_fleet_size,
     run_trial,
@@ -56,8 +55,7 @@ def preview(options: SweepOptions) -> dict[str, Any]:
         }
         model = inputs.base.model
         trial = run_trial(inputs, runs)
-        asked = options.fleet_size
-        size = FleetSize(asked, "as asked for") if asked else choose_fleet_size(inputs, runs, trial)
+        size = choose_fleet_size(inputs, runs, trial, asked=options.fleet_size)
         fleets = plan_fleets(runs, model.config, size=size.runs)
         trials = {"lora": trial}
         training = 0.0

@@ -86,12 +86,16 @@ class FleetSize:
     reason: str
 
 
-def choose_fleet_size(inputs: Inputs, runs: Mapping[str, TrainOptions], trial: Trial | None = None) -> FleetSize:
-    """Return the size of fleets for ``runs``: the fastest one that fits in memory.
+def choose_fleet_size(
+    inputs: Inputs, runs: Mapping[str, TrainOptions], trial: Trial | None = None, *, asked: int | None = None
+) -> FleetSize:
+    """Return the size of fleets for ``runs``: the one that was ``asked`` for, else the fastest one that fits in memory.
 
     On a CPU there is a trial only if an estimate does not show that it fits, so that equal commands give equal fleets.
     ``trial`` is that of these runs, if there was one. Raises as :func:`run_trial`.
     """
+    if asked is not None:
+        return FleetSize(asked, "as asked for")
     device, fastest, why = inputs.device, MOST_ON_DEVICE, explain_size(inputs.device)
     adapters = [run for run in runs.values() if run.method == "lora"]
     if device.type == "cpu" and adapters:

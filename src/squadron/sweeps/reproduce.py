@@ -69,11 +69,7 @@ def reproduce(
         particulars=particulars,
         starting=lambda language, form: reporter.note(f"writing the report: {language}, {form}"),
     )
-    kinds = [(language, form) for language in options.languages for form in options.formats]
-    reports = [
-        {"lang": language, "format": form, "path": str(path)}
-        for (language, form), path in zip(kinds, paths, strict=True)
-    ]
+    reports = [{"lang": language, "format": form, "path": str(path)} for (language, form), path in paths.items()]
     final = read_sweep(options.preset).config.best
     assert final is not None, options.preset  # a test checks that every preset has it
     return {

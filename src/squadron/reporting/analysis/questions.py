@@ -91,15 +91,15 @@ def load_question_scores(
     if not ids:
         return None
     values: dict[Metric, dict[str, Floats]] = {metric: {} for metric in METRICS}
-    for name, own in found.items():
-        scores = _mean_scores([own], golds, ids, dataset, normalize)
-        values["exact_match"][name], values["f1"][name] = scores[:, 0], scores[:, 1]
     for name, path in models:
-        samples = _samples(path) if name in found and name in sampled else []
-        if len(samples) > 1 and all(question in own for own in samples for question in ids):
-            scores = _mean_scores(samples, golds, ids, dataset, normalize)
-            values["exact_match"][name], values["f1"][name] = scores[:, 0], scores[:, 1]
-        gold = _gold_probabilities(path) if name in found else None
+        if name not in found:
+            continue
+        samples = _samples(path) if name in sampled else []
+        if len(samples) < 2 or not all(question in own for own in samples for question in ids):
+            samples = [found[name]]
+        scores = _mean_scores(samples, golds, ids, dataset, normalize)
+        values["exact_match"][name], values["f1"][name] = scores[:, 0], scores[:, 1]
+        gold = _gold_probabilities(path)
         if gold is not None and all(question in gold for question in ids):
             values["p_gold"][name] = np.array([gold[question] for question in ids], dtype=np.float64)
     codes = cluster_codes([clusters[question] for question in ids], len(ids))
@@ -125,7 +125,7 @@ def _mean_scores(
     return mean
 
 
-def _samples(predictions: Path) -> list[dict[str, str]]:
+def _samples(predictions: Path) -> list[Mapping[str, str]]:
     """Return all samples of a model's answers from the details beside its predictions; none if they are damaged."""
     try:
         every = read_samples(details_beside(predictions)) or {}

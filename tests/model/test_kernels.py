@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
+from torch import Tensor
 
 from squadron.model import kernels
-from squadron.model.kernels import _CACHE_ELEMENTS, _CHUNK_ELEMENTS, gelu, linear, linear_gelu, logsumexp
+from squadron.model.kernels import (
+    _CACHE_ELEMENTS,
+    _CHUNK_ELEMENTS,
+    gelu,
+    input_gradient,
+    linear,
+    linear_gelu,
+    logsumexp,
+)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -85,23 +97,58 @@ def test_logsumexp_in_chunks_is_bit_identical(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_products_in_inference_are_exact_to_float32_and_training_keeps_its_own(
-    bias: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("passes", [torch.inference_mode, torch.no_grad, torch.enable_grad])
+def test_onednns_products_are_exact_to_float32_in_every_pass(
+    bias: bool, passes: Callable[[], AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kernels, "mkl_is_slow", lambda: True)
+    calls = _counted_products(monkeypatch)
     generator = torch.Generator().manual_seed(2)
-    x, weight = (torch.randn(*shape, generator=generator) for shape in ((2, 37, 768), (96, 768)))
-    added = torch.randn(96, generator=generator) if bias else None
+    x, weight = (torch.randn(*shape, generator=generator) for shape in ((2, 37, 768), (784, 768)))
+    added = torch.randn(784, generator=generator) if bias else None
     exact = x.double() @ weight.double().T + (0.0 if added is None else added.double())
-    with torch.inference_mode():
+    x.requires_grad_()
+    with passes():
         found = linear(x[:, ::2], weight[16:], None if added is None else added[16:])
-    torch.testing.assert_close(found.double(), exact[:, ::2, 16:], rtol=1e-5, atol=1e-4)
-    # A checkpointed pass runs without gradients first, and with them later.
-    calls: list[object] = []
-    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", lambda *given: calls.append(given))
+        dx = input_gradient(found.detach(), weight[16:])
+    torch.testing.assert_close(found.detach().double(), exact[:, ::2, 16:], rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(dx.double(), found.detach().double() @ weight[16:].double(), rtol=1e-5, atol=2e-3)
+    assert len(calls) == 2
+    if passes is torch.enable_grad:
+        found.backward(found.detach())
+        assert x.grad is not None
+        assert torch.equal(x.grad[:, ::2], dx)
+        assert not x.grad[:, 1::2].any()
+        assert len(calls) == 3
+    # All passes have the same bits, as a checkpointed one runs twice, without gradients and with them.
     with torch.no_grad():
-        assert torch.equal(linear(x, weight, added), torch.nn.functional.linear(x, weight, added))
+        assert torch.equal(linear(x[:, ::2], weight[16:], None if added is None else added[16:]), found)
+
+
+def test_small_or_trained_weights_keep_pytorchs_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "mkl_is_slow", lambda: True)
+    calls = _counted_products(monkeypatch)
+    x, small, large = torch.randn(3, 768), torch.randn(256, 768), torch.randn(768, 768).requires_grad_()
+    for weight in (small, large):
+        assert torch.equal(linear(x, weight), torch.nn.functional.linear(x, weight))
+        assert torch.equal(input_gradient(x[:, : len(weight)], weight), x[:, : len(weight)] @ weight)
+    assert linear(x, large).requires_grad
+    monkeypatch.setattr(kernels, "mkl_is_slow", lambda: False)
+    assert torch.equal(linear(x, large.detach()), torch.nn.functional.linear(x, large))
     assert not calls
+
+
+def _counted_products(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Let every product of oneDNN add an element to the list."""
+    calls: list[None] = []
+    product = torch.ops.mkldnn._linear_pointwise
+
+    def counted(*given: Any) -> Tensor:
+        calls.append(None)
+        return cast(Tensor, product(*given))
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", counted)
+    return calls
 
 
 def test_mkl_is_slow_on_cpus_that_are_not_intels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from squadron.model.adapters import CONFIG, load_adapter
 from squadron.model.checkpoint import load_base
 from squadron.model.config import GPT2Config
 from squadron.model.fleet import Fleet
+from squadron.model.kernels import input_gradient, linear
 from squadron.model.lora import LoraSpec
 from squadron.training.precision import dtype_rule, resolve_device
 from squadron.training.steps import FleetTrainer
@@ -83,8 +84,8 @@ def _pair_seconds(rows: int, n_in: int, n_out: int, dtype: torch.dtype, device: 
 
     def once() -> float:
         began = time.perf_counter()
-        torch.nn.functional.linear(x, weight)
-        torch.matmul(dy, weight)
+        linear(x, weight)
+        input_gradient(dy, weight)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return time.perf_counter() - began

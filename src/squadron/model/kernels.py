@@ -17,6 +17,8 @@ from squadron.threads import processor_facts
 _FUSED = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 _CACHE_ELEMENTS = 1 << 18
 """Elements per chunk whose temporaries fit a CPU core's cache: 1 MiB in float32."""
+_LEAST_ELEMENTS = 1 << 19
+"""Elements of the smallest weight with which a product may be oneDNN's; GPT-2's smallest has 768 x 768."""
 _CHUNK_ELEMENTS = 1 << 16
 """Elements per chunk and core for operations with several temporaries of that size."""
 _BETA, _KAPPA = math.sqrt(2 / math.pi), 0.044715
@@ -71,23 +73,55 @@ class _AddLayerNorm(torch.autograd.Function):
 def mkl_is_slow(path: Path = Path("/proc/cpuinfo")) -> bool:
     """Return True if PyTorch's float32 products are MKL's and the CPU is not one of Intel's.
 
-    On an AMD CPU with AVX-512, MKL's products of 16 to 400 rows have half to five sixths of the rate of oneDNN's.
+    On an AMD CPU with AVX-512, oneDNN's products of GPT-2's shapes have 1.1 to 1.5 times the rate of MKL's.
     """
     if not (_FUSED and torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
         return False
     return processor_facts(path).get("vendor_id", "GenuineIntel") != "GenuineIntel"
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``x @ weight.T + bias``: ``[..., in]`` to ``[..., out]``.
+def _is_onednns(x: Tensor, weight: Tensor) -> bool:
+    """Return True if products of ``x`` and ``weight`` are oneDNN's: a question of machine, dtype and weight alone.
 
-    In inference mode and float32, the product is oneDNN's where :func:`mkl_is_slow`. Training keeps one library for
-    forward, backward and recomputed passes, so that their bits agree.
+    So forward, backward and recomputed passes of a training step all use one library, and their bits agree. For every
+    new number of rows oneDNN prepares a product for about a millisecond, too long for a small weight.
     """
-    if torch.is_inference_mode_enabled() and x.device.type == "cpu" and x.dtype == torch.float32 and mkl_is_slow():
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, "none", [], "")
-        return product
-    return F.linear(x, weight, bias)
+    if x.device.type != "cpu" or x.dtype != torch.float32 or weight.numel() < _LEAST_ELEMENTS or not mkl_is_slow():
+        return False
+    return torch.is_inference_mode_enabled() or not weight.requires_grad
+
+
+def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, "none", [], "")
+    return product
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``x @ weight.T + bias``: ``[..., in]`` to ``[..., out]``; oneDNN's product where that is faster."""
+    if not _is_onednns(x, weight):
+        return F.linear(x, weight, bias)
+    if x.requires_grad and torch.is_grad_enabled():
+        return cast(Tensor, _FrozenLinear.apply(x, weight, bias))  # type: ignore[no-untyped-call]
+    return _onednn(x, weight, bias)
+
+
+def input_gradient(dy: Tensor, weight: Tensor) -> Tensor:
+    """Return ``dy @ weight``, the gradient of :func:`linear`'s input: ``[..., out]`` to ``[..., in]``."""
+    return _onednn(dy, weight.T, None) if _is_onednns(dy, weight) else torch.matmul(dy, weight)
+
+
+class _FrozenLinear(torch.autograd.Function):
+    """oneDNN's product, of a weight that needs no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(weight)
+        return _onednn(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,) = ctx.saved_tensors
+        return input_gradient(gradients[0], weight), None, None
 
 
 def precise_linear(x: Tensor, weight: Tensor) -> Tensor:

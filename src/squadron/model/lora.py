@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from squadron.errors import ConfigError, option
-from squadron.model.kernels import linear, precise_bmm
+from squadron.model.kernels import input_gradient, linear, precise_bmm
 from squadron.model.targets import STABILIZED, Scaling, resolve_targets
 from squadron.randomness import derive_seed
 
@@ -274,7 +274,7 @@ class _LoraLinear(torch.autograd.Function):
         site.b_grad[..., ctx.columns].add_(torch.bmm(h.transpose(1, 2), dy))
         dx = None
         if ctx.needs_input_grad[0]:
-            dx = torch.matmul(dy, weight)  # [K, T, in]
+            dx = input_gradient(dy, weight)  # [K, T, in]
             if mask is None:
                 dx.baddbmm_(dh, a)
             else:

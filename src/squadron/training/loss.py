@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from squadron.model.kernels import logsumexp, precise_linear
+from squadron.model.kernels import input_gradient, linear, logsumexp, precise_linear
 
 _CHUNK_LOGITS = 1 << 24
 """Logits per chunk: 64 MiB in float32, some 330 rows of GPT-2's vocabulary."""
@@ -53,7 +53,7 @@ class _SummedLosses(torch.autograd.Function):
             for start in range(0, hidden.shape[1], step):
                 rows = slice(start, start + step)
                 target = labels[rows, None]
-                logits = torch.nn.functional.linear(hidden[k, rows], wte).to(precise)  # [rows, V]
+                logits = linear(hidden[k, rows], wte).to(precise)  # [rows, V]
                 normalizer = logsumexp(logits)[:, None]
                 losses[k, rows] = (normalizer - logits.gather(1, target))[:, 0]
                 if d_hidden is not None or d_wte is not None:
@@ -61,7 +61,7 @@ class _SummedLosses(torch.autograd.Function):
                     probabilities.scatter_add_(1, target, torch.full_like(target, -1, dtype=precise))
                     d_logits = probabilities.mul_(weights[rows, None]).to(wte.dtype)
                     if d_hidden is not None:
-                        d_hidden[k, rows] = d_logits @ wte
+                        d_hidden[k, rows] = input_gradient(d_logits, wte)
                     if d_wte is not None:
                         d_wte += d_logits.T @ hidden[k, rows]
         ctx.save_for_backward(d_hidden, d_wte)

@@ -15,6 +15,7 @@ import torch
 from squadron.errors import DeviceError, option
 from squadron.model.checkpoint import DtypeRule
 from squadron.model.config import Precision
+from squadron.model.kernels import linear
 from squadron.threads import processor_facts
 
 _DTYPES: Mapping[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -142,7 +143,7 @@ def matmul_rates(
     products = {}
     for dtype in dtypes:
         x, weight = (torch.ones(n, n_in, device=device).to(dtype) for n in (rows, n_out))
-        products[dtype] = functools.partial(torch.nn.functional.linear, x, weight)
+        products[dtype] = functools.partial(linear, x, weight)
         products[dtype]()  # warm up: the first call selects kernels
     best = dict.fromkeys(dtypes, math.inf)
     spent = 0.0

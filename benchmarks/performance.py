@@ -17,7 +17,7 @@ from typing import Any
 import altair as alt
 import torch
 
-from squadron.bench.generate import bench_generation
+from squadron.bench.generate import PEER, bench_generation
 from squadron.bench.scale import bench_scaling
 from squadron.bench.train import bench_training
 from squadron.errors import DataError
@@ -32,6 +32,8 @@ from squadron.training.precision import cpu_rates, matmul_rates, precision_name
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 CHART = Path("images") / "scale.svg"
+EARLIER = "performance-earlier.json"
+"""Rates of earlier versions on other machines, copied from their pages. A run of this script does not change it."""
 AXES = {
     "fleet_size": "adapters in the fleet",
     "rank": "rank",
@@ -82,7 +84,7 @@ def measure(parts: Sequence[str], precisions: list[str], steps: int, rounds: int
                 record["options"].pop(key)
     if "scale" in parts:
         print("scale", flush=True)
-        found["scale"] = bench_scaling(BenchScaleOptions(), reporter=Printer())
+        found["scale"] = {**bench_scaling(BenchScaleOptions(), reporter=Printer()), "rates": found["rates"]}
     return found
 
 
@@ -99,7 +101,6 @@ def page(found: dict[str, Any]) -> str:
     """Return the figures as a Markdown page."""
     sections = {name: record for name, record in found.items() if "environment" in record}
     environment = next(iter(sections.values()))["environment"]
-    rates = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in found["rates"].items())
     lines = [
         "# Performance",
         "",
@@ -107,7 +108,10 @@ def page(found: dict[str, Any]) -> str:
         "with the same checkpoint (GPT-2's 124M shape, seeded random weights), the same real SQuAD questions and the",
         "same batches, grouped by length. Figures are medians over rounds; the raw ones are in `performance.json`.",
         "",
-        f"Machine: {environment['device']}, {environment['threads']} threads; matrix products, GFLOP/s: {rates}.",
+        f"Machine: {environment['device']}, {environment['threads']} threads; matrix products, GFLOP/s: "
+        f"{_listed(found['rates'])}.",
+        "What bounds these figures is told with their profile in "
+        "[Decisions](decisions.md#what-bounds-the-speed-on-a-cpu).",
         "",
     ]
     for name, record in sections.items():
@@ -117,9 +121,45 @@ def page(found: dict[str, Any]) -> str:
         lines += [f"## {name[0].upper()}{name[1:]}", ""]
         lines += _generation(record) if "four_strategies_cost" in record else _training(record)
         lines.append("")
+    lines += ["## Machines side by side", "", *_machines(found), ""]
     if "orders" in found:
         lines += ["## Scores of training by paragraph", "", *_orders(found["orders"]), ""]
     return "\n".join(lines)
+
+
+def _listed(rates: dict[str, float]) -> str:
+    return ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in rates.items())
+
+
+def _machines(found: dict[str, Any]) -> list[str]:
+    """Return a table of this run's rates under those of earlier versions on other machines."""
+    rows = list(read_json(ROOT / "docs" / EARLIER, what="the earlier figures", error=DataError)["machines"])
+    for precision in ("bf16", "fp32"):
+        parts = {part: found.get(f"{part}, {precision}") for part in ("train by question", "train by paragraph")}
+        answers = found.get(f"generate, {precision}")
+        if answers is None or None in parts.values():
+            continue
+        rates = {
+            part: [record["sides"][side]["examples_per_second"] for side in ("squadron", record["fastest_peer"])]
+            for part, record in parts.items()
+            if record is not None
+        }
+        sides = ("squadron: greedy", PEER)
+        rates["generate"] = [answers["sides"][side]["questions_per_second"] for side in sides]
+        rows.append({"machine": f"this one: {_listed(found['rates'])}", "precision": precision, **rates})
+    lines = ["| GFLOP/s | format | by question | by paragraph | answers |", "|---|---|---|---|---|"]
+    for row in rows:
+        cells = [
+            f"{own:.2f} / {peer:.2f} = **{own / peer:.1f}**"
+            for own, peer in (row[part] for part in ("train by question", "train by paragraph", "generate"))
+        ]
+        lines.append(f"| {row['machine']} | {row['precision']} | {' | '.join(cells)} |")
+    return [
+        "Questions per second of Squadron and of its fastest peer, and their ratio. Each machine is a virtual one of",
+        "two cores. The earlier versions had 89 tokens a question by paragraph (57.5 now) and MKL's products.",
+        "",
+        *lines,
+    ]
 
 
 def _training(record: dict[str, Any]) -> list[str]:
@@ -180,6 +220,7 @@ def _scaling(record: dict[str, Any]) -> list[str]:
         f"tokens with {options['questions']} questions, fleet of {held['fleet_size']}, rank {held['rank']}, "
         f"{held['size']}, {held['method']}; one of them",
         "varied at a time. Questions and tokens count once per adapter. Made by `squadron bench scale`.",
+        f"The machine's matrix products, GFLOP/s: {_listed(record['rates'])}.",
         "",
         f"![Seconds per step and peak memory by fleet size, rank, length, base and method; the table has the figures]"
         f"({CHART.as_posix()})",

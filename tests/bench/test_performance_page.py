@@ -31,6 +31,7 @@ ENVIRONMENT = {"device": "cpu (test)", "threads": 2}
 SCALE = {
     "environment": ENVIRONMENT,
     "precision": "fp32",
+    "rates": {"fp32": 300e9},
     "held": {"fleet_size": 1, "rank": 4, "length": 256, "size": "gpt2", "method": "lora"},
     "options": {"questions": 4},
     "axes": {
@@ -57,6 +58,18 @@ FOUND = {
     "rates": {"fp32": 320e9, "bf16": 167e9},
     "train by question, fp32": TRAINING,
     "train by question, bf16": TRAINING,
+    "train by paragraph, bf16": {**TRAINING, "ratio": 11.0},
+    "generate, bf16": {
+        "environment": ENVIRONMENT,
+        "options": {"max_new_tokens": 16},
+        "sides": {
+            side: {"questions_per_second": rate, "rounds": [rate], "questions": 9, "peak_memory_bytes": 2**30}
+            for side, rate in (("squadron: greedy", 30.0), ("transformers+peft", 4.0))
+        },
+        "ratio": 7.5,
+        "four_strategies_cost": 2.5,
+        "span_cost": 1.1,
+    },
     "scale": SCALE,
     "orders": {
         "seeds": 2,
@@ -71,13 +84,21 @@ def test_the_page_shows_the_figures_of_every_section(performance: ModuleType) ->
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
         "Train by question, fp32",
         "Train by question, bf16",
+        "Train by paragraph, bf16",
+        "Generate, bf16",
         "How cost grows",
+        "Machines side by side",
         "Scores of training by paragraph",
     ]
     assert "matrix products, GFLOP/s: fp32 320, bf16 167." in text
-    # Both number formats show the share of the machine's rate and the difference of the losses.
-    assert text.count("- 61 % of the machine's matrix-product rate") == 2
-    assert text.count("largest difference of the loss over all steps: transformers+peft 0.0012") == 2
+    # A format of which all three were measured is a row beside those of other machines.
+    cells = "8.25 / 1.50 = **5.5** | 8.25 / 1.50 = **5.5** | 30.00 / 4.00 = **7.5** |"
+    assert f"| this one: fp32 320, bf16 167 | bf16 | {cells}" in text
+    assert "| this one: fp32 320, bf16 167 | fp32 |" not in text
+    assert "The machine's matrix products, GFLOP/s: fp32 300." in text
+    # All formats show the share of the machine's rate and the difference of the losses.
+    assert text.count("- 61 % of the machine's matrix-product rate") == 3
+    assert text.count("largest difference of the loss over all steps: transformers+peft 0.0012") == 3
     assert "| adapters in the fleet | 5 | 2.00 | 10.00 | 640 | 5,120 MiB |" in text
     assert "| adapters in the fleet | 75 | not measured: it would take some 99 GiB | | | |" in text
     assert "| F1 | 80.5 | 80.0 | -0.5 (-1.2 to +0.5) |" in text

@@ -90,7 +90,7 @@ def test_an_answer_is_marked_in_its_place_with_its_probability() -> None:
     page = render.answers(found)
     assert '<mark class="mark-A"><span class="letter mark-A">A</span>1834</mark>' in page
     assert page.count("<mark") == 1
-    assert "25.0 %" in page
+    assert "25.0%" in page
     assert "F1 50" in page
     assert "wrong" in page
     assert page.count("not in the context") == 1
@@ -119,6 +119,6 @@ def test_missing_or_invalid_figures_are_dashes() -> None:
 def test_a_board_shows_whether_its_best_run_is_significantly_better() -> None:
     row = ListedRun("a", Path("a"), {})
     chance = Seen(render.leaderboard(Board((row,), winner=Winner(False, 0.4)))).text
-    assert "does not tell the best setting from the second (p = 0.4): its place may be chance" in chance
+    assert "finds no significant difference between the best setting and the second (p = 0.4): its place may be chance" in chance
     proven = Seen(render.leaderboard(Board((row,), winner=Winner(True, 0.0123)))).text
-    assert "tells the best setting from the second (p = 0.012)" in proven
+    assert "finds a significant difference between the best setting and the second (p = 0.012)" in proven

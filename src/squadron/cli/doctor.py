@@ -75,7 +75,7 @@ def _hub(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("hub", f"{found['endpoint']}: {'reachable' if found['reachable'] else found['reason']}"),
         (
             "hub token",
-            "there is one" if found["token"] else "none; needed for private or gated repositories and --push",
+            "set" if found["token"] else "none; needed for private or gated repositories and --push",
         ),
         ("hub cache", f"{found['cache']}: {content if repositories else 'empty'}"),
     ]

@@ -118,8 +118,8 @@ def _environment(language: Language) -> jinja2.Environment:
         if value is None:
             return words("not_a_number")
         if value < 0.001:
-            return words("below", value=words.figure("0.1 %"))
-        return words.figure(f"{100 * value:.1f} %")
+            return words("below", value=words.figure("0.1%"))
+        return words.figure(f"{100 * value:.1f}%")
 
     def duration(seconds: Any) -> str:
         if not _is_figure(seconds):
@@ -136,6 +136,8 @@ def _environment(language: Language) -> jinja2.Environment:
         "probability": probability,
         "duration": duration,
         "model": words.model,
+        "decoding": words.decoding,
+        "split": words.split,
         "status": lambda name: words.status(str(name)) if name else words("unknown"),
     }
     return environment

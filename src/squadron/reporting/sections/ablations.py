@@ -293,6 +293,6 @@ def _seeds(draft: Draft, inputs: ReportInputs, seeds: SeedSpread) -> None:
         ]
         for one in seeds.levels
     ]
-    columns = [draft.column("changes", align="start"), draft.column("runs"), draft.column("deviation")]
+    columns = [draft.column("changes", align="start"), draft.column("degrees"), draft.column("deviation")]
     draft.table("seeds-levels", draft.say("seeds.levels_caption"), columns, rows)
     chart(draft, inputs, "seeds")

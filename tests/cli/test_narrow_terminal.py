@@ -64,7 +64,11 @@ def test_runs_show_and_the_leaderboard_of_a_sweep_cut_nothing() -> None:
     run = {"name": NAME, "status": "done", "validation_loss": 0.1234, "loss": 1.0, **figures}
     board = {"runs": [run], "decoding": "greedy", "split": "validation", "normalize": "official", "seconds": 1.0}
     decodings = {name: {**figures, "normalize": "persian"} for name in ("greedy", "temperature")}
-    record = {"folder": "r", "record": {"status": "done", "config": {}}, "splits": {"validation": {"decodings": decodings}}}
+    record = {
+        "folder": "r",
+        "record": {"status": "done", "config": {}},
+        "splits": {"validation": {"decodings": decodings}},
+    }
     for show, shown in ((sweep_cli._show, {**board, "leaderboard": "l.csv"}), (runs_cli._show_run, record)):
         console = Console(file=io.StringIO(), width=80)
         show(console, shown)

@@ -119,6 +119,9 @@ def test_missing_or_invalid_figures_are_dashes() -> None:
 def test_a_board_shows_whether_its_best_run_is_significantly_better() -> None:
     row = ListedRun("a", Path("a"), {})
     chance = Seen(render.leaderboard(Board((row,), winner=Winner(False, 0.4)))).text
-    assert "finds no significant difference between the best setting and the second (p = 0.4): its place may be chance" in chance
+    assert (
+        "finds no significant difference between the best setting and the second (p = 0.4): its place may be chance"
+        in chance
+    )
     proven = Seen(render.leaderboard(Board((row,), winner=Winner(True, 0.0123)))).text
     assert "finds a significant difference between the best setting and the second (p = 0.012)" in proven

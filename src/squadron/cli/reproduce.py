@@ -67,7 +67,8 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         if run["status"] in ("failed", "diverged", "stopped"):
             out.print(f"{run['name']} {run['status']}: {run.get('reason', 'no reason is known')}", soft_wrap=True)
     out.print(
-        f"LoRA is {record['best']}, the best of {counted(len(record['runs']), 'run')}: {record['leaderboard']}", soft_wrap=True
+        f"LoRA is {record['best']}, the best of {counted(len(record['runs']), 'run')}: {record['leaderboard']}",
+        soft_wrap=True,
     )
     out.print(f"done in {clock(record['seconds'])}; the reports:")
     for report in record["reports"]:

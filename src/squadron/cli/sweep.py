@@ -75,7 +75,8 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     if repeated:
         best = repeated[0]
         setting = ", ".join(f"{axis} {value}" for axis, value in best["changes"].items()) or "the only setting"
-        out.print(f"Best over {counted(len(best['runs']), 'seed')}: {setting}: {', '.join(_spread(best))} (standard deviation).")
+        seeds = counted(len(best["runs"]), "seed")
+        out.print(f"Best over {seeds}: {setting}: {', '.join(_spread(best))} (standard deviation).")
     for run in runs:
         if run["status"] in ("failed", "diverged", "stopped"):
             out.print(f"{run['name']} {run['status']}: {run.get('reason', 'no reason is known')}", soft_wrap=True)

@@ -7,7 +7,7 @@ is, and with it the number format of the language.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -40,7 +40,7 @@ def f1_chart(curves: Curves, language: Language) -> PlotData | None:
 
 
 def _chart(
-    series: dict[str, Points], axis: str, shape: str, language: Language, *, highest: float | None = None
+    series: Mapping[str, Points], axis: str, shape: str, language: Language, *, highest: float | None = None
 ) -> PlotData | None:
     """Return curves over their own range; validations, which are few, also as points."""
     words = chart_words(language)

@@ -40,6 +40,8 @@ _FITS = {
     "settled": "converged",
     "unknown": "is unclear",
 }
+_LEAST_SHOWN = 0.05
+"""The least number of points that is not written as 0.0."""
 _COSTS = {"trainable_parameters": "trainable parameters", "seconds": "time", "peak_memory_bytes": "memory"}
 
 
@@ -156,9 +158,9 @@ def _notes(record: dict[str, Any]) -> list[str]:
     if found["best"] is not None:
         best = found["best"]
         compared = counted(best["compared"], "setting" if best["seeds"] > 1 else "run")
-        line = f"best of {compared}: {clipped(best['best'], 60)}; {best['count']} may be the true best"
-        line += " (95%)"
-        if best["optimism"] is not None:
+        line = f"best of {compared}: {clipped(best['best'], 60)}; "
+        line += f"{best['count'] if best['count'] > 1 else 'no other'} may be the true best (95%)"
+        if best["optimism"] is not None and best["optimism"] >= _LEAST_SHOWN:
             line += f"; choosing the best inflates its F1 by about {best['optimism']:.1f} points"
         notes.append(line)
     notes += [

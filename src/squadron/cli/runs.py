@@ -138,7 +138,8 @@ def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
     rows = [("run", record["folder"]), ("status", _status(run) + (f": {run['reason']}" if "reason" in run else ""))]
     counts = ("trainable_parameters", "steps", "best_step")
     rows += [(key.replace("_", " "), f"{run[key]:,}") for key in counts if run.get(key) is not None]
-    rows += [(key.replace("_", " "), f"{run[key]:.4f}") for key in ("loss", "validation_loss") if run.get(key)]
+    losses = {"training loss": run.get("loss"), "validation loss": run.get("validation_loss")}
+    rows += [(title, f"{value:.4f}") for title, value in losses.items() if value is not None]
     if run.get("peak_memory_bytes"):
         rows.append(("peak memory", megabytes(run["peak_memory_bytes"])))
     rows += [

@@ -11,6 +11,7 @@ import pytest
 from squadron.runs.board import Board, ListedRun, Winner
 from squadron.visible import escaped, is_invisible
 from squadron.web import render
+from squadron.web.words import page_words
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -104,6 +105,12 @@ def test_missing_marks_and_truncation_are_shown() -> None:
     assert "the first 6 of 12 characters" in page
     assert "not a number" in page
     assert "nothing" in page
+
+
+def test_small_rates_have_the_digits_of_the_page() -> None:
+    row = ListedRun("a", Path("a"), {"changes": {"lr": 1e-5}})
+    assert "۰٫۰۰۰۰۱" in render.leaderboard(Board((row,)), page_words("fa"))
+    assert "0.00001" in render.leaderboard(Board((row,)))
 
 
 def test_missing_or_invalid_figures_are_dashes() -> None:

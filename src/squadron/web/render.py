@@ -75,7 +75,7 @@ def _value(value: Any, words: Words) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_value(one, words) for one in value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return words.figure(f"{value:g}" if isinstance(value, float) else str(value))
+        return words.numerals.write(value, "rate") if isinstance(value, float) else words.figure(str(value))
     return str(value)
 
 

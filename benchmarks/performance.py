@@ -174,8 +174,8 @@ def _training(record: dict[str, Any]) -> list[str]:
         *lines,
         "",
         f"- **{record['ratio']:.1f} times** the rate of the fastest peer ({record['fastest_peer']})",
-        f"- peak memory {100 * record['memory_share']:.0f} % of that peer's",
-        f"- {share:.0f} % of the machine's matrix-product rate on the same shapes, for the tokens really processed",
+        f"- peak memory {100 * record['memory_share']:.0f}% of that peer's",
+        f"- {share:.0f}% of the machine's matrix-product rate on the same shapes, for the tokens really processed",
         f"- largest difference of the loss over all steps: {differences}",
     ]
 
@@ -202,7 +202,7 @@ def _orders(record: dict[str, Any]) -> list[str]:
         f"Means over {record['seeds']} seeds for both orders, on the pocket base (`make pocket`);",
         "[pocket.md](pocket.md) has each seed's scores, and intervals over seeds as well.",
         "",
-        "| | by question | by paragraph | difference (95 %, on new questions) |",
+        "| | by question | by paragraph | difference (95%, on new questions) |",
         "|---|---|---|---|",
     ]
     for name, label in (("f1", "F1"), ("exact_match", "EM")):

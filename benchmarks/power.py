@@ -5,12 +5,12 @@
 
 A made-up study has a grid of runs (5 ranks, 5 learning rates, 3 sets of modules, and some seeds) and 1,000 questions in
 220 paragraphs. A run answers a question correctly if its skill exceeds the question's difficulty. The parts of the
-difference are calibrated to 75 runs on the pocket base: 87 % right; runs that are equal differ by 0.35 points through
+difference are calibrated to 75 runs on the pocket base: 87% right; runs that are equal differ by 0.35 points through
 training; each value of an option suits some questions better than others, which moves the mean of a value by 0.2 points
 from one set of questions to another. The tests are those of the reports.
 
-Each line has the share of studies that claim, in each scope: a difference on any axis that has none (at most 5 %), the
-difference that is there (at least 90 %), something against the truth, and that all learning rates are equivalent. Where
+Each line has the share of studies that claim, in each scope: a difference on any axis that has none (at most 5%), the
+difference that is there (at least 90%), something against the truth, and that all learning rates are equivalent. Where
 values suit some questions better than others, their means do differ on these questions, so a claim is not false there.
 """
 
@@ -35,9 +35,9 @@ MODULES = ("attention", "attention+mlp", "query-value+attention")
 QUESTIONS, PARAGRAPHS = 1000, 220
 AXES = ("rank", "lr", "targets")
 _SKILL = 1.126
-"""The skill of a run that answers 87 % of the questions."""
+"""The skill of a run that answers 87% of the questions."""
 _POINT = 0.0473
-"""The skill that is worth a point, near 87 %."""
+"""The skill that is worth a point, near 87%."""
 _HARD_PARAGRAPH, _HARD_QUESTION, _CHANCE = 0.45, 0.8, 0.4
 """Standard deviations of a paragraph's and a question's difficulty, and of one run's luck with one question."""
 
@@ -222,7 +222,7 @@ def table(rates: Mapping[str, Rates]) -> str:
             own.equivalent,
         ]
         widths = (10, 7, 11, 7, 8, 6)
-        shown = " ".join(f"{100 * cell:>{width - 2}.1f} %" for cell, width in zip(cells, widths, strict=True))
+        shown = " ".join(f"{100 * cell:>{width - 1}.1f}%" for cell, width in zip(cells, widths, strict=True))
         lines.append(f"{name:<60} {shown}")
     return "\n".join(lines)
 
@@ -233,7 +233,7 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=1000, help="Studies of each case.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of all draws.")
     given = parser.parse_args()
-    print(f"{given.studies} studies of each case, seed {given.seed}; false claims should be at most 5 %")
+    print(f"{given.studies} studies of each case, seed {given.seed}; false claims should be at most 5%")
     print(table({case.name: simulate(case, given.studies, seed=given.seed) for case in CASES}))
 
 

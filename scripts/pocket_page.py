@@ -38,7 +38,7 @@ def page(found: dict[str, Any]) -> str:
 def _tuned_lines(tuned: dict[str, Any]) -> list[str]:
     count, half = f"{QUESTIONS:,}", QUESTIONS // 2
     lines = [
-        "Made by `make pocket`; the raw figures are in `pocket.json`. F1 in points with 95 % intervals that resample",
+        "Made by `make pocket`; the raw figures are in `pocket.json`. F1 in points with 95% intervals that resample",
         f"paragraphs; {count} test questions whose entities occur in no training text: {half} phrased as in training",
         f"(*known*), {half} in phrasings that never occur there (*new*).",
         "",
@@ -92,7 +92,7 @@ def effect_lines(grid: dict[str, Any]) -> list[str]:
         "corrected over the axes, on new questions and on these. A line is the rise of the straight line through the",
         f"means, over the logarithm. The plan was in the configuration before the runs, and {kept} kept to.",
         "",
-        "| axis | metric | means | verdict | p | line, points (95 %) |",
+        "| axis | metric | means | verdict | p | line, points (95%) |",
         "|---|---|---|---|---|---|",
     ]
     for effect in grid["effects"]:
@@ -165,14 +165,14 @@ def _order_lines(orders: dict[str, Any]) -> list[str]:
         difference = orders[name]["difference"]
         first, last = over_seeds(orders[name])
         lines.append(
-            f"- paragraph minus question: {difference:+.1f} points of {label} (95 %: {low:+.1f} to {high:+.1f} on new "
+            f"- paragraph minus question: {difference:+.1f} points of {label} (95%: {low:+.1f} to {high:+.1f} on new "
             f"questions with these trainings, {first:+.1f} to {last:+.1f} on these questions with new trainings)"
         )
     return lines
 
 
 def over_seeds(measured: dict[str, Any]) -> tuple[float, float]:
-    """Return the 95 % t interval of the mean difference of both orders, with the seeds as the sample."""
+    """Return the 95% t interval of the mean difference of both orders, with the seeds as the sample."""
     pairs = zip(measured["question"], measured["paragraph"], strict=True)
     differences = [paragraph - question for question, paragraph in pairs]
     count = len(differences)

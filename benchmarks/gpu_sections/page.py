@@ -14,7 +14,7 @@ from gpu_sections.training import step_flops
 from squadron.data.batches import BatchSampler, Order
 
 H100, T4 = 700e12, 40e12
-"""Rates of matrix products for the floors, FLOP/s: what a H100 reaches in bf16 and a T4 in fp16, some 70 and 60 % of
+"""Rates of matrix products for the floors, FLOP/s: what a H100 reaches in bf16 and a T4 in fp16, some 70 and 60% of
 what their makers give."""
 _FLOOR_STEPS = 40
 
@@ -153,7 +153,7 @@ def _floors() -> list[str]:
         "The floors are the products alone, at rates that the cards reach: "
         f"{H100 / 1e12:.0f} TFLOP/s (H100, bf16) and {T4 / 1e12:.0f} (T4, fp16).",
         "They are counted on random tokens with the lengths of SQuAD v1.1 questions in GPT-2's tokens: 186 a question",
-        "(median 171), 88 % of them context, 5.1 questions a paragraph, 4.1 tokens an answer.",
+        "(median 171), 88% of them context, 5.1 questions a paragraph, 4.1 tokens an answer.",
         "",
         *_markdown(table),
     ]

@@ -118,7 +118,7 @@ def _train(cases: Figures) -> Table:
             _number(own["mean_ms"]),
             str(own["calls"]),
             _number(own["tokens"], 0),
-            "" if own["share"] is None else f"{100 * own['share']:.0f} %",
+            "" if own["share"] is None else f"{100 * own['share']:.0f}%",
             _number(own["peak_bytes"], 2, 2**-30),
         ],
     )

@@ -97,7 +97,7 @@ def test_the_page_shows_the_figures_of_every_section(performance: ModuleType) ->
     assert "| this one: fp32 320, bf16 167 | fp32 |" not in text
     assert "The machine's matrix products, GFLOP/s: fp32 300." in text
     # All formats show the share of the machine's rate and the difference of the losses.
-    assert text.count("- 61 % of the machine's matrix-product rate") == 3
+    assert text.count("- 61% of the machine's matrix-product rate") == 3
     assert text.count("largest difference of the loss over all steps: transformers+peft 0.0012") == 3
     assert "| adapters in the fleet | 5 | 2.00 | 10.00 | 640 | 5,120 MiB |" in text
     assert "| adapters in the fleet | 75 | not measured: it would take some 99 GiB | | | |" in text

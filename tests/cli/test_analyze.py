@@ -24,7 +24,7 @@ def test_it_writes_tables_and_charts_and_fits_the_terminal(squadron: Squadron, f
     assert shown.code == 0, shown.err
     lines = shown.out.splitlines()
     assert max(map(len, lines[:-1])) <= 80  # the last one has the folder's full path
-    for words in ("F1 by rank", "F1 by targets", "decoding of the best run", "kinds of mistake", "missing: failed (1)"):
+    for words in ("F1 by rank", "F1 by targets", "decoding of the best run", "error types", "missing: failed (1)"):
         assert words in shown.out
     assert "between seeds" in shown.out
     report = folder / "report"

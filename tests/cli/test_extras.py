@@ -15,7 +15,6 @@ ANY = ("--base", "pocket", "--data", "data.json")
     ("missing", "words", "extra"),
     [
         ("gradio", ("playground",), "web"),
-        ("pandas", ("playground",), "web"),
         ("transformers", ("bench", "train", *ANY), "bench"),
         ("peft", ("bench", "train", *ANY), "bench"),
         ("trl", ("bench", "train", *ANY, "--sides", "trl"), "bench"),

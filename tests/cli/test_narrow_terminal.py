@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cli.conftest import Squadron
 from made_study import make_study
+from squadron.cli import runs as runs_cli
+from squadron.cli import sweep as sweep_cli
 from squadron.cli.ask import _letter
 
 NAME = "r64-lr0.00007-query-value+attention"
@@ -52,6 +56,31 @@ def test_analyze_cuts_no_interval_and_writes_differences_without_a_dash(squadron
     assert re.search(r"validation loss of 8 runs", shown)
     assert "(s)" not in shown
     assert not re.search(r"[+-]0\.0\b", shown)
+
+
+def test_runs_show_and_the_leaderboard_of_a_sweep_cut_nothing() -> None:
+    figures = {"f1": 100.0, "exact_match": 100.0, "p_gold": 100.0, "questions": 10_570}
+    figures |= {"f1_interval": [98.1, 100.0], "exact_match_interval": [98.1, 100.0]}
+    run = {"name": NAME, "status": "done", "validation_loss": 0.1234, "loss": 1.0, **figures}
+    board = {"runs": [run], "decoding": "greedy", "split": "validation", "normalize": "official", "seconds": 1.0}
+    decodings = {name: {**figures, "normalize": "persian"} for name in ("greedy", "temperature")}
+    record = {
+        "folder": "r",
+        "record": {"status": "done", "config": {}},
+        "splits": {"validation": {"decodings": decodings}},
+    }
+    for show, shown in ((sweep_cli._show, {**board, "leaderboard": "l.csv"}), (runs_cli._show_run, record)):
+        console = Console(file=io.StringIO(), width=80)
+        show(console, shown)
+        text = console.file.getvalue()
+        lines = text.splitlines()
+        assert ("scores, persian normalization" in text) == (show is runs_cli._show_run)
+        assert max(len(line) for line in lines if "left out" not in line) <= 80
+        assert "…" not in text
+        found = [line for line in lines if "100.0 (98.1–100.0)" in line]
+        assert all(line.count("100.0 (98.1–100.0)") == 2 for line in found)
+        assert len(found) == (1 if show is sweep_cli._show else 2)
+        assert all(NAME in line or "validation" in line for line in found)
 
 
 def test_ask_names_each_model_whole(

@@ -215,7 +215,7 @@ def test_a_partial_and_failed_sweep_says_what_is_missing(hostile_folder: Path) -
     for sentence in ("1 run failed", "1 run diverged", "2 runs not finished", "was not finished when this report"):
         assert sentence in text
     assert "no run trains all weights" in text
-    assert "۱ اجرا شکست خورد" in all_text(persian)
+    assert "۱ اجرا ناموفق بود" in all_text(persian)
 
 
 def test_hostile_data_is_text(hostile_folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from squadron.visible import escaped
+from squadron.web.curves import limits_of
 
 from .conftest import HOSTILE, RUN, Served
 
@@ -111,14 +112,14 @@ def test_base_and_adapter_are_asked_and_their_answers_marked(page: Any) -> None:
     shown = ask(page)
     assert question in shown
     heads = page.locator(".compare thead th").all_inner_texts()
-    assert [head.split("\n")[-1].strip() for head in heads[1:3]] == ["A pocket (untouched)", f"B {RUN}"]
+    assert [head.split("\n")[-1].strip() for head in heads[1:3]] == ["A pocket (without fine-tuning)", f"B {RUN}"]
     rows = page.locator(".compare tbody tr")
     names = page.locator(".compare tbody th").all_inner_texts()
     assert names == ["greedy", "span", "nucleus"]
     span = rows.nth(names.index("span")).locator("td")
     greedy = rows.nth(names.index("greedy")).locator("td")
     for cell in (*span.all()[:2], *greedy.all()[:2]):
-        assert re.search(r"\d %", cell.locator(".figure").inner_text())
+        assert re.search(r"\d%", cell.locator(".figure").inner_text())
     # Span search answers in the context's own words, so that each model has an answer to mark: the first that stands
     # in the context, and the marks under its letter are that answer.
     for letter, column in (("A", 0), ("B", 1)):
@@ -154,7 +155,7 @@ def test_a_run_s_curve_is_opened_from_the_leaderboard(page: Any) -> None:
     page.get_by_text("No curves: it has no metrics yet.").wait_for(timeout=WAIT)
     assert page.locator("#loss-curve:visible").count() == 0
     page.get_by_role("button", name=RUN).click()
-    page.locator("#loss-curve canvas, #loss-curve svg.marks").first.wait_for(timeout=WAIT)
+    page.locator("#loss-curve svg.marks").first.wait_for(timeout=WAIT)
     page.locator("#f1-curve").wait_for()
     assert RUN in page.locator("#facts h2").inner_text()
     assert page.get_by_label("Run", exact=True).input_value() == RUN
@@ -257,11 +258,7 @@ def scores_are_in_sight(page: Any) -> None:
 def test_curves_are_drawn_over_their_own_range(
     values: list[float], highest: float | None, ends: tuple[float, float]
 ) -> None:
-    from squadron.web.page import _limits
-
-    low, high = _limits(values, highest)
-    assert low is not None
-    assert high is not None
+    low, high = limits_of(values, highest)
     assert ends[0] <= low <= min(values)
     assert max(values) <= high <= ends[1]
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from squadron import web
+from squadron.decoding.strategies import STRATEGIES
 from squadron.errors import SquadronError
 from squadron.experiments.playground import Playground
 from squadron.options.base import checked
@@ -69,7 +70,7 @@ def test_it_is_a_persian_page_from_right_to_left(page: Any) -> None:
     shown = page.inner_text("body")
     # Gradio says that it loads, for a moment, in the language of the browser.
     words = re.sub(r"pocket|LoRA|GPT-2|Squadron|Loading", "", shown)
-    own = {*page.locator("#decoding label").all_inner_texts(), *page.locator("#models .token").all_inner_texts()}
+    own = {FA.decoding(name) for name in STRATEGIES} | {*page.locator("#models .token").all_inner_texts()}
     english = [line for line in words.splitlines() if re.search("[A-Za-z]{3}", line) and line.strip() not in own]
     assert [line for line in english if RUN not in line and "script" not in line] == []
 
@@ -82,12 +83,27 @@ def test_answers_and_errors_are_persian(page: Any) -> None:
     shown = ask(page)
     assert FA("decoding") in shown
     assert re.search("[۰-۹]٪", shown)
+    assert FA.decoding("greedy") in page.locator(".compare tbody th").all_inner_texts()
     page.get_by_role("tab", name=FA("tab_runs")).click()
     page.locator("#board table").wait_for(timeout=WAIT)
     first = page.locator("#board tbody tr").first.inner_text()
+    assert f"بخش {FA.split('validation')} با کدگشایی {FA.decoding('greedy')}" in page.inner_text("#board caption")
     assert "۵۱٫۲" in first
     assert "۳۳٫۰ تا ۷۰٫۵" in first
     assert FA.status("done") in first
+
+
+def test_curves_have_the_words_and_digits_of_the_page(page: Any) -> None:
+    page.get_by_role("tab", name=FA("tab_runs")).click()
+    page.get_by_role("button", name=RUN).click()
+    for curve in ("loss", "f1"):
+        plot = page.locator(f"#{curve}-curve svg.marks")
+        plot.wait_for(timeout=WAIT)
+        shown = "".join(plot.locator("text").all_text_contents())
+        assert re.search("[۰-۹]", shown)
+        assert not re.search("[0-9]", shown.replace("F1", ""))
+        box, outer = plot.bounding_box(), page.locator(f"#{curve}-curve").bounding_box()
+        assert 0.8 * outer["width"] < box["width"] <= outer["width"]
 
 
 def test_it_is_accessible_and_fits_a_phone(page: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from squadron.runs.board import Board, ListedRun, Winner
 from squadron.visible import escaped, is_invisible
 from squadron.web import render
+from squadron.web.words import page_words
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -90,7 +91,7 @@ def test_an_answer_is_marked_in_its_place_with_its_probability() -> None:
     page = render.answers(found)
     assert '<mark class="mark-A"><span class="letter mark-A">A</span>1834</mark>' in page
     assert page.count("<mark") == 1
-    assert "25.0 %" in page
+    assert "25.0%" in page
     assert "F1 50" in page
     assert "wrong" in page
     assert page.count("not in the context") == 1
@@ -106,6 +107,12 @@ def test_missing_marks_and_truncation_are_shown() -> None:
     assert "nothing" in page
 
 
+def test_small_rates_have_the_digits_of_the_page() -> None:
+    row = ListedRun("a", Path("a"), {"changes": {"lr": 1e-5}})
+    assert "۰٫۰۰۰۰۱" in render.leaderboard(Board((row,)), page_words("fa"))
+    assert "0.00001" in render.leaderboard(Board((row,)))
+
+
 def test_missing_or_invalid_figures_are_dashes() -> None:
     broken = {"f1": "x", "f1_interval": [1], "exact_match": float("nan"), "seconds": 10**400, "changes": [1]}
     rows = (ListedRun("a", Path("a"), broken), ListedRun("b", Path("b"), {"f1": 51.25, "f1_interval": [33.0, 70.5]}))
@@ -119,6 +126,9 @@ def test_missing_or_invalid_figures_are_dashes() -> None:
 def test_a_board_shows_whether_its_best_run_is_significantly_better() -> None:
     row = ListedRun("a", Path("a"), {})
     chance = Seen(render.leaderboard(Board((row,), winner=Winner(False, 0.4)))).text
-    assert "does not tell the best setting from the second (p = 0.4): its place may be chance" in chance
+    assert (
+        "finds no significant difference between the best setting and the second (p = 0.4): its place may be chance"
+        in chance
+    )
     proven = Seen(render.leaderboard(Board((row,), winner=Winner(True, 0.0123)))).text
-    assert "tells the best setting from the second (p = 0.012)" in proven
+    assert "finds a significant difference between the best setting and the second (p = 0.012)" in proven

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from squadron.cli.evaluate import interval
 from squadron.cli.options import verb
-from squadron.cli.output import Console, narrow_table
+from squadron.cli.output import Console, counted, narrow_table
 from squadron.options.reporting import AnalyzeOptions
 from squadron.reporting.document.text import clipped
 
@@ -32,6 +32,17 @@ _AXES = {
     "untested": "not tested",
 }
 _SCOPES = {"new": ", on new questions, too", "these": ", on these questions", None: ""}
+
+
+_FITS = {
+    "overfit": "rose after its minimum (overfit)",
+    "improving": "was still falling",
+    "settled": "converged",
+    "unknown": "is unclear",
+}
+_LEAST_SHOWN = 0.05
+"""The least number of points that is not written as 0.0."""
+_COSTS = {"trainable_parameters": "trainable parameters", "seconds": "time", "peak_memory_bytes": "memory"}
 
 
 def add(app: typer.Typer) -> None:
@@ -63,7 +74,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         margin = found["plan"]["margin"]
         unit = "point" if margin == 1 else "points"
         out.print(
-            f"test: lower than the best, or within {margin:g} {unit} of it, at the 5 % level; one primary test "
+            f"test: lower than the best, or within {margin:g} {unit} of it, at the 5% level; one primary test "
             f"an axis, Holm-corrected; intervals are uncorrected"
         )
     for line in _notes(record):
@@ -82,7 +93,7 @@ def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
 def _models(compared: dict[str, Any]) -> Table:
     questions = compared["models"][0]["score"]["questions"]
     title = f"{compared['split']} split, {compared['decoding']}, {questions:,} questions"
-    table = _table(title, "model", ("EM (95 %)", "F1 (95 %)"))
+    table = _table(title, "model", ("EM (95%)", "F1 (95%)"))
     for model in compared["models"]:
         score, role = model["score"], {"best": "best", "full": "full"}.get(model["role"], "base")
         table.add_row(
@@ -95,7 +106,7 @@ def _models(compared: dict[str, Any]) -> Table:
 
 def _effect(effect: dict[str, Any]) -> Table:
     title = f"F1 by {effect['axis']}: {_AXES[effect['verdict']]}{_SCOPES[effect['scope']]}"
-    table = _table(title, "value", ("F1 (95 %)", "minus the best (95 %)", "test"))
+    table = _table(title, "value", ("F1 (95%)", "minus the best (95%)", "test"))
     for level in effect["levels"]:
         shown = f"{level['mean']:.1f} ({interval(level['interval'])})"
         table.add_row(clipped(str(level["value"]), 22), shown, *_against_best(effect, level["value"]))
@@ -119,7 +130,7 @@ def _against_best(effect: dict[str, Any], value: Any) -> tuple[str, str]:
 
 def _decodings(compared: dict[str, Any]) -> Table:
     table = _table(
-        f"decoding of the best run, {compared['split']} split", "strategy", ("EM (95 %)", "F1 (95 %)", "F1 difference")
+        f"decoding of the best run, {compared['split']} split", "strategy", ("EM (95%)", "F1 (95%)", "F1 difference")
     )
     for score in compared["scores"]:
         test = next(
@@ -131,12 +142,12 @@ def _decodings(compared: dict[str, Any]) -> Table:
 
 
 def _mistakes(found: dict[str, Any]) -> Table:
-    title = f"kinds of mistake: {found['wrong']:,} of {found['questions']:,} answers are wrong"
-    table = _table(title, "kind", ("answers", "share (95 %)", "base"))
+    wrong = f"{found['wrong']:,} of {found['questions']:,} answers {'is' if found['wrong'] == 1 else 'are'} wrong"
+    table = _table(f"error types: {wrong}", "type", ("answers", "share (95%)", "base"))
     for one in found["kinds"]:  # also those that only the base makes
         low, high = (100 * end for end in one["interval"])
-        base = "" if one["base_share"] is None else f"{100 * one['base_share']:.0f} %"
-        table.add_row(one["label"], f"{one['questions']:,}", f"{100 * one['share']:.0f} % ({low:.0f}–{high:.0f})", base)
+        base = "" if one["base_share"] is None else f"{100 * one['base_share']:.0f}%"
+        table.add_row(one["label"], f"{one['questions']:,}", f"{100 * one['share']:.0f}% ({low:.0f}–{high:.0f})", base)
     return table
 
 
@@ -146,10 +157,10 @@ def _notes(record: dict[str, Any]) -> list[str]:
     notes = []
     if found["best"] is not None:
         best = found["best"]
-        what = "settings" if best["seeds"] > 1 else "runs"
-        line = f"best of {best['compared']} {what}: {clipped(best['best'], 60)}; {best['count']} may be the true best"
-        line += " (95 %)"
-        if best["optimism"] is not None:
+        compared = counted(best["compared"], "setting" if best["seeds"] > 1 else "run")
+        line = f"best of {compared}: {clipped(best['best'], 60)}; "
+        line += f"{best['count'] if best['count'] > 1 else 'no other'} may be the true best (95%)"
+        if best["optimism"] is not None and best["optimism"] >= _LEAST_SHOWN:
             line += f"; choosing the best inflates its F1 by about {best['optimism']:.1f} points"
         notes.append(line)
     notes += [
@@ -166,11 +177,11 @@ def _notes(record: dict[str, Any]) -> list[str]:
     counts = found["fits"]["counts"]
     if total := sum(counts.values()):
         notes.append(
-            f"validation loss of {_runs(total)}: rose after its minimum in {counts['overfit']} (overfit), was still "
-            f"falling in {counts['improving']}, converged in {counts['settled']}, is unclear in {counts['unknown']}"
+            f"validation loss of {counted(total, 'run')}: "
+            + ", ".join(f"{words} in {counts[verdict]}" for verdict, words in _FITS.items() if counts.get(verdict))
         )
     for cost, run in found["frontier"]["cheapest"].items():
-        notes.append(f"least {cost.replace('_', ' ')} among the runs that may be best: {clipped(run, 60)}")
+        notes.append(f"cheapest by {_COSTS[cost]} among the runs that may be best: {clipped(run, 60)}")
     if record["missing"]:
         missing = (f"{one['what']} ({len(one['names'])})" if one["names"] else one["what"] for one in record["missing"])
         notes.append(f"missing: {', '.join(missing).replace('_', ' ')}")
@@ -181,10 +192,6 @@ def _signed(value: float) -> str:
     """Return a difference with its sign, which 0 has not."""
     shown = f"{value:+.1f}"
     return shown if float(shown) else "0.0"
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count:,} runs"
 
 
 def _score(score: dict[str, Any], metric: str) -> str:

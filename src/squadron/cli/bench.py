@@ -108,9 +108,9 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     out.print(table)
     share = record["sides"].get("squadron", {}).get("matrix_product_share")
     if share is not None:
-        out.print(f"Squadron runs at {100 * share:.0f} % of this machine's matrix-product rate on the same shapes")
+        out.print(f"Squadron runs at {100 * share:.0f}% of this machine's matrix-product rate on the same shapes")
     if "ratio" in record:
         out.print(f"Squadron is {record['ratio']:.2f} times as fast as the fastest peer ({record['fastest_peer']})")
-        out.print(f"its peak memory is {100 * record['memory_share']:.0f} % of that peer's")
+        out.print(f"its peak memory is {100 * record['memory_share']:.0f}% of that peer's")
         for side, difference in record["largest_loss_difference"].items():
             out.print(f"largest difference between its loss and that of {side}: {difference:.2g}")

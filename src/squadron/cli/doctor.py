@@ -9,6 +9,7 @@ import typer
 
 from squadron.cli.options import verb
 from squadron.cli.output import Console, megabytes, two_columns
+from squadron.cli.sweep_table import clock
 from squadron.options.base import Options
 
 _LISTED = 8
@@ -75,7 +76,7 @@ def _hub(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("hub", f"{found['endpoint']}: {'reachable' if found['reachable'] else found['reason']}"),
         (
             "hub token",
-            "there is one" if found["token"] else "none; needed for private or gated repositories and --push",
+            "set" if found["token"] else "none; needed for private or gated repositories and --push",
         ),
         ("hub cache", f"{found['cache']}: {content if repositories else 'empty'}"),
     ]
@@ -85,5 +86,5 @@ def _study(found: dict[str, Any]) -> str:
     """Return what one run of the study takes."""
     room = {True: "fits", False: "does not fit in what is free", None: "free memory unknown"}[found["fits"]]
     seconds = found["seconds_at_best"]
-    time = "" if seconds is None else f"; training takes {seconds / 60:,.0f} minutes or more"
+    time = "" if seconds is None else f"; training takes {clock(seconds)} or more"
     return f"one run in {found['precision']} needs {megabytes(found['bytes'])}: {room}{time}"

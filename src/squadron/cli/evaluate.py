@@ -31,15 +31,15 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     title = f"{model} on {record['split']}, {record['questions']:,} questions{after(record['normalize'])}"
     table = Table(title=title)
     table.add_column("decoding", no_wrap=True)
-    for column in ("EM (95 %)", "F1 (95 %)", "EOS", "in context"):
+    for column in ("EM (95%)", "F1 (95%)", "EOS", "in context"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, scores in record["decodings"].items():
         table.add_row(
             name,
             f"{scores['exact_match']:.2f} ({interval(scores['exact_match_interval'])})",
             f"{scores['f1']:.2f} ({interval(scores['f1_interval'])})",
-            "-" if scores["eos_rate"] is None else f"{100 * scores['eos_rate']:.0f} %",
-            "-" if scores["in_context_share"] is None else f"{100 * scores['in_context_share']:.0f} %",
+            "-" if scores["eos_rate"] is None else f"{100 * scores['eos_rate']:.0f}%",
+            "-" if scores["in_context_share"] is None else f"{100 * scores['in_context_share']:.0f}%",
         )
     out.print(table)
     gold = next(iter(record["decodings"].values()))  # the same by every strategy

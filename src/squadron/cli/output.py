@@ -230,6 +230,10 @@ def narrow_table(title: str) -> Table:
     return Table(title=title, box=rich.box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
 
 
+_TEXTS = ("status", "decoding")
+"""Columns of words, which start at the left; figures end at the right."""
+
+
 def fitting_table(
     out: rich.console.Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, needed: int
 ) -> tuple[Table, list[str]]:
@@ -242,12 +246,27 @@ def fitting_table(
         table = narrow_table(title)
         table.add_column(columns[0], overflow="fold")
         for column in columns[1:count]:
-            table.add_column(column, justify="left" if column == "status" else "right", no_wrap=True)
+            table.add_column(column, justify="left" if column in _TEXTS else "right", no_wrap=True)
         for row in rows:
             table.add_row(*row[:count])
         if count == needed or out.measure(table, options=out.options.update(width=10_000)).maximum <= out.width:
             return table, list(columns[count:])
         count -= 1
+
+
+def print_fitting(
+    out: rich.console.Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, needed: int
+) -> None:
+    """Print a :func:`fitting_table`, and which columns it lacks."""
+    table, left_out = fitting_table(out, title, columns, rows, needed=needed)
+    out.print(table)
+    if left_out:
+        out.print(f"left out, as the terminal is narrow: {', '.join(left_out)}; --json has all", soft_wrap=True)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things in words: ``1 run``, ``75 runs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def pruned_line(count: int) -> str:

@@ -7,11 +7,10 @@ from typing import Any
 
 import rich.console
 import typer
-from rich.table import Table
 
 from squadron.cli.evaluate import after, interval
 from squadron.cli.options import verb
-from squadron.cli.output import Console
+from squadron.cli.output import Console, counted, narrow_table
 from squadron.cli.sweep_table import SweepTable, clock
 from squadron.options.core import DemoOptions
 from squadron.options.requests import ReproduceRequest
@@ -51,9 +50,9 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     parts = list(record["baseline"]["greedy"].get("parts", {}))
     asked = record["baseline"]["greedy"]["questions"]
     title = f"{asked:,} {record['split']} questions{after(record['normalize'])}"
-    table = Table(title=f"{title}{'; F1 also by ' + ' and '.join(parts) if parts else ''}")
+    table = narrow_table(f"{title}{'; F1 also by ' + ' and '.join(parts) if parts else ''}")
     table.add_column("model", no_wrap=True)
-    for column in ("EM (95 %)", "F1 (95 %)", *parts):
+    for column in ("EM (95%)", "F1 (95%)", *parts):
         table.add_column(column, justify="right", no_wrap=True)
     for model, decodings in (("base", record["baseline"]), ("LoRA", record["tuned"])):
         for name, scores in decodings.items():
@@ -68,7 +67,8 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         if run["status"] in ("failed", "diverged", "stopped"):
             out.print(f"{run['name']} {run['status']}: {run.get('reason', 'no reason is known')}", soft_wrap=True)
     out.print(
-        f"LoRA is {record['best']}, the best of {len(record['runs'])} runs: {record['leaderboard']}", soft_wrap=True
+        f"LoRA is {record['best']}, the best of {counted(len(record['runs']), 'run')}: {record['leaderboard']}",
+        soft_wrap=True,
     )
     out.print(f"done in {clock(record['seconds'])}; the reports:")
     for report in record["reports"]:

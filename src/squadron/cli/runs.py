@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from squadron.cli.evaluate import after, interval
 from squadron.cli.options import verb
-from squadron.cli.output import Console, figure, fitting_table, megabytes, pruned_line, two_columns
+from squadron.cli.output import Console, counted, figure, megabytes, print_fitting, pruned_line, two_columns
 from squadron.options.runs import (
     METRICS,
     RunsCompareOptions,
@@ -92,11 +92,10 @@ def add(app: typer.Typer) -> None:
 
 
 def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
-    count = len(record["runs"])
-    title = f"{count:,} {'run' if count == 1 else 'runs'}; {record['split']}, {record['decoding']}"
+    title = f"{counted(len(record['runs']), 'run')}; {record['split']}, {record['decoding']}"
     rules = sorted({run["normalize"] for run in record["runs"] if run["normalize"] is not None})
     title += after(rules[0]) if len(rules) == 1 else ""
-    columns = ("run", "status", "F1 (95 %)", "EM (95 %)", "P(gold)", "trainable")
+    columns = ("run", "status", "F1 (95%)", "EM (95%)", "P(gold)", "trainable")
     rows = [
         (
             run["name"],
@@ -108,10 +107,7 @@ def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
         )
         for run in record["runs"]
     ]
-    table, left_out = fitting_table(out, title, columns, rows, needed=3)
-    out.print(table)
-    if left_out:
-        out.print(f"left out, as the terminal is narrow: {', '.join(left_out)}; --json has all", soft_wrap=True)
+    print_fitting(out, title, columns, rows, needed=3)
     if len(rules) > 1:
         out.print(_mixed(record["runs"], rules), soft_wrap=True)
     for run in record["runs"]:
@@ -142,7 +138,8 @@ def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
     rows = [("run", record["folder"]), ("status", _status(run) + (f": {run['reason']}" if "reason" in run else ""))]
     counts = ("trainable_parameters", "steps", "best_step")
     rows += [(key.replace("_", " "), f"{run[key]:,}") for key in counts if run.get(key) is not None]
-    rows += [(key.replace("_", " "), f"{run[key]:.4f}") for key in ("loss", "validation_loss") if run.get(key)]
+    losses = {"training loss": run.get("loss"), "validation loss": run.get("validation_loss")}
+    rows += [(title, f"{value:.4f}") for title, value in losses.items() if value is not None]
     if run.get("peak_memory_bytes"):
         rows.append(("peak memory", megabytes(run["peak_memory_bytes"])))
     rows += [
@@ -153,22 +150,24 @@ def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
     out.print(two_columns(rows))
     if not record["splits"]:
         return
-    table = Table(title="scores")
-    for column in ("split", "decoding", "questions", "EM (95 %)", "F1 (95 %)", "P(gold)"):
-        table.add_column(column, justify="left" if column in ("split", "decoding") else "right", no_wrap=True)
+    columns = ("split", "decoding", "F1 (95%)", "EM (95%)", "P(gold)", "questions")
+    every = [scores for own in record["splits"].values() for scores in own["decodings"].values()]
+    rules = {scores.get("normalize", "official") for scores in every}
+    table: list[tuple[str, ...]] = []
     for split, own in record["splits"].items():
         for decoding, scores in own["decodings"].items():
-            shown = [*(_points(scores, name) for name in ("exact_match", "f1")), figure(scores.get("p_gold"), 1)]
-            named = decoding + after(scores.get("normalize", "official"))
-            table.add_row(split, named, f"{scores['questions']:,}", *shown)
-    out.print(table)
+            shown = [*(_points(scores, name) for name in ("f1", "exact_match")), figure(scores.get("p_gold"), 1)]
+            named = decoding + (after(scores.get("normalize", "official")) if len(rules) > 1 else "")
+            table.append((split, named, *shown, f"{scores['questions']:,}"))
+    title = "scores" + (after(rules.pop()) if len(rules) == 1 else "")
+    print_fitting(out, title, columns, table, needed=3)
 
 
 def _show_comparison(out: rich.console.Console, record: dict[str, Any]) -> None:
     by = record["decoding"] + after(record["normalize"])
     table = Table(title=f"{record['split']}, {by}: {record['questions']:,} questions, paired")
     table.add_column("", no_wrap=True)
-    for column in ("first", "second", "difference (95 %)", "p"):
+    for column in ("first", "second", "difference (95%)", "p"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, title in METRICS.items():
         if name not in record:  # P(gold), if one was evaluated before there was one
@@ -197,5 +196,5 @@ def _show_pruned(out: rich.console.Console, record: dict[str, Any]) -> None:
         out.print(f"{name}: in use, or a link; not removed")
     if record["pruned"]:
         out.print(pruned_line(len(record["pruned"])), soft_wrap=True)
-    total = f"{len(record['paths']):,} paths, {megabytes(record['bytes'])}"
+    total = f"{counted(len(record['paths']), 'path')}, {megabytes(record['bytes'])}"
     out.print(f"removed {total}" if record["removed"] else f"would remove {total}; add --yes to do it")

@@ -37,7 +37,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         ("predictions without question", f"{record['unknown']:,}"),
         ("bad rows set aside", _listed(record["set_aside"])),
         ("read differently than written", _listed(record["repaired"])),
-        ("smallest detectable difference", f"EM {smallest[0]:.1f}, F1 {smallest[1]:.1f} (unpaired, 80 % power)"),
+        ("smallest detectable difference", f"EM {smallest[0]:.1f}, F1 {smallest[1]:.1f} (unpaired, 80% power)"),
     ]
     for half, title in (("has_answer", "with an answer"), ("no_answer", "without an answer")):
         if own := record.get(half):  # v2.0

@@ -7,11 +7,10 @@ from typing import Any
 
 import rich.console
 import typer
-from rich.table import Table
 
 from squadron.cli.evaluate import after, interval
 from squadron.cli.options import verb
-from squadron.cli.output import Console, figure, megabytes, pruned_line, two_columns
+from squadron.cli.output import Console, counted, figure, megabytes, print_fitting, pruned_line, two_columns
 from squadron.cli.sweep_table import SweepTable, clock
 from squadron.options.requests import SweepRequest
 from squadron.options.runs import METRICS
@@ -51,22 +50,18 @@ def add(app: typer.Typer) -> None:
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     runs = record["runs"]
     questions = next((run["questions"] for run in runs if run["questions"]), 0)
-    title = f"{len(runs)} runs, {record['decoding']}, {questions:,} {record['split']} questions"
-    table = Table(title=title + after(record["normalize"]))
-    table.add_column("", justify="right")
-    table.add_column("run", overflow="fold")
-    for column in ("EM (95 %)", "F1 (95 %)", "P(gold)", "loss"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for run in [run for run in runs if run["f1"] is not None][:_SHOWN]:
-        loss = run["validation_loss"] if run["validation_loss"] is not None else run["loss"]
-        table.add_row(
-            str(run["rank"]),
+    asked = f"{questions:,} {record['split']} question{'' if questions == 1 else 's'}"
+    title = f"{counted(len(runs), 'run')}, {record['decoding']}, {asked}{after(record['normalize'])}"
+    rows = [
+        (
             run["name"],
-            *(_score(run, name) for name in ("exact_match", "f1")),
+            *(_score(run, name) for name in ("f1", "exact_match")),
             figure(run["p_gold"], 1),
-            figure(loss, 3),
+            figure(run["loss"] if run["validation_loss"] is None else run["validation_loss"], 3),
         )
-    out.print(table)
+        for run in [run for run in runs if run["f1"] is not None][:_SHOWN]
+    ]
+    print_fitting(out, title, ("run", "F1 (95%)", "EM (95%)", "P(gold)", "loss"), rows, needed=3)
     winner = record.get("winner")
     if winner:
         by = winner["by"]
@@ -74,13 +69,14 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         verdict = "is significantly better than" if winner["significant"] else "is NOT significantly better than"
         out.print(
             f"The first {verdict} the second: {winner[f'{by}_difference']:+.1f} {METRICS[by]} "
-            f"(95 %: {low:+.1f} to {high:+.1f}, p = {winner['p_value']:.2g})."
+            f"(95%: {low:+.1f} to {high:+.1f}, p = {winner['p_value']:.2g})."
         )
     repeated = [setting for setting in record.get("settings", []) if setting["f1_deviation"] is not None]
     if repeated:
         best = repeated[0]
         setting = ", ".join(f"{axis} {value}" for axis, value in best["changes"].items()) or "the only setting"
-        out.print(f"Best over {len(best['runs'])} seeds: {setting}: {', '.join(_spread(best))} (standard deviation).")
+        seeds = counted(len(best["runs"]), "seed")
+        out.print(f"Best over {seeds}: {setting}: {', '.join(_spread(best))} (standard deviation).")
     for run in runs:
         if run["status"] in ("failed", "diverged", "stopped"):
             out.print(f"{run['name']} {run['status']}: {run.get('reason', 'no reason is known')}", soft_wrap=True)
@@ -104,16 +100,13 @@ def _score(run: dict[str, Any], name: str) -> str:
 
 
 def _show_preview(out: rich.console.Console, record: dict[str, Any]) -> None:
-    table = Table(title=f"{len(record['runs'])} runs")
-    table.add_column("run", overflow="fold")
-    table.add_column("trainable", justify="right")
-    for run in record["runs"]:
-        table.add_row(run["name"], f"{run['trainable_parameters']:,}")
-    out.print(table)
+    rows = [(run["name"], f"{run['trainable_parameters']:,}") for run in record["runs"]]
+    print_fitting(out, counted(len(rows), "run"), ("run", "trainable"), rows, needed=2)
     sizes = [len(fleet["runs"]) for fleet in record["fleets"]]
     memory = [fleet["memory_bytes"] for fleet in record["fleets"] if fleet["memory_bytes"] is not None]
     most = f"at most {record['fleet_size']}: {record['fleet_size_reason']}"
-    rows = [("fleets", f"{len(sizes)}, of {min(sizes)} to {max(sizes)} runs; {most}")]
+    ends = counted(max(sizes), "run") if min(sizes) == max(sizes) else f"{min(sizes)} to {counted(max(sizes), 'run')}"
+    rows = [("fleets", f"{len(sizes)}, of {ends}; {most}")]
     if memory:
         rows.append(("memory", f"{megabytes(max(memory))} for the largest fleet, plus the base"))
     if record["free_bytes"] is not None:

@@ -38,7 +38,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         ("run", record["run"]),
         ("status", record["status"] + (f": {record['reason']}" if "reason" in record else "")),
         ("steps", f"{record['steps']:,}"),
-        ("trainable", f"{record['trainable_parameters']:,} ({100 * record['trainable_share']:.2f} % of the base)"),
+        ("trainable", f"{record['trainable_parameters']:,} ({100 * record['trainable_share']:.2f}% of the base)"),
         ("loss", "-" if record["loss"] is None else f"{record['loss']:.4f}"),
     ]
     if record.get("validation_loss") is not None:

@@ -180,7 +180,7 @@ def _scores(facts: CardFacts) -> str:
     ]
     how = "; ".join(dict.fromkeys(_decoding(one) for one in facts.scored))
     return (
-        f"## Scores\n\nExact match and F1 {_definition(facts)}, in points, with 95 % intervals over the "
+        f"## Scores\n\nExact match and F1 {_definition(facts)}, in points, with 95% intervals over the "
         "questions.\n\n| split | decoding | exact match | F1 | questions |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
         + f"\n\nDecoding: {how}."

@@ -16,7 +16,7 @@ from squadron.runs.measures import CalibrationFacts, SampleFacts, UpdateFacts
 from squadron.scoring.metrics import Normalization
 
 Ends = tuple[float, float]
-"""The low and the high end of a 95 % interval, in points."""
+"""The low and the high end of a 95% interval, in points."""
 
 Lack = Literal[
     "baseline",  # the untouched base was not scored on the headline split

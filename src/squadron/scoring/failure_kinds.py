@@ -43,7 +43,7 @@ Kind = Literal[
 
 KINDS: dict[Kind, str] = {
     "answered_unanswerable": "Answered where there is no answer",
-    "wording": "Right up to wording",
+    "wording": "Right in other words",
     "truncated_context": "Truncated context",
     "never_stopped": "Never stopped",
     "empty": "Empty",

@@ -49,7 +49,7 @@ class Failure:
 class FailureAnalysis:
     """The wrong answers among ``questions``, in their order, and a table of rates.
 
-    A row of ``table`` has ``dimension``, ``value``, ``questions``, ``exact_match``, ``f1`` (points), their 95 %
+    A row of ``table`` has ``dimension``, ``value``, ``questions``, ``exact_match``, ``f1`` (points), their 95%
     intervals ``[low, high]`` clustered by context, and ``kinds``: the number of wrong answers of every kind.
     """
 

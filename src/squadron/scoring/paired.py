@@ -36,7 +36,7 @@ _FEWEST_FRACTIONAL = 5
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """The mean difference (second minus first), its 95 % interval and p-value; ``exact`` if all patterns were tried."""
+    """The mean difference (second minus first), its 95% interval and p-value; ``exact`` if all patterns were tried."""
 
     difference: float
     interval: Interval
@@ -149,7 +149,7 @@ def mcnemar(first: npt.ArrayLike, second: npt.ArrayLike) -> McNemar:
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return p-values adjusted for multiple tests (Holm, 1979), in the order given.
 
-    Rejecting adjusted p-values below 5 % keeps the family-wise error rate at 5 %, whatever the tests' dependence.
+    Rejecting adjusted p-values below 5% keeps the family-wise error rate at 5%, whatever the tests' dependence.
     """
     adjusted = [0.0] * len(p_values)
     largest = 0.0

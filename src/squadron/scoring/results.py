@@ -59,7 +59,7 @@ class Scores:
     (0 to 1) and ``clusters`` (:func:`squadron.scoring.intervals.cluster_codes`). ``missing_ids`` are questions without
     a prediction (they score 0), ``unknown_ids`` are predictions without a question (they are ignored).
     ``exact_match_detectable`` and ``f1_detectable`` are the true differences between two runs like this one that a test
-    on as many questions detects with 80 % power (5 % level, unpaired runs; a paired test has more power).
+    on as many questions detects with 80% power (5% level, unpaired runs; a paired test has more power).
     ``has_answer`` and ``no_answer`` are the scores of v2.0's answerable and unanswerable questions, ``None`` for v1.1
     and if there are no such questions. ``p_gold`` is ``None`` if the probabilities of the golds are not known.
     ``normalize`` names what made answers alike before they were compared; P(gold) does not depend on it.

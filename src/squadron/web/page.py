@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 
 from squadron.decoding.strategies import ALL, STRATEGIES
 from squadron.errors import SquadronError, command_line_text
@@ -18,6 +16,7 @@ from squadron.reporting.charts.theme import FONT
 from squadron.runs.board import NO_METRICS, Board, Curves, read_curves
 from squadron.visible import escaped
 from squadron.web import render
+from squadron.web.curves import f1_chart, loss_chart
 from squadron.web.words import Words, page_words
 
 CSS = Path(__file__).parent / "style.css"
@@ -112,8 +111,9 @@ def _ask_tab(playground: Playground, words: Words) -> gr.Dropdown:
             question = gr.Textbox(label=words("question"), placeholder=words("question_hint"), elem_id="question")
             button = gr.Button(words("ask"), variant="primary", elem_id="ask")
             models = gr.Dropdown([], multiselect=True, max_choices=MOST_MODELS, label=words("models"), elem_id="models")
+            strategies = [(words.decoding(name), name) for name in _STRATEGIES]
             decoding = gr.CheckboxGroup(
-                _STRATEGIES, value=_INITIAL_STRATEGIES, label=words("decodings"), elem_id="decoding"
+                strategies, value=_INITIAL_STRATEGIES, label=words("decodings"), elem_id="decoding"
             )
         with gr.Column(scale=6, min_width=300):
             found = _html(_empty(f"<p>{words('waiting')}</p><p>{words('waiting_more')}</p>"), "answers")
@@ -153,8 +153,8 @@ def _runs_tab(playground: Playground, words: Words) -> tuple[gr.HTML, gr.Dropdow
     run = gr.Dropdown([], label=words("run"), visible=False, elem_id="run")
     facts = _html("", "facts")
     with gr.Row():
-        loss = gr.LinePlot(visible=False, elem_id="loss-curve", **_plot(words, "loss"))
-        f1 = gr.LinePlot(visible=False, elem_id="f1-curve", **_plot(words, "f1_axis"))
+        loss = gr.Plot(visible=False, elem_id="loss-curve", show_label=False, min_width=300)
+        f1 = gr.Plot(visible=False, elem_id="f1-curve", show_label=False, min_width=300)
 
     def show_run(path: str | None) -> tuple[Any, ...]:
         try:
@@ -212,45 +212,11 @@ def _run_choices(board: Board, chosen: str | None) -> gr.Dropdown:
     return gr.Dropdown(choices=names, value=chosen, visible=bool(names))
 
 
-def _plot(words: Words, what: str) -> dict[str, Any]:
-    """Return the settings of both plots. Column names are fixed: one from data would be parsed as an expression."""
-    return {
-        "x": "step",
-        "y": "value",
-        "color": "curve",
-        "x_title": words("step"),
-        "y_title": words(what),
-        "color_title": " ",
-        "color_map": {words("training"): "#8fb4dd", words("validation"): "#d9730d"},
-        "height": 280,
-        "min_width": 300,
-    }
-
-
-def _curves(curves: Curves, words: Words) -> tuple[gr.LinePlot, gr.LinePlot]:
+def _curves(curves: Curves, words: Words) -> tuple[gr.Plot, gr.Plot]:
     """Plot training and validation loss, and F1 on the validation sample; a plot without points is hidden."""
-    return (
-        _line_plot([(words("training"), curves.loss), (words("validation"), curves.validation_loss)]),
-        _line_plot([(words("validation"), curves.validation_f1)], highest=100.0),
-    )
-
-
-def _line_plot(
-    series: Sequence[tuple[str, Sequence[tuple[float, float]]]], highest: float | None = None
-) -> gr.LinePlot:
-    points = [(step, value, name) for name, own in series for step, value in own]
-    if not points:
-        return gr.LinePlot(value=None, visible=False)
-    frame = pd.DataFrame(points, columns=["step", "value", "curve"])
-    return gr.LinePlot(value=frame, visible=True, y_lim=_limits([value for _, value, _ in points], highest))
-
-
-def _limits(values: Sequence[float], highest: float | None = None) -> list[float | None]:
-    """Return the ends of an axis that shows these values close up: with a little room, from 0 to ``highest``."""
-    low, high = min(values), max(values)
-    room = 0.08 * (high - low) or max(0.01 * abs(high), 0.01)
-    top = high + room
-    return [max(0.0, low - room), top if highest is None else min(highest, top)]
+    charts = (loss_chart(curves, words.language), f1_chart(curves, words.language))
+    loss, f1 = (gr.Plot(value=chart, visible=chart is not None) for chart in charts)
+    return loss, f1
 
 
 def _trouble(curves: Curves, words: Words) -> str:

@@ -28,9 +28,9 @@ def serve(options: PlaygroundOptions, *, ready: Callable[[dict[str, Any]], None]
     """Serve the page until the user stops it. Once the server listens, call ``ready`` with ``url``, ``host``, ``port``,
     ``models`` and ``open`` (True if other machines can reach it).
 
-    Raises :class:`ConfigError` if gradio or pandas is not there, :class:`DeviceError` if the address cannot be used.
+    Raises :class:`ConfigError` if gradio is not there, :class:`DeviceError` if the address cannot be used.
     """
-    require_extra("playground", "web", "gradio", "pandas")
+    require_extra("playground", "web", "gradio")
     listening = _listen(options.host, options.port)
     try:
         playground = Playground(options)

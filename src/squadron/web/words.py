@@ -11,7 +11,9 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from squadron.languages import WRITING, Language
+from squadron.options.decoding import strategy_parts
 from squadron.reporting.localization.numbers import Numerals
+from squadron.reporting.localization.translate import sentences
 
 _UNTOUCHED = " (untouched)"
 """What :class:`squadron.experiments.playground.Playground` writes behind the name of a base."""
@@ -19,10 +21,12 @@ _UNTOUCHED = " (untouched)"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The page's texts by key, from ``locales/LANGUAGE.toml``, with tables of axes, statuses and problems."""
+    """The page's texts by key, from ``locales/LANGUAGE.toml``, with tables of axes, statuses and problems.
+    ``shared`` are the sentences of the report, for the names that both have."""
 
     language: Language
     own: Mapping[str, Any]
+    shared: Mapping[str, str]
     numerals: Numerals
 
     def __call__(self, key: str, **values: str) -> str:
@@ -36,7 +40,15 @@ class Words:
 
     def figure(self, text: str) -> str:
         """Return a formatted figure with the digits and signs of the language."""
-        return self.numerals.digits(text.replace(" %", "%") if self.numerals.persian else text)
+        return self.numerals.digits(text)
+
+    def decoding(self, name: str) -> str:
+        """Return the report's name of a decoding strategy, or of joined ones."""
+        return " + ".join(self.shared.get(f"decoding_name.{part}", part) for part in strategy_parts(name))
+
+    def split(self, name: str) -> str:
+        """Return the report's name of a split, or else the split itself."""
+        return self.shared.get(f"split_name.{name}", name)
 
     def axis(self, name: str) -> str:
         """Return the name of an option, or else the option itself."""
@@ -66,4 +78,4 @@ def page_words(language: Language) -> Words:
     """Return the words of a language."""
     file = files("squadron.web").joinpath("locales", f"{language}.toml")
     own = tomllib.loads(file.read_text(encoding="utf-8"))
-    return Words(language, own, Numerals(WRITING[language].persian_figures))
+    return Words(language, own, sentences(language), Numerals(WRITING[language].persian_figures))

@@ -129,5 +129,11 @@ def test_plurals_and_lists() -> None:
     assert say.plain("missing.failed", count=1, names=(TextRun("a"),)).startswith("1 run failed")
     assert say.plain("missing.failed", count=3, names=(TextRun("a"),)).startswith("3 runs failed")
     assert "".join(run.text for run in say.join([(TextRun("a"),), (TextRun("b"),), (TextRun("c"),)])) == "a, b and c"
+    named = {"best": (TextRun("4"),), "others": (TextRun("8"),)}
+    for count, words in ((1, "این مقدار به‌طور"), (2, "این مقدارها به‌طور")):
+        assert translator("fa").plain("effect.below", count=count, **named).startswith(words)
+    plan = {"margin": 1.0, "metrics": (TextRun("F1"),)}
+    assert say.plain("plan.declared", count=1, **plan).endswith(", and the metric F1.")
+    assert say.plain("plan.declared", count=2, **plan).endswith(", and the metrics F1, the first one primary.")
     persian = translator("fa").join([(TextRun("a"),), (TextRun("b"),), (TextRun("c"),)])
     assert "".join(run.text for run in persian) == "a، b و c"

@@ -17,12 +17,13 @@ FORBIDDEN = {
         *("told apart", "flatters", "which way an option pushes", "nearly everything", "next to nothing"),
         *("stand in", "stands in", "stands beside", "bear all rankings", "luck of", "with other eyes"),
         *("untouched", "learnt", "commonest", "and others [", "as if", "made-up world"),
-        *("Set-up", "To do it again", "within noise"),
+        *("Set-up", "To do it again", "within noise", "mostly not detected", "somewhat", "tell runs apart"),
     ),
     "fa": (
         *("بر دوش", "به کدام سو می‌راند", "خوش‌اقبال", "از دست می‌رود", "مهربان", "ملال‌آور", "خوش‌شانس"),
         *("دست‌نخورده", "گونه‌ی خطا", "گونه‌های خطا", "چیدمان", "واژه‌بندی", "گرم‌کردن", "برنامه‌ی نرخ", "پرامپت"),
         *("تمیز داده", "نوفه", "رمزگشایی", "سرِ اشاره‌گر", "تکرار آزمایش", "خوب نشان دهد", "جهان جیبی", "حکم"),
+        *("اندکی", "بی‌روح", "جاروب", "میز آزمایش", "نمونه‌برداری", "نشان‌دار", "جفتی میان", "شکست"),
     ),
 }
 """Metaphors and colloquial words, terms that a test does not support, and other terms for what has one already."""
@@ -44,9 +45,14 @@ TERMS = {
 
 
 def own_files(language: str) -> dict[str, str]:
-    """Return the text of every locale file of a language that the report and its charts read, by key."""
+    """Return the text of every locale file of a language (report, charts, playground), by key."""
     chart = files("squadron.reporting").joinpath("locales", f"charts.{language}.toml").read_text("utf-8")
-    words = {f"charts.{key}": str(text) for key, text in tomllib.loads(chart).items()}
+    page = files("squadron.web").joinpath("locales", f"{language}.toml").read_text("utf-8")
+    words = {
+        f"{name}.{key}": str(text)
+        for name, own in (("charts", chart), ("page", page))
+        for key, text in tomllib.loads(own).items()
+    }
     return {**sentences(language), **words}  # type: ignore[arg-type]
 
 

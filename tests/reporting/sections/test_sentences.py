@@ -133,7 +133,7 @@ def test_the_gap_is_the_best_less_the_worst(verdict: Any) -> None:
         "4.2 points", "4.3 points"
     )
     if verdict == "undecided":
-        assert "a true difference of less than about 6.5 points on new questions" in text
+        assert "8 detect a true difference of about 6.5 points on new questions" in text
         assert "noise" not in text
 
 
@@ -211,7 +211,7 @@ def against(verdict: Any) -> dict[str, Any]:
         ),
         (
             "lower",
-            "The loss against the base model is statistically significant.",
+            "The decrease from the base model is statistically significant.",
             "Fine-tuning lowers the score here: the F1 of the best run differs from that of the base model by −12.0",
         ),
         (
@@ -237,7 +237,7 @@ def test_the_conclusion_names_the_best_score_and_the_cheapest_of_the_best(englis
         in told["conclusion"]
     )
     assert (
-        "Since 2 runs may be the best, the one among them with the fewest trained parameters, attention-r8-fast"
+        "Since 2 runs may be the best, the one among them with the fewest trainable parameters, attention-r8-fast"
         in (told["conclusion"])
     )
 
@@ -299,7 +299,7 @@ def test_the_spread_over_seeds_has_its_own_figures(english: Any) -> None:
 
 def test_who_may_be_the_best_and_by_how_much_too_high(english: Any) -> None:
     told, _ = english
-    assert "the truly best run is one of 2 of the 8 compared" in told["leaders"]
+    assert "the truly best run is one of 2 among the 8 compared" in told["leaders"]
     assert "overestimated by about 1.60 points" in told["leaders"]
     whole = analysis().best
     assert whole is not None

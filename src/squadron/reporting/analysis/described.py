@@ -44,7 +44,7 @@ class Updates:
 
 @dataclass(frozen=True, slots=True)
 class SeedComponents:
-    """Standard deviations of the parts of the variance between runs, in points, with 95 % intervals.
+    """Standard deviations of the parts of the variance between runs, in points, with 95% intervals.
 
     ``setting`` is the part of the settings, ``seed`` that of a seed in all settings alike, ``residual`` that of a
     training by itself. ``settings`` and ``seeds`` are numbers of them.

@@ -48,7 +48,7 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class BestSet:
-    """Confidence set of the best setting: with 95 % confidence the truly best one is among ``count`` settings.
+    """Confidence set of the best setting: with 95% confidence the truly best one is among ``count`` settings.
 
     Runs that differ only in their seed are one setting, with the mean of their scores. ``names`` are all runs of these
     settings, the best setting's first; ``best`` is the chosen run, of the setting with the highest mean. ``optimism``
@@ -127,7 +127,7 @@ class SeedLevel:
 class SeedSpread:
     """Variation of runs by their seed. ``deviation`` is pooled over the groups with ``degrees`` of freedom.
 
-    ``noticeable`` is the difference between two single runs that seeds alone exceed in 5 % of pairs. ``levels`` has the
+    ``noticeable`` is the difference between two single runs that seeds alone exceed in 5% of pairs. ``levels`` has the
     deviation for each value of each axis, pooled over the groups with that value, with its degrees of freedom.
     """
 

@@ -141,12 +141,12 @@ def _pair(
 def best_set(
     settings: Sequence[Sequence[StudyRun]], question_scores: QuestionScores | None, metric: Metric = "f1"
 ) -> BestSet | None:
-    """Return the settings that include the truly best one with 95 % confidence; ``settings`` are best first.
+    """Return the settings that include the truly best one with 95% confidence; ``settings`` are best first.
 
     A setting's score is the mean over its runs, which differ only in their seed. Resampling paragraphs gives each
     setting's deviation from its own mean, with the same draws for all. A setting stays if the highest mean exceeds its
-    own by at most the 95 % quantile of the largest such lead by chance: as a lead over the truly best setting is due to
-    chance alone, that one stays with 95 % probability. If its distance to the best rests on few paragraphs, it stays
+    own by at most the 95% quantile of the largest such lead by chance: as a lead over the truly best setting is due to
+    chance alone, that one stays with 95% probability. If its distance to the best rests on few paragraphs, it stays
     unless the widened interval of the paired difference excludes 0, too.
     """
     if question_scores is None:

@@ -1,6 +1,6 @@
 """Verdicts of tests, decided in one place, and the types of tests that bear them.
 
-A verdict is one of three, at the 5 % level over all tests of its family (Holm): a difference is *shown* (``higher``,
+A verdict is one of three, at the 5% level over all tests of its family (Holm): a difference is *shown* (``higher``,
 ``lower``, ``differs``); it is shown to be smaller than a margin that was fixed beforehand (``equivalent``); or neither
 (``undecided``): ``detectable`` is then how large a difference had to be to be detected. ``untested`` means that the
 folder lacks the data for a test. Each verdict holds in a *scope*: on new questions of this kind, or on these questions.

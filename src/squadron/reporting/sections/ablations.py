@@ -62,7 +62,7 @@ def plan_sentences(draft: Draft, inputs: ReportInputs) -> list[RichText]:
         return say.join([labels.axis(draft, axis) for axis in axes])
 
     metrics = say.join([labels.metric(draft, metric) for metric in plan.metrics])
-    sentences = [say("plan.declared", margin=plan.margin, metrics=metrics)]
+    sentences = [say("plan.declared", margin=plan.margin, metrics=metrics, count=len(plan.metrics))]
     if len(plan.metrics) > 1:
         sentences.append(say(f"plan.family_{plan.family}"))
     if plan.axes is not None:
@@ -293,6 +293,6 @@ def _seeds(draft: Draft, inputs: ReportInputs, seeds: SeedSpread) -> None:
         ]
         for one in seeds.levels
     ]
-    columns = [draft.column("changes", align="start"), draft.column("runs"), draft.column("deviation")]
+    columns = [draft.column("changes", align="start"), draft.column("degrees"), draft.column("deviation")]
     draft.table("seeds-levels", draft.say("seeds.levels_caption"), columns, rows)
     chart(draft, inputs, "seeds")

@@ -67,5 +67,5 @@ def _small_tests(draft: Draft, inputs: ReportInputs) -> None:
 
 
 def half_width(questions: int) -> float:
-    """Return the half-width of the 95 % interval of EM, in points, by the normal approximation."""
+    """Return the half-width of the 95% interval of EM, in points, by the normal approximation."""
     return 100 * _NORMAL * math.sqrt(_RIGHT * (1 - _RIGHT) / questions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from squadron.reporting.analysis.findings import FitVerdict, ModelComparison
@@ -25,6 +26,8 @@ from squadron.reporting.sections.common import (
 from squadron.runs.records import Score, StudyRun
 
 LEADERS = 10
+_LEAST_OPTIMISM = 0.005
+"""The least number of points that is not written as 0.00."""
 _FITS: tuple[FitVerdict, ...] = ("overfit", "improving", "settled", "unknown")
 
 
@@ -37,7 +40,7 @@ def results(draft: Draft, inputs: ReportInputs) -> None:
     if study.best is None:
         draft.missing("missing.no_scores")
     else:
-        draft.part("headline")
+        draft.part("headline", () if _published(inputs) else draft.say("title.headline_own"))
         _headline(draft, inputs)
         if len(study.scored) > 1:
             draft.part("leaders")
@@ -73,9 +76,7 @@ def _headline(draft: Draft, inputs: ReportInputs) -> None:
             [text_cell(title), *score_cells(draft, score, gold=gold), *counts, draft.phrase_cell("published.measured")]
         )
     measured = len(rows)
-    # The world of the pocket base is made up: no figure of real questions belongs beside its scores.
-    # Nor do published figures of SQuAD belong beside scores by another rule.
-    published = () if inputs.is_pocket or study.normalize != "official" else PUBLISHED
+    published = _published(inputs)
     rows += [_published_row(draft, one, gold=gold) for one in published]
     draft.table(
         "headline-table",
@@ -112,6 +113,15 @@ def _headline(draft: Draft, inputs: ReportInputs) -> None:
         )
     if study.lead == study.split and study.split != "test":
         draft.missing("missing.test")
+
+
+def _published(inputs: ReportInputs) -> Sequence[Published]:
+    """Return the published results to show beside the study's.
+
+    The world of the pocket base is made up: no figure of real questions belongs beside its scores. Nor do published
+    figures of SQuAD belong beside scores by another rule.
+    """
+    return () if inputs.is_pocket or inputs.study.normalize != "official" else PUBLISHED
 
 
 def _headline_note(draft: Draft, inputs: ReportInputs, *, published: bool) -> RichText:
@@ -220,7 +230,7 @@ def _leaders(draft: Draft, inputs: ReportInputs) -> None:
     else:
         counts = {"count": found.count, "compared": found.compared, "questions": inputs.questions}
         draft.paragraph(f"best.set{seeds}", **counts)
-    if found.optimism is not None:
+    if found.optimism is not None and found.optimism >= _LEAST_OPTIMISM:
         draft.paragraph("best.optimism", optimism=found.optimism)
 
 

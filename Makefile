@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+# Setup compiles nothing: the first process that imports a module does. It must keep what it compiled, or every process
+# of the tests compiles the libraries anew, as in images that set this variable.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup test docs cases demo performance gpu fuzz large pocket screenshots pictures lint format clean
 

@@ -36,8 +36,13 @@ CHROMIUM = [
 ]
 """Arguments of the browser: no window, and no requests of its own."""
 pytest_plugins = ["study_fixtures", "hub_fixtures"]
-LONG = ("tests/emulation/", "tests/end_to_end/", "tests/web/", "tests/sweeps/test_kill.py")
+LONG = (
+    *("tests/bench/", "tests/emulation/", "tests/end_to_end/", "tests/reporting/", "tests/web/"),
+    *("tests/sweeps/test_kill.py", "tests/test_notebook.py"),
+)
 """Where a file takes longest. They run first: else one of two processes would have them to itself at the end."""
+TOGETHER = ("tests/bench/", "tests/reporting/", "tests/web/")
+"""Folders whose files one process runs, since they share what takes seconds to start."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -48,6 +53,18 @@ def pytest_collection() -> Iterator[None]:
         return (yield)
     finally:
         gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give whole files to processes, and those of some folders to the same one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class FilesOrFolders(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((folder for folder in TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+
+    return FilesOrFolders(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from made_study import make_run, make_study
+from squadron.languages import LANGUAGES, Language
 from squadron.reporting.analysis.findings import Analysis
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
+
+if TYPE_CHECKING:
+    from squadron.reporting.document.blocks import Report
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +35,31 @@ def paper_analysis(paper: Study) -> Analysis:
     from squadron.reporting.analysis.study import analyze_study  # charts are slow to import
 
     return analyze_study(paper)
+
+
+@pytest.fixture(scope="session")
+def paper_reports(paper: Study, paper_analysis: Analysis) -> dict[Language, Report]:
+    """Return the report of :func:`paper` in each language, charts included."""
+    from squadron.reporting.report import build_report
+
+    return {language: build_report(paper, paper_analysis, language) for language in LANGUAGES}
+
+
+@pytest.fixture(scope="session")
+def paper_pages(paper_reports: dict[Language, Report]) -> dict[Language, str]:
+    """Return :func:`paper_reports` as HTML."""
+    from squadron.reporting.render.html import to_html
+
+    return {language: to_html(report) for language, report in paper_reports.items()}
+
+
+@pytest.fixture(scope="session")
+def paper_pdfs(paper_reports: dict[Language, Report]) -> dict[Language, bytes]:
+    """Return :func:`paper_reports` as archive PDFs with Unicode text: Typst fails if any character has no glyph."""
+    from squadron.reporting.charts.rendering import to_svg
+    from squadron.reporting.render.pdf import to_pdf
+
+    return {language: to_pdf(report, to_svg, standards=("a-2u",)) for language, report in paper_reports.items()}
 
 
 @pytest.fixture(scope="session")

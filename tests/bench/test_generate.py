@@ -13,7 +13,7 @@ from squadron.errors import ConfigError, DataError
 from squadron.options.bench import BenchGenerateOptions
 
 
-@pytest.mark.usefixtures("own_sides_here")
+@pytest.mark.usefixtures("sides_here")
 def test_all_sides_answer(byte_base_dir: Path, small_squad: Path) -> None:
     record = bench_generation(
         BenchGenerateOptions(

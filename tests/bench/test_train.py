@@ -42,7 +42,7 @@ def test_a_plan_is_read_as_it_was_written(order: Order, byte_base_dir: Path, sma
         plan(tmp_path, byte_base_dir, small_squad, steps=99)
 
 
-@pytest.mark.usefixtures("own_sides_here")
+@pytest.mark.usefixtures("sides_here")
 def test_losses_of_all_sides_agree(byte_base_dir: Path, small_squad: Path) -> None:
     options = BenchTrainOptions(
         base=str(byte_base_dir),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from squadron.cli.main import main
+from squadron.reporting.charts import gallery
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Outcome:
 
 
 Squadron = Callable[..., Outcome]
+
+
+@pytest.fixture
+def few_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw two charts of a study: all of them take most of a report's time, and are tested in ``tests/reporting``."""
+    monkeypatch.setattr(gallery, "CHARTS", {name: gallery.CHARTS[name] for name in ("models", "calibration")})
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ def test_it_is_of_adapters_alone(squadron: Squadron, tmp_path: Path) -> None:
     assert (refused.code, "leave out --lora-plus-ratio 16.0" in refused.err) == (2, True)
 
 
+@pytest.mark.usefixtures("few_charts")
 def test_a_sweep_over_it_trains_each_run_as_alone_and_reports_it(
     squadron: Squadron, train: Any, byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ def sweep(squadron: Squadron, byte_base_dir: Path, small_data: Path, tmp_path: P
     return tmp_path / "sweep"
 
 
+@pytest.mark.usefixtures("few_charts")
 def test_min_p_from_a_sweep_to_its_reports(squadron: Squadron, sweep: Path) -> None:
     run = sweep / "runs" / "r2"
     assert set(json.loads((run / "scores.json").read_text())["splits"]["validation"]["decodings"]) == {

@@ -46,6 +46,7 @@ def test_a_wide_terminal_has_every_column(squadron: Squadron, sweep: Path, monke
     assert "left out" not in shown
 
 
+@pytest.mark.usefixtures("few_charts")
 def test_analyze_cuts_no_interval_and_writes_differences_without_a_dash(squadron: Squadron, sweep: Path) -> None:
     shown = squadron("analyze", "--results-dir", sweep).out
     lines = shown.splitlines()

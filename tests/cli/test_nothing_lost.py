@@ -111,6 +111,7 @@ def test_a_link_in_a_run_is_not_followed(refused: Any, run: Path, command: Any, 
     refused("did not write: adapter;", *command, "--replace")
 
 
+@pytest.mark.usefixtures("few_charts")
 def test_files_foreign_to_a_sweep_are_kept(
     refused: Any, squadron: Squadron, run: Path, byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:
@@ -164,6 +165,7 @@ def test_prepare_replaces_only_its_own_manifest(
     refused("did not write: train.json;", *command)
 
 
+@pytest.mark.usefixtures("few_charts")
 def test_reports_overwrite_only_reports(refused: Any, squadron: Squadron, tmp_path: Path) -> None:
     folder = make_run(tmp_path / "sweep")
     thesis = tmp_path / "thesis.html"
@@ -182,6 +184,7 @@ def test_reports_overwrite_only_reports(refused: Any, squadron: Squadron, tmp_pa
     refused(words, "report", folder, "--format", "pdf", "--out", tmp_path / "other.pdf")
 
 
+@pytest.mark.usefixtures("few_charts")
 def test_an_analysis_overwrites_only_an_analysis(refused: Any, squadron: Squadron, tmp_path: Path) -> None:
     folder, out = make_run(tmp_path / "sweep"), tmp_path / "out"
     command = ("analyze", "--results-dir", folder, "--out", out)

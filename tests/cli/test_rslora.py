@@ -13,6 +13,7 @@ from squadron.languages import LANGUAGES
 from squadron.sweeps.grid import read_sweep
 
 
+@pytest.mark.usefixtures("few_charts")
 def test_rslora_trains_exports_and_is_reported_as_alpha_over_root_r(
     squadron: Squadron, byte_base_dir: Path, small_data: Path, tmp_path: Path
 ) -> None:

@@ -29,10 +29,10 @@ def test_the_study_on_real_questions(
     shared_squad: Path, gpt2_real_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, run = tmp_path / "data", tmp_path / "run"
-    prepared = squadron(capsys, "prepare", "--dataset", shared_squad, "--out", data, "--val-size", 8)
+    prepared = squadron(capsys, "prepare", "--dataset", shared_squad, "--out", data, "--val-size", 4)
     assert {name: split["questions"] for name, split in prepared["splits"].items()} == {
         "train": 2000,
-        "validation": 8,
+        "validation": 4,
         "test": 5,
     }
     original = json.loads(lzma.decompress(shared_squad.read_bytes()))
@@ -55,7 +55,7 @@ def test_the_study_on_real_questions(
             "--rank",
             4,
             "--max-steps",
-            3,
+            2,
             "--batch-size",
             1,
         ),
@@ -63,7 +63,7 @@ def test_the_study_on_real_questions(
     )
     assert trained["trainable_parameters"] == 221_184
     assert round(100 * trained["trainable_share"], 2) == 0.18
-    assert trained["steps"] == 3
+    assert trained["steps"] == 2
     record = json.loads((run / "run.json").read_text())
     assert record["trainable_parameters"] == 221_184
     assert record["truncation"]["questions"] == 2000
@@ -71,7 +71,7 @@ def test_the_study_on_real_questions(
 
     evaluated = squadron(capsys, "evaluate", run, "--decoding", "greedy", "--max-new-tokens", 5)
     predictions = json.loads((run / "predictions" / "greedy.json").read_text())
-    assert len(predictions) == evaluated["questions"] == 8
+    assert len(predictions) == evaluated["questions"] == 4
     golds = load_data(data / "validation.json").golds()
     official = score(predictions, {name: golds[name] for name in predictions})
     written = json.loads((run / "scores.json").read_text())

@@ -19,7 +19,7 @@ from squadron.languages import LANGUAGES, Language
 from squadron.marks import is_report
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.charts.rendering import to_svg
-from squadron.reporting.document.blocks import plain, texts
+from squadron.reporting.document.blocks import Report, plain, texts
 from squadron.reporting.particulars import particulars_of
 from squadron.reporting.render.html import to_html
 from squadron.reporting.render.pdf import to_pdf
@@ -45,11 +45,17 @@ LABELS = {
 }
 
 
+@pytest.fixture(scope="module")
+def covered(paper: Study, paper_analysis: Analysis) -> dict[Language, Report]:
+    """The report with all particulars, in each language."""
+    return {language: build_report(paper, paper_analysis, language, ALL) for language in LANGUAGES}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_particular_is_on_the_page_and_in_its_metadata(
-    paper: Study, paper_analysis: Analysis, language: Language
+    covered: dict[Language, Report], language: Language
 ) -> None:
-    page = to_html(build_report(paper, paper_analysis, language, ALL))
+    page = to_html(covered[language])
     document = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
     header = "".join(document.find(".//header").itertext())
     for name, value in ALL.items():
@@ -62,9 +68,9 @@ def test_every_particular_is_on_the_page_and_in_its_metadata(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_particular_is_on_the_pdf_s_cover_and_in_its_metadata(
-    paper: Study, paper_analysis: Analysis, language: Language, tmp_path: Path
+    covered: dict[Language, Report], language: Language, tmp_path: Path
 ) -> None:
-    pdf = to_pdf(build_report(paper, paper_analysis, language, ALL), to_svg, standards=("a-2u",))
+    pdf = to_pdf(covered[language], to_svg, standards=("a-2u",))
     reader = pypdf.PdfReader(io.BytesIO(pdf))
     cover = reader.pages[0].extract_text()
     for name in ("title", "author", "student_id", "supervisor", "university", "course", "term"):
@@ -78,16 +84,20 @@ def test_every_particular_is_on_the_pdf_s_cover_and_in_its_metadata(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_absent_particulars_leave_no_hole(paper: Study, paper_analysis: Analysis, language: Language) -> None:
-    report = build_report(paper, paper_analysis, language)
-    assert report.cover == {}
-    page = to_html(report)
+def test_absent_particulars_leave_no_hole(
+    paper_reports: dict[Language, Report],
+    paper_pages: dict[Language, str],
+    paper_pdfs: dict[Language, bytes],
+    language: Language,
+) -> None:
+    assert paper_reports[language].cover == {}
+    page = paper_pages[language]
     header = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page).find(".//header")
     shown = "".join(header.itertext())
     assert not [label for label in LABELS[language] if label in shown]
     assert not list(header.iter("dl"))
     assert '<meta name="author"' not in page
-    reader = pypdf.PdfReader(io.BytesIO(to_pdf(report, to_svg, standards=("a-2u",))))
+    reader = pypdf.PdfReader(io.BytesIO(paper_pdfs[language]))
     assert reader.metadata is not None
     assert reader.metadata.author is None
     first = _bare(reader.pages[0].extract_text())
@@ -95,8 +105,11 @@ def test_absent_particulars_leave_no_hole(paper: Study, paper_analysis: Analysis
     assert len(reader.pages) >= 12
 
 
-def test_the_persian_report_ends_with_the_abstract_in_english(paper: Study, paper_analysis: Analysis) -> None:
-    english, persian = (build_report(paper, paper_analysis, language) for language in LANGUAGES)
+@pytest.mark.usefixtures("no_charts")
+def test_the_persian_report_ends_with_the_abstract_in_english(
+    paper: Study, paper_analysis: Analysis, paper_reports: dict[Language, Report]
+) -> None:
+    english, persian = (paper_reports[language] for language in LANGUAGES)
     assert english.summary is None
     assert persian.summary is not None
     assert [plain(one.runs) for one in persian.summary.paragraphs] == [plain(one.runs) for one in english.abstract]

@@ -14,7 +14,7 @@ import pytest
 import squadron
 from made_study import make_study
 from squadron.errors import RunError
-from squadron.languages import LANGUAGES
+from squadron.languages import LANGUAGES, Language
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.analysis.verdicts import AxisVerdict, Effect
@@ -38,13 +38,29 @@ from squadron.runs.study import read_study
 
 
 @pytest.fixture(scope="session")
-def english(paper: Study, paper_analysis: Analysis) -> Report:
-    return build_report(paper, paper_analysis, "en")
+def english(paper_reports: dict[Language, Report]) -> Report:
+    return paper_reports["en"]
 
 
 @pytest.fixture(scope="session")
-def persian(paper: Study, paper_analysis: Analysis) -> Report:
-    return build_report(paper, paper_analysis, "fa")
+def persian(paper_reports: dict[Language, Report]) -> Report:
+    return paper_reports["fa"]
+
+
+@pytest.fixture(scope="module")
+def hostile(hostile_folder: Path) -> tuple[Report, Report]:
+    return both(hostile_folder)
+
+
+@pytest.fixture(scope="module")
+def varied(varied_folder: Path) -> tuple[Study, Analysis]:
+    study = read_study(varied_folder)
+    return study, analyze_study(study)
+
+
+@pytest.fixture(scope="module")
+def varied_reports(varied: tuple[Study, Analysis]) -> tuple[Report, Report]:
+    return build_report(*varied, "en"), build_report(*varied, "fa")
 
 
 def both(folder: Path) -> tuple[Report, Report]:
@@ -208,8 +224,8 @@ def test_a_study_without_an_effect_is_reported_as_such(tmp_path: Path) -> None:
     assert "The effect of the rank is undecided" in all_text(english)
 
 
-def test_a_partial_and_failed_sweep_says_what_is_missing(hostile_folder: Path) -> None:
-    english, persian = both(hostile_folder)
+def test_a_partial_and_failed_sweep_says_what_is_missing(hostile: tuple[Report, Report]) -> None:
+    english, persian = hostile
     assert_same_numbers(english, persian)
     text = all_text(english)
     for sentence in ("1 run failed", "1 run diverged", "2 runs not finished", "was not finished when this report"):
@@ -218,8 +234,8 @@ def test_a_partial_and_failed_sweep_says_what_is_missing(hostile_folder: Path) -
     assert "۱ اجرا ناموفق بود" in all_text(persian)
 
 
-def test_hostile_data_is_text(hostile_folder: Path) -> None:
-    english, _ = both(hostile_folder)
+def test_hostile_data_is_text(hostile: tuple[Report, Report]) -> None:
+    english, _ = hostile
     quoted = [run for block in english.blocks for run in runs_of(block) if run.kind in ("data", "marked")]
     assert [run for run in quoted if "alert(" in run.text]
     assert not [run for run in quoted if "\u202e" in run.text]
@@ -240,8 +256,8 @@ def test_a_single_run_and_a_study_without_scores(run_folder: Path, tmp_path: Pat
     assert "هیچ اجرایی ارزیابی نشده است" in all_text(persian)
 
 
-def test_seeds_sizes_and_full_fine_tuning(varied_folder: Path) -> None:
-    english, persian = both(varied_folder)
+def test_seeds_sizes_and_full_fine_tuning(varied_reports: tuple[Report, Report]) -> None:
+    english, persian = varied_reports
     assert_same_numbers(english, persian)
     anchors = [block.anchor for block in english.blocks if isinstance(block, (Heading, TableBlock))]
     assert {"seeds", "seeds-table", "train_size", "means-train_size"} <= set(anchors)
@@ -256,22 +272,24 @@ def paragraph_with(report: Report, words: str) -> str:
     return found
 
 
-@pytest.mark.usefixtures("no_charts")
-def test_the_base_is_not_called_frozen_if_some_runs_train_it(english: Report, varied_folder: Path) -> None:
+def test_the_base_is_not_called_frozen_if_some_runs_train_it(
+    english: Report, varied_reports: tuple[Report, Report]
+) -> None:
     assert "frozen in fp32 during all runs" in paragraph_with(english, "The base model is")
-    varied, persian = both(varied_folder)
+    varied, persian = varied_reports
     assert "but those of full fine-tuning" in paragraph_with(varied, "The base model is")
     assert "جز در ریزتنظیم کامل" in all_text(persian)
 
 
-def test_the_caption_of_a_chart_names_its_split(varied_folder: Path) -> None:
+def test_the_caption_of_a_chart_names_its_split(
+    varied: tuple[Study, Analysis], varied_reports: tuple[Report, Report]
+) -> None:
     """Full fine-tuning is not scored on the test split, so the chart shows the split with scores of all models."""
-    study = read_study(varied_folder)
-    analysis = analyze_study(study)
+    _, analysis = varied
     shown = charted_models(analysis)
     assert {one.split for one in analysis.models} == {"validation", "test"}
     assert shown.split == "validation"
-    report = build_report(study, analysis, "en")
+    report, _ = varied_reports
     (figure,) = [block for block in report.blocks if isinstance(block, Figure) and block.anchor == "chart-models"]
     assert f"{shown.models[0].score.questions} questions of the validation split" in plain(figure.caption)
 
@@ -306,8 +324,8 @@ def test_accepted_answers_are_separated_by_a_neutral_mark(paper: Study, paper_an
 
 
 @pytest.mark.usefixtures("no_charts")
-def test_both_halves_of_the_test_split_are_reported(paper: Study, paper_analysis: Analysis) -> None:
-    assert "phrasings that are not in it" not in all_text(build_report(paper, paper_analysis, "en"))
+def test_both_halves_of_the_test_split_are_reported(paper: Study, paper_analysis: Analysis, english: Report) -> None:
+    assert "phrasings that are not in it" not in all_text(english)
     assert paper.best is not None
     score = paper.best.score("test", paper.decoding)
     assert score is not None

@@ -211,7 +211,10 @@ def squad(shared_squad: Path) -> Dataset:
 
 
 def asked(dataset: Dataset, *, every: int = 3) -> Iterator[tuple[AnswerRecord, Paragraph, Question]]:
-    """Yield every third question, of every paragraph with three, as a record with an empty prediction."""
+    """Yield every third question, of every paragraph with three, as a record with an empty prediction.
+
+    Every ninth question shows the same in a third of the time, where each record's texts are its own.
+    """
     for paragraph, question in itertools.islice(dataset.questions(), 0, None, every):
         golds = tuple(answer.text for answer in question.answers)
         place = question.answers[0].start
@@ -285,8 +288,8 @@ def test_other_real_golds_of_a_paragraph_are_of_their_types(squad: Dataset) -> N
 
 
 def test_answers_of_other_real_paragraphs_are_not_in_the_context(squad: Dataset) -> None:
-    records = [one for one, _, _ in asked(squad)]
-    far = records[1337:] + records[:1337]
+    records = [one for one, _, _ in asked(squad, every=9)]
+    far = records[445:] + records[:445]
     swapped = [replace(one, prediction=other.golds[0]) for one, other in zip(records, far, strict=True)]
     analysis = analyze_failures(swapped)
     assert analysis.kinds()["not_in_context"] > 0.85 * len(analysis.failures)
@@ -294,7 +297,7 @@ def test_answers_of_other_real_paragraphs_are_not_in_the_context(squad: Dataset)
 
 def test_real_contexts_cut_before_the_answer_are_truncated(squad: Dataset) -> None:
     records = []
-    for one, _, question in asked(squad):
+    for one, _, question in asked(squad, every=9):
         seen = one.context[: min(answer.start for answer in question.answers)]
         records.append(replace(one, prediction="I do not know that", truncated=True, visible_context=seen))
     analysis = analyze_failures(records)

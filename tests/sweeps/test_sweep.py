@@ -66,6 +66,22 @@ def options(byte_base_dir: Path, small_data: Path, tmp_path: Path) -> Options:
     return make
 
 
+@pytest.fixture(scope="module")
+def whole(byte_base_dir: Path, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The folder and the result of the sweep of ``GRID``, undisturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "config.yaml").write_text(GRID)
+    chosen = SweepOptions(
+        config=str(folder / "config.yaml"),
+        base=str(byte_base_dir),
+        dataset=str(small_data),
+        out=str(folder / "sweep"),
+        precision="fp32",
+        fleet_size=4,
+    )
+    return folder / "sweep", sweep(chosen)
+
+
 def adapter(run: Path | str, name: str = "adapter") -> dict[str, torch.Tensor]:
     return load_file(Path(run) / name / "adapter_model.safetensors")
 
@@ -204,11 +220,10 @@ def test_a_run_that_does_not_fit_alone_fails_alone(options: Options, monkeypatch
 
 
 def test_a_bad_run_and_a_full_disk_do_not_affect_the_others(
-    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: Options, whole: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from squadron.training import optimizer
 
-    whole = sweep(options(out="whole"))
     step, save = optimizer.FleetAdamW.step, training_job.save_checkpoint
 
     def wild(self: Any, rates: Any, active: Any) -> None:
@@ -229,31 +244,32 @@ def test_a_bad_run_and_a_full_disk_do_not_affect_the_others(
     assert "lower the learning rate" in result["runs"][3]["reason"]
     assert all("No space left on device" in run["reason"] for run in result["runs"][4:])
     assert [run["rank"] for run in result["runs"]] == list(range(1, 9))
-    for run in whole["runs"]:
+    for run in whole[1]["runs"]:
         if by_name[run["name"]]["status"] == "done":
-            a, b = (adapter(tmp_path / one / "runs" / run["name"]) for one in ("whole", "sweep"))
+            a, b = (adapter(home / "runs" / run["name"]) for home in (whole[0], tmp_path / "sweep"))
             assert all(torch.equal(a[name], b[name]) for name in a)
     # The same command does the rest; the run that diverged stays so.
     again = sweep(options(), resume=True)
     assert [run["status"] for run in again["runs"]] == ["done"] * 7 + ["diverged"]
 
 
-def test_an_interrupt_finishes_the_step_and_the_same_command_resumes(options: Options, tmp_path: Path) -> None:
+def test_an_interrupt_finishes_the_step_and_the_same_command_resumes(
+    options: Options, whole: tuple[Path, Any], tmp_path: Path
+) -> None:
     class Impatient(Listener):
         def stepped(self, event: Stepped) -> None:
             if event.step == 4 and event.run == "r5-lr1e-2-query-value+attention":
                 os.kill(os.getpid(), signal.SIGINT)
 
-    whole = sweep(options(out="whole"))
     with pytest.raises(InterruptedRunError, match=r"stopped with 4 of 8 runs done; nothing is lost: .* resume=True"):
         sweep(options(), listeners=[Impatient()])
     record = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
     assert record["status"] == "interrupted"
     assert sorted({run["status"] for run in record["runs"]}) == ["done", "interrupted"]
     result = sweep(options(), resume=True)
-    assert [run["f1"] for run in result["runs"]] == [run["f1"] for run in whole["runs"]]
-    for run in whole["runs"]:
-        a, b = (adapter(tmp_path / one / "runs" / run["name"], "last") for one in ("whole", "sweep"))
+    assert [run["f1"] for run in result["runs"]] == [run["f1"] for run in whole[1]["runs"]]
+    for run in whole[1]["runs"]:
+        a, b = (adapter(home / "runs" / run["name"], "last") for home in (whole[0], tmp_path / "sweep"))
         assert all(torch.equal(a[name], b[name]) for name in a)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,18 +84,33 @@ class Served:
     """Its folder for temporary files."""
 
 
-@pytest.fixture(scope="module")
-def served(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Run ``squadron playground RUN --sweep DIR`` on a free port."""
-    yield from serving(sweep, tmp_path_factory, "en")
+@pytest.fixture(scope="session")
+def playgrounds(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Served]]:
+    """A function that returns the playground in a language. It runs until a test stops it: starting one is slow."""
+    with contextlib.ExitStack() as stack:
+        running: dict[str, Served] = {}
+
+        def find(language: str) -> Served:
+            if language not in running or running[language].process.poll() is not None:
+                running[language] = stack.enter_context(serving(sweep, tmp_path_factory, language))
+            return running[language]
+
+        yield find
 
 
 @pytest.fixture(scope="module")
-def served_in_persian(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Run it with ``--lang fa``."""
-    yield from serving(sweep, tmp_path_factory, "fa")
+def served(playgrounds: Callable[[str], Served]) -> Served:
+    """What ``squadron playground RUN --sweep DIR`` serves on a free port."""
+    return playgrounds("en")
 
 
+@pytest.fixture(scope="module")
+def served_in_persian(playgrounds: Callable[[str], Served]) -> Served:
+    """The same with ``--lang fa``."""
+    return playgrounds("fa")
+
+
+@contextlib.contextmanager
 def serving(sweep: Path, tmp_path_factory: pytest.TempPathFactory, language: str) -> Iterator[Served]:
     pytest.importorskip("gradio", reason="the playground's page needs gradio (pip install 'squadron[web]')")
     command = [sys.executable, "-m", "squadron", "playground", "--sweep", str(sweep), "--port", "0", "--json"]

@@ -317,3 +317,4 @@ def test_ctrl_c_stops_it_with_exit_code_0(served: Served) -> None:
     served.process.send_signal(signal.SIGINT)
     assert served.process.wait(timeout=20) == 0
     assert list(served.temporary.iterdir()) == []
+    assert served.errors.read_text() == ""

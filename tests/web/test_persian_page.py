@@ -116,6 +116,14 @@ def test_it_is_accessible_and_fits_a_phone(page: Any) -> None:
     scores_are_in_sight(page)
 
 
+def test_a_termination_leaves_nothing_behind(served_in_persian: Served) -> None:
+    assert len(list(served_in_persian.temporary.iterdir())) == 1  # Gradio's
+    served_in_persian.process.terminate()
+    served_in_persian.process.wait(timeout=20)
+    assert list(served_in_persian.temporary.iterdir()) == []
+    assert served_in_persian.errors.read_text() == ""
+
+
 def test_both_languages_have_the_same_texts_and_each_is_used() -> None:
     locales = files("squadron.web").joinpath("locales")
     en, fa = (tomllib.loads(locales.joinpath(f"{one}.toml").read_text(encoding="utf-8")) for one in ("en", "fa"))

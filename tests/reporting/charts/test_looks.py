@@ -103,6 +103,11 @@ def _legend(svg: str) -> list[str]:
     return [text for part in svg.split('class="mark-group role-legend"')[1:] for text in written(part)]
 
 
+@pytest.fixture(scope="module")
+def wide(paper: Study, paper_analysis: Analysis) -> dict[str, dict[str, Any]]:
+    return chart_specs(paper, paper_analysis, WORDS)
+
+
 @pytest.fixture(scope="module", params=["en", "fa"])
 def phone(request: pytest.FixtureRequest, paper: Study, paper_analysis: Analysis) -> dict[str, str]:
     specs = chart_specs(paper, paper_analysis, chart_words(request.param), narrow=True)
@@ -120,12 +125,18 @@ def test_every_chart_fits_a_phone_at_a_size_that_can_be_read(phone: dict[str, st
         assert min(sizes) >= SMALLEST, name
 
 
-def test_labels_stand_upright_where_they_fit(phone: dict[str, str], paper: Study, paper_analysis: Analysis) -> None:
-    wide = {name: to_svg(spec) for name, spec in chart_specs(paper, paper_analysis, WORDS).items()}
-    for svgs in (wide, phone):
-        for name in ("heatmap", "main_effects", "differences", "losses", "frontier"):
-            angles = set(re.findall(r"<text[^>]*rotate\(([-\d.]+)\)", svgs[name]))
-            assert angles <= {"-90"}, name  # the titles of vertical axes
+def assert_upright(svgs: dict[str, str]) -> None:
+    for name in ("heatmap", "main_effects", "differences", "losses", "frontier"):
+        angles = set(re.findall(r"<text[^>]*rotate\(([-\d.]+)\)", svgs[name]))
+        assert angles <= {"-90"}, name  # the titles of vertical axes
+
+
+def test_labels_stand_upright_where_they_fit(phone: dict[str, str]) -> None:
+    assert_upright(phone)
+
+
+def test_labels_stand_upright_on_a_wide_screen(wide: dict[str, Any]) -> None:
+    assert_upright({name: to_svg(spec) for name, spec in wide.items()})
 
 
 def test_labels_that_do_not_fit_are_slanted() -> None:
@@ -162,9 +173,7 @@ def _without_loss(found: Analysis) -> Any:
     return (replace(first, training=(0.0,) * len(first.training)), *others)
 
 
-def test_shapes_tell_apart_what_colours_do(paper: Study, paper_analysis: Analysis) -> None:
-    specs = chart_specs(paper, paper_analysis, WORDS)
-
+def test_shapes_tell_apart_what_colours_do(wide: dict[str, Any]) -> None:
     def channels(part: Any) -> set[str]:
         if isinstance(part, dict):
             own = set(part.get("encoding", {})) if isinstance(part.get("encoding"), dict) else set()
@@ -172,4 +181,4 @@ def test_shapes_tell_apart_what_colours_do(paper: Study, paper_analysis: Analysi
         return set().union(*map(channels, part)) if isinstance(part, list) else set()
 
     for name in ("frontier", "losses", "ranking", "differences"):
-        assert "shape" in channels(specs[name]), name
+        assert "shape" in channels(wide[name]), name

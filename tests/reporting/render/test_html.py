@@ -13,21 +13,19 @@ import html5lib
 import pytest
 
 from squadron.languages import LANGUAGES, Language
-from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.render.html import chart_colours, to_html
 from squadron.reporting.report import build_report
-from squadron.runs.records import Study
 from squadron.runs.study import read_study
 
 WIDTHS = (375, 1440)
 
 
 @pytest.fixture(scope="session")
-def pages(paper: Study, paper_analysis: Analysis, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def pages(paper_pages: dict[Language, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    for language in LANGUAGES:
-        (folder / f"{language}.html").write_text(to_html(build_report(paper, paper_analysis, language)), "utf-8")
+    for language, page in paper_pages.items():
+        (folder / f"{language}.html").write_text(page, "utf-8")
     return {language: folder / f"{language}.html" for language in LANGUAGES}
 
 

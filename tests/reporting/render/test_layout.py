@@ -17,9 +17,8 @@ import pytest
 from squadron.languages import LANGUAGES, Language
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.charts.rendering import to_svg
-from squadron.reporting.document.blocks import Cell, Column, TableBlock, TextRun, plain
+from squadron.reporting.document.blocks import Cell, Column, Report, TableBlock, TextRun, plain
 from squadron.reporting.document.columns import padded
-from squadron.reporting.render.html import to_html
 from squadron.reporting.render.pdf import to_pdf
 from squadron.reporting.report import build_report
 from squadron.runs.records import Study
@@ -55,11 +54,9 @@ CUT = """() => {
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
-def page(
-    request: pytest.FixtureRequest, browser: Any, paper: Study, paper_analysis: Analysis, tmp_path_factory: Any
-) -> Any:
+def page(request: pytest.FixtureRequest, browser: Any, paper_pages: dict[Language, str], tmp_path_factory: Any) -> Any:
     path: Path = tmp_path_factory.mktemp("layout") / "page.html"
-    path.write_text(to_html(build_report(paper, paper_analysis, request.param)), "utf-8")
+    path.write_text(paper_pages[request.param], "utf-8")
     context = browser.new_context(viewport={"width": 1440, "height": 900}, offline=True)
     opened = context.new_page()
     opened.goto(path.as_uri())
@@ -91,14 +88,16 @@ def test_a_header_is_printed_on_every_page_of_its_table(page: Any, tmp_path: Pat
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_page_is_a_fifth_empty(paper: Study, paper_analysis: Analysis, language: Language, tmp_path: Path) -> None:
+def test_no_page_is_a_fifth_empty(
+    paper_reports: dict[Language, Report], paper_pdfs: dict[Language, bytes], language: Language, tmp_path: Path
+) -> None:
     """But the last of the text, and the abstract in another language after it."""
     image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
     numpy = pytest.importorskip("numpy")
     if shutil.which("pdftoppm") is None:
         pytest.skip("pdftoppm (poppler-utils) is absent: it draws the pages")
-    report = build_report(paper, paper_analysis, language)
-    (tmp_path / "r.pdf").write_bytes(to_pdf(report, to_svg))
+    report = paper_reports[language]
+    (tmp_path / "r.pdf").write_bytes(paper_pdfs[language])
     subprocess.run(["pdftoppm", "-r", "50", "-png", str(tmp_path / "r.pdf"), str(tmp_path / "p")], check=True)
     empty = {}
     pages = sorted(tmp_path.glob("p-*.png"))
@@ -125,8 +124,8 @@ def test_decimal_points_stand_under_one_another() -> None:
     assert pads == [["", "", ""], ["", "8", ""], ["", ".28", "٫۸"]]
 
 
-def test_tables_and_parts_are_numbered_within_their_section_in_persian(paper: Study, paper_analysis: Analysis) -> None:
-    english, persian = (build_report(paper, paper_analysis, language) for language in LANGUAGES)
+def test_tables_and_parts_are_numbered_within_their_section_in_persian(paper_reports: dict[Language, Report]) -> None:
+    english, persian = (paper_reports[language] for language in LANGUAGES)
     first = [plain(block.label) for block in english.blocks if isinstance(block, TableBlock) and block.label][:3]
     assert first == ["Table 1.", "Table 2.", "Table 3."]
     second = [plain(block.label) for block in persian.blocks if isinstance(block, TableBlock) and block.label]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from squadron.reporting.analysis.findings import Analysis
+from squadron.languages import Language
 from squadron.reporting.analysis.study import analyze_study
 from squadron.reporting.charts.rendering import to_svg
 from squadron.reporting.document.blocks import Report, TextBlock, TextRun
@@ -20,7 +20,6 @@ from squadron.reporting.document.text import drawn_characters
 from squadron.reporting.localization.numbers import western
 from squadron.reporting.render.pdf import breakable, to_pdf
 from squadron.reporting.report import build_report
-from squadron.runs.records import Study
 from squadron.runs.study import read_study
 
 STANDARD = ("a-2u",)
@@ -28,9 +27,8 @@ STANDARD = ("a-2u",)
 
 
 @pytest.fixture(scope="session")
-def persian(paper: Study, paper_analysis: Analysis) -> tuple[Report, bytes]:
-    report = build_report(paper, paper_analysis, "fa")
-    return report, to_pdf(report, to_svg, standards=STANDARD)
+def persian(paper_reports: dict[Language, Report], paper_pdfs: dict[Language, bytes]) -> tuple[Report, bytes]:
+    return paper_reports["fa"], paper_pdfs["fa"]
 
 
 def page_texts(pdf: bytes) -> list[str]:

@@ -84,7 +84,7 @@ def locate_adapter(name: str, *, offline: bool = False) -> Located:
                 f"repository or a revision with {ADAPTER_WEIGHTS}"
             )
         raise ModelError(f"{snapshot.subject}: {snapshot.id} {why}")
-    read_settings(snapshot.fetch([config]) / prefix)
+    read_settings(snapshot.fetch([config]) / prefix, subject=f"{snapshot.subject}: {config}")
     return Located(snapshot.fetch([weights]) / prefix, snapshot.facts())
 
 

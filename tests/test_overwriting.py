@@ -65,7 +65,7 @@ ALLOWED = {
     "sweeps/leaderboard.py write_leaderboard": ("write_json write_text", HELD),
     "sweeps/memory.py _peak": ("write_text", "a switch of the kernel's in /proc"),
     "sweeps/ray_engine.py RayEngine.run": ("remove remove", MEMORY),
-    "sweeps/ray_worker.py _open_inputs": ("write_bytes", "a folder of tempfile's"),
+    "sweeps/ray_worker.py _load_inputs": ("write_bytes", "a folder of tempfile's"),
     "sweeps/sweep.py _open_inputs": ("rename rmtree", "questions that this command has just made, and HELD"),
     "runs/maintenance.py _mark_pruned": ("write_json", "the record of a run, held"),
     "runs/maintenance.py _remove": ("remove_owned rmdir unlink", "--yes, and the layout of weights, held"),

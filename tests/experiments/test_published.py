@@ -119,6 +119,17 @@ def test_an_adapter_of_the_hub_is_read_at_a_commit_and_offline(hub: Hub, byte_ba
         ({"adapter_config.json": "{}", "adapter_model.bin": "x"}, "only pickled weights .adapter_model.bin."),
         ({"adapter_config.json": "{}"}, "has no adapter_model.safetensors; it has adapter_config.json"),
         ({"adapter_config.json": '{"peft_type": "IA3"}', "adapter_model.safetensors": "x"}, "peft_type is 'IA3'"),
+        *(
+            (
+                {"adapter_config.json": f'{{"peft_type": "LORA", {setting}}}', "adapter_model.safetensors": "x"},
+                f"^adapter='some/adapter': adapter_config.json: {words}",
+            )
+            for setting, words in (
+                ('"init_lora_weights": "pissa"', "init_lora_weights is 'pissa', .* save it from peft as plain LoRA"),
+                ('"use_dora": true', "use_dora is True; .* Merge it with peft .* give the result as base$"),
+                ('"use_later": true', "use_later is True, a setting that Squadron does not know. Merge it with peft"),
+            )
+        ),
     ],
 )
 def test_what_cannot_be_read_is_refused_before_weights_come(

@@ -65,6 +65,25 @@ def test_a_run_that_fits_is_trained(options: dict[str, Any], monkeypatch: pytest
     assert (Path(options["out"]) / "adapter").is_dir()
 
 
+def test_a_base_alone_and_the_largest_run_of_a_sweep_have_to_fit(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    common: dict[str, Any] = {"base": str(large), "data": "data", "out": "out"}
+    runs = {"r4": TrainOptions(**common), "whole": TrainOptions(**common, method="full"), "r8": TrainOptions(**common)}
+
+    def refused(free: float, runs: dict[str, TrainOptions]) -> str:
+        monkeypatch.setattr(room, "free_bytes", lambda _: int(free))
+        where: dict[str, Any] = {"offline": True, "device": torch.device("cuda"), "dtype": lambda _: torch.float16}
+        with pytest.raises(DeviceError) as told:
+            room.check_room(str(large), str(large), runs, **where)
+        return str(told.value).partition(": ")[2]
+
+    assert refused(4e9, runs).startswith(
+        "run whole needs 17.0 GB and its activations (1.5 GB for the base, 15.5 GB for"
+    )
+    assert refused(4e9, runs).endswith("cuda has 4.0 GB free; give it method: lora, or use a base of the size of gpt2")
+    said = refused(1e9, {})
+    assert said == "its weights need 1.5 GB, cuda has 1.0 GB free; use a base of the size of gpt2-medium"
+
+
 @pytest.mark.parametrize("name", ["gpt2-medium", "gpt2-large"])
 def test_larger_sizes_are_planned_within_24_gb_in_bf16(name: str) -> None:
     options = TrainOptions(base=name, data="data", out="out", max_length=1024, target_modules=("all",))

@@ -19,6 +19,10 @@ from squadron.model.checkpoint import load_base, locate_base, random_model, save
 from squadron.model.config import read_config
 from squadron.options.base import checked
 from squadron.options.core import TrainOptions
+from squadron.options.sweep import ReproduceOptions, SweepOptions
+from squadron.sweeps.dry_run import preview
+from squadron.sweeps.reproduce import reproduce
+from squadron.sweeps.sweep import sweep
 
 OTHERS = {
     "onnx/model.safetensors": b"o" * 3_000_000,
@@ -56,6 +60,30 @@ def test_a_run_that_cannot_fit_is_refused_before_its_weights_come(
     assert hub.asked("config.json")
     assert not hub.asked("safetensors")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("verb", ["sweep", "dry_run", "reproduce"])
+def test_a_sweep_that_cannot_fit_is_refused_before_its_weights_come(
+    verb: str, hub: Hub, byte_base_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.put("models", "me/tiny", base_files(byte_base_dir))
+    (tmp_path / "config.yaml").write_text("grid: {rank: [2, 17, 3]}\n")
+    options = {"base": "me/tiny", "dataset": "squad", "out": str(tmp_path / "out"), "device": "cpu"}
+    call: Any = {"sweep": sweep, "dry_run": preview, "reproduce": reproduce}[verb]
+    given: Any = checked(ReproduceOptions, {**options, "preset": "quick"})
+    if verb != "reproduce":
+        given = checked(SweepOptions, {**options, "config": str(tmp_path / "config.yaml")})
+    monkeypatch.setattr(room, "free_bytes", lambda _: 1000)
+    with pytest.raises(
+        DeviceError, match=r"^base='me/tiny': run (r17|\S+) needs 0.0 GB .* cpu has 0.0 GB free; "
+    ) as told:
+        call(given)
+    assert "\n" not in str(told.value)
+    if verb != "reproduce":
+        assert "run r17 needs" in str(told.value)
+    assert hub.asked("tokenizer.json")
+    assert not hub.asked("safetensors|datasets")
+    assert not (tmp_path / "out").exists()
 
 
 def test_shards_are_those_of_the_index(hub: Hub, byte_base_dir: Path) -> None:

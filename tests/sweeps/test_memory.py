@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from squadron.errors import DeviceError
-from squadron.experiments import inputs as opening
-from squadron.experiments.inputs import Inputs, open_inputs
+from squadron.experiments.inputs import Inputs
 from squadron.experiments.training_job import make_batches, make_trainer
 from squadron.options.core import TrainOptions
 from squadron.sweeps import memory
@@ -228,20 +227,3 @@ def test_memory_is_measured_once_a_gpu_is_warm(inputs: Inputs, monkeypatch: pyte
     trial = run_trial(inputs, {"r4": run_options()})
     assert (trial.fixed_bytes, trial.bytes_per_run) == (100, 40)
     assert trial.free_bytes == 10_000 - weights - workspace
-
-
-def test_a_base_that_is_larger_than_the_gpu_is_refused_before_it_is_read(
-    byte_base_dir: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(*_: Any, **__: Any) -> None:
-        raise AssertionError("the base was read")
-
-    monkeypatch.setattr(opening, "load_base", never)
-    training: Any = None
-    for free, refused in ((1000, DeviceError), (10**9, AssertionError)):
-        monkeypatch.setattr(opening, "free_bytes", lambda _, free=free: free)
-        words = "base='.*': its weights need 0.0 GB, cuda has 0.0 GB free; use a smaller base|the base was read"
-        with pytest.raises(refused, match=words):
-            open_inputs(
-                str(byte_base_dir), str(small_data), training=training, offline=True, dtype=torch.float16, device=GPU
-            )

@@ -12,11 +12,10 @@ import torch
 from squadron.data.batches import Order
 from squadron.data.encoding import Example, Truncation, encode_training
 from squadron.data.prepared import Split, load_split, prepared_sizes
-from squadron.errors import ConfigError, DataError, DeviceError, option
+from squadron.errors import ConfigError, DataError, option
 from squadron.experiments.pocket import base_location
-from squadron.model.checkpoint import Base, DtypeRule, base_config, load_base
+from squadron.model.checkpoint import Base, DtypeRule, load_base
 from squadron.model.tokenizer import Tokenizer, load_tokenizer
-from squadron.training.memory import free_bytes
 from squadron.training.precision import precision_name
 
 Encoded = tuple[list[Example], Truncation]
@@ -109,28 +108,13 @@ def open_inputs(
 ) -> Inputs:
     """Load the base ``name`` and the validation questions beside ``training`` in ``data``.
 
-    ``location`` is a copy of the base to load instead. Raises a :class:`squadron.errors.SquadronError` for any problem
-    that a user can cause.
+    ``location`` is a copy of the base to load instead. Its memory is to be planned before, by
+    :func:`squadron.experiments.room.check_room`. Raises a :class:`squadron.errors.SquadronError` for any problem that a
+    user can cause.
     """
-    if device.type != "cpu":
-        _check_room(name, location or base_location(name), offline=offline, dtype=dtype, device=device)
     base = load_base(location or base_location(name), offline=offline, dtype=dtype, device=device)
     tokenizer = load_tokenizer(base.folder, vocab_size=base.model.config.vocab_size)
     return Inputs(name, data, base, tokenizer, training, validation_split(data))
-
-
-def _check_room(
-    name: str, location: str, *, offline: bool, dtype: torch.dtype | DtypeRule, device: torch.device
-) -> None:
-    """Raise :class:`DeviceError` if the base alone is larger than the free memory of a GPU, before anything is read."""
-    config = base_config(location, offline=offline)
-    itemsize = (dtype if isinstance(dtype, torch.dtype) else dtype(config)).itemsize
-    needed, free = config.parameter_count * itemsize, free_bytes(device)
-    if free is not None and needed > free:
-        raise DeviceError(
-            f"{option('base', name)}: its weights need {needed / 1e9:.1f} GB, {device} has {free / 1e9:.1f} GB free; "
-            f"use a smaller base, end what else uses {device}, or use {option('device', 'cpu')}"
-        )
 
 
 def validation_split(data: str) -> Split | None:

@@ -73,7 +73,7 @@ def train(
     try:
         dtype = dtype_rule(requested_precision(options, folder), device)
         location = base_location(options.base if folder.replaces else pinned(options.base, folder.record))
-        check_room(options, location, dtype=dtype, device=device)
+        check_room(options.base, location, {"": options}, offline=options.offline, dtype=dtype, device=device)
         inputs = open_inputs(
             options.base,
             options.data,

@@ -39,7 +39,7 @@ class Located:
 def locate(name: str, *, offline: bool = False, weights: bool = True) -> Located:
     """Return the folder of a checkpoint: ``name`` itself if it is a folder, else that of ``ID`` or ``ID@REVISION``.
 
-    Without ``weights``, only the configuration is fetched from the hub.
+    Without ``weights``, only the small files are fetched from the hub: configuration and tokenizer.
 
     Raises :class:`ModelError` if there is no such folder and the hub does not provide it.
     """
@@ -84,7 +84,7 @@ def locate_adapter(name: str, *, offline: bool = False) -> Located:
                 f"repository or a revision with {ADAPTER_WEIGHTS}"
             )
         raise ModelError(f"{snapshot.subject}: {snapshot.id} {why}")
-    read_settings(snapshot.fetch([config]) / prefix)
+    read_settings(snapshot.fetch([config]) / prefix, subject=f"{snapshot.subject}: {config}")
     return Located(snapshot.fetch([weights]) / prefix, snapshot.facts())
 
 
@@ -103,9 +103,9 @@ def _fetch(snapshot: Snapshot, *, with_weights: bool) -> Path:
         raise ModelError(f"{snapshot.subject}: {snapshot.id} has no {CONFIG}, so it is no checkpoint; {_has(there)}")
     folder = snapshot.fetch([CONFIG])
     read_config(folder / CONFIG)
+    snapshot.fetch(name for name in _TOKENIZER if name in there)
     if not with_weights:
         return folder
-    snapshot.fetch(name for name in _TOKENIZER if name in there)
     if weights == INDEX:
         snapshot.fetch([INDEX])
         snapshot.fetch(sorted(set(shards(folder / INDEX).values())))

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from squadron.errors import ModelError
+from squadron.errors import ModelError, option
 from squadron.files import read_json
 
 CONFIG = "adapter_config.json"
@@ -49,21 +49,28 @@ _HARMLESS = {
 }
 _PLAIN_STARTS = ("gaussian", "orthogonal")
 """Initializations, beside peft's own (true) and none (false), that leave the base as it is and B A at zero."""
+_MERGE = f"Merge it with peft (merge_and_unload, then save_pretrained), and give the result as {option('base')}"
+"""The next step with an adapter that is not read: merged, it is a base."""
 _MOST_BITS = 18
 """The logarithm of the most steps that an expression may take on a layer's name."""
 _MOST_EXPRESSIONS = 256
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
-    """Return the settings of an adapter. Raises :class:`ModelError`, which names the setting, if it cannot be read."""
-    path = folder / CONFIG
-    settings = read_json(path, what="a PEFT adapter's configuration", error=ModelError)
+def read_settings(folder: Path, *, subject: str | None = None) -> dict[str, Any]:
+    """Return the settings of an adapter. Raises :class:`ModelError`, which names the setting, if it cannot be read.
+
+    ``subject`` is what the error begins with, by default the file's path.
+    """
+    settings = read_json(folder / CONFIG, what="a PEFT adapter's configuration", error=ModelError)
+    path = subject or folder / CONFIG
     if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
         kind = settings.get("peft_type") if isinstance(settings, dict) else settings
         raise ModelError(f"{path}: peft_type is {reprlib.repr(kind)}; Squadron reads LORA adapters")
     for key, allowed in _SWITCHED_OFF.items():
         if settings.get(key, allowed[0]) not in allowed:
-            raise ModelError(f"{path}: {key} is {reprlib.repr(settings[key])}; Squadron's adapters have {allowed[0]!r}")
+            raise ModelError(
+                f"{path}: {key} is {reprlib.repr(settings[key])}; Squadron's adapters have {allowed[0]!r}. {_MERGE}"
+            )
     start = settings.get("init_lora_weights", True)
     if not isinstance(start, bool) and start not in _PLAIN_STARTS:
         raise ModelError(
@@ -73,7 +80,9 @@ def read_settings(folder: Path) -> dict[str, Any]:
         )
     for key in sorted(settings.keys() - _SWITCHED_OFF.keys() - _HARMLESS):
         if settings[key]:
-            raise ModelError(f"{path}: {key} is {reprlib.repr(settings[key])}, a setting that Squadron does not know")
+            raise ModelError(
+                f"{path}: {key} is {reprlib.repr(settings[key])}, a setting that Squadron does not know. {_MERGE}"
+            )
     for key in ("rank_pattern", "alpha_pattern"):
         patterns = settings.get(key) or {}
         if not isinstance(patterns, dict) or len(patterns) > _MOST_EXPRESSIONS:

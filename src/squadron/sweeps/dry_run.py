@@ -9,6 +9,8 @@ from typing import Any
 from squadron.data.prepared import load_split
 from squadron.errors import as_flags
 from squadron.experiments.inputs import open_inputs
+from squadron.experiments.pocket import base_location
+from squadron.experiments.room import check_room
 from squadron.experiments.trainables import run_parameters
 from squadron.options.sweep import SweepOptions
 from squadron.runs.places import is_prepared
@@ -42,17 +44,18 @@ def preview(options: SweepOptions) -> dict[str, Any]:
     device = resolve_device(options.device)
     dtype = dtype_rule(precision_of(options, plan), device)
     with tempfile.TemporaryDirectory() as scratch:
-        data = options.dataset
-        if not is_prepared(data):
-            data = str(Path(scratch) / "data")
-            prepare_data(options, plan, Path(data))
-        inputs = open_inputs(
-            options.base, data, training=load_split(data, "train"), offline=options.offline, dtype=dtype, device=device
-        )
+        data = options.dataset if is_prepared(options.dataset) else str(Path(scratch) / "data")
         runs = {
             run.name: train_options(options, plan, run, data=data, out=Path(options.out) / "runs" / run.name)
             for run in plan.runs
         }
+        location = base_location(options.base)
+        check_room(options.base, location, runs, offline=options.offline, dtype=dtype, device=device)
+        if data != options.dataset:
+            prepare_data(options, plan, Path(data))
+        inputs = open_inputs(
+            options.base, data, training=load_split(data, "train"), offline=options.offline, dtype=dtype, device=device
+        )
         model = inputs.base.model
         trial = run_trial(inputs, runs)
         size = choose_fleet_size(inputs, runs, trial, asked=options.fleet_size)

@@ -19,6 +19,7 @@ import torch
 from squadron.data.prepared import load_split
 from squadron.errors import command_line_text
 from squadron.experiments.inputs import Inputs, open_inputs
+from squadron.experiments.room import check_room
 from squadron.files import write_bytes
 from squadron.model.config import Precision
 from squadron.options.core import EvaluateOptions, TrainOptions
@@ -103,14 +104,15 @@ def _run(payload: SweepPayload, task: FleetTask, messages: queue.SimpleQueue[Mes
     with tempfile.TemporaryDirectory() as scratch:
         folder = SweepFolder(Path(scratch), {})
         folder.write_part(task.fleet, task.files)
-        inputs = _open_inputs(payload)
+        runs = {name: TrainOptions(**options) for name, options in task.runs.items()}
+        inputs = _open_inputs(payload, runs)
 
         def send() -> None:
             messages.put(("files", folder.read_part(task.fleet)))
 
         job = SweepJob(
             folder,
-            {name: TrainOptions(**options) for name, options in task.runs.items()},
+            runs,
             inputs,
             payload.evaluation,
             load_split(inputs.data, payload.split),
@@ -130,26 +132,36 @@ _loaded: dict[str, tuple[Inputs, tempfile.TemporaryDirectory[str]]] = {}
 """The inputs that this process has loaded, by key, with their folder: the next fleet needs the same."""
 
 
-def _open_inputs(payload: SweepPayload) -> Inputs:
+def _open_inputs(payload: SweepPayload, runs: Mapping[str, TrainOptions]) -> Inputs:
+    """Return the inputs, loaded unless they are: then ``runs``, which are the first to need them, have to fit."""
     if payload.key not in _loaded:
         _loaded.clear()
         home = tempfile.TemporaryDirectory()
-        for folder, files in (("base", payload.base), ("data", payload.data)):
-            for name, content in files.items():
-                write_bytes(Path(home.name) / folder / name, content)
-        data = str(Path(home.name) / "data")
-        device = resolve_device(payload.device)
-        inputs = open_inputs(
-            payload.name,
-            data,
-            training=load_split(data, "train"),
-            offline=True,
-            dtype=dtype_rule(payload.precision, device),
-            device=device,
-            location=str(Path(home.name) / "base"),
-        )
-        _loaded[payload.key] = (inputs, home)
+        try:
+            _loaded[payload.key] = (_load_inputs(payload, runs, Path(home.name)), home)
+        except BaseException:
+            home.cleanup()
+            raise
     return _loaded[payload.key][0]
+
+
+def _load_inputs(payload: SweepPayload, runs: Mapping[str, TrainOptions], home: Path) -> Inputs:
+    for folder, files in (("base", payload.base), ("data", payload.data)):
+        for name, content in files.items():
+            write_bytes(home / folder / name, content)
+    data, location = str(home / "data"), str(home / "base")
+    device = resolve_device(payload.device)
+    dtype = dtype_rule(payload.precision, device)
+    check_room(payload.name, location, runs, offline=True, dtype=dtype, device=device)
+    return open_inputs(
+        payload.name,
+        data,
+        training=load_split(data, "train"),
+        offline=True,
+        dtype=dtype,
+        device=device,
+        location=location,
+    )
 
 
 class _MessageReporter(Reporter):

@@ -13,8 +13,9 @@ from squadron.errors import ConfigError, RunError, SquadronError, argument, opti
 from squadron.experiments.places import absolute_dataset
 from squadron.experiments.pocket import base_location
 from squadron.experiments.prepare import prepare
-from squadron.model.checkpoint import locate_base, weight_files
+from squadron.model.checkpoint import weight_files
 from squadron.model.config import GPT2Config, Precision, read_config
+from squadron.model.hub import locate
 from squadron.model.targets import check_rank
 from squadron.model.tokenizer import load_tokenizer
 from squadron.options.base import checked
@@ -225,10 +226,12 @@ def _where(options: SweepOptions, plan: SweepPlan) -> dict[str, Any]:
 
 
 def _check_base(base: str, *, offline: bool) -> GPT2Config:
-    folder = locate_base(base_location(base), offline=offline)
-    config = read_config(folder / "config.json")
-    weight_files(folder)
-    load_tokenizer(folder, vocab_size=config.vocab_size)
+    """Return the shape of the base. Weights of the hub are not fetched yet: they may be too large for this machine."""
+    located = locate(base_location(base), offline=offline, weights=offline)
+    config = read_config(located.folder / "config.json")
+    if located.hub is None:
+        weight_files(located.folder)
+    load_tokenizer(located.folder, vocab_size=config.vocab_size)
     return config
 
 

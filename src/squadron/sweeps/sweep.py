@@ -20,17 +20,19 @@ from squadron.errors import ConfigError, InterruptedRunError, RunError, option
 from squadron.experiments.inputs import Inputs, open_inputs
 from squadron.experiments.places import absolute_base, absolute_dataset, pinned
 from squadron.experiments.pocket import base_location
+from squadron.experiments.room import check_room
 from squadron.experiments.train import check_facts
 from squadron.files import explain_os_errors
+from squadron.options.core import TrainOptions
 from squadron.options.sweep import SweepOptions
 from squadron.ownership import refuse_foreign
 from squadron.runs.layout import SWEEP
 from squadron.runs.places import is_prepared
-from squadron.runs.sweep_folder import SweepFolder
+from squadron.runs.sweep_folder import FINAL, SweepFolder
 from squadron.sweeps.coordinator import RunSource, SweepRun, WholePlan
 from squadron.sweeps.engines import Engine, LocalEngine, join_command
 from squadron.sweeps.grid import SweepPlan
-from squadron.sweeps.setup import open_folder, precision_of, prepare_data, read_plan
+from squadron.sweeps.setup import open_folder, precision_of, prepare_data, read_plan, train_options
 from squadron.temporaries import temporary_name
 from squadron.tracking.events import Listener, Stream
 from squadron.tracking.interrupt import graceful_interrupt
@@ -140,6 +142,15 @@ def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *,
         precision = folder.record.get("precision", precision)  # a resumed sweep keeps its number format
     dtype = dtype_rule(precision, device)
     data = options.dataset if is_prepared(options.dataset) else str(folder.path.absolute() / "data")
+    location = base_location(options.base if folder.replaces else pinned(options.base, folder.record))
+    check_room(
+        options.base,
+        location,
+        _runs_to_train(options, plan, folder, data),
+        offline=options.offline,
+        dtype=dtype,
+        device=device,
+    )
     # Within the folder: its parent may be on another disk, or not writable.
     fresh = temporary_name(folder.path / "data")
     if join and data != options.dataset and not is_prepared(data):
@@ -161,7 +172,7 @@ def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *,
             offline=options.offline,
             dtype=dtype,
             device=device,
-            location=None if folder.replaces else base_location(pinned(options.base, folder.record)),
+            location=location,
         )
         load_split(source, plan.config.evaluate.split)
         if plan.config.best is not None:
@@ -182,3 +193,16 @@ def _open_inputs(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, *,
         if making:
             shutil.rmtree(fresh, ignore_errors=True)
     return dataclasses.replace(inputs, data=data), data, summary
+
+
+def _runs_to_train(options: SweepOptions, plan: SweepPlan, folder: SweepFolder, data: str) -> dict[str, TrainOptions]:
+    """Return the planned runs that are yet to be trained here: on a cluster, its workers train them."""
+    if options.engine == "ray":
+        return {}
+    before = [] if folder.replaces else folder.record.get("runs", [])
+    ended = [run.get("name") for run in before if isinstance(run, dict) and run.get("status") in FINAL]
+    return {
+        run.name: train_options(options, plan, run, data=data, out=folder.run_path(run.name))
+        for run in plan.runs
+        if run.name not in ended
+    }

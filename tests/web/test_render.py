@@ -90,7 +90,7 @@ def test_an_answer_is_marked_in_its_place_with_its_probability() -> None:
     page = render.answers(found)
     assert '<mark class="mark-A"><span class="letter mark-A">A</span>1834</mark>' in page
     assert page.count("<mark") == 1
-    assert "25.0 %" in page
+    assert "25.0%" in page
     assert "F1 50" in page
     assert "wrong" in page
     assert page.count("not in the context") == 1

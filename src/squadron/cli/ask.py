@@ -51,7 +51,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         table.add_row(
             *cells,
             answer["decoding"],
-            answer["answer"] or "(nothing)",
+            " ".join(answer["answer"].split()) or "(nothing)",
             _probability(answer["probability"]),
             "not in the context" if place is None else f"{place[0]} – {place[1]}",
         )

@@ -75,7 +75,7 @@ def _value(value: Any, words: Words) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_value(one, words) for one in value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return words.figure(f"{value:g}" if isinstance(value, float) else str(value))
+        return words.numerals.write(value, "rate") if isinstance(value, float) else words.figure(str(value))
     return str(value)
 
 
@@ -118,8 +118,8 @@ def _environment(language: Language) -> jinja2.Environment:
         if value is None:
             return words("not_a_number")
         if value < 0.001:
-            return words("below", value=words.figure("0.1 %"))
-        return words.figure(f"{100 * value:.1f} %")
+            return words("below", value=words.figure("0.1%"))
+        return words.figure(f"{100 * value:.1f}%")
 
     def duration(seconds: Any) -> str:
         if not _is_figure(seconds):

@@ -36,7 +36,7 @@ class Words:
 
     def figure(self, text: str) -> str:
         """Return a formatted figure with the digits and signs of the language."""
-        return self.numerals.digits(text.replace(" %", "%") if self.numerals.persian else text)
+        return self.numerals.digits(text)
 
     def axis(self, name: str) -> str:
         """Return the name of an option, or else the option itself."""

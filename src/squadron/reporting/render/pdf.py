@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from importlib.resources import as_file, files
@@ -12,10 +13,11 @@ from typing import Any
 from squadron.marks import GENERATOR
 from squadron.reporting.document.blocks import Code, Figure, Report, TextRun
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
-from squadron.reporting.document.text import DIRECTION_MARK, LONGEST_WHOLE, direction, drawable, with_whole_intervals
+from squadron.reporting.document.text import DIRECTION_MARK, direction, drawable, with_whole_intervals
 
 _LONGEST_WORD = 24
-"""Characters of a word after which a line may break."""
+"""Characters of a word after which a line may break, and of a name that is not broken: its line is stretched."""
+_LONG = re.compile(rf"[^ -]{{{_LONGEST_WORD}}}(?=[^ -])")
 _BREAK = "\u200b"
 
 
@@ -28,7 +30,7 @@ def to_pdf(report: Report, draw: Callable[[dict[str, Any]], str], *, standards: 
 
     package = files("squadron.reporting")
     figures = [block for block in report.blocks if isinstance(block, Figure)]
-    settings = {"generator": GENERATOR, "longest_whole": LONGEST_WHOLE}
+    settings = {"generator": GENERATOR, "longest_whole": _LONGEST_WORD}
     content: dict[str, bytes] = {
         "main": package.joinpath("templates", "report.typ").read_bytes(),
         "formulas.typ": _formulas().encode(),
@@ -88,8 +90,5 @@ def _typeset(text: str) -> str:
 
 
 def breakable(text: str) -> str:
-    """Return text with break opportunities in words longer than a line."""
-    return " ".join(
-        _BREAK.join(word[start : start + _LONGEST_WORD] for start in range(0, len(word), _LONGEST_WORD)) or word
-        for word in text.split(" ")
-    )
+    """Return text with break opportunities in long words that have no hyphens, where lines break anyway."""
+    return _LONG.sub(lambda found: found[0] + _BREAK, text)

@@ -22,7 +22,7 @@ import pypdf
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from screenshots import CHROMIUM, SQUADRON, WAIT, opened
+from screenshots import CHROMIUM, SQUADRON, WAIT, opened, wait_for_charts
 from squadron.files import write_bytes
 from squadron.reporting.report import FORMATS, write_report
 
@@ -108,7 +108,7 @@ class Taker:
         for name, (own, width, selector) in HTML.items():
             if own == lang and self.wanted(name):
                 with opened(self.browser, url, width=width, height=1400) as page:
-                    _wait_for_charts(page)
+                    wait_for_charts(page)
                     if page.locator(selector).count():
                         self._save(name, _element(page, selector))
                     else:
@@ -133,7 +133,7 @@ class Taker:
         """Print the page, and show the first page that the table of all runs goes on to, else its only one."""
         printed = self.scratch / "print.pdf"
         with opened(self.browser, (self.scratch / "report.fa.html").resolve().as_uri(), width=1440, height=900) as page:
-            _wait_for_charts(page)
+            wait_for_charts(page)
             page.pdf(path=printed, format="A4")
         texts = [page.extract_text() for page in pypdf.PdfReader(printed).pages]
         rows = [place for place, text in enumerate(texts, 1) if text.count("attention") > 3 and "e-4-" in text]
@@ -167,11 +167,6 @@ class Taker:
         if self.wanted(name):
             write_bytes(self.out / f"{name}.png", png)
             print(self.out / f"{name}.png", flush=True)
-
-
-def _wait_for_charts(page: Page) -> None:
-    charts = "[...document.querySelectorAll('[data-chart]')]"
-    page.wait_for_function(f"{charts}.every((one) => one.querySelector('svg[aria-hidden]'))", timeout=WAIT)
 
 
 def _element(page: Page, selector: str) -> bytes:

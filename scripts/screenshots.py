@@ -1,8 +1,9 @@
-"""Take the gallery's pictures from a real study: playground, report and terminal, as PNG in ``docs/images/``.
+"""Take the gallery's pictures from real studies: playground, report, charts and terminal, as PNG in ``docs/images/``.
 
-``python scripts/screenshots.py [--study DIR] [--only PART ...]``. Without ``--study`` the quick study on the pocket
-base is run first (``squadron reproduce``), or resumed. Needs Debian's ``chromium``. The pictures show
-only the study, and no network is used.
+``python scripts/screenshots.py [--study DIR] [--grid DIR] [--only PART ...]``. Without ``--study`` the demo is run
+first. The charts are those of ``--grid``, a study with several axes: by default the grid of the pocket study, if it was
+run here, else the study itself. Needs Debian's ``chromium``. The pictures show only the studies, and no network is
+used.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,9 +33,12 @@ from rich.text import Text
 from squadron.data.prepared import load_split
 from squadron.errors import RunError
 from squadron.files import read_json, write_bytes
+from squadron.languages import LANGUAGES, Language
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = ROOT / "runs" / "screenshots"
+GRID = ROOT / "pocket-study" / "grid"
+CHARTS = ("main_effects", "differences", "losses")
 MOST_BYTES = 300_000
 """Largest size of a picture: one page loads them all."""
 COLOURS = (256, 128, 64, 32)
@@ -137,19 +142,38 @@ def _ask_example(page: Page) -> None:
 
 
 def report(browser: Browser, study: Path) -> None:
-    """Show the top of the report in both languages, and its first charts."""
+    """Show the top of the report in both languages."""
+    for lang in LANGUAGES:
+        with report_page(browser, study, lang) as page:
+            picture(f"report-{lang}", page.screenshot())
+
+
+def charts(browser: Browser, study: Path) -> None:
+    """Show some of the report's charts, with their captions."""
+    with report_page(browser, study, "en") as page:
+        for name in CHARTS:
+            chart = page.locator(f"#chart-{name}")
+            if chart.count():
+                chart.scroll_into_view_if_needed()
+                picture(f"chart-{name.replace('_', '-')}", chart.screenshot())
+
+
+@contextlib.contextmanager
+def report_page(browser: Browser, study: Path, lang: Language) -> Iterator[Page]:
+    """Write a report beside the pictures' study, and open it when its charts are drawn."""
     from squadron.reporting.report import write_report
 
-    for lang in ("en", "fa"):
-        path = write_report(study, lang=lang, format="html")
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_report(study, lang=lang, format="html", out=Path(folder) / "report.html")
         with opened(browser, path.resolve().as_uri(), width=1100, height=1000) as page:
-            page.locator("figure :is(svg, canvas)").first.wait_for(timeout=WAIT)
-            picture(f"report-{lang}", page.screenshot())
-            if lang == "en":
-                charts = page.locator("figure:has(svg, canvas)")
-                for number in range(min(charts.count(), 3)):
-                    charts.nth(number).scroll_into_view_if_needed()
-                    picture(f"chart-{number + 1}", charts.nth(number).screenshot())
+            wait_for_charts(page)
+            yield page
+
+
+def wait_for_charts(page: Page) -> None:
+    """Wait until every chart of a report is drawn."""
+    holders = "[...document.querySelectorAll('[data-chart]')]"
+    page.wait_for_function(f"{holders}.every((one) => one.querySelector('svg[aria-hidden]'))", timeout=WAIT)
 
 
 def terminal(browser: Browser, study: Path) -> None:
@@ -184,7 +208,9 @@ def _shot(
         check=True,
     )
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
-    shown = "\n".join(done.stdout.rstrip().split("\n")[:lines])
+    whole = done.stdout.rstrip().split("\n")
+    lines = lines if lines is not None and len(whole) > lines else None
+    shown = "\n".join(whole[:lines])
     console.print(Text.from_ansi(shown), soft_wrap=True)
     output = console.export_html(theme=_TERMINAL_COLOURS, inline_styles=True, code_format="{code}")
     prompt = (
@@ -201,13 +227,15 @@ def _shot(
 PARTS: dict[str, Callable[[Browser, Path], None]] = {
     "playground": playground,
     "report": report,
+    "charts": charts,
     "terminal": terminal,
 }
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, help="a sweep folder of the pocket base. Default: run the quick study")
+    parser.add_argument("--study", type=Path, help="a sweep folder of the pocket base. Default: run the demo")
+    parser.add_argument("--grid", type=Path, help=f"the study whose charts are shown (default: {GRID}, or --study)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     wanted = parser.parse_args()
     chromium = shutil.which("chromium")
@@ -216,10 +244,11 @@ if __name__ == "__main__":
     study = wanted.study
     if study is None:
         study = STUDY
-        made = ["reproduce", "--preset", "quick", "--base", "pocket", "--dataset", "pocket", "--out", str(STUDY)]
-        subprocess.run([*SQUADRON, *made], check=True)
+        if not (study / "leaderboard.json").is_file():
+            subprocess.run([*SQUADRON, "demo", "--out", str(STUDY), "--replace"], check=True)
+    grid = wanted.grid or (GRID if GRID.is_dir() else study)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM)
         for part in wanted.only:
-            PARTS[part](browser, study.resolve())
+            PARTS[part](browser, (grid if part == "charts" else study).resolve())
         browser.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import re
 from dataclasses import replace
@@ -45,6 +46,15 @@ def test_ticks_of_any_range_lie_within_it_and_have_different_texts() -> None:
         assert all(low - 1e-6 <= value <= high + 1e-6 for value in values), (low, high)
         assert len({f"{value:.{places}f}" for value in values}) == len(values), (low, high, values)
         assert len(log_ticks(low, high)) >= 2, (low, high)
+
+
+def test_the_ticks_of_losses_lie_over_the_whole_axis() -> None:
+    generator = random.Random(5)
+    drawn = ((10 ** generator.uniform(-2, 1), 2 ** generator.uniform(1, 6)) for _ in range(500))
+    for low, ratio in [(0.23, 14.8), *drawn]:
+        ends = [low, *log_ticks(low, low * ratio, least=4), low * ratio]
+        gap = max(math.log(after / before) for before, after in itertools.pairwise(ends))
+        assert gap < (0.4 if ratio > 10 else 0.67) * math.log(ratio), (low, ratio, ends)
 
 
 def test_a_range_without_extent_has_one_tick() -> None:
@@ -171,6 +181,19 @@ def test_losses_are_logarithmic(paper: Study, paper_analysis: Analysis) -> None:
 def _without_loss(found: Analysis) -> Any:
     first, *others = found.fits.runs
     return (replace(first, training=(0.0,) * len(first.training)), *others)
+
+
+def test_runs_whose_shown_names_are_alike_have_lines_of_their_own(paper: Study, paper_analysis: Analysis) -> None:
+    named = {run.name: f"{'a-long-name-of-a-run-' * 3}{place}" for place, run in enumerate(paper.runs)}
+    runs = tuple(replace(run, name=named[run.name]) for run in paper.runs)
+    fits = tuple(replace(fit, run=named[fit.run]) for fit in paper_analysis.fits.runs)
+    found = replace(paper_analysis, fits=replace(paper_analysis.fits, runs=fits))
+    spec = CHARTS["losses"](replace(paper, runs=runs), found, WORDS)
+    assert spec is not None
+    rows = next(iter(spec["datasets"].values()))
+    assert len({row["run"] for row in rows}) == 1
+    line = spec["spec"]["encoding"]["detail"]["field"]
+    assert len({row[line] for row in rows}) == len({fit.run for fit in fits}) == 75
 
 
 def test_shapes_tell_apart_what_colours_do(wide: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from fontTools.ttLib import TTFont
 
 from squadron.decoding.strategies import PARAMETERS
 from squadron.languages import LANGUAGES, Language
+from squadron.options.axes import AXES
 from squadron.reporting.analysis.findings import COSTS, FitVerdict
 from squadron.reporting.analysis.verdicts import AxisVerdict, Verdict
 from squadron.reporting.document.bibliography import SOURCES
@@ -57,6 +58,7 @@ def test_both_languages_have_the_same_sentences_with_the_same_values_and_numbers
 def test_there_is_a_sentence_for_every_finding(language: Language) -> None:
     wanted = {
         *(f"missing.{one}" for one in get_args(Lack)),
+        *(f"axis.{one}" for one in AXES),
         *(f"{table}.{one}" for table in ("kind", "kind_means") for one in KINDS),
         *(f"effect.{one}" for one in get_args(AxisVerdict)),
         *(f"effect.also_{one}" for one in get_args(AxisVerdict)),

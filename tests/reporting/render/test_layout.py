@@ -75,6 +75,25 @@ def test_no_text_is_cut_without_a_hint(page: Any, width: int) -> None:
     assert (wide == 0) == (width == 1440)
 
 
+def test_no_short_name_of_a_run_is_broken_over_lines_on_a_phone(page: Any) -> None:
+    page.set_viewport_size({"width": 375, "height": 900})
+    names = "[...document.querySelectorAll('bdi.data')].filter((one) => one.textContent.length <= 36)"
+    assert page.evaluate(f"{names}.length") >= 5
+    assert (
+        page.evaluate(f"{names}.filter((one) => one.getClientRects().length > 1).map((one) => one.textContent)") == []
+    )
+
+
+def test_no_interval_is_broken_over_lines_on_a_phone(page: Any) -> None:
+    page.set_viewport_size({"width": 375, "height": 900})
+    intervals = """[...document.querySelectorAll("p > .number, p > bdi")].filter((one) =>
+      one.nextElementSibling && /^\\s*–\\u2060\\s*$/.test(one.nextSibling.textContent))"""
+    assert page.evaluate(f"{intervals}.length") >= 4  # in Persian, those of the English abstract
+    top = "getBoundingClientRect().top"
+    broken = f"{intervals}.filter((one) => Math.abs(one.{top} - one.nextElementSibling.{top}) > 4)"
+    assert page.evaluate(f"{broken}.map((one) => one.textContent)") == []
+
+
 def test_a_header_is_printed_on_every_page_of_its_table(page: Any, tmp_path: Path) -> None:
     if shutil.which("pdftotext") is None:
         pytest.skip("pdftotext (poppler-utils) is absent: it reads the printed pages")
@@ -111,6 +130,13 @@ def test_no_page_is_a_fifth_empty(
             empty[number] = gap
     assert len(pages) >= 12
     assert empty == {}
+    if language == "en":  # in Persian, pdftotext mixes the parts of a label
+        made = subprocess.run(["pdftotext", "-layout", str(tmp_path / "r.pdf"), "-"], capture_output=True, check=True)
+        captions = re.findall(r"^ *(Table|Figure) (\d+)\. +[A-Z]", made.stdout.decode(), re.MULTILINE)
+        for word in ("Table", "Figure"):
+            numbers = [int(number) for kind, number in captions if kind == word]
+            assert numbers == list(range(1, len(numbers) + 1)), word
+            assert len(numbers) >= 8
 
 
 def test_decimal_points_stand_under_one_another() -> None:

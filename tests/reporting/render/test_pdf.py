@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pypdf
@@ -67,6 +68,21 @@ def extracted_text(pdf: bytes, folder: Path) -> str:
 def test_persian_words_are_in_the_pages(persian: tuple[Report, bytes]) -> None:
     text = "\n".join(page_texts(persian[1])).replace("\u200c", "")
     assert not [word for word in WORDS if word not in text]
+
+
+def test_no_short_name_of_a_run_is_broken_over_lines(tmp_path: Path) -> None:
+    name = TextRun("r64-lr1e-3-attention", "data")
+    blocks = tuple(TextBlock((TextRun("word " * 14 + "i" * length + " "), name)) for length in range(60))
+    lines = extracted_text(to_pdf(replace(report_of(""), blocks=blocks), to_svg), tmp_path).split("\n")
+    assert sum(name.text in line for line in lines) == len(blocks)
+
+
+def test_no_interval_is_broken_over_lines(tmp_path: Path) -> None:
+    low, dash, high = TextRun("79.3", "number"), TextRun(" – "), TextRun("86.0", "number")
+    blocks = tuple(TextBlock((TextRun("word " * 14 + "i" * length + " "), low, dash, high)) for length in range(60))
+    report = replace(report_of(""), blocks=blocks)
+    lines = extracted_text(to_pdf(report, to_svg), tmp_path).replace("\u00a0", " ").replace("\u2060", "").split("\n")
+    assert sum("79.3 – 86.0" in line for line in lines) == len(blocks)
 
 
 def test_persian_is_extracted_in_logical_order(persian: tuple[Report, bytes], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.charts.parts import SHAPES, Row, finish, inline
 from squadron.reporting.charts.theme import WIDTH, theme
-from squadron.reporting.charts.ticks import linear_ticks, log_ticks
+from squadron.reporting.charts.ticks import log_ticks
 from squadron.reporting.charts.words import ChartWords
 from squadron.runs.records import Study, StudyRun
 
@@ -32,12 +32,13 @@ def losses(study: Study, analysis: Analysis, words: ChartWords, width: int = WID
     sides = [words("losses_training"), words("losses_validation")]
     rows: list[Row] = []
     best = study.best.name if study.best is not None else None
-    for run in runs:
+    for place, run in enumerate(runs):
         fit = analysis.fits.of(run.name)
         if fit is None:
             continue
         value = None if axis is None else setting(run, axis)
         about = {
+            "id": place,  # shown names are cut: those of two runs may be alike
             "run": words.data(run.name),
             "a": words.name("method_name", "full") if value is None else words.value(value),
             "w": 2.6 if run.name == best else 1.0,
@@ -54,7 +55,7 @@ def losses(study: Study, analysis: Analysis, words: ChartWords, width: int = WID
             values=epochs, format="d", grid=False
         ),
         "y": _loss_axis(words, [row["y"] for row in rows]),
-        "detail": "run:N",
+        "detail": "id:N",
         "strokeWidth": alt.StrokeWidth("w:Q", scale=None),
         "tooltip": [alt.Tooltip("run:N", title=words("run"))],
     }
@@ -90,17 +91,18 @@ def losses(study: Study, analysis: Analysis, words: ChartWords, width: int = WID
 def _by_step(runs: list[StudyRun], words: ChartWords, width: int) -> dict[str, Any]:
     sides = [words("losses_training"), words("losses_validation")]
     rows: list[Row] = []
-    for run in runs:
+    for place, run in enumerate(runs):
         name = words.data(run.name)
-        rows += [{"run": name, "s": step, "y": loss, "side": sides[0]} for step, loss in _smoothed(run)]
+        rows += [{"id": place, "run": name, "s": step, "y": loss, "side": sides[0]} for step, loss in _smoothed(run)]
         rows += [
-            {"run": name, "s": point.step, "y": point.loss, "side": sides[1]}
+            {"id": place, "run": name, "s": point.step, "y": point.loss, "side": sides[1]}
             for point in run.curve.validations
             if point.loss is not None
         ]
     encodings: dict[str, Any] = {
         "x": alt.X("s:Q", title=words("step"), scale=alt.Scale(nice=False, padding=6)).axis(format=",d", grid=False),
         "y": _loss_axis(words, [row["y"] for row in rows]),
+        "detail": "id:N",
         "color": alt.Color("side:N", title=None, scale=alt.Scale(domain=sides)).legend(orient="bottom"),
     }
     if len(runs) == 1:
@@ -119,9 +121,7 @@ def _loss_axis(words: ChartWords, losses: list[float]) -> Any:
     low, high = min(losses), max(losses)
     if low <= 0:
         return alt.Y("y:Q", title=words("loss"), scale=alt.Scale(zero=False))
-    values = log_ticks(low, high)
-    if len(values) < 4:  # a range below a factor of ten needs ticks between the powers
-        values = linear_ticks(low, high, most=6)[0]
+    values = log_ticks(low, high, least=4)
     scale = alt.Scale(type="log", nice=False, padding=6)
     return alt.Y("y:Q", title=words("loss"), scale=scale).axis(values=values, format=",.10~f")
 

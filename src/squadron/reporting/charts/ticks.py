@@ -24,18 +24,18 @@ def linear_ticks(low: float, high: float, most: int = 5) -> tuple[list[float], i
     return [round(index * step, places + 2) for index in range(first, last + 1)], places
 
 
-def log_ticks(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float, least: int = 2) -> list[float]:
     """Return round values from ``low`` to ``high`` for a logarithmic axis, at least two where the two ends differ.
 
-    They are powers of ten; if too few of them, then also 2 and 5 times them, then 1 to 9 times them, then round steps.
+    They are powers of ten; if fewer than ``least``, then also 2 and 5 times them, then 3 times them, then round steps.
     """
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for factors in ((1,), (1, 2, 5), tuple(range(1, 10))):
+    for factors in ((1,), (1, 2, 5), (1, 2, 3, 5)):
         found = [factor * 10.0**power for power in powers for factor in factors]
         found = [value for value in found if low <= value * (1 + 1e-9) and value <= high * (1 + 1e-9)]
-        if len(found) >= 2:
+        if len(found) >= least:
             return found
-    return linear_ticks(low, high, most=3)[0]
+    return linear_ticks(low, high, most=least + 1)[0]
 
 
 def _step_at_least(least: float) -> float:

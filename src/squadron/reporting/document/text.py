@@ -12,6 +12,8 @@ LONGEST_NAME = 60
 """Characters of a name of a run or base."""
 LONGEST_TEXT = 400
 """Characters of a question or an answer."""
+LONGEST_WHOLE = 36
+"""Characters of a name that a line does not break; a phone's screen holds as many."""
 EXCERPT_MARGIN = 160
 """Characters of the context on either side of an answer."""
 
@@ -92,6 +94,11 @@ def excerpt(context: str, gold: str) -> tuple[str, str, str]:
 def drawable(text: str) -> str:
     """Replace each character that the PDF's fonts lack by its :func:`code_point`."""
     return "".join(character if is_drawn(character) else code_point(character) for character in text)
+
+
+def with_whole_intervals(text: str) -> str:
+    """Return the report's own text with no line breaks at the dashes of intervals."""
+    return text.replace(" – ", "\u00a0–\u2060\u00a0")  # a line may break between a dash and a no-break space
 
 
 def is_drawn(character: str) -> bool:

@@ -22,7 +22,7 @@ from squadron.reporting.charts.theme import theme
 from squadron.reporting.charts.words import chart_words
 from squadron.reporting.document.blocks import Figure, Report
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
-from squadron.reporting.document.text import DIRECTION_MARK
+from squadron.reporting.document.text import DIRECTION_MARK, LONGEST_WHOLE, with_whole_intervals
 from squadron.reporting.render.fonts import maths_font, text_fonts
 from squadron.visible import escaped_in_page
 
@@ -58,12 +58,14 @@ def to_html(report: Report) -> str:
         symbols={name: Markup(formula.mathml) for name, formula in SYMBOLS.items()},
         spoken={name: formula.spoken for name, formula in FORMULAS.items()},
         fewest=_FEWEST_TO_SORT,
+        longest_whole=LONGEST_WHOLE,
     )
 
 
 def _own(text: str) -> Markup:
     """Return the report's own text, escaped, with its direction marks, which those of data never are."""
-    return Markup("&rlm;").join(escape(escaped_in_page(part)) for part in text.split(DIRECTION_MARK))
+    whole = Markup("&rlm;").join(escape(escaped_in_page(part)) for part in text.split(DIRECTION_MARK))
+    return Markup(with_whole_intervals(whole))
 
 
 def chart_colours(language: Language) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:

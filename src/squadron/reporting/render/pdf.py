@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from importlib.resources import as_file, files
@@ -12,10 +13,11 @@ from typing import Any
 from squadron.marks import GENERATOR
 from squadron.reporting.document.blocks import Code, Figure, Report, TextRun
 from squadron.reporting.document.formulas import FORMULAS, SYMBOLS
-from squadron.reporting.document.text import DIRECTION_MARK, direction, drawable
+from squadron.reporting.document.text import DIRECTION_MARK, direction, drawable, with_whole_intervals
 
 _LONGEST_WORD = 24
-"""Characters of a word after which a line may break."""
+"""Characters of a word after which a line may break, and of a name that is not broken: its line is stretched."""
+_LONG = re.compile(rf"[^ -]{{{_LONGEST_WORD}}}(?=[^ -])")
 _BREAK = "\u200b"
 
 
@@ -28,10 +30,11 @@ def to_pdf(report: Report, draw: Callable[[dict[str, Any]], str], *, standards: 
 
     package = files("squadron.reporting")
     figures = [block for block in report.blocks if isinstance(block, Figure)]
+    settings = {"generator": GENERATOR, "longest_whole": _LONGEST_WORD}
     content: dict[str, bytes] = {
         "main": package.joinpath("templates", "report.typ").read_bytes(),
         "formulas.typ": _formulas().encode(),
-        "report.json": json.dumps({**_to_plain(report), "generator": GENERATOR}, ensure_ascii=False).encode(),
+        "report.json": json.dumps({**_to_plain(report), **settings}, ensure_ascii=False).encode(),
         **{f"{figure.anchor}.svg": draw(figure.spec).encode() for figure in figures},
     }
     with as_file(package.joinpath("fonts")) as fonts:
@@ -61,6 +64,7 @@ def _to_plain(value: Any) -> Any:
     """Convert blocks to plain dictionaries, each with its ``type``; charts are separate files and left out."""
     if isinstance(value, TextRun):
         held = value.text if value.kind == "math" else breakable(_typeset(value.text))
+        held = with_whole_intervals(held) if value.kind == "text" else held
         named = {one.name: getattr(value, one.name) for one in fields(value)}
         return {**named, "text": held, "direction": direction(value.text)}
     if isinstance(value, Code):
@@ -86,8 +90,5 @@ def _typeset(text: str) -> str:
 
 
 def breakable(text: str) -> str:
-    """Return text with break opportunities in words longer than a line."""
-    return " ".join(
-        _BREAK.join(word[start : start + _LONGEST_WORD] for start in range(0, len(word), _LONGEST_WORD)) or word
-        for word in text.split(" ")
-    )
+    """Return text with break opportunities in long words that have no hyphens, where lines break anyway."""
+    return _LONG.sub(lambda found: found[0] + _BREAK, text)

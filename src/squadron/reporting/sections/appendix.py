@@ -80,7 +80,7 @@ def reproduction(draft: Draft, inputs: ReportInputs) -> None:
     versions = study.environment.get("versions")
     for package, version in versions.items() if isinstance(versions, dict) else ():
         rows.append([text_cell((labels.code(str(package)),)), text_cell((labels.code(str(version)),))])
-    columns = [draft.column("option", align="start"), draft.column("value", align="start")]
+    columns = [draft.column("item", align="start"), draft.column("value", align="start")]
     draft.table("made-with", draft.say("reproduction.caption"), columns, rows)
     draft.paragraph("reproduction.command")
     command = f"squadron report {shlex.quote(study.path.resolve().name)} --lang {draft.say.language} --format pdf"

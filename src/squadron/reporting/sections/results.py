@@ -249,6 +249,7 @@ def _learning(draft: Draft, inputs: ReportInputs) -> None:
         return
     parts = [draft.say(f"fit.part_{key}", count=count) for key, count in counts.items() if count]
     draft.paragraph("fit.counts", runs=len(fits.runs), parts=draft.say.join(parts))
+    shown = [key for key in _FITS if counts[key]]
     for axis in [key for key in varied(inputs.study) if key != "seed"]:
         shares = [share for share in fits.by_axis if share.axis == axis]
         if len(shares) < 2:
@@ -256,10 +257,10 @@ def _learning(draft: Draft, inputs: ReportInputs) -> None:
         rows = [
             [
                 text_cell(labels.level(draft, axis, share.value)),
-                *(draft.number_cell(share.counts.get(key, 0), "count") for key in _FITS),
+                *(draft.number_cell(share.counts.get(key, 0), "count") for key in shown),
             ]
             for share in shares
         ]
         columns = [draft.column("level", align="start")]
-        columns += [Column(draft.say(f"fit.{key}")) for key in _FITS]
+        columns += [Column(draft.say(f"fit.{key}")) for key in shown]
         draft.table(f"fit-{axis}", draft.say("fit.caption", axis=labels.axis(draft, axis)), columns, rows)

@@ -37,7 +37,7 @@
       button.type = "button";
       button.title = words.sort;
       button.setAttribute("aria-label", `${words.sort}: ${head.textContent.trim()}`);
-      head.append(button);
+      head.append("\u2060", button); // joined: the sign never stands alone on a line
       head.addEventListener("click", () => {
         const before = head.getAttribute("aria-sort");
         // The greatest numbers are wanted first, and the first words.

@@ -151,7 +151,7 @@ def test_a_run_is_trained_evaluated_compared_and_reported_by_its_rule(
 
     # Without charts, which take most of a report's time.
     monkeypatch.setattr("squadron.reporting.report.chart_specs", lambda *_, **__: {})
-    for language, words in (("en", "after the Persian normalization"), ("fa", "پس از یکسان‌سازی فارسی")):
+    for language, words in (("en", "after the Persian normalization"), ("fa", "پس از نرمال‌سازی فارسی")):
         assert [words in text for text in _report(own, language)] == [True, True]
         assert [words in text for text in _report(plain, language)] == [False, False]
     assert "GPT-2 without fine-tuning" in _report(plain, "en")[1]

@@ -1,5 +1,5 @@
-"""Measure what waiting threads cost beside other load: sleeping ones (Squadron's setting) and spinning ones (the OpenMP
-runtimes' own default).
+"""Measure what waiting threads cost beside other load: as Squadron sets them by the load that it finds, and spinning,
+the OpenMP runtimes' own default.
 
 A short training of the pocket base runs alone and beside one busy process, under both policies in turn, each time in a
 fresh process. Run it on a quiet machine: whatever else runs is load for all four. Figures are medians over rounds, of a
@@ -22,7 +22,7 @@ from pathlib import Path
 import squadron
 
 POLICIES: Mapping[str, Mapping[str, str]] = {
-    "sleeping": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "100000"},  # as Squadron sets them
+    "squadron": {},
     # The defaults of libgomp (spins) and libiomp (milliseconds), written out, since Squadron sets a policy.
     "spinning": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"},
 }
@@ -78,6 +78,6 @@ if __name__ == "__main__":
         rounds = ", ".join(f"{one:.2f}" for one in seconds)
         print(f"{policy} {load}: median {medians[policy, load]:.2f} s for {arguments.steps} steps ({rounds})")
     for load in LOADS:
-        print(f"{load}: spinning / sleeping {medians['spinning', load] / medians['sleeping', load]:.2f}")
+        print(f"{load}: spinning / squadron {medians['spinning', load] / medians['squadron', load]:.2f}")
     for policy in POLICIES:
         print(f"{policy}: beside / alone {medians[policy, LOADS[1]] / medians[policy, LOADS[0]]:.2f}")

@@ -131,28 +131,29 @@ def _listed(rates: dict[str, float]) -> str:
     return ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in rates.items())
 
 
+_COMPARED = ("train by question", "train by paragraph", "generate")
+"""The parts that are compared between machines."""
+
+
+def _both_rates(record: dict[str, Any]) -> list[float]:
+    """Return the rates of Squadron and of its fastest peer in one part."""
+    sides = record["sides"]
+    if "fastest_peer" in record:
+        return [sides[side]["examples_per_second"] for side in ("squadron", record["fastest_peer"])]
+    return [sides[side]["questions_per_second"] for side in ("squadron: greedy", PEER)]
+
+
 def _machines(found: dict[str, Any]) -> list[str]:
     """Return a table of this run's rates under those of earlier versions on other machines."""
     rows = list(read_json(ROOT / "docs" / EARLIER, what="the earlier figures", error=DataError)["machines"])
     for precision in ("bf16", "fp32"):
-        parts = {part: found.get(f"{part}, {precision}") for part in ("train by question", "train by paragraph")}
-        answers = found.get(f"generate, {precision}")
-        if answers is None or None in parts.values():
-            continue
-        rates = {
-            part: [record["sides"][side]["examples_per_second"] for side in ("squadron", record["fastest_peer"])]
-            for part, record in parts.items()
-            if record is not None
-        }
-        sides = ("squadron: greedy", PEER)
-        rates["generate"] = [answers["sides"][side]["questions_per_second"] for side in sides]
-        rows.append({"machine": f"this one: {_listed(found['rates'])}", "precision": precision, **rates})
+        names = {part: f"{part}, {precision}" for part in _COMPARED}
+        if all(name in found for name in names.values()):
+            rates = {part: _both_rates(found[name]) for part, name in names.items()}
+            rows.append({"machine": f"this one: {_listed(found['rates'])}", "precision": precision, **rates})
     lines = ["| GFLOP/s | format | by question | by paragraph | answers |", "|---|---|---|---|---|"]
     for row in rows:
-        cells = [
-            f"{own:.2f} / {peer:.2f} = **{own / peer:.1f}**"
-            for own, peer in (row[part] for part in ("train by question", "train by paragraph", "generate"))
-        ]
+        cells = [f"{own:.2f} / {peer:.2f} = **{own / peer:.1f}**" for own, peer in map(row.get, _COMPARED)]
         lines.append(f"| {row['machine']} | {row['precision']} | {' | '.join(cells)} |")
     return [
         "Questions per second of Squadron and of its fastest peer, and their ratio. Each machine is a virtual one of",

@@ -36,13 +36,10 @@ CHROMIUM = [
 ]
 """Arguments of the browser: no window, and no requests of its own."""
 pytest_plugins = ["study_fixtures", "hub_fixtures"]
-LONG = (
-    *("tests/bench/", "tests/emulation/", "tests/end_to_end/", "tests/reporting/", "tests/web/"),
-    *("tests/sweeps/test_kill.py", "tests/test_notebook.py"),
-)
-"""Where a file takes longest. They run first: else one of two processes would have them to itself at the end."""
 TOGETHER = ("tests/bench/", "tests/reporting/", "tests/web/")
 """Folders whose files one process runs, since they share what takes seconds to start."""
+LONG = (*TOGETHER, "tests/emulation/", "tests/end_to_end/", "tests/sweeps/test_kill.py", "tests/test_notebook.py")
+"""Where a file takes longest. They run first: else one of two processes would have them to itself at the end."""
 
 
 @pytest.hookimpl(wrapper=True)

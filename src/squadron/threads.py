@@ -30,15 +30,16 @@ def set_thread_defaults(environment: MutableMapping[str, str] | None = None, *, 
     physical cores, or the cgroup gives less CPU time, than the processors that the runtime would count.
     """
     environment = os.environ if environment is None else environment
+    is_counted = "OMP_NUM_THREADS" in environment or "MKL_NUM_THREADS" in environment
+    if is_counted and "OMP_WAIT_POLICY" in environment:
+        return
     processors = usable_processors()
     limit = thread_limit(processors, root=root)
     if "OMP_WAIT_POLICY" not in environment:
         environment["OMP_WAIT_POLICY"] = "PASSIVE"
         if "GOMP_SPINCOUNT" not in environment:
             environment["GOMP_SPINCOUNT"] = "0" if is_loaded(limit, root=root) else _SPIN_COUNT
-    if "OMP_NUM_THREADS" in environment or "MKL_NUM_THREADS" in environment:
-        return
-    if limit < len(processors):
+    if not is_counted and limit < len(processors):
         environment["OMP_NUM_THREADS"] = str(limit)
 
 

@@ -234,33 +234,24 @@ _TEXTS = ("status", "decoding")
 """Columns of words, which start at the left; figures end at the right."""
 
 
-def fitting_table(
+def print_fitting(
     out: rich.console.Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, needed: int
-) -> tuple[Table, list[str]]:
-    """Return a table whose names are not broken, and the columns that it lacks because the terminal is narrow.
+) -> None:
+    """Print a table whose names are not broken, and which columns it lacks because the terminal is narrow.
 
     The first ``needed`` columns, of which the first has names, are always there; later ones as far as they fit.
     """
-    count = len(columns)
-    while True:
+    for count in range(len(columns), needed - 1, -1):
         table = narrow_table(title)
         table.add_column(columns[0], overflow="fold")
         for column in columns[1:count]:
             table.add_column(column, justify="left" if column in _TEXTS else "right", no_wrap=True)
         for row in rows:
             table.add_row(*row[:count])
-        if count == needed or out.measure(table, options=out.options.update(width=10_000)).maximum <= out.width:
-            return table, list(columns[count:])
-        count -= 1
-
-
-def print_fitting(
-    out: rich.console.Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, needed: int
-) -> None:
-    """Print a :func:`fitting_table`, and which columns it lacks."""
-    table, left_out = fitting_table(out, title, columns, rows, needed=needed)
+        if out.measure(table, options=out.options.update(width=10_000)).maximum <= out.width:
+            break
     out.print(table)
-    if left_out:
+    if left_out := columns[count:]:
         out.print(f"left out, as the terminal is narrow: {', '.join(left_out)}; --json has all", soft_wrap=True)
 
 

@@ -50,7 +50,7 @@ def add(app: typer.Typer) -> None:
 def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     runs = record["runs"]
     questions = next((run["questions"] for run in runs if run["questions"]), 0)
-    asked = f"{questions:,} {record['split']} question{'' if questions == 1 else 's'}"
+    asked = counted(questions, f"{record['split']} question")
     title = f"{counted(len(runs), 'run')}, {record['decoding']}, {asked}{after(record['normalize'])}"
     rows = [
         (

@@ -1,9 +1,9 @@
-"""Measure what waiting threads cost beside other load: as Squadron sets them by the load that it finds, and spinning,
-the OpenMP runtimes' own default.
+"""Measure what waiting threads cost beside other load: by the load, as Squadron has them, and always spinning, the
+OpenMP runtimes' own default.
 
-A short training of the pocket base runs alone and beside one busy process, under both policies in turn, each time in a
-fresh process. Run it on a quiet machine: whatever else runs is load for all four. Figures are medians over rounds, of a
-run's own training time, without start and loading.
+A short training of the pocket base runs alone, beside one busy process, and beside one that starts a second later,
+under both policies in turn, each time in a fresh process. Run it on a quiet machine: whatever else runs is load for
+all. Figures are medians over rounds, of a run's own training time, without start and loading.
 """
 
 from __future__ import annotations
@@ -12,46 +12,55 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import squadron
 
 POLICIES: Mapping[str, Mapping[str, str]] = {
     "squadron": {},
-    # The defaults of libgomp (spins) and libiomp (milliseconds), written out, since Squadron sets a policy.
-    "spinning": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"},
+    # The defaults of libgomp (spins, of which one more is a user's own choice) and libiomp (milliseconds).
+    "spinning": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300001", "KMP_BLOCKTIME": "200"},
 }
-LOADS = ("alone", "beside a busy process")
+LOADS = ("alone", "beside a busy process", "beside one that starts later")
+LATER = 1.0
+"""Seconds from the start of training to that of the later process."""
 
 
-@contextlib.contextmanager
-def busy_process() -> Iterator[None]:
-    """Keep one processor busy meanwhile."""
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
-        try:
-            yield
-        finally:
-            process.kill()
+def busy_process() -> subprocess.Popen[bytes]:
+    """Start a process that keeps one processor busy."""
+    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
 
 
-def train_seconds(home: Path, policy: Mapping[str, str], steps: int) -> float:
-    """Train in a process of its own; return the seconds that its record gives for training."""
+def train_seconds(home: Path, policy: Mapping[str, str], load: str, steps: int) -> float:
+    """Train in a process of its own, beside a load; return the seconds that its record gives for training."""
+    run = home / "run"
+    shutil.rmtree(run, ignore_errors=True)
     command = [sys.executable, "-m", "squadron", "train", "--base", "pocket", "--data", str(home / "data")]
-    command += ["--out", str(home / "run"), "--replace", "--eval-questions", "0", "--max-steps", str(steps)]
+    command += ["--out", str(run), "--eval-questions", "0", "--max-steps", str(steps), "--precision", "fp32"]
     kept = {name: value for name, value in os.environ.items() if name not in POLICIES["spinning"]}
-    subprocess.run(
-        [*command, "--precision", "fp32", "--epochs", "100"],
-        env={**kept, **policy},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=True,
-    )
-    return float(json.loads((home / "run" / "run.json").read_text())["seconds"])
+    with contextlib.ExitStack() as stack:
+        if load == LOADS[1]:
+            stack.callback(busy_process().kill)
+        training = subprocess.Popen(
+            [*command, "--epochs", "100"],
+            env={**kept, **policy},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if load == LOADS[2]:
+            while not (run / "run.json").is_file() and training.poll() is None:
+                time.sleep(0.01)
+            time.sleep(LATER)
+            stack.callback(busy_process().kill)
+        assert training.wait() == 0, command
+    return float(json.loads((run / "run.json").read_text())["seconds"])
 
 
 def measure(rounds: int, steps: int) -> dict[tuple[str, str], list[float]]:
@@ -62,8 +71,7 @@ def measure(rounds: int, steps: int) -> dict[tuple[str, str], list[float]]:
         squadron.prepare(dataset="pocket", out=str(home / "data"), train_size=400, val_size=20, test_size=20)
         for _ in range(rounds):
             for policy, load in found:
-                with busy_process() if load != "alone" else contextlib.nullcontext():
-                    found[policy, load].append(train_seconds(home, POLICIES[policy], steps))
+                found[policy, load].append(train_seconds(home, POLICIES[policy], load, steps))
     return found
 
 
@@ -80,4 +88,5 @@ if __name__ == "__main__":
     for load in LOADS:
         print(f"{load}: spinning / squadron {medians['spinning', load] / medians['squadron', load]:.2f}")
     for policy in POLICIES:
-        print(f"{policy}: beside / alone {medians[policy, LOADS[1]] / medians[policy, LOADS[0]]:.2f}")
+        for load in LOADS[1:]:
+            print(f"{policy}: {load} / alone {medians[policy, load] / medians[policy, LOADS[0]]:.2f}")

@@ -15,7 +15,7 @@ import squadron
 from squadron.bench import processes
 from squadron.options.sweep import SweepOptions
 from squadron.sweeps.engines import join_command
-from squadron.threads import cpu_quota, is_loaded, set_thread_defaults, thread_limit, usable_processors
+from squadron.threads import SPINNING, cpu_quota, set_thread_defaults, thread_limit, usable_processors
 
 VARIABLES = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 V2 = {"proc/self/cgroup": "0::/\n"}
@@ -120,28 +120,11 @@ def test_a_limit_sets_the_number_unless_the_user_did(name: str, tmp_path: Path) 
     assert own == {name: "5", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300000"}
 
 
-@pytest.mark.parametrize(
-    ("running", "processors", "threads", "loaded"),
-    [(1, 2, 2, False), (2, 2, 2, True), (2, 2, 1, False), (5, 8, 4, False), (6, 8, 4, True), (40, 64, 2, False)],
-)
-def test_threads_do_not_spin_where_others_need_the_processors(
-    running: int, processors: int, threads: int, loaded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: processors)
-    monkeypatch.setattr("squadron.threads.thread_limit", lambda *_, **__: threads)
-    root = files(tmp_path, {"proc/loadavg": f"0.20 0.18 0.12 {running}/80 11206\n"})
-    assert is_loaded(threads, root=root) is loaded
-    found: dict[str, str] = {"OMP_NUM_THREADS": str(threads)}
-    set_thread_defaults(found, root=root)
-    assert found["GOMP_SPINCOUNT"] == ("0" if loaded else "300000")
-    own = {"GOMP_SPINCOUNT": "7"}
-    set_thread_defaults(own, root=root)
-    assert own["GOMP_SPINCOUNT"] == "7"
-
-
-@pytest.mark.parametrize("text", ["", "0.20 0.18", "0.20 0.18 0.12 many/80 1"])
-def test_a_load_that_is_not_reported_is_none(text: str, tmp_path: Path) -> None:
-    assert not is_loaded(1000, root=files(tmp_path, {"proc/loadavg": text}))
+@pytest.mark.parametrize("name", ["GOMP_SPINCOUNT", "KMP_BLOCKTIME"])
+def test_how_long_the_user_lets_threads_spin_stays(name: str, tmp_path: Path) -> None:
+    found = {name: "7"}
+    set_thread_defaults(found, root=tmp_path)
+    assert found == {**SPINNING, name: "7"}
 
 
 def test_without_a_limit_the_number_is_left_to_the_runtime(tmp_path: Path) -> None:

@@ -8,56 +8,34 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections.abc import Iterable, MutableMapping
 from pathlib import Path
 
-_SPIN_COUNT = "300000"
-"""Rounds that a thread of libgomp spins on a free machine: libgomp's own, about a millisecond."""
-_SAMPLES = 10
+SPINNING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300000"}
+"""How threads wait unless the user says otherwise: those of libgomp spin for as many rounds as its own default has, a
+few milliseconds, but do not while there are more of them than processors, which :mod:`squadron.waiting` makes use of;
+those of libiomp sleep at once."""
 _V1_CONTROLLERS = ("cpu", "cpu,cpuacct", "cpuacct,cpu")
 """Folders below /sys/fs/cgroup in which version 1 has the CPU's limits."""
 
 
 def set_thread_defaults(environment: MutableMapping[str, str] | None = None, *, root: Path = Path("/")) -> None:
-    """Choose how threads wait, and limit the number of threads to what this process may use.
+    """Let threads spin as :data:`SPINNING` says, and limit their number to what this process may use.
 
-    A thread of libgomp that waits spins first, then sleeps. On a free machine it should spin, as the pocket base's
-    products are too short to wake a thread for each. Beside other load, it should not: it would use up its share of a
-    processor in waiting, and then get it a hundredth of a second late. What runs when the process starts decides. No
-    result depends on it. ``OMP_WAIT_POLICY=PASSIVE`` ends the spinning of libiomp, whose threads wait longer; a user's
-    ``GOMP_SPINCOUNT`` or ``KMP_BLOCKTIME`` goes before it. ``OMP_NUM_THREADS`` is set only where there are fewer
-    physical cores, or the cgroup gives less CPU time, than the processors that the runtime would count.
+    A user's ``OMP_WAIT_POLICY``, ``GOMP_SPINCOUNT`` or ``KMP_BLOCKTIME`` goes before it. ``OMP_NUM_THREADS`` is set
+    only where there are fewer physical cores, or the cgroup gives less CPU time, than the processors that the runtime
+    would count.
     """
     environment = os.environ if environment is None else environment
     is_counted = "OMP_NUM_THREADS" in environment or "MKL_NUM_THREADS" in environment
     if is_counted and "OMP_WAIT_POLICY" in environment:
         return
+    if "OMP_WAIT_POLICY" not in environment:
+        environment.update({**SPINNING, **environment})
     processors = usable_processors()
     limit = thread_limit(processors, root=root)
-    if "OMP_WAIT_POLICY" not in environment:
-        environment["OMP_WAIT_POLICY"] = "PASSIVE"
-        if "GOMP_SPINCOUNT" not in environment:
-            environment["GOMP_SPINCOUNT"] = "0" if is_loaded(limit, root=root) else _SPIN_COUNT
     if not is_counted and limit < len(processors):
         environment["OMP_NUM_THREADS"] = str(limit)
-
-
-def is_loaded(threads: int, *, root: Path = Path("/")) -> bool:
-    """Return True if other processes leave too few of the machine's processors for ``threads`` threads.
-
-    The number of running processes is the mean of ten samples within a hundredth of a second. False if the system does
-    not report it.
-    """
-    running = []
-    for sample in range(_SAMPLES):
-        if sample:
-            time.sleep(0.001)
-        try:
-            running.append(int((_text(root / "proc/loadavg") or "").split()[3].split("/")[0]) - 1)  # without this one
-        except (IndexError, ValueError):
-            return False
-    return sum(running) / len(running) + threads >= (os.cpu_count() or 1) + 0.5
 
 
 def set_cache_defaults(environment: MutableMapping[str, str] | None = None) -> None:

@@ -24,6 +24,7 @@ from squadron.model.gpt2 import GPT2
 from squadron.model.hub import INDEX, PICKLED, locate, shards
 from squadron.model.hub import WEIGHTS as WEIGHTS
 from squadron.randomness import derive_seed
+from squadron.waiting import watch_load
 
 # Causal masks that old checkpoints store as weights; they are not parameters.
 _BUFFERS = (".attn.bias", ".attn.masked_bias")
@@ -86,6 +87,8 @@ def load_base(
     model = model.cast(dtype if isinstance(dtype, torch.dtype) else dtype(config), device).allocate(device)
     _load_weights(model, files, folder)
     model.requires_grad_(False).eval()
+    if model.device.type == "cpu":
+        watch_load()
     return Base(model, folder, name, _hash_files(files), located.hub)
 
 

@@ -70,18 +70,29 @@ def test_gelu_and_its_derivative(dtype: torch.dtype) -> None:
         assert torch.equal(gelu(x.clone()), found)
 
 
-def test_gelu_of_an_adapter_does_not_depend_on_the_fleet() -> None:
-    """Values and gradients of an adapter are bit-identical at any place in a fleet."""
-    rows = torch.randn(3, 1001, 131, generator=torch.Generator().manual_seed(5))
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_gelu_of_an_adapter_does_not_depend_on_the_fleet(dtype: torch.dtype, threads: int) -> None:
+    """Values and gradients of an adapter are bit-identical at any place in a fleet, whoever computes them."""
+    rows = torch.randn(3, 1001, 131 * threads, generator=torch.Generator().manual_seed(5)).to(dtype)
     alone = rows[1:2].clone().requires_grad_()
     fleet = rows.clone().requires_grad_()
-    for x in (alone, fleet):
-        gelu(x * 1).sum().backward()
-    assert alone.grad is not None
-    assert fleet.grad is not None
-    assert fleet.grad.numel() > 2 * _CHUNK_ELEMENTS
-    assert torch.equal(alone.grad[0], fleet.grad[1])
-    assert torch.equal(gelu(rows[1].clone()), gelu(rows.clone())[1])
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for x in (alone, fleet):
+            gelu(x * 1).sum().backward()
+        assert alone.grad is not None
+        assert fleet.grad is not None
+        assert fleet.grad.numel() > 2 * _CHUNK_ELEMENTS * threads
+        assert torch.equal(alone.grad[0], fleet.grad[1])
+        expected = gelu(rows.clone())
+        assert torch.equal(gelu(rows[1].clone()), expected[1])
+        for shape in ((5, 3), (1, 1), (threads, 40_000), (2, 60_001)):
+            part = rows.view(-1)[3:][: shape[0] * shape[1]].clone()
+            assert torch.equal(gelu(part.clone()), expected.view(-1)[3:][: len(part)])
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("shape", [(11, 70_001), (3, 5, 70_001), (2, 7)])

@@ -19,8 +19,10 @@ _CACHE_ELEMENTS = 1 << 18
 """Elements per chunk whose temporaries fit a CPU core's cache: 1 MiB in float32."""
 _LEAST_ELEMENTS = 1 << 19
 """Elements of the smallest weight with which a product may be oneDNN's; GPT-2's smallest has 768 x 768."""
-_CHUNK_ELEMENTS = 1 << 16
+_CHUNK_ELEMENTS = 1 << 17
 """Elements per chunk and core for operations with several temporaries of that size."""
+_GRAIN = 1 << 15
+"""Elements from which on PyTorch divides an operation among threads, ``at::internal::GRAIN_SIZE``."""
 _BETA, _KAPPA = math.sqrt(2 / math.pi), 0.044715
 """GPT-2's GELU is ``x / 2 * (1 + tanh(beta * (x + kappa * x ** 3)))`` (Hendrycks and Gimpel, 2016)."""
 
@@ -161,11 +163,10 @@ def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 def gelu(product: Tensor) -> Tensor:
     """Return GPT-2's GELU of ``product`` ``[..., out]``. ``product`` is overwritten; do not use it afterwards.
 
-    On a CPU in float32 and float64, GELU is composed of PyTorch's elementary operations, in chunks that fit the cache:
-    ``torch.tanh`` takes a sixth of the time of the tanh within ``F.gelu``. The forward pass also computes the
-    derivative, so that the backward pass is one multiplication. Elsewhere it is PyTorch's GELU.
+    On a CPU, GELU is composed of PyTorch's elementary operations, in chunks that fit the cache. The forward pass also
+    computes the derivative, so that the backward pass is one multiplication. Elsewhere it is PyTorch's GELU.
     """
-    if product.device.type == "cpu" and product.dtype in (torch.float32, torch.float64):
+    if product.device.type == "cpu":
         if torch.is_grad_enabled() and product.requires_grad:
             return cast(Tensor, _Gelu.apply(product))  # type: ignore[no-untyped-call]
         _gelu_(product, product, derivative=False)
@@ -185,28 +186,45 @@ class _Gelu(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (derivative,) = ctx.saved_tensors
         result: Tensor = gradients[0] * derivative
         return result
 
 
 def _gelu_(x: Tensor, out: Tensor, *, derivative: bool) -> None:
-    """Write GELU of ``x`` to ``out``, which may be ``x``. With ``derivative``, ``x`` then holds the derivative."""
-    beta = torch.tensor(_BETA, dtype=x.dtype)
+    """Write GELU of ``x`` to ``out``, which may be ``x``. With ``derivative``, ``x`` then holds the derivative.
+
+    As ``1 + tanh(u) = 2 * sigmoid(2 * u)``, GELU is ``x * s`` with ``s = sigmoid(2 * beta * (x + kappa * x ** 3))``.
+    Its slope is ``s + x * s * (1 - s) * 2 * beta * (1 + 3 * kappa * x ** 2)``. In 16 bits, these are float32.
+    """
+    precise = torch.promote_types(x.dtype, torch.float32)
+    beta = torch.tensor(2 * _BETA, dtype=precise)
     size = _CHUNK_ELEMENTS * torch.get_num_threads()
-    buffer = x.new_empty(2, min(size, x.numel()))
+    buffer = torch.empty(2 if x.dtype == precise else 4, _whole_vectors(min(size, x.numel())), dtype=precise)
     for part, result in zip(x.view(-1).split(size), out.view(-1).split(size), strict=True):
-        square, t = buffer[0, : len(part)], buffer[1, : len(part)]
-        torch.mul(part, part, out=square)
-        torch.add(beta, square, alpha=_BETA * _KAPPA, out=t).mul_(part).tanh_()
-        part.mul_(0.5)
-        torch.addcmul(part, part, t, out=result)
-        if derivative:  # (1 + t) / 2 + x / 2 * (1 - t ** 2) * beta * (1 + 3 * kappa * x ** 2)
-            inner = torch.add(beta, square, alpha=3 * _BETA * _KAPPA, out=square).mul_(part)
-            torch.mul(t, t, out=part)
-            torch.addcmul(inner, inner, part, value=-1, out=part)
-            part.add_(t, alpha=0.5).add_(0.5)
+        square, s, *copies = buffer[:, : len(part)]
+        value, product = (part, result) if x.dtype == precise else (copies[0].copy_(part), copies[1])
+        torch.mul(value, value, out=square)
+        torch.add(beta, square, alpha=2 * _BETA * _KAPPA, out=s).mul_(value)
+        buffer[1, : _whole_vectors(len(part))].sigmoid_()
+        torch.mul(value, s, out=product)
+        if derivative:
+            torch.add(beta, square, alpha=6 * _BETA * _KAPPA, out=square)
+            torch.addcmul(product, product, s, value=-1, out=value).mul_(square).add_(s)
+        if x.dtype != precise:
+            part.copy_(value)
+            result.copy_(product)
+
+
+def _whole_vectors(elements: int) -> int:
+    """Return how many elements to give to ``sigmoid`` for ``elements`` that are wanted.
+
+    A thread's last elements, fewer than a vector, would be computed in another way, with other last bits. So each
+    thread gets a multiple of 64.
+    """
+    threads = min(torch.get_num_threads(), max(1, math.ceil(elements / _GRAIN)))
+    return math.ceil(elements / (64 * threads)) * 64 * threads
 
 
 def logsumexp(logits: Tensor) -> Tensor:

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers import random_examples
 from squadron.data.batches import BatchSampler, Order, longest_lengths
 from squadron.data.encoding import Branch, Example, encode_training
 from squadron.data.sources import load_data
 from squadron.data.splits import split_dataset
-from squadron.data.trees import MicroBatch, build_trees, pack_trees
+from squadron.data.trees import Loss, MicroBatch, Tree, build_trees, pack_trees, shared_opening
+from squadron.model.attention import tree_mask
 from squadron.model.tokenizer import load_tokenizer
 
 QUESTION = 7  # the first token of every branch
@@ -30,15 +32,47 @@ def made(paragraphs: int = 11, questions: int = 3) -> list[Example]:
 
 def test_a_micro_batch_counts_positions_along_each_path() -> None:
     batch = pack_trees(build_trees(made(2, 2)))
-    assert batch.tokens.tolist()[:9] == [1, 2, 100, QUESTION, 20, 8, 30, 31, 9]
-    assert batch.positions.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 3, 4, 5, 6, 7, 8] * 2
-    assert batch.shapes == ((3, (6, 6)), (3, (6, 6)))
+    assert batch.tokens.tolist()[:12] == [1, 2, 100, QUESTION, 20, 8, 30, 31, 21, 8, 31, 31]  # EOS is a target only
+    assert batch.positions.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7] * 2
+    assert batch.shapes == ((4, (4, 4)), (4, (4, 4)))
     assert batch.questions == 4
+
+
+def test_the_tokens_with_which_all_questions_begin_are_shared() -> None:
+    assert shared_opening([(1, 2, 3, 4), (1, 2, 5, 4)]) == 2
+    assert shared_opening([(1, 2, 3), (1, 2, 3), (1, 2, 3)]) == 2  # each has a token of its own, which predicts
+    assert shared_opening([(1, 2, 3), (1, 2)]) == 1
+    assert shared_opening([(3,), (1, 2)]) == 0
+    assert shared_opening([(1, 2, 3)]) == 0  # one question shares nothing
+
+
+@pytest.mark.parametrize("loss", ["answer", "full"])
+def test_a_branch_is_its_question_alone(loss: Loss) -> None:
+    """Each target with the tokens before it on its path, with all that is shared and left out."""
+    tree = build_trees(random_examples(50, paragraphs=1, questions=4, seed=2))[0]
+    opened = [Branch(one.id, (7, 7, *one.question), one.answer) for one in tree.branches]
+
+    def targets(trees: Sequence[Tree]) -> Counter[tuple[int, ...]]:
+        batch = pack_trees(trees, loss=loss)
+        mask = tree_mask(batch.shapes[0])
+        found: Counter[tuple[int, ...]] = Counter()
+        for row, label, weight in zip(batch.rows, batch.labels, batch.weights, strict=True):
+            path = [int(token) for token, seen in zip(batch.tokens, mask[row], strict=True) if seen]
+            positions = [int(at) for at, seen in zip(batch.positions, mask[row], strict=True) if seen]
+            assert positions == list(range(len(path)))
+            found[*path, int(label)] += int(weight)
+        return found
+
+    alone: Counter[tuple[int, ...]] = Counter()
+    for branch in opened:
+        alone += targets([Tree(tree.context, (branch,))])
+    assert targets([Tree(tree.context, tuple(opened))]) == alone
+    assert len(opened) == 4
 
 
 def test_answer_loss_has_the_answer_and_eos_as_targets() -> None:
     batch = pack_trees(build_trees(made(1, 2)))
-    assert batch.rows.tolist() == [5, 6, 7, 11, 12, 13]
+    assert batch.rows.tolist() == [5, 6, 7, 9, 10, 11]
     assert batch.labels.tolist() == [30, 31, 9, 31, 31, 9]
     assert batch.targets == 6
 
@@ -104,14 +138,14 @@ def test_a_step_is_a_pure_function_of_seed_and_number() -> None:
 
 
 def test_by_question_the_batches_are_those_that_runs_have_had_from_the_start() -> None:
-    """The digest was made by commit 0afe2f9, before paragraphs were packed."""
+    """The digest is that of commit 0afe2f9, before paragraphs were packed."""
     batches = BatchSampler(made(), batch_size=4, accumulation=2, seed=3)
     digest = hashlib.sha256()
     for step in range(7):
         for part in batches.step(step):
-            for array in (part.tokens, part.positions, part.rows, part.labels, part.weights):
+            for array in (part.labels, part.weights):
                 digest.update(array.tobytes())
-    assert digest.hexdigest() == "3eeb88037172a48ddee9f480fbc33bbe64268a4393a781ceb1b3282a0fd52c46"
+    assert digest.hexdigest() == "a462a4f64076dff2e8d9c12ff7fa9475171c0be5f033ed50fe656bfda464d59d"
 
 
 def unequal(sizes: Sequence[int], *, context: int = 30, question: int = 6) -> list[Example]:

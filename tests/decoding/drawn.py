@@ -14,17 +14,21 @@ from squadron.data.encoding import EncodedContext, Prompt
 def draw_contexts(
     vocabulary: int, *, seed: int, paragraphs: int = 7, longest: int = 31, questions: int = 5
 ) -> list[EncodedContext]:
-    """Draw paragraphs of random tokens and lengths; about a fourth of the prompts see only a part of their context."""
+    """Draw paragraphs of random tokens and lengths; about a fourth of the prompts see only a part of their context.
+
+    All questions of a paragraph begin with the same tokens, none to two of them.
+    """
     rng = random.Random(seed)
     contexts = []
     for number in range(paragraphs):
         tokens = tuple(rng.randrange(vocabulary) for _ in range(rng.randint(5, longest)))
         prompts = []
+        opening = tokens[: number % 3]
         for question in range(rng.randint(1, questions)):
             visible = rng.randint(1, len(tokens)) if rng.random() < 0.25 else len(tokens)
             length = rng.randint(1, 9)
             asked = tuple(rng.randrange(vocabulary) for _ in range(length))
-            prompts.append(Prompt(f"p{number}q{question}", visible, asked))
+            prompts.append(Prompt(f"p{number}q{question}", visible, opening + asked))
         text = " ".join("x" * len(tokens))  # each token is a word, with the space before it
         places = tuple((2 * place - 1, 2 * place + 1) for place in range(len(tokens)))
         contexts.append(EncodedContext(text, tokens, places, tuple(prompts)))

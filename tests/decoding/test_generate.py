@@ -250,6 +250,20 @@ def test_one_batch_is_held_at_a_time_however_many_questions_there_are(
     assert max(sizes) <= 400
 
 
+def test_the_tokens_with_which_all_questions_begin_are_computed_once(model: GPT2) -> None:
+    context = draw_contexts(TINY.vocab_size, seed=8, paragraphs=3, questions=5)[2]
+    whole = len(context.tokens)
+    prompts = tuple(replace(prompt, visible=whole) for prompt in context.prompts)
+    assert len(prompts) > 2
+    state = prefill(model, None, [PromptTree(context, whole, prompts)])
+    assert state.contexts.index.shape == (1, whole + 2)
+    assert state.questions.index.shape[1] == max(len(prompt.question) for prompt in prompts) - 2
+    assert state.lengths.tolist() == [whole + len(prompt.question) for prompt in prompts]
+    for branch, prompt in enumerate(prompts):
+        alone = prefill(model, None, [PromptTree(context, whole, (prompt,))])
+        torch.testing.assert_close(state.hidden[:, branch], alone.hidden[:, 0])
+
+
 def test_no_contexts_give_no_answers(model: GPT2) -> None:
     assert generate(model, [], strategies=[GREEDY], max_new_tokens=2, eos_id=1) == {"greedy": [{}]}
 

@@ -1,13 +1,15 @@
 """Context trees (a context once, followed by its questions as branches), packed end to end into micro-batches.
 
 A token's position counts from the start of its own path (context, then branch), so a tree is exactly equivalent to its
-questions as separate sequences.
+questions as separate sequences. Tokens that need not be computed are left out: those with which all branches of a tree
+begin (at least " Question:") belong to its context, and EOS is a target only, as nothing follows it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
@@ -37,7 +39,7 @@ class Tree:
 class MicroBatch:
     """A micro-batch: trees end to end, without padding.
 
-    ``tokens`` and ``positions`` [T]; ``shapes``, each tree's context length and branch lengths; ``rows`` [M],
+    ``tokens`` and ``positions`` [T]; ``shapes``, the tokens of each tree's context and of its branches; ``rows`` [M],
     ascending, the tokens whose next token is a target; ``labels`` [M], those targets; ``weights`` [M], the number of
     separate sequences that have this target; ``questions``, the number of questions.
     """
@@ -64,44 +66,54 @@ def build_trees(examples: Sequence[Example]) -> list[Tree]:
     return [Tree(context, tuple(branches)) for (_, context), branches in groups.items()]
 
 
+def shared_opening(questions: Sequence[Sequence[int]]) -> int:
+    """Return with how many tokens all ``questions`` begin, 0 for a single one; each has at least one token more."""
+    if len(questions) == 1:
+        return 0
+    columns = zip(*(question[:-1] for question in questions), strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+
+
 def pack_trees(trees: Sequence[Tree], *, loss: Loss = "answer") -> MicroBatch:
     """Pack trees end to end into a micro-batch.
 
     With ``answer`` the targets are the answer's tokens and EOS; with ``full``, every token but a sequence's first. With
-    ``full``, a context token is a target of as many sequences as the tree has branches, and so is the branches' shared
-    first token.
+    ``full``, a token before the branches divide is a target of as many sequences as the tree has branches.
     """
     tokens: list[int] = []
     positions: list[int] = []
     rows: list[int] = []
     labels: list[int] = []
     weights: list[int] = []
+    shapes: list[tuple[int, tuple[int, ...]]] = []
     for tree in trees:
-        begin, context, count = len(tokens), len(tree.context), len(tree.branches)
-        tokens += tree.context
-        positions += range(context)
+        count = len(tree.branches)
+        questions = [branch.question for branch in tree.branches]
+        shared = shared_opening(questions)
+        if loss == "full":  # so that the last token before the branches has one next token
+            shared = max(0, shared - 1)
+        trunk = tree.context + questions[0][:shared]
         if loss == "full":
-            opening = {branch.question[0] for branch in tree.branches}
+            opening = {question[shared] for question in questions}
             assert len(opening) == 1, opening
-            rows += range(begin, begin + context)
-            labels += [*tree.context[1:], *opening]
-            weights += [count] * context
+            rows += range(len(tokens), len(tokens) + len(trunk))
+            labels += [*trunk[1:], *opening]
+            weights += [count] * len(trunk)
+        tokens += trunk
+        positions += range(len(trunk))
         for branch in tree.branches:
-            path = branch.question + branch.answer
-            first = len(branch.question) - 1 if loss == "answer" else 0
+            path = (branch.question + branch.answer)[shared:]
+            first = len(branch.question) - shared - 1 if loss == "answer" else 0
             rows += range(len(tokens) + first, len(tokens) + len(path) - 1)
             labels += path[first + 1 :]
             weights += [1] * (len(path) - 1 - first)
-            tokens += path
-            positions += range(context, context + len(path))
-    shapes = tuple(
-        (len(tree.context), tuple(len(branch.question) + len(branch.answer) for branch in tree.branches))
-        for tree in trees
-    )
+            tokens += path[:-1]
+            positions += range(len(trunk), len(trunk) + len(path) - 1)
+        shapes.append((len(trunk), tuple(branch.length - shared - 1 for branch in tree.branches)))
     return MicroBatch(
         tokens=np.array(tokens, dtype=np.int64),
         positions=np.array(positions, dtype=np.int64),
-        shapes=shapes,
+        shapes=tuple(shapes),
         rows=np.array(rows, dtype=np.int64),
         labels=np.array(labels, dtype=np.int64),
         weights=np.array(weights, dtype=np.float32),

@@ -1,6 +1,7 @@
 """One pass over the prompts, which fills the cache and computes the states from which every strategy starts.
 
-Prompts of a paragraph that see the same part of its context share a tree; trees are packed without padding.
+Prompts of a paragraph that see the same part of its context share a tree, and the tokens with which all their questions
+begin belong to its context. Trees are packed without padding.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import torch
 from torch import Tensor
 
 from squadron.data.encoding import EncodedContext, Prompt
+from squadron.data.trees import shared_opening
 from squadron.decoding.cache import CachedAttention, Ints, Places, Reader, SharedKeyValues
-from squadron.model.attention import TreeAttention
+from squadron.model.attention import TreeAttention, TreeShape
 from squadron.model.gpt2 import GPT2
 from squadron.model.trainable import Trainable
 from squadron.model.transfer import upload
@@ -163,17 +165,23 @@ def prefill(model: GPT2, fleet: Trainable | None, trees: Sequence[PromptTree]) -
     question_ranges: list[tuple[int, int]] = []
     tree_of: list[int] = []
     lengths: list[int] = []
+    shapes: list[TreeShape] = []
     for number, tree in enumerate(trees):
-        context_ranges.append((len(tokens), tree.visible))
-        tokens += tree.context.tokens[: tree.visible]
-        positions += range(tree.visible)
+        asked = [prompt.question for prompt in tree.prompts]
+        shared = shared_opening(asked)
+        context = tree.context.tokens[: tree.visible] + asked[0][:shared]
+        context_ranges.append((len(tokens), len(context)))
+        tokens += context
+        positions += range(len(context))
         for prompt in tree.prompts:
             assert prompt.question, f"{prompt.id}: a question has at least one token"
-            question_ranges.append((len(tokens), len(prompt.question)))
-            tokens += prompt.question
-            lengths.append(tree.visible + len(prompt.question))
-            positions += range(tree.visible, lengths[-1])
+            own = prompt.question[shared:]
+            question_ranges.append((len(tokens), len(own)))
+            tokens += own
+            lengths.append(len(context) + len(own))
+            positions += range(len(context), lengths[-1])
             tree_of.append(number)
+        shapes.append((len(context), [len(question) - shared for question in asked]))
     rows = np.array([start + length - 1 for start, length in question_ranges])
     context_index, context_lengths = _grid(context_ranges)
     question_index, question_lengths = _grid(question_ranges)
@@ -192,7 +200,6 @@ def prefill(model: GPT2, fleet: Trainable | None, trees: Sequence[PromptTree]) -
     )
     contexts = SharedKeyValues(sent["context index"], sent["context lengths"], n_head, dtype=dtype)
     questions = SharedKeyValues(sent["question index"], sent["question lengths"], n_head, dtype=dtype)
-    shapes = [(tree.visible, [len(prompt.question) for prompt in tree.prompts]) for tree in trees]
     attend = TreeAttention(shapes, n_head, dtype=dtype, device=device, rows=torch.from_numpy(rows))
     size = fleet.size if fleet else 1
     hidden = model(

@@ -186,7 +186,7 @@ class _Gelu(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (derivative,) = ctx.saved_tensors
         result: Tensor = gradients[0] * derivative
         return result

@@ -157,7 +157,7 @@ def _machines(found: dict[str, Any]) -> list[str]:
         lines.append(f"| {row['machine']} | {row['precision']} | {' | '.join(cells)} |")
     return [
         "Questions per second of Squadron and of its fastest peer, and their ratio. Each machine is a virtual one of",
-        "two cores. The earlier versions had 89 tokens a question by paragraph (57.5 now) and MKL's products.",
+        "two cores. The earlier versions had 89 tokens a question by paragraph (55 now) and MKL's products.",
         "",
         *lines,
     ]

@@ -201,10 +201,7 @@ def test_trees_that_fit_into_one_micro_batch_come_together() -> None:
 def test_the_studys_questions_by_paragraph_have_few_tokens(
     batch_size: int, accumulation: int, shared_squad: Path, gpt2_tokenizer_dir: Path
 ) -> None:
-    """By question they are 175 tokens each at 256; before trees were packed they were 89, and 102 in batches of 4.
-
-    With steps of exactly 8, less than 59.3 cannot be.
-    """
+    """By question they are 174 tokens each at 256; before trees were packed they were 89, and 102 in batches of 4."""
     tokenizer = load_tokenizer(gpt2_tokenizer_dir)
     drawn = split_dataset(load_data(shared_squad), train=2000, validation=200, test=5)["train"]
 
@@ -216,4 +213,4 @@ def test_the_studys_questions_by_paragraph_have_few_tokens(
         return sum(len(part.tokens) for step in steps for part in step) / 2000
 
     assert tokens(256, "question") > 170
-    assert tokens(256, "paragraph") <= min(58, tokens(1024, "paragraph"))
+    assert tokens(256, "paragraph") <= min(55, tokens(1024, "paragraph"))

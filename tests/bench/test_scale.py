@@ -107,7 +107,7 @@ def test_a_fleet_that_would_not_fit_is_not_started(monkeypatch: pytest.MonkeyPat
     ("options", "words"),
     [
         ({"sizes": ["gpt3"]}, "sizes='gpt3': unknown; sizes are gpt2, gpt2-medium"),
-        ({"lengths": [64]}, r"lengths=64: from 65 \(4 questions\) to 1024 are possible"),
+        ({"lengths": [60]}, r"lengths=60: from 61 \(4 questions\) to 1024 are possible"),
         ({"methods": ["full"]}, "methods='full': comes first and trains one base"),
         ({"fleet_sizes": [5, 1]}, "fleet_sizes=5: comes first, and full trains one base; put 1 first"),
         ({"ranks": []}, r"ranks=\[\]"),

@@ -40,6 +40,8 @@ from squadron.training.steps import FleetTrainer
 
 QUESTION, ANSWER = 11, 5
 """Tokens of a branch: about SQuAD's means, including the prompt's words and EOS."""
+BRANCH = QUESTION + ANSWER - 1
+"""Tokens of a branch that are computed: all but EOS."""
 _ROOM = 0.85
 """The share of this machine's memory that a point may use."""
 
@@ -94,9 +96,10 @@ class Point:
 
         found = []
         for step in range(self.steps):
-            context = ids(self.length - self.questions * (QUESTION + ANSWER))
+            context = ids(self.length - self.questions * BRANCH)
             for number in range(self.questions):
-                branch = Branch(f"{step}.{number}", (0, *ids(QUESTION - 1)), ids(ANSWER))
+                question = (number, *ids(QUESTION - 1))  # no two begin alike, and share a token
+                branch = Branch(f"{step}.{number}", question, ids(ANSWER))
                 found.append(Example(step, context, branch))
         return found
 
@@ -159,7 +162,7 @@ def _check(options: BenchScaleOptions) -> None:
     for size in options.sizes:
         if size not in SIZES:
             raise ConfigError(f"{option('sizes', size)}: unknown; sizes are {', '.join(SIZES)}")
-    least, most = options.questions * (QUESTION + ANSWER) + 1, SIZES["gpt2"].n_positions
+    least, most = options.questions * BRANCH + 1, SIZES["gpt2"].n_positions
     for length in options.lengths:
         if not least <= length <= most:
             raise ConfigError(

@@ -56,7 +56,7 @@ def test_a_point_trains_with_its_settings(
     whole = 357 * 16 + 2 * (64 + 16 * 48 + 48 + 16 * 16 + 16 + 2 * 16 * 24 + 24 + 16) + 32
     assert seen == [(size, parameters or whole, 97, 4)] * 3
     shapes = pack_trees(build_trees(point._examples(SMALL)[:4])).shapes
-    assert shapes == ((97 - 4 * 16, (16, 16, 16, 16)),)
+    assert shapes == ((97 - 4 * 15, (15, 15, 15, 15)),)
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, memory: int) -> list[Point]:

@@ -137,6 +137,12 @@ def test_a_step_is_a_pure_function_of_seed_and_number() -> None:
     assert tokens(3, 0) != tokens(3, 5)
 
 
+@pytest.mark.parametrize("order", ["question", "paragraph"])
+def test_the_questions_of_a_step_do_not_depend_on_the_loss(order: Order) -> None:
+    answer, full = (BatchSampler(made(), batch_size=4, order=order, loss=loss, seed=3) for loss in ("answer", "full"))
+    assert [answer.epoch_steps(epoch) for epoch in range(2)] == [full.epoch_steps(epoch) for epoch in range(2)]
+
+
 def test_by_question_the_batches_are_those_that_runs_have_had_from_the_start() -> None:
     """The digest is that of commit 0afe2f9, before paragraphs were packed."""
     batches = BatchSampler(made(), batch_size=4, accumulation=2, seed=3)

@@ -402,7 +402,7 @@ def test_the_order_of_the_questions_depends_on_the_seed_and_on_what_makes_batche
     alike: list[dict[str, Any]] = [
         {"rank": 7, "alpha": 3.0, "dropout": 0.3, "scaling": "alpha/sqrt(r)", "target_modules": ("all",)},
         {"lr": 0.5, "weight_decay": 0.5, "schedule": "cosine", "warmup_steps": 3, "gradient_clipping": 0.1},
-        {"epochs": 9, "loss": "full", "eval_questions": 2, "precision": "bf16", "checkpoint_seconds": 0.0},
+        {"epochs": 9, "eval_questions": 2, "precision": "bf16", "checkpoint_seconds": 0.0},
         {"method": "full"},
     ]
     for more in alike:

@@ -29,9 +29,9 @@ def separate(batch: MicroBatch, loss: Loss) -> list[tuple[list[int], list[int]]]
         for branch in branches:
             path = [*trunk, *range(start, start + branch)]
             start += branch
-            tokens = batch.tokens[path].tolist()
+            tokens = [*batch.tokens[path].tolist(), targets[path[-1]]]  # EOS is a target only
             # Rows before the branch are targets of the full loss alone.
-            labels = tokens[1:] if loss == "full" else [targets.get(row, -100) for row in path[:-1]]
+            labels = tokens[1:] if loss == "full" else [targets.get(row, -100) for row in path]
             found.append((tokens, [-100, *labels]))
     return found
 

@@ -26,8 +26,8 @@ def separate(batch: MicroBatch) -> list[tuple[list[int], list[int]]]:
     for context, branches in batch.shapes:
         assert len(branches) == 1
         stop = start + context + sum(branches)
-        labels = [-100, *(targets.get(row, -100) for row in range(start, stop - 1))]
-        found.append((batch.tokens[start:stop].tolist(), labels))
+        labels = [-100, *(targets.get(row, -100) for row in range(start, stop))]
+        found.append(([*batch.tokens[start:stop].tolist(), labels[-1]], labels))  # EOS is a target only
         start = stop
     return found
 

@@ -188,7 +188,7 @@ class _Gelu(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (derivative,) = ctx.saved_tensors
-        result: Tensor = gradients[0] * derivative
+        result: Tensor = derivative.mul_(gradients[0])  # in place: a graph is used once
         return result
 
 

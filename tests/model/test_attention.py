@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from squadron.model.attention import TreeAttention, attention_arrays, tree_mask
+from squadron.model import attention
+from squadron.model.attention import TreeAttention, _blocks, attention_arrays, tree_mask
 from squadron.model.gpu.attention import Way
 from squadron.model.transfer import upload
 
@@ -30,9 +31,14 @@ def _inputs(trimmed: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
     return qkv, q, rows
 
 
+@pytest.mark.parametrize("block", [128, 2, 1])
 @pytest.mark.parametrize("trimmed", [False, True])
 @pytest.mark.parametrize("way", ["fused", "gathered"])
-def test_the_implementations_for_accelerators_agree_in_values_and_gradients(trimmed: bool, way: Way) -> None:
+def test_the_implementations_for_accelerators_agree_in_values_and_gradients(
+    trimmed: bool, way: Way, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU also in blocks of queries, which end within contexts and branches."""
+    monkeypatch.setattr(attention, "_BLOCK", block)
     qkv, q, rows = _inputs(trimmed)
     layout = TreeAttention(SHAPES, H, dtype=torch.float64, device="cpu", rows=rows)
     arrays = attention_arrays(SHAPES, None if rows is None else rows.numpy(), way)
@@ -54,6 +60,13 @@ def test_the_backward_pass_is_the_derivative() -> None:
     layout = TreeAttention(SHAPES, H, dtype=torch.float64, device="cpu", rows=rows)
     assert q is not None
     torch.autograd.gradcheck(lambda a, b: layout(0, a, b), (qkv.requires_grad_(), q.requires_grad_()), fast_mode=True)
+
+
+def test_blocks_of_queries_leave_out_the_keys_after_them() -> None:
+    mask = torch.zeros(290, 290)
+    assert _blocks(mask, False) == [(slice(145, 290), slice(290)), (slice(0, 145), slice(145))]
+    assert _blocks(mask[:7], True) == [(slice(7), slice(290))]
+    assert len(_blocks(mask[:3, :3], False)) == 1
 
 
 def test_attention_weights_are_kept_only_for_a_backward_pass(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,9 @@ A tree is a context followed by branches. A position attends to the earlier posi
 branch, never to a sibling branch. ``shapes`` describes the trees of a batch: the length of each context and of its
 branches. A plain sequence is a context without branches.
 
-On a CPU the trees are processed one by one in the packed memory: without padding, gather or scatter, and with a
-hand-written backward pass. On an accelerator :mod:`squadron.model.gpu.attention` processes them all at once.
+On a CPU the trees are processed one by one in the packed memory: without padding, gather or scatter, with a
+hand-written backward pass, and in blocks of queries that leave out the keys after them. On an accelerator
+:mod:`squadron.model.gpu.attention` processes them all at once.
 
 Dimension letters are those of :mod:`squadron.model.gpt2`; L is the length of one tree.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -40,6 +42,8 @@ def tree_mask(shape: TreeShape) -> Tensor:
     return causal & ((segment[None, :] == 0) | (segment[None, :] == segment[:, None]))
 
 
+_BLOCK = 128
+"""Queries of a block, about: with fewer, products are slower than the keys that they leave out are worth."""
 _Attend = Callable[[Tensor, Tensor | None], Tensor]
 
 
@@ -142,7 +146,8 @@ class _PackedAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, q: Tensor | None, layout: _PackedTrees) -> Tensor:
-        queries, keys, values = split_qkv(qkv, q)
+        states = split_qkv(qkv, q)
+        queries = states[0]
         out = torch.empty_like(queries, memory_format=torch.contiguous_format)
         scale = (queries.shape[-1] // layout.n_head) ** -0.5
         weights = []
@@ -151,16 +156,19 @@ class _PackedAttention(torch.autograd.Function):
             for tree in layout.trees:
                 if q is not None and tree.first_row == tree.end_row:
                     continue
-                heads, mask = _heads(queries, keys, values, tree, k, layout.n_head, q is not None)
+                heads, mask = _heads(*states, tree, k, layout.n_head, q is not None)
                 head_q, head_k, head_v = heads
                 # In 16 bits, a score of 8 would be off by 0.02, and with it a weight by 2 %.
                 head_q, head_k = head_q.to(mask.dtype), head_k.to(mask.dtype)
-                scores = torch.baddbmm(mask, head_q, head_k.transpose(1, 2), alpha=scale)
-                p = torch.softmax(scores, -1).to(qkv.dtype)  # [H, rows, L]
                 part = out[k, _rows(tree, q is not None)]
-                part.view(len(part), layout.n_head, -1).transpose(0, 1).copy_(torch.bmm(p, head_v))
-                if needs_grad:
-                    weights.append(p)
+                head_out = part.view(len(part), layout.n_head, -1).transpose(0, 1)  # [H, rows, d]
+                for rows, keys in _blocks(mask, q is not None):
+                    seen = head_k[:, keys].transpose(1, 2)
+                    scores = torch.baddbmm(mask[rows, keys], head_q[:, rows], seen, alpha=scale)
+                    p = torch.softmax(scores, -1).to(qkv.dtype)  # [H, rows, keys]
+                    head_out[:, rows].copy_(torch.bmm(p, head_v[:, keys]))
+                    if needs_grad:
+                        weights.append(p)
         ctx.layout = layout
         ctx.save_for_backward(qkv, q, *weights)
         return out
@@ -170,28 +178,49 @@ class _PackedAttention(torch.autograd.Function):
         (d_out,) = gradients
         qkv, q, *weights = ctx.saved_tensors
         layout: _PackedTrees = ctx.layout
-        queries, keys, values = split_qkv(qkv, q)
+        states = split_qkv(qkv, q)
         d_qkv = torch.zeros_like(qkv) if q is not None else torch.empty_like(qkv)
         d_q = None if q is None else torch.zeros_like(q)
-        scale = (queries.shape[-1] // layout.n_head) ** -0.5
+        scale = (states[0].shape[-1] // layout.n_head) ** -0.5
         grads = split_qkv(d_qkv, d_q)
         saved = iter(weights)
         for k in range(qkv.shape[0]):
             for tree in layout.trees:
                 if q is not None and tree.first_row == tree.end_row:
                     continue
-                (head_q, head_k, head_v), _ = _heads(queries, keys, values, tree, k, layout.n_head, q is not None)
+                (head_q, head_k, head_v), mask = _heads(*states, tree, k, layout.n_head, q is not None)
                 (to_q, to_k, to_v), _ = _heads(*grads, tree, k, layout.n_head, q is not None)
                 part = d_out[k, _rows(tree, q is not None)]
                 head_do = part.view(len(part), layout.n_head, -1).transpose(0, 1)  # [H, rows, d]
-                p = next(saved)
-                to_v.copy_(torch.bmm(p.transpose(1, 2), head_do))
-                dp = torch.bmm(head_do, head_v.transpose(1, 2))
-                ds = torch._softmax_backward_data(dp, p, -1, p.dtype)
-                # With beta 0 the first argument is ignored; alpha scales without a pass over [H, rows, L].
-                to_q.copy_(torch.baddbmm(to_q, ds, head_k, beta=0, alpha=scale))
-                to_k.copy_(torch.baddbmm(to_k, ds.transpose(1, 2), head_q, beta=0, alpha=scale))
+                for number, (rows, keys) in enumerate(_blocks(mask, q is not None)):
+                    p = next(saved)
+                    d_rows, d_keys = to_q[:, rows], to_k[:, keys]
+                    d_v = torch.bmm(p.transpose(1, 2), head_do[:, rows])
+                    dp = torch.bmm(head_do[:, rows], head_v[:, keys].transpose(1, 2))
+                    ds = torch._softmax_backward_data(dp, p, -1, p.dtype)
+                    # With beta 0 the first argument is ignored; alpha scales without a pass over [H, rows, keys].
+                    d_rows.copy_(torch.baddbmm(d_rows, ds, head_k[:, keys], beta=0, alpha=scale))
+                    d_k = torch.baddbmm(d_keys, ds.transpose(1, 2), head_q[:, rows], beta=0, alpha=scale)
+                    if number == 0:  # the block that sees all keys
+                        d_keys.copy_(d_k)
+                        to_v.copy_(d_v)
+                    else:
+                        d_keys.add_(d_k)
+                        to_v[:, keys].add_(d_v)
         return d_qkv, d_q, None
+
+
+def _blocks(mask: Tensor, trimmed: bool) -> list[tuple[slice, slice]]:
+    """Return the blocks of a mask ``[rows, L]``: their rows, and the keys up to the last of them; the last block first.
+
+    Selected rows are few, and one block.
+    """
+    rows, length = mask.shape
+    if trimmed:
+        return [(slice(rows), slice(length))]
+    count = max(1, round(length / _BLOCK))
+    ends = [round(length * number / count) for number in range(count + 1)]
+    return [(slice(first, end), slice(end)) for first, end in reversed(list(pairwise(ends)))]
 
 
 def _rows(tree: _Tree, trimmed: bool) -> slice:

@@ -57,7 +57,7 @@ fuzz: setup  ## feed 2,000 damaged inputs to the command line (five minutes); FU
 large: setup  ## compare a step of gpt2-medium and -large with peft's; writes docs/large.json (half an hour, 16 GB free)
 	$(BIN)/python benchmarks/large.py $(LARGE_ARGS)
 
-pocket: setup  ## run the study on the pocket base; writes docs/pocket.md (forty minutes)
+pocket: setup  ## run the study on the pocket base; writes docs/pocket.md (an hour and a half)
 	$(BIN)/python scripts/pocket_study.py
 
 screenshots: setup  ## take the pictures of docs/gallery.md with headless Chromium (a few minutes)

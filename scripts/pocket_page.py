@@ -12,6 +12,8 @@ from scipy.special import stdtrit
 RANKS = (1, 4, 64)
 RATES = (1e-4, 1e-3, 4e-3)
 SCALINGS = ("alpha/r", "alpha/sqrt(r)")
+SCORES = (("f1", "F1"), ("exact_match", "EM"))
+"""The scores by which both orders are compared, and how the page names them."""
 QUESTIONS = 1000
 """Test questions of the study's adapter and of both orders, half of them in known phrasings."""
 
@@ -147,20 +149,21 @@ def pair_lines(pair: dict[str, Any]) -> list[str]:
 
 
 def _order_lines(orders: dict[str, Any]) -> list[str]:
+    measured = [(name, label, order) for name, label in SCORES for order in ("question", "paragraph")]
+    columns = [orders[name][order] for name, _, order in measured]
     lines = [
         "## By paragraph or by question",
         "",
-        "Rank 4, attention, 1e-3, 500 questions, 3 epochs, one column per seed:",
+        "Rank 4, attention, 1e-3, 500 questions, 3 epochs, as many steps in both:",
         "",
+        "| seed | " + " | ".join(f"{label}, by {order}" for _, label, order in measured) + " |",
+        "|---" * (len(measured) + 1) + "|",
     ]
-    lines += ["| | " + " | ".join(map(str, range(orders["seeds"]))) + " | mean |", "|---" * (orders["seeds"] + 2) + "|"]
-    for name, label in (("f1", "F1"), ("exact_match", "EM")):
-        for order in ("question", "paragraph"):
-            values = orders[name][order]
-            cells = " | ".join(f"{value:.1f}" for value in values)
-            lines.append(f"| {label}, by {order} | {cells} | {statistics.fmean(values):.1f} |")
+    rows = [(str(seed), *values) for seed, values in enumerate(zip(*columns, strict=True))]
+    for name, *values in [*rows, ("mean", *map(statistics.fmean, columns))]:
+        lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in values) + " |")
     lines.append("")
-    for name, label in (("f1", "F1"), ("exact_match", "EM")):
+    for name, label in SCORES:
         low, high = orders[name]["interval"]
         difference = orders[name]["difference"]
         first, last = over_seeds(orders[name])

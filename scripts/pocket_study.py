@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("pocket-study"), help="Folder of the study; `squadron report` can read it."
     )
-    parser.add_argument("--seeds", type=int, default=5, help="Seeds of the comparison of both orders; 0 for none.")
+    parser.add_argument("--seeds", type=int, default=20, help="Seeds of the comparison of both orders; 0 for none.")
     parser.add_argument("--tiny", action="store_true", help="Few questions, no page: see that all parts work.")
     parser.add_argument(
         "--only",

@@ -125,8 +125,8 @@ Colab's file panel, and unpack it with `!unzip -q NAME.zip -d squadron` in place
 ```
 
 The T4 has no bf16, so fp16 is used; no T4 has been measured yet. A fleet that does not fit in its memory is reported,
-and the others go on.
-The study itself runs there with one more line, and goes on with `--resume` if the session ends:
+and the others go on. The study itself runs there with one more line. If the session ends, give the same line again, and
+it goes on, where `study` is a folder of a mounted Drive:
 
 ```
 !squadron reproduce --preset paper --base gpt2 --dataset squad --out study

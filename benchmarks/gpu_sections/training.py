@@ -146,9 +146,9 @@ def study_cases(setting: Setting) -> Cases:
 
 
 def study_fleets(setting: Setting) -> list[list[tuple[int, float, str]]]:
-    """Return the rank, rate and targets of the study's runs, a fleet for each set of targets.
+    """Return the rank, rate and targets of the study's runs: a fleet for each set of targets, by rank.
 
-    So a sweep plans fleets of 25: by the layers that an adapter has, then by rank.
+    A sweep plans fleets as large as the memory allows, which may be larger.
     """
     grid = itertools.product(STUDY_TARGETS, setting.sizes.ranks, STUDY_RATES)
     size = len(setting.sizes.ranks) * len(STUDY_RATES)

@@ -31,7 +31,7 @@ test: setup  ## check everything: format, lint, types, tests, docs
 	# mypy keeps one core busy. Meanwhile the other compiles what the tests import, which both test processes need.
 	$(BIN)/python -m pytest --collect-only -qq > /dev/null 2>&1 & \
 	  $(MAKE) --no-print-directory lint; status=$$?; wait; exit $$status
-	# Idle threads sleep: otherwise two test runs on one machine would slow each other by spinning.
+	# Waiting threads sleep: otherwise two test runs on one machine would slow each other by spinning.
 	# One thread for each of the two test processes: the tensors are small, and more threads only cost time.
 	# Files go out in the order of tests/conftest.py: by number of tests, the long files of one test would come last.
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)

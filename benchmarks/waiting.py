@@ -25,7 +25,7 @@ import squadron
 
 POLICIES: Mapping[str, Mapping[str, str]] = {
     "squadron": {},
-    # The defaults of libgomp (spins, of which one more is a user's own choice) and libiomp (milliseconds).
+    # The defaults of libgomp (rounds) and libiomp (milliseconds); with one round more, it is a user's own value.
     "spinning": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300001", "KMP_BLOCKTIME": "200"},
 }
 LOADS = ("alone", "beside a busy process", "beside one that starts later")

@@ -43,7 +43,7 @@ def files(root: Path, contents: dict[str, str]) -> Path:
 
 
 @pytest.mark.parametrize("module", ["squadron", "squadron.cli.main", "squadron.sweeps.engines"])
-def test_waiting_threads_sleep_before_torch_is_loaded(module: str) -> None:
+def test_the_policy_is_set_before_torch_is_loaded(module: str) -> None:
     # The process ends where it would load PyTorch, which takes seconds.
     code = f"""
 import builtins

@@ -79,7 +79,9 @@ def padded(batch: MicroBatch) -> dict[str, torch.Tensor]:
         for branch in branches:
             path = [*trunk, *range(start, start + branch)]
             start += branch
-            sequences.append((batch.tokens[path].tolist(), [-100, *(targets.get(row, -100) for row in path[:-1])]))
+            eos = targets[path[-1]]  # a target, but no token of the batch
+            labels = [-100, *(targets.get(row, -100) for row in path)]
+            sequences.append(([*batch.tokens[path].tolist(), eos], labels))
     longest = max(len(tokens) for tokens, _ in sequences)
     rows: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "attention_mask": []}
     for tokens, labels in sequences:

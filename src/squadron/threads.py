@@ -31,7 +31,8 @@ def set_thread_defaults(environment: MutableMapping[str, str] | None = None, *, 
     if is_counted and "OMP_WAIT_POLICY" in environment:
         return
     if "OMP_WAIT_POLICY" not in environment:
-        environment.update({**SPINNING, **environment})
+        for name, value in SPINNING.items():
+            environment.setdefault(name, value)
     processors = usable_processors()
     limit = thread_limit(processors, root=root)
     if not is_counted and limit < len(processors):

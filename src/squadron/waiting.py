@@ -11,6 +11,8 @@ wait for processors, idle threads are added, which only sleep. No result depends
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import math
 import os
 import threading
@@ -23,7 +25,7 @@ from squadron.threads import SPINNING, usable_processors
 
 INTERVAL = 0.25
 """Seconds between two looks at the threads."""
-_LOADED, _FREE = 0.2, 0.1
+LOADED, FREE = 0.2, 0.1
 """Shares of its time that a thread waits for a processor, from which on the machine is loaded, below which free."""
 _LEAST_SHARE = 0.1
 """Share of an interval that a thread must have wanted to run in to count."""
@@ -50,13 +52,13 @@ def thread_times(root: Path = Path("/")) -> Times:
     return found
 
 
-def waiting_share(before: Times, after: Times, seconds: float = INTERVAL) -> float:
+def waiting_share(before: Times, after: Times) -> float:
     """Return the share of its time that the worst thread waited for a processor between two looks, 0 to 1."""
     worst = 0.0
     for name, (ran, waited) in after.items():
         ran_before, waited_before = before.get(name, (ran, waited))
         wanted = ran + waited - ran_before - waited_before
-        if wanted >= _LEAST_SHARE * seconds * 1e9:
+        if wanted >= _LEAST_SHARE * INTERVAL * 1e9:
             worst = max(worst, (waited - waited_before) / wanted)
     return worst
 
@@ -67,7 +69,8 @@ class IdleThreads:
     def __init__(self, processors: int) -> None:
         """Prepare for a runtime that counts ``processors``; nothing is started."""
         own = torch.get_num_threads()
-        self._pools = math.ceil((processors - own + 1) / (own - 1)) if own > 1 else 0
+        self._pools = math.ceil((processors - own + 1) / (own - 1)) if 1 < own <= processors else 0
+        self._are_close = 2 * own >= processors
         self._end: threading.Event | None = None
 
     @property
@@ -76,7 +79,7 @@ class IdleThreads:
 
         With fewer, a thread finds a free processor where others are busy.
         """
-        return 0 < self._pools <= 3
+        return self._pools > 0 and self._are_close
 
     def start(self) -> None:
         """Start them, if they are not there."""
@@ -84,7 +87,7 @@ class IdleThreads:
             self._end = threading.Event()
             for _ in range(self._pools):
                 started = threading.Event()
-                threading.Thread(target=_keep_pool, args=(started, self._end), daemon=True).start()
+                threading.Thread(target=_keep_pool, args=(started, self._end), name="idle", daemon=True).start()
                 started.wait()
 
     def stop(self) -> None:
@@ -96,30 +99,46 @@ class IdleThreads:
 
 def _keep_pool(started: threading.Event, end: threading.Event) -> None:
     """Make a pool of threads of its own for this thread, and keep it until ``end``."""
-    torch.zeros(torch.get_num_threads() * _PART).add_(1)
-    started.set()
+    try:
+        torch.zeros(torch.get_num_threads() * _PART).add_(1)
+    finally:
+        started.set()
     end.wait()
 
 
-def follow_load(idle: IdleThreads, end: threading.Event, *, root: Path = Path("/")) -> None:
+def follow_load(idle: IdleThreads, end: threading.Event) -> None:
     """Start and stop ``idle`` by the load, until ``end``."""
-    before = thread_times(root)
+    before = thread_times()
     while not end.wait(INTERVAL):
-        after = thread_times(root)
+        after = thread_times()
         share = waiting_share(before, after)
-        if share >= _LOADED:
-            idle.start()
-        elif share < _FREE:
+        if share >= LOADED:
+            with contextlib.suppress(RuntimeError):  # the system allows no more threads
+                idle.start()
+        elif share < FREE:
             idle.stop()
         before = after
+    idle.stop()
 
 
-_started = threading.Lock()
+_watched: set[int] = set()
+"""Processes whose load is followed: this one, or the one that it was forked from."""
 
 
 def watch_load() -> None:
     """Have a thread follow the load from now on, once a process, where how threads wait is Squadron's to set."""
     is_ours = all(os.environ.get(name) == value for name, value in SPINNING.items())
     idle = IdleThreads(len(usable_processors()))
-    if is_ours and idle.are_useful and thread_times() and _started.acquire(blocking=False):
-        threading.Thread(target=follow_load, args=(idle, threading.Event()), name="load", daemon=True).start()
+    if not (is_ours and idle.are_useful and thread_times()) or os.getpid() in _watched:
+        return
+    _watched.add(os.getpid())
+    end = threading.Event()
+    thread = threading.Thread(target=follow_load, args=(idle, end), name="load", daemon=True)
+    thread.start()
+    atexit.register(_end, thread, end)
+
+
+def _end(thread: threading.Thread, end: threading.Event) -> None:
+    """End the thread before the interpreter does, which must not happen within an operation of PyTorch."""
+    end.set()
+    thread.join(timeout=2)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import torch
 
-from helpers import ROOT, load_script
+from helpers import ROOT, load_script, random_examples
+from squadron.data.trees import build_trees, pack_trees
 
 Cases = Callable[[], Iterator[tuple[str, Callable[[], dict[str, Any]]]]]
 MakeSection = Callable[[Cases], None]
@@ -38,6 +39,19 @@ def make_section(gpu: ModuleType, monkeypatch: pytest.MonkeyPatch) -> MakeSectio
         monkeypatch.setattr(sys.modules["gpu_sections.running"], "SECTIONS", made)
 
     return replace
+
+
+@pytest.mark.usefixtures("gpu")
+def test_the_rows_of_peft_are_whole_questions() -> None:
+    """With EOS, which Squadron's batch has as a target alone, and with the opening that its branches share."""
+    examples = random_examples(60, paragraphs=2, questions=3, seed=3)
+    rows = sys.modules["gpu_sections.peers"].padded(pack_trees(build_trees(examples)))
+    for own, tokens, labels in zip(examples, rows["input_ids"].tolist(), rows["labels"].tolist(), strict=True):
+        path = [*own.context, *own.branch.question, *own.branch.answer]
+        assert tokens == path + [0] * (len(tokens) - len(path))
+        before = [-100] * (own.length - len(own.branch.answer))
+        assert labels == [*before, *own.branch.answer] + [-100] * (len(labels) - own.length)
+    assert rows["attention_mask"].sum(1).tolist() == [own.length for own in examples]
 
 
 def read(out: Path) -> dict[str, Any]:

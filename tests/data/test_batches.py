@@ -46,9 +46,9 @@ def test_the_tokens_with_which_all_questions_begin_are_shared() -> None:
     assert shared_opening([(1, 2, 3)]) == 0  # one question shares nothing
 
 
-@pytest.mark.parametrize("loss", ["answer", "full"])
-def test_a_branch_is_its_question_alone(loss: Loss) -> None:
-    """Each target with the tokens before it on its path, with all that is shared and left out."""
+@pytest.mark.parametrize(("loss", "shared"), [("answer", 3), ("full", 2)])
+def test_a_tree_has_the_targets_of_its_questions_after_the_same_tokens(loss: Loss, shared: int) -> None:
+    """Whatever is computed once, and not at all. With the full loss, the last token that all have is each one's own."""
     tree = build_trees(random_examples(50, paragraphs=1, questions=4, seed=2))[0]
     opened = [Branch(one.id, (7, 7, *one.question), one.answer) for one in tree.branches]
 
@@ -66,8 +66,11 @@ def test_a_branch_is_its_question_alone(loss: Loss) -> None:
     alone: Counter[tuple[int, ...]] = Counter()
     for branch in opened:
         alone += targets([Tree(tree.context, (branch,))])
-    assert targets([Tree(tree.context, tuple(opened))]) == alone
+    whole = Tree(tree.context, tuple(opened))
+    assert targets([whole]) == alone
     assert len(opened) == 4
+    computed = whole.length - 4 - 3 * shared  # without EOS, and with one opening
+    assert len(pack_trees([whole], loss=loss).tokens) == computed
 
 
 def test_answer_loss_has_the_answer_and_eos_as_targets() -> None:

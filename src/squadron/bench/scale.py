@@ -98,7 +98,7 @@ class Point:
         for step in range(self.steps):
             context = ids(self.length - self.questions * BRANCH)
             for number in range(self.questions):
-                question = (number, *ids(QUESTION - 1))  # no two begin alike, and share a token
+                question = (number, *ids(QUESTION - 1))  # no two begin alike, so that none share a token
                 branch = Branch(f"{step}.{number}", question, ids(ANSWER))
                 found.append(Example(step, context, branch))
         return found

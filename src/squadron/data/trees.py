@@ -1,8 +1,8 @@
 """Context trees (a context once, followed by its questions as branches), packed end to end into micro-batches.
 
 A token's position counts from the start of its own path (context, then branch), so a tree is exactly equivalent to its
-questions as separate sequences. Tokens that need not be computed are left out: those with which all branches of a tree
-begin (at least " Question:") belong to its context, and EOS is a target only, as nothing follows it.
+questions as separate sequences. Tokens that need not be computed are left out: those with which all of several branches
+begin, such as " Question:", follow the context once, and EOS is a target only, as nothing follows it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Tree:
 
     @property
     def length(self) -> int:
-        """Tokens of the context, once, and of all branches."""
+        """Tokens of the context, once, and of all branches, each with its opening and EOS: no fewer than are computed."""
         return len(self.context) + sum(branch.length for branch in self.branches)
 
 

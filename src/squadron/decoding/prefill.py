@@ -30,6 +30,11 @@ class PromptTree:
     visible: int
     prompts: tuple[Prompt, ...]
 
+    @property
+    def opening(self) -> int:
+        """The number of tokens with which all questions begin; they follow the context once."""
+        return shared_opening([prompt.question for prompt in self.prompts])
+
 
 def build_prompt_trees(contexts: Sequence[EncodedContext], *, max_prompts: int) -> list[PromptTree]:
     """Return all prompts of ``contexts`` in trees of at most ``max_prompts``, longest contexts first.
@@ -64,13 +69,14 @@ def first_batch(trees: Sequence[PromptTree], *, tokens: int, per_prompt: int, pa
     """
     taken = context = question = prompts = size = 0
     for count, tree in enumerate(trees, start=1):
-        lengths = [len(prompt.question) for prompt in tree.prompts]
+        opening = tree.opening
+        lengths = [len(prompt.question) - opening for prompt in tree.prompts]
         prompts += len(lengths)
         if padded:
-            context, question = max(context, tree.visible), max(question, *lengths)
+            context, question = max(context, tree.visible + opening), max(question, *lengths)
             larger = count * context + prompts * (question + per_prompt)
         else:
-            larger = size + tree.visible + sum(lengths) + len(lengths) * per_prompt
+            larger = size + tree.visible + opening + sum(lengths) + len(lengths) * per_prompt
         if taken and larger > tokens:
             break
         taken, size = count, larger
@@ -167,9 +173,8 @@ def prefill(model: GPT2, fleet: Trainable | None, trees: Sequence[PromptTree]) -
     lengths: list[int] = []
     shapes: list[TreeShape] = []
     for number, tree in enumerate(trees):
-        asked = [prompt.question for prompt in tree.prompts]
-        shared = shared_opening(asked)
-        context = tree.context.tokens[: tree.visible] + asked[0][:shared]
+        shared = tree.opening
+        context = tree.context.tokens[: tree.visible] + tree.prompts[0].question[:shared]
         context_ranges.append((len(tokens), len(context)))
         tokens += context
         positions += range(len(context))
@@ -181,7 +186,7 @@ def prefill(model: GPT2, fleet: Trainable | None, trees: Sequence[PromptTree]) -
             lengths.append(len(context) + len(own))
             positions += range(len(context), lengths[-1])
             tree_of.append(number)
-        shapes.append((len(context), [len(question) - shared for question in asked]))
+        shapes.append((len(context), [len(prompt.question) - shared for prompt in tree.prompts]))
     rows = np.array([start + length - 1 for start, length in question_ranges])
     context_index, context_lengths = _grid(context_ranges)
     question_index, question_lengths = _grid(question_ranges)

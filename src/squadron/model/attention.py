@@ -192,7 +192,8 @@ class _PackedAttention(torch.autograd.Function):
                 (to_q, to_k, to_v), _ = _heads(*grads, tree, k, layout.n_head, q is not None)
                 part = d_out[k, _rows(tree, q is not None)]
                 head_do = part.view(len(part), layout.n_head, -1).transpose(0, 1)  # [H, rows, d]
-                for number, (rows, keys) in enumerate(_blocks(mask, q is not None)):
+                totals: tuple[Tensor, Tensor] | None = None  # of keys and values, over blocks
+                for rows, keys in _blocks(mask, q is not None):
                     p = next(saved)
                     d_rows, d_keys = to_q[:, rows], to_k[:, keys]
                     d_v = torch.bmm(p.transpose(1, 2), head_do[:, rows])
@@ -201,12 +202,14 @@ class _PackedAttention(torch.autograd.Function):
                     # With beta 0 the first argument is ignored; alpha scales without a pass over [H, rows, keys].
                     d_rows.copy_(torch.baddbmm(d_rows, ds, head_k[:, keys], beta=0, alpha=scale))
                     d_k = torch.baddbmm(d_keys, ds.transpose(1, 2), head_q[:, rows], beta=0, alpha=scale)
-                    if number == 0:  # the block that sees all keys
-                        d_keys.copy_(d_k)
-                        to_v.copy_(d_v)
+                    if totals is None:  # the first block sees all keys
+                        totals = d_k.to(mask.dtype), d_v.to(mask.dtype)
                     else:
-                        d_keys.add_(d_k)
-                        to_v[:, keys].add_(d_v)
+                        totals[0][:, keys].add_(d_k)
+                        totals[1][:, keys].add_(d_v)
+                assert totals is not None, tree
+                to_k.copy_(totals[0])
+                to_v.copy_(totals[1])
         return d_qkv, d_q, None
 
 

@@ -134,22 +134,26 @@ def _check_size(config: GPT2Config, files: list[Path], folder: Path) -> None:
 def _tensors(files: list[Path]) -> Iterator[tuple[str, Path, Tensor]]:
     """Yield the name, file and tensor of every weight, without the name's prefix ``transformer.`` if it has one.
 
+    The file is opened anew for each tensor: what has been read of it stays in the process's memory until it is closed.
     Raises :class:`ModelError` if two tensors have the same name.
     """
     seen: dict[str, str] = {}
     for file in files:
         try:
             with safe_open(file, framework="pt") as stream:
-                for name in stream.keys():  # noqa: SIM118  (the handle itself cannot be iterated)
-                    if name.endswith(_BUFFERS):
-                        continue
-                    short = name.removeprefix("transformer.")
-                    if short in seen:
-                        raise ModelError(
-                            f"{file}: tensors {seen[short]} and {name} ({file.name}) are both {short}; keep one of them"
-                        )
-                    seen[short] = f"{name} ({file.name})"
-                    yield short, file, stream.get_tensor(name)
+                names = list(stream.keys())
+            for name in names:
+                if name.endswith(_BUFFERS):
+                    continue
+                short = name.removeprefix("transformer.")
+                if short in seen:
+                    raise ModelError(
+                        f"{file}: tensors {seen[short]} and {name} ({file.name}) are both {short}; keep one of them"
+                    )
+                seen[short] = f"{name} ({file.name})"
+                with safe_open(file, framework="pt") as stream:
+                    tensor = stream.get_tensor(name)
+                yield short, file, tensor
         except (SafetensorError, OSError) as problem:
             raise ModelError(
                 f"{file}: cannot be read as safetensors ({shortened(str(problem))}); download it again"

@@ -208,7 +208,7 @@ def test_other_errors_of_a_batch_are_not_retried(model: GPT2, monkeypatch: pytes
 
 def test_batches_hold_the_tokens_that_they_may() -> None:
     def tree(visible: int, *questions: int) -> PromptTree:
-        prompts = tuple(Prompt(f"{visible} {i}", visible, (1,) * length) for i, length in enumerate(questions))
+        prompts = tuple(Prompt(f"{visible} {i}", visible, (i,) * length) for i, length in enumerate(questions))
         return PromptTree(EncodedContext("", (1,) * visible, ((0, 0),) * visible, prompts), visible, prompts)
 
     trees = [tree(20, 3, 5), tree(18, 9), tree(10, 2), tree(10, 2)]

@@ -16,7 +16,7 @@ from decoding.drawn import draw_contexts, each_prompt, reference_answer
 from helpers import TINY, liven, logits, reference_model
 from squadron.data.encoding import EncodedContext, Prompt
 from squadron.decoding.generate import Generation, generate
-from squadron.decoding.prefill import Prefilled, PromptTree, prefill
+from squadron.decoding.prefill import Prefilled, PromptTree, build_prompt_trees, prefill
 from squadron.decoding.strategies import STRATEGIES, Strategy
 from squadron.errors import ConfigError
 from squadron.model.adapters import merge
@@ -262,6 +262,39 @@ def test_the_tokens_with_which_all_questions_begin_are_computed_once(model: GPT2
     for branch, prompt in enumerate(prompts):
         alone = prefill(model, None, [PromptTree(context, whole, (prompt,))])
         torch.testing.assert_close(state.hidden[:, branch], alone.hidden[:, 0])
+
+
+def test_prompts_that_see_more_or_less_of_a_context_share_a_tree_where_that_saves_tokens() -> None:
+    def trees(tokens: int, *visible: int, most: int = 99) -> list[tuple[int, list[int]]]:
+        prompts = tuple(Prompt(str(i), seen, (i,)) for i, seen in enumerate(visible))
+        context = EncodedContext("", (1,) * tokens, ((0, 0),) * tokens, prompts)
+        made = build_prompt_trees([context], max_prompts=most)
+        assert sorted(prompt.id for tree in made for prompt in tree.prompts) == sorted(prompt.id for prompt in prompts)
+        return [(tree.visible, [prompt.visible for prompt in tree.prompts]) for tree in made]
+
+    assert trees(250, 243, 240, 250, 240) == [(240, [240, 240, 243, 250])]
+    assert trees(250, 240, 241, most=1) == [(241, [241]), (240, [240])]
+    assert trees(250, 250, 233, 234) == [(250, [250]), (233, [233, 234])]  # 17 tokens more
+    assert trees(30, 20, *[30] * 3) == [(20, [20, 30, 30, 30])]  # 3 x 10 tokens, or 30
+    assert trees(30, 20, *[30] * 4) == [(30, [30] * 4), (20, [20])]
+
+
+def test_what_a_prompt_sees_beyond_others_is_in_its_branch(model: GPT2) -> None:
+    context = draw_contexts(TINY.vocab_size, seed=8, paragraphs=3, questions=5)[2]
+    whole = len(context.tokens)
+    prompts = tuple(
+        replace(prompt, visible=whole - number % 3, question=(number, *prompt.question))
+        for number, prompt in enumerate(context.prompts)
+    )
+    (tree,) = build_prompt_trees([replace(context, prompts=prompts)], max_prompts=9)
+    trunk, branches = tree.layout()
+    assert trunk == context.tokens[: whole - 2]
+    assert sorted(map(len, branches)) == sorted(len(one.question) + one.visible - len(trunk) for one in prompts)
+    state = prefill(model, None, [tree])
+    for branch, prompt in enumerate(tree.prompts):
+        alone = prefill(model, None, [PromptTree(context, prompt.visible, (prompt,))])
+        torch.testing.assert_close(state.hidden[:, branch], alone.hidden[:, 0])
+        assert state.lengths[branch] == alone.lengths[0]
 
 
 def test_no_contexts_give_no_answers(model: GPT2) -> None:

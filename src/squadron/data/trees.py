@@ -31,7 +31,7 @@ class Tree:
 
     @property
     def length(self) -> int:
-        """Tokens of the context, once, and of all branches, each with its opening and EOS: no fewer than are computed."""
+        """Tokens of the context, and of all branches with opening and EOS: no fewer than are computed."""
         return len(self.context) + sum(branch.length for branch in self.branches)
 
 

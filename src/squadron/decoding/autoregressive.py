@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from squadron.data.encoding import Encoder
+from squadron.decoding.cache import Ints
 from squadron.decoding.choices import TokenChooser
 from squadron.decoding.outcome import FinishedReader, Outcome
 from squadron.decoding.prefill import Prefilled
@@ -107,10 +108,16 @@ def step_rows(
     return _collect(state, strategies, samples, whole)
 
 
-def _span_indices(state: Prefilled, strategies: Sequence[Strategy], encoder: Encoder | None) -> list[SpanIndex]:
+def _span_indices(
+    state: Prefilled, strategies: Sequence[Strategy], encoder: Encoder | None
+) -> tuple[list[SpanIndex], Ints] | None:
+    """Return an index for each part of a context that prompts see, and each prompt's number; None without spans."""
     if not any(strategy.span for strategy in strategies):
-        return []
-    return [SpanIndex(tree.context, tree.visible, encoder) for tree in state.trees]
+        return None
+    numbers: dict[tuple[int, int], int] = {}
+    seen = [(tree, prompt.visible) for tree, prompt in zip(state.tree_of.tolist(), state.prompts, strict=True)]
+    index_of = np.array([numbers.setdefault(key, len(numbers)) for key in seen])
+    return [SpanIndex(state.trees[tree].context, visible, encoder) for tree, visible in numbers], index_of
 
 
 def _settle(whole: Outcome, rows: Tensor, record: _Record, chooser: TokenChooser) -> None:

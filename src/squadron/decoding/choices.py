@@ -87,10 +87,10 @@ class TokenChooser:
         samples: int,
         seed: int,
         steps: int,
-        indices: Sequence[SpanIndex],
+        indices: tuple[Sequence[SpanIndex], Ints] | None,
         on_host: bool,
     ) -> None:
-        """Make all rows. ``indices`` are those of the trees, if a strategy searches spans."""
+        """Make all rows. ``indices``, and the number of each prompt's, are needed if a strategy searches spans."""
         self.model, self.eos_id, self.suppress_eos, self.on_host = state.model, eos_id, suppress_eos, on_host
         branches, arrays = np.arange(len(state.prompts)), dict[str, npt.NDArray[np.generic]]()
         sources = [branches.repeat(samples if strategy.sample else 1) for strategy in strategies]
@@ -100,8 +100,8 @@ class TokenChooser:
                 own = [(prompt.id, sample) for prompt in state.prompts for sample in range(samples)]
                 drawn = [row_uniforms(seed, strategy.name, prompt, sample, steps) for prompt, sample in own]
                 arrays[f"uniforms {i}"] = np.stack(drawn)
-        if any(strategy.span for strategy in strategies):
-            arrays |= span_tables(indices, state.tree_of)
+        if indices is not None:
+            arrays |= span_tables(*indices)
         sent = upload(arrays, state.hidden.device)
         self.groups = [
             _Group(

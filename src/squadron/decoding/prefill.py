@@ -1,7 +1,7 @@
 """One pass over the prompts, which fills the cache and computes the states from which every strategy starts.
 
-Prompts of a paragraph that see the same part of its context share a tree, and the tokens with which all their questions
-begin belong to its context. Trees are packed without padding.
+Prompts of a paragraph share a tree. What some of them see of its context beyond the others is a part of their branches,
+and the tokens with which all branches begin are computed once. Trees are packed without padding.
 """
 
 from __future__ import annotations
@@ -21,36 +21,50 @@ from squadron.model.gpt2 import GPT2
 from squadron.model.trainable import Trainable
 from squadron.model.transfer import upload
 
+_MOST_BEYOND = 16
+"""The most tokens of a context that a branch has: the cache of the questions is padded to the longest branch."""
+
 
 @dataclass(frozen=True, slots=True)
 class PromptTree:
-    """Prompts that see the first ``visible`` tokens of one context."""
+    """Prompts that see the first ``visible`` tokens of one context, or a few more."""
 
     context: EncodedContext
     visible: int
     prompts: tuple[Prompt, ...]
 
-    @property
-    def opening(self) -> int:
-        """The number of tokens with which all questions begin; they follow the context once."""
-        return shared_opening([prompt.question for prompt in self.prompts])
+    def layout(self) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+        """Return the tokens that all prompts have in common, and those of each one's branch after them."""
+        tokens = self.context.tokens
+        paths = [tokens[self.visible : prompt.visible] + prompt.question for prompt in self.prompts]
+        shared = shared_opening(paths)
+        return tokens[: self.visible] + paths[0][:shared], [path[shared:] for path in paths]
 
 
 def build_prompt_trees(contexts: Sequence[EncodedContext], *, max_prompts: int) -> list[PromptTree]:
     """Return all prompts of ``contexts`` in trees of at most ``max_prompts``, longest contexts first.
+
+    Where contexts are cut, a prompt sees as much as its question leaves room for. Prompts share a tree as long as that
+    saves tokens.
 
     So consecutive trees have similar lengths, which keeps the padding of the cache small, and the first batch is the
     one that needs the most memory.
     """
     trees: list[PromptTree] = []
     for context in contexts:
-        groups: dict[int, list[Prompt]] = {}
-        for prompt in context.prompts:
-            groups.setdefault(prompt.visible, []).append(prompt)
-        for visible, prompts in groups.items():
-            assert 0 < visible <= len(context.tokens), (visible, len(context.tokens))
-            parts = (prompts[first : first + max_prompts] for first in range(0, len(prompts), max_prompts))
-            trees += [PromptTree(context, visible, tuple(part)) for part in parts]
+        left = sorted(context.prompts, key=lambda prompt: prompt.visible)
+        while left:
+            visible = left[0].visible
+            assert 0 < visible <= left[-1].visible <= len(context.tokens), (visible, len(context.tokens))
+            count = 0
+            for prompt in left[:max_prompts]:
+                beyond = prompt.visible - visible
+                # From here on, all that are left could have a tree of their own, which computes the context again.
+                if beyond > _MOST_BEYOND or beyond * (len(left) - count) > prompt.visible:
+                    break
+                count += 1
+            trees.append(PromptTree(context, visible, tuple(left[:count])))
+            left = left[count:]
     return sorted(trees, key=lambda tree: -tree.visible)
 
 
@@ -69,14 +83,14 @@ def first_batch(trees: Sequence[PromptTree], *, tokens: int, per_prompt: int, pa
     """
     taken = context = question = prompts = size = 0
     for count, tree in enumerate(trees, start=1):
-        opening = tree.opening
-        lengths = [len(prompt.question) - opening for prompt in tree.prompts]
+        trunk, branches = tree.layout()
+        lengths = [len(branch) for branch in branches]
         prompts += len(lengths)
         if padded:
-            context, question = max(context, tree.visible + opening), max(question, *lengths)
+            context, question = max(context, len(trunk)), max(question, *lengths)
             larger = count * context + prompts * (question + per_prompt)
         else:
-            larger = size + tree.visible + opening + sum(lengths) + len(lengths) * per_prompt
+            larger = size + len(trunk) + sum(lengths) + len(lengths) * per_prompt
         if taken and larger > tokens:
             break
         taken, size = count, larger
@@ -173,20 +187,18 @@ def prefill(model: GPT2, fleet: Trainable | None, trees: Sequence[PromptTree]) -
     lengths: list[int] = []
     shapes: list[TreeShape] = []
     for number, tree in enumerate(trees):
-        shared = tree.opening
-        context = tree.context.tokens[: tree.visible] + tree.prompts[0].question[:shared]
-        context_ranges.append((len(tokens), len(context)))
-        tokens += context
-        positions += range(len(context))
-        for prompt in tree.prompts:
-            assert prompt.question, f"{prompt.id}: a question has at least one token"
-            own = prompt.question[shared:]
-            question_ranges.append((len(tokens), len(own)))
-            tokens += own
-            lengths.append(len(context) + len(own))
-            positions += range(len(context), lengths[-1])
+        trunk, branches = tree.layout()
+        context_ranges.append((len(tokens), len(trunk)))
+        tokens += trunk
+        positions += range(len(trunk))
+        for prompt, branch in zip(tree.prompts, branches, strict=True):
+            assert branch, f"{prompt.id}: a question has at least one token"
+            question_ranges.append((len(tokens), len(branch)))
+            tokens += branch
+            lengths.append(len(trunk) + len(branch))
+            positions += range(len(trunk), lengths[-1])
             tree_of.append(number)
-        shapes.append((len(context), [len(prompt.question) - shared for prompt in tree.prompts]))
+        shapes.append((len(trunk), [len(branch) for branch in branches]))
     rows = np.array([start + length - 1 for start, length in question_ranges])
     context_index, context_lengths = _grid(context_ranges)
     question_index, question_lengths = _grid(question_ranges)

@@ -28,8 +28,8 @@ class SpanSearch:
         """Start all rows; ``tables`` are those of :func:`span_tables`, on the device."""
         self.eos_id, self.suppress_eos = eos_id, suppress_eos
         self._tokens, self._follow, self._stop = tables["tokens"], tables["follow"], tables["stop"]
-        self._characters = tables["characters"][tables["tree_of"]]  # [R, P], where each path starts
-        nodes = tables["starts"][tables["tree_of"]]  # [R, P]
+        self._characters = tables["characters"][tables["index_of"]]  # [R, P], where each path starts
+        nodes = tables["starts"][tables["index_of"]]  # [R, P]
         self._nodes = nodes.repeat(fleet_size, 1, 1)  # [K, R, P], the next node of each path, -1 if it has ended
         self._may_end = (self._nodes < 0).all(-1)  # [K, R]; without any span, only EOS is allowed
         self.span = torch.zeros(*self._may_end.shape, 2, dtype=torch.int64, device=nodes.device)
@@ -75,8 +75,8 @@ class SpanSearch:
         self._nodes, self._may_end, self.span = self._nodes[:, rows], self._may_end[:, rows], self.span[:, rows]
 
 
-def span_tables(indices: Sequence[SpanIndex], tree_of: Ints) -> dict[str, Ints]:
-    """Return arrays from which :class:`SpanSearch` starts rows; ``tree_of`` ``[R]`` are the numbers of their indices.
+def span_tables(indices: Sequence[SpanIndex], index_of: Ints) -> dict[str, Ints]:
+    """Return arrays from which :class:`SpanSearch` starts rows; ``index_of`` ``[R]`` are the numbers of their indices.
 
     They are the nodes of all indices, numbered through, and the starts of each index, ``[indices, P]``, padded with -1.
     """
@@ -96,5 +96,5 @@ def span_tables(indices: Sequence[SpanIndex], tree_of: Ints) -> dict[str, Ints]:
         "stop": np.concatenate([*(index.stop for index in indices), [-1]]),
         "starts": starts,
         "characters": characters,
-        "tree_of": tree_of,
+        "index_of": index_of,
     }

@@ -306,7 +306,7 @@ class ExportOptions(Options):
     )
     push: str | None = Field(
         None,
-        description="Repository of the hub, OWNER/NAME, to upload the folder to: a private one, unless --public is given.",
+        description="Repository of the hub, OWNER/NAME, to upload the folder to: private, unless --public is given.",
     )
     public: bool = Field(False, description="Let --push create, or upload to, a public repository.")
 

@@ -104,7 +104,7 @@ class PrepareKeywords(CommonKeywords, total=False):
     val_size: int
     """Number of validation questions."""
     test_size: int | Literal["all"]
-    """Number of test questions; with `test_split` also all, then the default."""
+    """Number of test questions. With `test_split` it may be all, which is then the default."""
     test_split: str | None
     """Split that the test questions are of: official (SQuAD's development set) or a name. Default: `hub_split`."""
     split_by: Literal["article", "paragraph", "question"]
@@ -359,7 +359,7 @@ class ExportKeywords(CommonKeywords, total=False):
     license: str | None
     """Licence to state in the card, as the hub names it, such as mit. Default: none is stated."""
     push: str | None
-    """Repository of the hub, OWNER/NAME, to upload the folder to; private, also if it is created."""
+    """Repository of the hub, OWNER/NAME, to upload the folder to: private, unless `public` is given."""
     public: bool
     """Let `push` create, or upload to, a public repository."""
 

@@ -56,6 +56,7 @@ ALLOWED = {
     "experiments/scores.py _write_scores": ("write_json", "refuse_foreign_results, or HELD"),
     "sweeps/engines.py LocalEngine.run": ("remove", MEMORY),
     "runs/sweep_folder.py SweepFolder.add_fleets": ("write_json", HELD),
+    "runs/sweep_folder.py SweepFolder._parts_held": ("FileLock", "a lock that exists, after refuse_foreign"),
     "runs/sweep_folder.py SweepFolder.fleet_lock": ("FileLock", HELD),
     "runs/sweep_folder.py SweepFolder.split_fleet": ("unlink write_json write_json", HELD),
     "runs/sweep_folder.py SweepFolder.write_part": ("unlink write_bytes", HELD),

@@ -29,6 +29,9 @@ from squadron.model.tokenizer import load_tokenizer
 from squadron.model.updates import measure_update
 from squadron.options.base import checked
 from squadron.options.core import AskOptions, EvaluateOptions, TrainOptions
+from squadron.options.runs import RunsPruneOptions
+from squadron.runs.maintenance import prune
+from squadron.tracking.progress import Reporter
 from squadron.training import precision
 from squadron.training.checkpoint import load_checkpoint, save_checkpoint
 from squadron.training.schedules import learning_rate_factor
@@ -182,6 +185,8 @@ def test_a_run_begun_on_batches_of_the_old_rule_is_not_continued_on_others(
     tensors, state = load_checkpoint(path)
     assert state.pop("batches") == {"question": 1, "paragraph": 2}[order]
     save_checkpoint(path, tensors, state)
+    record = tmp_path / "run" / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "status": "interrupted"}))
     before = contents(tmp_path / "run")
     if order == "question":
         assert train(TrainOptions(**own), resume=True)["steps"] == 6
@@ -262,6 +267,34 @@ def test_more_epochs_need_the_checkpoint_of_a_run_that_has_ended(options: dict[s
     with pytest.raises(RunError, match=r"but its checkpoint\.safetensors is gone, .* train from the start, in another"):
         train(TrainOptions(**options, epochs=2), resume=True)
     assert contents(tmp_path / "run") == before
+
+
+def test_a_run_that_has_ended_stays_as_it_is_if_its_checkpoint_is_gone(options: dict[str, Any], tmp_path: Path) -> None:
+    run, notes = tmp_path / "run", []
+
+    class Notes(Reporter):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    summary = train(TrainOptions(**options, epochs=1, max_steps=2))
+    prune(RunsPruneOptions(folder=str(tmp_path), checkpoints=True, yes=True))
+    before = contents(run)
+    assert "checkpoint.safetensors" not in before
+    for steps in (2, 1):
+        again = train(TrainOptions(**options, epochs=1, max_steps=steps), resume=True, reporter=Notes())
+        assert again == summary
+        assert notes == [f"{run}: has ended, and its checkpoint.safetensors is gone; nothing is trained or changed"]
+        assert contents(run) == before
+        notes.clear()
+    with pytest.raises(
+        RunError, match=r"ended after step 2 and is now to end after step 3, but its checkpoint\.safete"
+    ):
+        train(TrainOptions(**options, epochs=1), resume=True)
+    assert contents(run) == before
+    (run / "adapter" / "adapter_model.safetensors").unlink()  # then there is nothing to lose
+    train(TrainOptions(**options, epochs=1, max_steps=2), resume=True)
+    name = "adapter/adapter_model.safetensors"
+    assert contents(run)[name] == before[name]
 
 
 def test_a_run_keeps_its_record_if_it_cannot_be_resumed(

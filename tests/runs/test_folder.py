@@ -98,6 +98,48 @@ def test_a_folder_has_one_process_at_a_time(tmp_path: Path) -> None:
     create(tmp_path / "run", resume=True).release()
 
 
+def end_before_the_lock_is_taken(monkeypatch: pytest.MonkeyPatch, path: Path, **record: Any) -> None:
+    """Let another process write this record just before the next one gets the lock."""
+    take = RunFolder.try_take
+
+    def late(self: RunFolder) -> bool:
+        monkeypatch.setattr(RunFolder, "try_take", take)
+        other = create(path, resume=True)
+        other.update(**record)
+        other.release()
+        return take(self)
+
+    monkeypatch.setattr(RunFolder, "try_take", late)
+
+
+def test_a_run_is_resumed_from_what_the_process_before_wrote_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+    first = create(path)
+    first.update(status="running")
+    first.release()
+    end_before_the_lock_is_taken(monkeypatch, path, status="done", loss=1.5)
+    taken = create(path, {**CONFIG, "out": "elsewhere"}, resume=True)
+    assert (taken.record["status"], taken.record["loss"], taken.record["config"]["out"]) == ("done", 1.5, "elsewhere")
+    taken.release()
+    end_before_the_lock_is_taken(monkeypatch, path, config={**CONFIG, "rank": 8})
+    with pytest.raises(RunError, match="rank was 8 and is now 4"):
+        create(path, resume=True)
+    create(path, {**CONFIG, "rank": 8}, resume=True).release()  # the lock was released
+
+
+def test_a_run_that_another_process_made_meanwhile_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+    end_before_the_lock_is_taken(monkeypatch, path, status="done", loss=1.5)
+    with pytest.raises(RunError, match="a run is there already"):
+        create(path)
+    assert json.loads((path / "run.json").read_text())["loss"] == 1.5
+    create(path, resume=True).release()
+
+
 def test_a_folder_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="file': a file; give a folder"):

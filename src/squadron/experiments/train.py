@@ -9,6 +9,7 @@ from typing import Any
 from squadron.data.prepared import load_split
 from squadron.errors import InterruptedRunError, RunError, command_line_text, option
 from squadron.experiments.inputs import open_inputs
+from squadron.experiments.load_run import weights_path
 from squadron.experiments.places import absolute_base, pinned
 from squadron.experiments.pocket import base_location
 from squadron.experiments.room import check_room
@@ -28,6 +29,9 @@ from squadron.training.precision import dtype_rule, resolve_device
 MAY_DIFFER = {"base", "data", "out", "device", "max_steps", "checkpoint_seconds", "offline"}
 """Options that a resumed run may change. Base and data are compared by their checksums: they may have moved."""
 
+_BEGINNING = {"schema", "kind", "config", "seed", "base", "data", "precision", "truncation", "environment"}
+"""Keys of a run's record that are written when it begins: its summary has the others."""
+
 
 def train(
     options: TrainOptions,
@@ -42,7 +46,8 @@ def train(
     The run folder has ``adapter/`` (``model/`` if all weights are trained), ``last/``, ``metrics.jsonl`` and
     ``run.json``. ``adapter/`` is of the epoch with the lowest validation loss, or of the last epoch without validation
     data. Raises a :class:`squadron.errors.SquadronError` for any problem that a user can cause; finished work is kept,
-    and ``resume`` continues from it, also to more epochs than before if the learning rate is constant.
+    and ``resume`` continues from it, also to more epochs than before if the learning rate is constant. A run that has
+    ended stays as it is if its checkpoint is gone.
     """
     reporter = reporter or Reporter()
     stream = Stream(listeners, note=reporter.note)
@@ -85,6 +90,9 @@ def train(
         )
         job = FleetJob(inputs, [Member(options, folder)], folder.path / CHECKPOINT, reporter=reporter, stream=stream)
         check_facts(folder, inputs.facts())
+        if (ended := ended_without_checkpoint(folder, job)) is not None:
+            reporter.note(f"{folder.path}: has ended, and its {CHECKPOINT} is gone; nothing is trained or changed")
+            return ended
         folder.begin()
         if job.checkpoint.is_file():
             job.restore(job.checkpoint, {folder.path.name: options})
@@ -132,6 +140,24 @@ def more_epochs(before: RunFolder, options: TrainOptions) -> set[str]:
             f"in another {option('out')} or with {option('replace', True)}"
         )
     return {"epochs"}
+
+
+def ended_without_checkpoint(folder: RunFolder, job: FleetJob) -> dict[str, Any] | None:
+    """Return the summary of a run that has ended if its checkpoint is gone and its weights are there; None for others.
+
+    Training it would start again and overwrite the weights. Raises :class:`RunError` if it has steps left.
+    """
+    record = folder.record
+    if record["status"] not in FINAL or job.checkpoint.is_file() or not weights_path(folder).is_file():
+        return None
+    steps = record.get("steps")
+    if record["status"] != "diverged" and (steps is None or steps < job.last_step):
+        raise RunError(
+            f"{option('resume')} {folder.path}: ended after step {steps} and is now to end after step {job.last_step}, "
+            f"but its {CHECKPOINT} is gone, so it cannot be continued; train from the start, "
+            f"in another {option('out')} or with {option('replace', True)}"
+        )
+    return {"run": str(folder.path), **{key: value for key, value in record.items() if key not in _BEGINNING}}
 
 
 def check_facts(folder: RunFolder, facts: Mapping[str, Any]) -> None:

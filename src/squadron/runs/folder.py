@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -62,6 +63,18 @@ def verify_weights(path: Path, record: Mapping[str, Any], weights: Path, which: 
         )
 
 
+def refuse_changes(path: Path, before: Mapping[str, Any], now: Mapping[str, Any], may_differ: Set[str]) -> None:
+    """Raise :class:`RunError` if the options of the run at ``path`` were others, except those in ``may_differ``."""
+    # Report keys of both configurations first: a key of only one follows from another difference, which says more.
+    keys = (before.keys() | now.keys()) - may_differ
+    for key in sorted(keys, key=lambda key: (not (key in before and key in now), key)):
+        if before.get(key) != now.get(key):
+            raise RunError(
+                f"{option('resume')} {path}: {key} was {before.get(key)!r} and is now {now.get(key)!r}; "
+                f"resume with the same options, or use {option('replace', True)}"
+            )
+
+
 class RunFolder:
     """The folder of one run. ``record`` is the content of ``run.json``."""
 
@@ -101,41 +114,50 @@ class RunFolder:
         if path.exists() and not path.is_dir():
             raise RunError(f"{option('out', path)}: a file; give a folder")
         fresh = cls(path, {"schema": SCHEMA, "kind": kind, "status": "running", "config": dict(config)})
+        find = functools.partial(fresh._find, resume=resume, replace=replace, may_differ=may_differ, extended=extended)
+        find()  # before the lock is taken: a folder that is refused stays as it is
+        fresh._take()
+        try:
+            before = find()  # again: the process that had the lock may have written another record since
+            if before is None:
+                fresh.is_new = True
+            elif replace or _REPLACING in before.record:
+                with fresh._parts_held():  # those that still work on it are reported before all inputs are opened
+                    fresh._before = before
+            else:
+                fresh.record = {**before.record, "config": dict(config)}
+        except BaseException:
+            fresh.release()
+            raise
+        return fresh
+
+    def _find(
+        self, *, resume: bool, replace: bool, may_differ: Set[str], extended: Callable[[Self], Set[str]]
+    ) -> Self | None:
+        """Return the run in the folder, which is to be resumed or replaced; None if there is none.
+
+        Raises :class:`RunError` as :meth:`create` does.
+        """
+        path, config = self.path, self.record["config"]
         with explain_os_errors(path):
-            is_free = not path.is_dir() or only_leftovers(path, fresh.layout, lock=LOCK)
-        if is_free:
-            fresh._take()
-            fresh.is_new = True
-            return fresh
-        if not (path / cls.record_name).is_file():
+            if not path.is_dir() or only_leftovers(path, self.layout, lock=LOCK):
+                return None
+        if not (path / self.record_name).is_file():
             raise RunError(
-                f"{option('out', path)}: not empty, and not a {cls.noun} folder ({cls.record_name} is missing); "
+                f"{option('out', path)}: not empty, and not a {self.noun} folder ({self.record_name} is missing); "
                 f"choose another"
             )
-        if replace:
-            fresh._replace(cls.open_to_replace(path))
-            return fresh
-        if not resume:
+        if not (resume or replace):
             raise RunError(
-                f"{option('out', path)}: a {cls.noun} is there already; "
+                f"{option('out', path)}: a {self.noun} is there already; "
                 f"add {option('resume', True)} to continue it, or {option('replace', True)}"
             )
-        folder = cls.open(path)
-        before = folder.record["config"]
-        # Report keys of both configurations first: a key of only one follows from another difference, which says more.
-        keys = (before.keys() | config.keys()) - may_differ - extended(folder)
-        for key in sorted(keys, key=lambda key: (not (key in before and key in config), key)):
-            if before.get(key) != config.get(key):
-                raise RunError(
-                    f"{option('resume')} {path}: {key} was {before.get(key)!r} and is now {config.get(key)!r}; "
-                    f"resume with the same options, or use {option('replace', True)}"
-                )
-        if _REPLACING in folder.record:
-            fresh._replace(folder)
-            return fresh
-        folder.record["config"] = dict(config)
-        folder._take()
-        return folder
+        found = self.open_to_replace(path) if replace else self.open(path)
+        if not replace:
+            refuse_changes(path, found.record["config"], config, may_differ | extended(found))
+        if replace or _REPLACING in found.record:
+            refuse_foreign(path, found.layout, subject=f"{option('replace')} {path}")
+        return found
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -167,11 +189,10 @@ class RunFolder:
         """Return the names of the runs within the folder."""
         return []
 
-    def _replace(self, before: Self) -> None:
-        """Take over the folder from the run in it, all of whose files must be Squadron's."""
-        self._before = before
-        refuse_foreign(self.path, before.layout, subject=f"{option('replace')} {self.path}")
-        self._take()
+    @contextlib.contextmanager
+    def _parts_held(self) -> Iterator[None]:
+        """Lock the parts of the folder that other processes may work on without its own lock; a run has none."""
+        yield
 
     def _take(self) -> None:
         with explain_os_errors(self.path):
@@ -215,7 +236,8 @@ class RunFolder:
             self.path, layout, subject=f"{option('replace')} {self.path}"
         )  # files may have been added meanwhile
         with explain_os_errors(self.path):
-            self.update(**{_REPLACING: self._before._run_names()})
+            with self._parts_held():  # a process that takes one later finds the record that says so
+                self.update(**{_REPLACING: self._before._run_names()})
             remove_owned(self.path, layout, keep=(self.record_name, LOCK, *keep))
             del self.record[_REPLACING]
             self.update()

@@ -18,15 +18,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from squadron.errors import RunError, option
 from squadron.file_records import VersionedFile
-from squadron.files import write_bytes, write_json
+from squadron.files import explain_os_errors, write_bytes, write_json
 from squadron.ownership import Layout
 from squadron.runs.contents import sweep_layout
 from squadron.runs.folder import RunFolder
-from squadron.runs.layout import RECORD, SWEEP
+from squadron.runs.layout import LOCK, RECORD, SWEEP
 from squadron.runs.reader import FleetFile, RunFile, SweepFile
 
 FINAL = ("done", "diverged", "stopped")
@@ -55,6 +55,31 @@ class SweepFolder(RunFolder):
                 named += FleetFile.read(path).runs
         named += self.record.get("replacing", [])
         return sorted({name for name in named if isinstance(name, str)})
+
+    @contextlib.contextmanager
+    def _parts_held(self) -> Iterator[None]:
+        """Hold the locks of all fleets: processes that joined work without that of the folder.
+
+        Raises :class:`RunError` if another process has one, or that of a run. All files in the folder must be
+        Squadron's.
+        """
+        with contextlib.ExitStack() as held, explain_os_errors(self.path):
+            for path in sorted([*self.path.glob("fleets/*.lock"), *self.path.glob(f"runs/*/{LOCK}")]):
+                lock = FileLock(path)
+                try:
+                    lock.acquire(timeout=0)
+                except Timeout:
+                    part = path.parent if path.name == LOCK else path.with_suffix("")
+                    raise RunError(
+                        f"{option('replace')} {self.path}: another process still works on "
+                        f"{part.relative_to(self.path).as_posix()}, maybe one that joined before the coordinator was "
+                        f"killed; wait for it, or stop it"
+                    ) from None
+                if path.name == LOCK:  # of a run: there may be more than a process can hold
+                    lock.release()
+                else:
+                    held.callback(lock.release)
+            yield
 
     def run_path(self, run: str) -> Path:
         """Return the folder of a run."""

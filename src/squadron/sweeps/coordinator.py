@@ -15,7 +15,6 @@ from squadron.experiments.evaluate import evaluate_fleet, selected_questions, st
 from squadron.experiments.inputs import Inputs, describe_split
 from squadron.experiments.load_run import OpenRun
 from squadron.experiments.scores import Subject, has_scores
-from squadron.experiments.train import check_facts
 from squadron.files import sha256_file
 from squadron.model.fleet import Fleet
 from squadron.options.core import EvaluateOptions
@@ -163,11 +162,12 @@ class SweepRun:
         if not self.folder.try_take():
             return False
         # The coordinator may have planned fleets or ended meanwhile.
-        self.folder.record = SweepFolder.open(self.folder.path).record
-        if self.folder.record["status"] != "running" or self.folder.record.get("fleets"):
+        record = SweepFolder.open(self.folder.path).record
+        if record["status"] != "running" or record.get("fleets"):
             self.folder.release()
             return False
-        check_facts(self.folder, self.job.inputs.facts())
+        self.job.check_sweep()
+        self.folder.record = record
         self.reporter.note(
             f"{self.folder.path}: its coordinator is gone and had planned nothing; this process coordinates now"
         )

@@ -85,12 +85,9 @@ class LocalEngine:
                 worked = True
                 waiting.remove(fleet)
                 try:
-                    job.run_fleet(fleet, rung)
-                except InterruptedRunError:
-                    raise
-                except Exception as problem:
-                    failed[fleet] = command_line_text(problem) or type(problem).__name__
-                    job.reporter.note(f"fleet {fleet} failed, the others continue: {failed[fleet]}")
+                    job.check_sweep()  # only now: one that replaces it holds the lock until the record says so
+                    job.check_ended(fleet)
+                    _run_fleet(job, fleet, rung, failed)
                 finally:
                     lock.release()
                 after()
@@ -103,6 +100,17 @@ class LocalEngine:
             helper.terminate()
         for helper in self._helpers:
             helper.wait()
+
+
+def _run_fleet(job: SweepJob, fleet: str, rung: int | None, failed: dict[str, str]) -> None:
+    """Run one fleet; if it fails, add the reason to ``failed``."""
+    try:
+        job.run_fleet(fleet, rung)
+    except InterruptedRunError:
+        raise
+    except Exception as problem:
+        failed[fleet] = command_line_text(problem) or type(problem).__name__
+        job.reporter.note(f"fleet {fleet} failed, the others continue: {failed[fleet]}")
 
 
 def join_command(options: SweepOptions, device: str) -> list[str]:

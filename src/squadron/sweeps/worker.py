@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from squadron.data.prepared import Split
-from squadron.errors import DeviceError, InterruptedRunError, command_line_text, is_out_of_memory
+from squadron.errors import DeviceError, InterruptedRunError, RunError, command_line_text, is_out_of_memory, option
 from squadron.experiments.evaluate import evaluate_fleet, strategy_names
 from squadron.experiments.inputs import Inputs
 from squadron.experiments.load_run import OpenRun, open_run, weights_path
@@ -18,8 +20,8 @@ from squadron.files import sha256_file
 from squadron.model.fleet import Fleet
 from squadron.options.core import EvaluateOptions, TrainOptions
 from squadron.options.runs import By
-from squadron.runs.folder import RunFolder
-from squadron.runs.sweep_folder import FINAL, SweepFolder
+from squadron.runs.folder import RunFolder, refuse_changes, refuse_half_replaced
+from squadron.runs.sweep_folder import FINAL, SweepFolder, same_config
 from squadron.sweeps.halving import Standing, drop_reason, standing
 from squadron.sweeps.memory import shortage
 from squadron.tracking.events import RunScored, Stream
@@ -47,6 +49,46 @@ class SweepJob:
     stream: Stream = field(default_factory=Stream)
     interruption: Interruption = field(default_factory=Interruption)
     saved: Callable[[], None] = lambda: None
+
+    def check_sweep(self) -> None:
+        """Raise :class:`RunError` if the folder has another sweep by now than the one that this process works on.
+
+        Only a process that joined can find that: the coordinator holds the folder's lock.
+        """
+        now = SweepFolder.open(self.folder.path)
+        refuse_half_replaced(now.path, now.record)
+        with contextlib.suppress(RunError):
+            check_facts(now, self.inputs.facts())
+            if same_config(*(_lasting(one.record["config"]) for one in (self.folder, now))):
+                return
+        raise RunError(
+            f"{option('join')} {now.path}: it has another sweep, or other data, by now than when this process joined; "
+            f"give the command that started it, with {option('join', True)}"
+        )
+
+    def check_ended(self, fleet: str) -> None:
+        """Raise :class:`RunError` if a run of a fleet has ended, but with other options or inputs than this sweep's.
+
+        Another process may have written it: one that had joined a sweep which was replaced since.
+        """
+        try:
+            records = {name: self.folder.run_record(name) for name in self.folder.runs_of(fleet)}
+        except RunError:
+            return  # a damaged file: it is reported once the fleet runs
+        for name, record in records.items():
+            path = self.folder.run_path(name)
+            if record.get("status") not in FINAL or name not in self.runs:
+                continue
+            before, now = record["config"], self.runs[name].settings()
+            keys_of_one = before.keys() ^ now.keys()  # the record may be of another version
+            try:
+                refuse_changes(path, before, now, MAY_DIFFER | keys_of_one)
+                check_facts(RunFolder(path, record), self.inputs.facts())
+            except RunError as problem:
+                raise RunError(
+                    f"{problem.detail.partition(';')[0]}, so it is not a run of this sweep; remove {path}, and give "
+                    f"the command again with {option('resume', True)}"
+                ) from None
 
     def run_fleet(self, fleet: str, rung: int | None) -> None:
         """Train a fleet to the end of epoch ``rung``; if it is None, train it to its end and score its runs.
@@ -230,3 +272,8 @@ class SweepJob:
         """Raise :class:`InterruptedRunError` if a person asked to stop; called between batches of questions."""
         if self.interruption.asked:
             raise InterruptedRunError(f"{self.folder.path}: stopped while scoring")
+
+
+def _lasting(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a sweep's configuration without what a resumed one may change."""
+    return {key: value for key, value in config.items() if key not in MAY_DIFFER | {"dataset"}}

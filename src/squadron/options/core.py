@@ -53,7 +53,9 @@ class PrepareOptions(Options):
     out: Place = Field(description="Folder to create, with train.json, validation.json, test.json and data.json.")
     train_size: Size = Field(2000, description="Number of training questions, or all that the other splits leave.")
     val_size: Count = Field(200, description="Number of validation questions.")
-    test_size: Size = Field(5, description="Number of test questions. With --test-split it may be all, which is then the default.")
+    test_size: Size = Field(
+        5, description="Number of test questions. With --test-split it may be all, which is then the default."
+    )
     test_split: str | None = Field(
         None,
         description="Split that the test questions are of: official (SQuAD's development set) or a name. Default: "
@@ -303,7 +305,8 @@ class ExportOptions(Options):
         None, description="Licence to state in the card, as the hub names it, such as mit. Default: none is stated."
     )
     push: str | None = Field(
-        None, description="Repository of the hub, OWNER/NAME, to upload the folder to. It is private, unless --public is given."
+        None,
+        description="Repository of the hub, OWNER/NAME, to upload the folder to. It is private, unless --public is given.",
     )
     public: bool = Field(False, description="Let --push create, or upload to, a public repository.")
 

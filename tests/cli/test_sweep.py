@@ -119,6 +119,7 @@ def test_every_gpu_beyond_the_first_gets_a_process(
     squadron: Any, command: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "gpus", lambda: ["cuda:0", "cpu"])
+    assert "2, of 1 run, 2 at a time; at most" in " ".join(squadron(*command, "--dry-run").out.split())
     started: list[list[str]] = []
 
     class Helper:

@@ -13,6 +13,7 @@ import pytest
 
 from made_study import MODULES, RANKS, RATES, STRATEGIES, make_study
 from squadron.errors import RunError
+from squadron.options.core import ADAPTER_OPTIONS
 from squadron.reporting.analysis.study import analyze_study
 from squadron.runs.records import Study
 from squadron.runs.study import read_study
@@ -126,6 +127,33 @@ def test_runs_without_a_sweep_are_described_by_their_differences(small: Path) ->
     assert study.axes == {"rank": (4, 8), "lr": (1e-4, 1e-3)}
     scores = [score.f1 for run in study.scored if (score := study.score(run)) is not None]
     assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_broken_run_without_a_sweep_neither_hides_an_axis_nor_adds_one(small: Path, place: int) -> None:
+    (small / "sweep.json").unlink()
+    (small / "leaderboard.json").unlink()
+    broken = sorted(run.name for run in (small / "runs").iterdir())[place]
+    (small / "runs" / broken / "run.json").write_text("{")
+    study = read_study(small)
+    assert study.axes == {"rank": (4, 8), "lr": (1e-4, 1e-3)}
+    (own,) = (run for run in study.runs if run.name == broken)
+    assert own.changes == {}
+
+
+def test_full_fine_tuning_without_a_sweep_has_no_axis_of_adapters(small: Path) -> None:
+    (small / "sweep.json").unlink()
+    (small / "leaderboard.json").unlink()
+    first, *_ = sorted((small / "runs").iterdir())
+    for path in (small / "runs").glob("*/run.json"):
+        config = json.loads(path.read_text())["config"]
+        full = {key: value for key, value in config.items() if key not in ADAPTER_OPTIONS}
+        method = {"method": "full", **full} if path.parent == first else {"method": "lora", **config}
+        change(path, config=method)
+    study = read_study(small)
+    assert study.axes == {"method": ("full", "lora"), "rank": (4, 8), "lr": (1e-4, 1e-3)}
+    (own,) = (run for run in study.runs if run.name == first.name)
+    assert not {"rank", "targets"} & own.changes.keys()
 
 
 def test_runs_on_data_of_several_sizes_are_a_learning_curve(varied_folder: Path, tmp_path: Path) -> None:

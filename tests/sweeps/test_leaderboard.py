@@ -13,7 +13,7 @@ from squadron import file_records
 from squadron.data.sources import load_data
 from squadron.files import write_json
 from squadron.runs.sweep_folder import SweepFolder
-from squadron.sweeps.leaderboard import compare_settings, guard_cell, rank_runs, write_leaderboard
+from squadron.sweeps.leaderboard import compare_settings, rank_runs, write_leaderboard
 
 BEGUN = {"schema": 1, "kind": "train", "config": {}}
 
@@ -65,14 +65,14 @@ def test_the_best_run_comes_first_and_failed_runs_last(tmp_path: Path) -> None:
     assert "torn/run.json: not JSON" in rows[-1]["reason"]
 
 
-@pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", "\tx"])
-def test_no_cell_is_a_formula(text: str) -> None:
-    assert guard_cell(text) == "'" + text
-    assert guard_cell([text, "b"]) == f"'{text} b"
-
-
-def test_plain_cells_are_unchanged() -> None:
-    assert [guard_cell(value) for value in ("r4-lr1e-3", -1.5, None, 3)] == ["r4-lr1e-3", -1.5, None, 3]
+@pytest.mark.parametrize(
+    ("reason", "cell"), [("=1", "'=1"), (" =1", "'=1"), ("\u202e=1", "[U+202E]=1"), ("a\x1bb", "a[U+001B]b")]
+)
+def test_no_reason_is_a_formula_or_has_invisible_characters(tmp_path: Path, reason: str, cell: str) -> None:
+    made_run(tmp_path, "broke", "diverged", reason=reason)
+    write_leaderboard(tmp_path, {"runs": ranked(tmp_path, ["broke"])})
+    (row,) = csv.DictReader((tmp_path / "leaderboard.csv").read_text().splitlines())
+    assert row["reason"] == cell
 
 
 def test_a_thousand_runs_are_read_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,21 @@ def test_equal_runs_get_equal_fleets_without_a_trial_unless_memory_is_short(
     assert len(measured) == 1
 
 
+def test_memory_is_estimated_once_for_runs_that_need_the_same(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = {f"{rank}-{seed}": run_options(rank=rank, seed=seed) for rank in (1, 4) for seed in range(3)}
+    runs["all"] = run_options(target_modules=("all",))
+    estimated: list[tuple[int, tuple[str, ...]]] = []
+
+    def estimate(_: Inputs, run: TrainOptions, __: int) -> int:
+        estimated.append((run.rank, run.target_modules))
+        return 0
+
+    monkeypatch.setattr(memory, "_estimate", estimate)
+    choose_fleet_size(inputs, runs)
+    usual = runs["1-0"].target_modules
+    assert sorted(estimated) == sorted([(1, usual), (4, usual), (4, ("all",))])
+
+
 def test_usual_tokens_are_those_of_the_first_batches(inputs: Inputs) -> None:
     run = run_options(batch_size=3, order="paragraph")
     batches = make_batches(inputs, run)

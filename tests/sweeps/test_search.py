@@ -114,6 +114,10 @@ def test_a_study_of_a_small_space_ends(tmp_path: Path) -> None:
             "search: {method: random, trails: 3, trials: 3, space: {rank: [4]}}",
             "search.trails 3: unknown key, perhaps trials",
         ),
+        (
+            "search: {method: optuna, trials: 3, batch: 1, space: {method: [lora, full], rank: [4, 8], alpha: [1]}}",
+            "search.space.method ('lora', 'full'): full trains all weights and has no rank or alpha; remove full",
+        ),
         ("search: {method: random, trials: 3, space: {rank: [4]}}\nseeds: 3", "seeds (0, 1, 2): cannot be combined"),
         ("search: {method: random, trials: 3, space: {rank: [4]}}\nevaluate: {split: test}", "evaluate.split 'test'"),
     ],

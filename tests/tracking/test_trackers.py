@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from squadron.errors import ConfigError
 from squadron.experiments.train import train
 from squadron.options.base import checked
 from squadron.options.core import TrainOptions
-from squadron.tracking.events import Listener, RunEnded, RunScored, RunStarted, Stepped
-from squadron.tracking.trackers import TRACKERS, open_trackers
+from squadron.tracking.events import Listener, RunEnded, RunScored, RunStarted, Stepped, Stream
+from squadron.tracking.trackers import TRACKERS, Tracker, open_trackers
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +140,56 @@ def test_a_tracker_that_raises_is_dropped_and_the_run_is_the_same(settings: dict
     assert (broken.steps, tracked["status"]) == (1, "done")
     weights = [(Path(run["run"]) / "adapter" / "adapter_model.safetensors").read_bytes() for run in (plain, tracked)]
     assert weights[0] == weights[1]
+
+
+class Failing(Tracker):
+    """Cannot log steps of ``two``, nor end ``one`` and ``three``."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.closed: list[str] = []
+
+    def begin(self, event: RunStarted, *, again: bool) -> str:  # noqa: ARG002
+        return event.run
+
+    def log(self, run: str, step: int, figures: Mapping[str, float]) -> None:  # noqa: ARG002
+        if run == "two":
+            raise OSError("no room")
+
+    def conclude(self, run: str, status: str, summary: Mapping[str, Any]) -> None:
+        """Log nothing."""
+
+    def end(self, run: str) -> None:
+        self.closed.append(run)
+        if run != "two":
+            raise OSError(f"{run} is gone")
+
+
+RUNS = ["one", "two", "three"]
+
+
+def test_a_run_that_cannot_be_closed_leaves_no_other_open(tmp_path: Path) -> None:
+    tracker = Failing(tmp_path)
+    for run in RUNS:
+        tracker.run_started(RunStarted(run, str(tmp_path / run), {}, 9, 0, 5))
+    with pytest.raises(OSError, match="one is gone"):
+        tracker.close()
+    assert tracker.closed == RUNS
+    tracker.close()
+    assert tracker.closed == RUNS
+
+
+def test_a_tracker_that_is_dropped_is_closed(tmp_path: Path) -> None:
+    notes: list[str] = []
+    tracker = Failing(tmp_path)
+    stream = Stream([tracker], note=notes.append)
+    for run in RUNS:
+        stream.send(RunStarted(run, str(tmp_path / run), {}, 9, 0, 5))
+    stream.send(Stepped("two", 1, {"loss": 1.0}))
+    assert tracker.closed == RUNS
+    stream.close()
+    assert tracker.closed == RUNS
+    assert notes == ["Failing failed and is dropped, the runs continue: OSError: no room"]
 
 
 def test_a_missing_library_is_named_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

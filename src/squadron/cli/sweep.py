@@ -106,7 +106,8 @@ def _show_preview(out: rich.console.Console, record: dict[str, Any]) -> None:
     memory = [fleet["memory_bytes"] for fleet in record["fleets"] if fleet["memory_bytes"] is not None]
     most = f"at most {record['fleet_size']}: {record['fleet_size_reason']}"
     ends = counted(max(sizes), "run") if min(sizes) == max(sizes) else f"{min(sizes)} to {counted(max(sizes), 'run')}"
-    rows = [("fleets", f"{len(sizes)}, of {ends}; {most}")]
+    together = f", {record['fleets_at_once']} at a time" if record["fleets_at_once"] > 1 else ""
+    rows = [("fleets", f"{len(sizes)}, of {ends}{together}; {most}")]
     if memory:
         rows.append(("memory", f"{megabytes(max(memory))} for the largest fleet, plus the base"))
     if record["free_bytes"] is not None:

@@ -15,15 +15,13 @@ from squadron.options.runs import METRICS
 from squadron.reporting.analysis.effects import setting
 from squadron.reporting.analysis.findings import Analysis
 from squadron.reporting.analysis.verdicts import Contrast
-from squadron.reporting.document.text import clipped, visible
+from squadron.reporting.document.text import clipped, guard_cell
 from squadron.reporting.published import PUBLISHED
 from squadron.runs.records import Baseline, Score, Study, StudyRun
 from squadron.scoring.designs import SCOPES
 
 CellValue = str | int | float | bool | None
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Characters that start a formula in a spreadsheet."""
 _MARKDOWN_MARKS = re.compile(r"([\\`*_\[\]|~$])")
 _SCORES = (*(f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")), "questions", "normalize")
 _COSTS = ("trainable_parameters", "seconds", "peak_memory_bytes", "loss", "validation_loss")
@@ -305,15 +303,8 @@ def to_csv(table: DataTable) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([_formula_safe(cell) for cell in row] for row in table.rows)
+    writer.writerows([guard_cell(cell) for cell in row] for row in table.rows)
     return stream.getvalue()
-
-
-def _formula_safe(cell: CellValue) -> CellValue:
-    if not isinstance(cell, str):
-        return "" if cell is None else cell
-    text = visible(cell)
-    return f"'{text}" if cell.startswith(_FORMULA_STARTS) or text.startswith(_FORMULA_STARTS) else text
 
 
 def to_markdown(tables: Iterable[DataTable]) -> str:

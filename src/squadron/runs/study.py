@@ -286,20 +286,30 @@ def _headline(board: LeaderboardFile | None, runs: Sequence[StudyRun]) -> tuple[
 
 
 def _with_changes(runs: Sequence[StudyRun]) -> list[StudyRun]:
-    """Return runs without a sweep, with the options in which they differ as their changes."""
+    """Return runs without a sweep, with the options in which they differ as their changes.
+
+    A run that cannot be read has none.
+    """
     names = {option: axis for axis, option in RENAMED.items()}
     defaults = {key: TrainOptions.model_fields[key].default for key in LATER_OPTIONS}
-    configs = [
-        {key: value for key, value in {**defaults, **run.config}.items() if key not in NOT_SETTINGS} for run in runs
-    ]
-    sizes = {run.train_questions for run in runs}
-    keys = [key for key in configs[0] if len({repr(config.get(key)) for config in configs}) > 1]
+    configs = {
+        run.name: {key: value for key, value in {**defaults, **run.config}.items() if key not in NOT_SETTINGS}
+        for run in runs
+        if run.status != "unreadable"
+    }
+    sizes = {run.train_questions for run in runs if run.name in configs}
+    # Full fine-tuning has no options of adapters, so not every run has every key.
+    values: dict[str, set[str]] = {}
+    for config in configs.values():
+        for key, value in config.items():
+            values.setdefault(key, set()).add(repr(value))
     changed = []
-    for run, config in zip(runs, configs, strict=True):
-        own = {names.get(key, key): config.get(key) for key in keys}
+    for run in runs:
+        config = configs.get(run.name, {})
+        own = {names.get(key, key): config[key] for key, found in values.items() if len(found) > 1 and key in config}
         if "targets" in own:
             own["targets"] = run.modules
-        if len(sizes) > 1 and None not in sizes:
+        if run.name in configs and len(sizes) > 1 and None not in sizes:
             own["train_size"] = run.train_questions
         changed.append(replace(run, changes=own))
     return changed

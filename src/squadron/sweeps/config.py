@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails
 
 from squadron.decoding.strategies import resolve_strategies
 from squadron.errors import ConfigError, option
-from squadron.options.axes import AXES
+from squadron.options.axes import ADAPTER_AXES, AXES
 from squadron.options.base import Positive, Seed
 from squadron.options.particulars import Particulars
 from squadron.scoring.designs import METRICS
@@ -242,6 +242,11 @@ class SweepConfig(BaseModel):
             text = "cannot be combined with search, which makes the runs; keep one of the two"
             listed = [key for key in ("grid", "tied", "exclude", "runs", "seeds") if key in self.model_fields_set]
             found += [problem(text, getattr(self, key), key) for key in listed]
+            methods = self.search.space.get("method", ())
+            without = [axis for axis in ADAPTER_AXES if axis in self.search.space]
+            if "full" in methods and without:
+                text = f"full trains all weights and has no {' or '.join(without)}; remove full, or search it apart"
+                found.append(problem(text, methods, "search", "space", "method"))
             if self.evaluate.split == "test":
                 text = "a search would choose by the test questions; use validation"
                 found.append(problem(text, "test", "evaluate", "split"))

@@ -127,6 +127,7 @@ def next_runs(config: SweepConfig, scores: Mapping[str, float | None]) -> tuple[
     """
     if config.search is None or config.search.method == "random":
         return ()
+    # Its problems are those of its space, which the configuration's checks find.
     return _searched(config, next_changes(config.search, config.search_seed, scores), [])
 
 

@@ -21,6 +21,7 @@ from squadron.data.squad import Dataset
 from squadron.errors import RunError, command_line_text
 from squadron.files import write_json, write_text
 from squadron.options.runs import METRICS, By
+from squadron.reporting.document.text import guard_cell
 from squadron.runs.layout import SCORES
 from squadron.runs.ranking import rank_key, ranking_metrics
 from squadron.runs.reader import ScoresFile
@@ -229,11 +230,3 @@ def _csv(runs: Sequence[Mapping[str, Any]]) -> str:
         cells += [run["questions"], *(run[key] for key in _COSTS), run.get("reason")]
         table.writerow([guard_cell(cell) for cell in cells])
     return stream.getvalue()
-
-
-def guard_cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet reads as a formula: text that begins like one gets an apostrophe in front."""
-    if value is None or isinstance(value, int | float):
-        return value
-    text = value if isinstance(value, str) else " ".join(map(str, value))
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -37,6 +37,8 @@ _WORKSPACE_BYTES = 1 << 25
 """Bytes that the libraries of a CPU allocate once, and what their heap loses between blocks: 20 MB were measured."""
 _ESTIMATE_FACTOR = 2
 """What a step is taken to need on a CPU, as a multiple of an accelerator's: measured were 1.4 times."""
+_BATCHES = ("max_length", "batch_size", "order")
+"""The options that tell kinds of batches apart."""
 _PLANNED_STEPS = 16
 """The first steps, whose batches tell the tokens of a usual one."""
 _DEFAULT_SIZE = 8
@@ -102,17 +104,18 @@ def choose_fleet_size(
     adapters = [run for run in runs.values() if run.method == "lora"]
     if device.type == "cpu" and adapters:
         width = inputs.base.model.config.n_embd
-        fastest = fastest_size(width, max(_usual_tokens(inputs, run) for run in _distinct(adapters)), device)
+        fastest = fastest_size(width, max(_usual_tokens(inputs, run) for run in _distinct(adapters, *_BATCHES)), device)
         free = free_bytes(device)
-        if free is not None and max(_estimate(inputs, run, fastest) for run in adapters) <= _MARGIN * free:
+        different = _distinct(adapters, *_BATCHES, "rank", "target_modules")
+        if free is not None and max(_estimate(inputs, run, fastest) for run in different) <= _MARGIN * free:
             return FleetSize(fastest, why)
     fitting = (trial or run_trial(inputs, runs, timed=False)).fleet_size(device)
     return FleetSize(min(fastest, fitting), why if fastest <= fitting else f"{fitting} fit in memory, as measured")
 
 
-def _distinct(runs: Sequence[TrainOptions]) -> list[TrainOptions]:
-    """Return one of the runs for each kind of batches."""
-    return list({(run.max_length, run.batch_size, run.order): run for run in reversed(runs)}.values())
+def _distinct(runs: Sequence[TrainOptions], *options: str) -> list[TrainOptions]:
+    """Return one of the runs for each combination of values of these options."""
+    return list({tuple(getattr(run, name) for name in options): run for run in reversed(runs)}.values())
 
 
 def _usual_tokens(inputs: Inputs, run: TrainOptions) -> int:

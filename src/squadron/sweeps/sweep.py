@@ -72,7 +72,7 @@ def sweep(
     stream = Stream(listeners, note=reporter.note)
     run: SweepRun | None = None
     try:
-        engine = engine or _engine(options, join=join)
+        engine = engine or open_engine(options, join=join)
         with graceful_interrupt() as interruption:
             inputs, data, summary = _open_inputs(options, plan, folder, join=join)
             if data == options.dataset and plan.config.data_options:
@@ -111,7 +111,11 @@ def recorded_base(options: SweepOptions) -> str:
     return pinned(options.base, SweepFolder.open(path).record) if (path / SWEEP).is_file() else options.base
 
 
-def _engine(options: SweepOptions, *, join: bool) -> Engine:
+def open_engine(options: SweepOptions, *, join: bool = False) -> Engine:
+    """Return the engine of a sweep; its workers start with the first fleet.
+
+    Raises a :class:`squadron.errors.SquadronError` if Ray is asked for and not there, or its cluster is too small.
+    """
     if options.engine == "ray":
         if join:
             raise ConfigError(

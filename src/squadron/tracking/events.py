@@ -7,6 +7,7 @@ of a fleet's runs are interleaved. Events are plain values that can be sent betw
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +92,10 @@ class Listener:
 
 
 class Stream:
-    """Sends every event to every listener. A listener that raises is dropped, with a note, so none can break a run."""
+    """Sends every event to every listener.
+
+    A listener that raises is closed and dropped, with a note, so none can break a run.
+    """
 
     def __init__(self, listeners: Sequence[Listener] = (), *, note: Callable[[str], None] = lambda _: None) -> None:
         self._listeners = list(listeners)
@@ -111,6 +115,8 @@ class Stream:
                 call(listener)
             except Exception as problem:
                 self._listeners.remove(listener)
+                with contextlib.suppress(Exception):  # the first problem is the one to tell
+                    listener.close()
                 self._note(
                     f"{type(listener).__name__} failed and is dropped, the runs continue: "
                     f"{type(problem).__name__}: {problem}"

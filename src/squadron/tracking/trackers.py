@@ -82,10 +82,16 @@ class Tracker(Listener):
             self.log(self._handle(event.run), 0, _numbers(f"{event.split}/{event.decoding}", figures))
 
     def close(self) -> None:
-        """Close every run."""
+        """Close every run, also after one that fails. Raises the first problem."""
+        first: Exception | None = None
         for handle in self._open.values():
-            self.end(handle)
+            try:
+                self.end(handle)
+            except Exception as problem:
+                first = first or problem
         self._open.clear()
+        if first is not None:
+            raise first
 
     def _handle(self, run: str) -> Any:
         if run not in self._open:

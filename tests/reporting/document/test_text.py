@@ -12,6 +12,7 @@ from squadron.reporting.document.text import (
     drawable,
     drawn_characters,
     excerpt,
+    guard_cell,
     is_drawn,
     visible,
 )
@@ -69,3 +70,13 @@ def test_direction_is_that_of_the_first_letter() -> None:
     assert direction("12 سلام abc") == "rtl"
     assert direction("12 abc سلام") == "ltr"
     assert direction("123") == "ltr"
+
+
+@pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", "\tx", " =1"])
+def test_no_cell_is_a_formula(text: str) -> None:
+    assert guard_cell(text) == f"'{text.strip()}"
+    assert guard_cell([text, "b"]) == f"'{text.strip()} b"
+
+
+def test_plain_cells_are_unchanged() -> None:
+    assert [guard_cell(value) for value in ("r4-lr1e-3", -1.5, None, 3)] == ["r4-lr1e-3", -1.5, None, 3]

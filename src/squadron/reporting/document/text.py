@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import unicodedata
-from typing import Literal
+from typing import Any, Literal
 
 from squadron.visible import is_invisible
 
@@ -16,6 +16,9 @@ LONGEST_WHOLE = 36
 """Characters of a name that a line does not break; a phone's screen holds as many."""
 EXCERPT_MARGIN = 160
 """Characters of the context on either side of an answer."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""Characters that start a formula in a spreadsheet."""
 
 DIRECTION_MARK = "\u200f"
 """The right-to-left mark, which the Persian sentences have; in data it is made visible."""
@@ -79,6 +82,18 @@ def clipped(text: str, longest: int = LONGEST_TEXT) -> str:
     # A bound on the work: most of a long text is not shown.
     shown = visible(text[: 4 * longest])
     return shown if len(shown) <= longest and len(text) <= 4 * longest else shown[:longest].rstrip() + "…"
+
+
+def guard_cell(value: Any) -> Any:
+    """Return a cell of a CSV file whose text is :func:`visible` and which no spreadsheet reads as a formula.
+
+    Text that begins like a formula gets an apostrophe in front. A list becomes text; numbers and None stay.
+    """
+    if value is None or isinstance(value, (int, float)):
+        return value
+    text = value if isinstance(value, str) else " ".join(map(str, value))
+    shown = visible(text)
+    return f"'{shown}" if text.startswith(_FORMULA_STARTS) or shown.startswith(_FORMULA_STARTS) else shown
 
 
 def excerpt(context: str, gold: str) -> tuple[str, str, str]:

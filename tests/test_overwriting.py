@@ -49,6 +49,7 @@ ALLOWED = {
     "runs/folder.py RunFolder.update": ("write_json", HELD),
     "runs/folder.py RunFolder.write_metrics": ("write_text", HELD),
     "runs/folder.py folder_lock": ("FileLock", "missing or empty"),
+    "experiments/scores.py _drop_scores": ("write_json", "refuse_foreign_results, or HELD"),
     "experiments/scores.py _write_answers": (
         "write_failures write_json write_predictions",
         "refuse_foreign_results, or HELD",

@@ -15,6 +15,7 @@ from squadron.data.encoding import Truncation
 from squadron.data.prepared import load_split
 from squadron.data.squad import Answer, Dataset, Paragraph, Question, SquadVersion
 from squadron.decoding.result import Generation
+from squadron.experiments import scores
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.predict import Answers
 from squadron.experiments.scores import Subject, has_scores, score_answers, write_evaluation
@@ -116,12 +117,12 @@ def test_the_file_collects_scores_by_split_and_strategy_with_the_latest_as_headl
 
 
 def test_scores_count_only_for_the_same_subject(small_data: Path, tmp_path: Path) -> None:
-    own = subject(small_data)
-    assert not has_scores(tmp_path, own, ["greedy"])
+    own, asked = subject(small_data), EvaluateOptions()
+    assert not has_scores(tmp_path, own, ["greedy"], asked)
     write_evaluation(tmp_path, own, made(), {}, {"greedy": record(1.0), "span": record(2.0)}, {})
-    assert has_scores(tmp_path, own, ["greedy"])
-    assert has_scores(tmp_path, own, ["span", "greedy"])
-    assert not has_scores(tmp_path, own, ["greedy", "beam"])
+    assert has_scores(tmp_path, own, ["greedy"], asked)
+    assert has_scores(tmp_path, own, ["span", "greedy"], asked)
+    assert not has_scores(tmp_path, own, ["greedy", "beam"], asked)
     others: list[dict[str, Any]] = [
         {"limit": 3},
         {"base_sha256": "c" * 64},
@@ -131,7 +132,72 @@ def test_scores_count_only_for_the_same_subject(small_data: Path, tmp_path: Path
         {"split": load_split(small_data, "test")},
     ]
     for change in others:
-        assert not has_scores(tmp_path, replace(own, **change), ["greedy"]), change
+        assert not has_scores(tmp_path, replace(own, **change), ["greedy"], asked), change
+
+
+STRATEGIES = ("greedy", "beam", "nucleus", "top-k+temperature")
+
+
+@pytest.mark.parametrize(
+    ("given", "other"),
+    [
+        ({}, ()),
+        ({"max_new_tokens": 4}, STRATEGIES),
+        ({"suppress_eos": True}, STRATEGIES),
+        ({"max_length": 100}, STRATEGIES),
+        ({"seed": 1}, STRATEGIES[2:]),
+        ({"samples": 2}, STRATEGIES[2:]),
+        ({"beams": 2}, ("beam",)),
+        ({"top_p": 0.5}, ("nucleus",)),
+        ({"temperature": 2.0}, ("top-k+temperature",)),
+        ({"beams": 4, "top_p": 0.95}, ()),
+        ({"precision": "fp32", "device": "cpu"}, ()),
+    ],
+    ids=str,
+)
+def test_scores_count_only_if_they_were_made_as_they_are_asked_for(
+    small_data: Path, tmp_path: Path, given: dict[str, Any], other: tuple[str, ...]
+) -> None:
+    made_with = EvaluateOptions(**given).model_dump(mode="json", exclude={"min_p"})  # older records lack later settings
+    decodings = {name: record(1.0) for name in STRATEGIES}
+    write_evaluation(tmp_path, subject(small_data), made(), {}, decodings, made_with)
+    asked = EvaluateOptions(top_k=50)  # the default
+    found = {name: has_scores(tmp_path, subject(small_data), [name], asked) for name in STRATEGIES}
+    assert found == {name: name not in other for name in STRATEGIES}
+
+
+def test_an_evaluation_that_is_killed_leaves_no_scores_of_other_answers(
+    small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def evaluated(split: str, **texts: str) -> None:
+        given = {name: answers({one: [text] for one in made().golds()}) for name, text in texts.items()}
+        own = {name: score_answers(found, made()) for name, found in given.items()}
+        write_evaluation(tmp_path, subject(small_data, split), made(), given, own, {})
+
+    def has(split: str, name: str) -> bool:
+        return has_scores(tmp_path, subject(small_data, split), [name], EvaluateOptions())
+
+    evaluated("test", greedy="Ann")
+    evaluated("validation", span="Ann", greedy="Ann")
+    before = (tmp_path / "scores.json").read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(scores, "write_failures", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            evaluated("validation", greedy="Bob")
+    predictions = tmp_path / "predictions" / "greedy.json"
+    assert set(json.loads(predictions.read_text()).values()) == {"Bob"}
+    assert [has("validation", "greedy"), has("validation", "span"), has("test", "greedy")] == [False, True, True]
+    left = json.loads((tmp_path / "scores.json").read_text())
+    assert left.keys() == {"schema", "split", "decoding", "exact_match", "f1", "questions", "splits"}
+    assert left["decoding"] == "span"
+    evaluated("validation", span="Ann", greedy="Ann")
+    assert (tmp_path / "scores.json").read_bytes() == before
+    with monkeypatch.context() as patched:
+        patched.setattr(scores, "write_failures", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            evaluated("validation", span="Bob", greedy="Bob")
+    left = json.loads((tmp_path / "scores.json").read_text())
+    assert (left.keys(), list(left["splits"])) == ({"schema", "splits"}, ["test"])
 
 
 def test_scores_of_another_adapter_are_dropped(options: dict[str, Any], tmp_path: Path) -> None:

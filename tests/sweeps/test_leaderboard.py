@@ -13,7 +13,7 @@ from squadron import file_records
 from squadron.data.sources import load_data
 from squadron.files import write_json
 from squadron.runs.sweep_folder import SweepFolder
-from squadron.sweeps.leaderboard import compare_settings, rank_runs, write_leaderboard
+from squadron.sweeps.leaderboard import Known, compare_settings, rank_runs, write_leaderboard
 
 BEGUN = {"schema": 1, "kind": "train", "config": {}}
 
@@ -29,9 +29,11 @@ def made_run(folder: Path, name: str, status: str = "done", f1: float | None = N
         write_json(path / "scores.json", {"schema": 1, "splits": {"validation": {"decodings": own}}})
 
 
-def ranked(folder: Path, names: list[str], **failed: str) -> list[dict[str, Any]]:
+def ranked(folder: Path, names: list[str], known: Known | None = None, **failed: str) -> list[dict[str, Any]]:
     changes = {name: {"rank": number, "targets": ["attn.q", "attn.v"]} for number, name in enumerate(names)}
-    return rank_runs(SweepFolder(folder, {}), changes, split="validation", decoding="greedy", failed=failed)
+    return rank_runs(
+        SweepFolder(folder, {}), changes, split="validation", decoding="greedy", failed=failed, known=known
+    )
 
 
 def test_the_best_run_comes_first_and_failed_runs_last(tmp_path: Path) -> None:
@@ -87,9 +89,20 @@ def test_a_thousand_runs_are_read_once_each(tmp_path: Path, monkeypatch: pytest.
     read: list[Path] = []
     real = file_records.read_json
     monkeypatch.setattr(file_records, "read_json", lambda path, **more: (read.append(path), real(path, **more))[1])
-    board = ranked(tmp_path, names)
+    known: Known = {}
+    board = ranked(tmp_path, names, known)
     assert [run["name"] for run in board[:2]] == ["r999", "r998"]
     assert len(read) == len(set(read)) == 2000
+    # Once more, only those that changed, or are not done, are read.
+    made_run(tmp_path, "r7", f1=99.95)
+    made_run(tmp_path, "r8", "running", f1=100.0)
+    for again in (3, 1):
+        read.clear()
+        anew = ranked(tmp_path, names, known, r8="gone")
+        assert len(read) == again
+    assert [(run["name"], run["f1"]) for run in anew[:3]] == [("r7", 99.95), ("r999", 99.9), ("r998", 99.8)]
+    assert (anew[-1]["name"], anew[-1]["status"]) == ("r8", "failed")
+    assert anew == ranked(tmp_path, names, r8="gone")
 
 
 def test_a_winner_is_significant_only_if_the_questions_show_it(tmp_path: Path, small_squad: Path) -> None:

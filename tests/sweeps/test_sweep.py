@@ -565,6 +565,35 @@ def test_a_resumed_sweep_skips_pruned_runs(options: Options, tmp_path: Path) -> 
     assert "pruned" not in json.loads((path / "run.json").read_text())
 
 
+def test_a_resumed_sweep_replaces_scores_that_were_made_otherwise(options: Options, tmp_path: Path) -> None:
+    config = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\nevaluate: {max_new_tokens: 5}\n"
+    config += "best: {max_new_tokens: 4}\n"  # of the same questions
+    before = sweep(options(config))
+    home = tmp_path / "sweep" / "runs"
+    paths = [home / run["name"] / "predictions" / "greedy.json" for run in before["runs"]]
+    second = before["runs"][1]["name"]
+    made = paths[1].read_bytes()
+    evaluate(EvaluateOptions(run=str(home / second), precision="fp32", max_new_tokens=1))
+    assert paths[1].read_bytes() != made
+    after = sweep(options(config), resume=True)
+    assert {**after, "seconds": 0} == {**before, "seconds": 0}
+    assert paths[1].read_bytes() == made
+    # A pruned run cannot be scored again.
+    evaluate(EvaluateOptions(run=str(home / second), precision="fp32", max_new_tokens=1))
+    record = home / second / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "pruned": True}))
+    shutil.rmtree(home / second / "adapter")
+    assert sweep(options(config), resume=True)["runs"][0] == before["runs"][0]
+    board = json.loads((tmp_path / "sweep" / "leaderboard.json").read_text())
+    (unranked,) = [run for run in board["runs"] if run["f1"] is None]
+    assert (unranked["name"], unranked["status"], unranked["pruned"]) == (second, "done", True)
+    assert unranked["reason"] == (
+        "not ranked, as it was evaluated with max_new_tokens 1 instead of 5; to have it ranked, remove its folder (its "
+        "weights were pruned) and give --resume"
+    )
+    assert len(board["settings"]) == 1
+
+
 def test_the_best_of_a_resumed_sweep_is_one_that_has_its_weights(options: Options, tmp_path: Path) -> None:
     config = "base: {epochs: 1, eval_questions: 0}\ngrid: {rank: [2, 3]}\nevaluate: {max_new_tokens: 5}\n"
     first, second = [run["name"] for run in sweep(options(config))["runs"]]

@@ -78,7 +78,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         seeds = counted(len(best["runs"]), "seed")
         out.print(f"Best over {seeds}: {setting}: {', '.join(_spread(best))} (standard deviation).")
     for run in runs:
-        if run["status"] in ("failed", "diverged", "stopped"):
+        if run["status"] in ("failed", "diverged", "stopped") or (run["status"] == "done" and "reason" in run):
             out.print(f"{run['name']} {run['status']}: {run.get('reason', 'no reason is known')}", soft_wrap=True)
     if pruned := sum(run.get("pruned", False) for run in runs):
         out.print(pruned_line(pruned), soft_wrap=True)

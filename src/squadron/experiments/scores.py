@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from typing import Any
 from squadron.data.prepared import Split
 from squadron.data.splits import SPLITS
 from squadron.data.squad import Dataset
+from squadron.decoding.strategies import PARAMETERS, STRATEGIES, is_random, strategy_parts
 from squadron.experiments.predict import Answers
 from squadron.files import write_json
 from squadron.marks import is_failures, is_predictions, is_scores
+from squadron.options.core import EvaluateOptions
 from squadron.ownership import Check, refuse_overwrite
 from squadron.runs.layout import HEADLINE, SCORES, answers_stem
 from squadron.runs.reader import ScoresFile
@@ -25,6 +27,13 @@ from squadron.scoring.failures import write_failures
 from squadron.scoring.metrics import MORE_METRICS, Normalization
 from squadron.scoring.predictions import GOLD_KEY, write_predictions
 
+_DECIDING = ("max_new_tokens", "max_length", "limit", "suppress_eos")
+"""Settings of an evaluation on which the scores by every strategy depend.
+
+Device and number format are not among them: a sweep may be resumed on another machine.
+"""
+_DECIDING_DRAWS = ("samples", "seed")
+"""Further settings on which the scores by a strategy that draws at random depend."""
 _PART_KEYS = ("exact_match", "f1", "p_gold", "questions", "exact_match_interval", "f1_interval", "p_gold_interval")
 
 
@@ -67,7 +76,12 @@ def write_evaluation(
     decodings: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> None:
-    """Write answers and scores, by strategy, into a folder; ``scores.json`` comes last, when all else is written."""
+    """Write answers and scores, by strategy, into a folder; ``scores.json`` comes last, when all else is written.
+
+    Scores of answers that are to be replaced are removed first, so that a process that is killed leaves answers without
+    scores, but never scores of other answers.
+    """
+    _drop_scores(out, subject, decodings)
     for name, own in answers.items():
         _write_answers(out, name, subject, dataset, own)
     _write_scores(out, subject, decodings, settings)
@@ -83,12 +97,43 @@ def refuse_foreign_results(out: Path, split: str, strategies: Sequence[str]) -> 
         refuse_overwrite(out / name, check, what="part of an evaluation")
 
 
-def has_scores(out: Path, subject: Subject, strategies: Sequence[str]) -> bool:
-    """Return True if the folder has scores of this subject by all these strategies."""
+def has_scores(out: Path, subject: Subject, strategies: Sequence[str], evaluation: EvaluateOptions) -> bool:
+    """Return True if the folder has scores of this subject by all these strategies, as ``evaluation`` makes them."""
     if not (out / SCORES).is_file():
         return False
     found = subject.scores_in(ScoresFile.read(out / SCORES).content["splits"].get(subject.split.name, {}))
-    return all(name in found for name in strategies)
+    return all(
+        name in found and not other_settings(name, found[name].get("settings", {}), evaluation) for name in strategies
+    )
+
+
+def other_settings(strategy: str, recorded: Mapping[str, Any], evaluation: EvaluateOptions) -> str:
+    """Return in which ``recorded`` settings scores by a strategy differ from those of ``evaluation``; "" if in none.
+
+    Only settings on which the scores by this strategy depend count. Older scores have no settings and do not differ; a
+    setting that they lack had its default.
+    """
+    if not recorded:
+        return ""
+    was, asked = (_deciding(strategy, own) for own in (recorded, evaluation.model_dump(mode="json")))
+    return ", ".join(
+        f"{name} {_told(was[name])} instead of {_told(asked[name])}" for name in was if was[name] != asked[name]
+    )
+
+
+def _deciding(strategy: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings on which the scores by a strategy depend, with defaults filled in."""
+    names = _DECIDING + (_DECIDING_DRAWS if is_random(strategy) else ())
+    found = {name: settings.get(name, EvaluateOptions.model_fields[name].default) for name in names}
+    for name, parameter in PARAMETERS.items():
+        if parameter.owner in strategy_parts(strategy):
+            given = settings.get(name)
+            found[name] = getattr(STRATEGIES[parameter.owner], name) if given is None else given
+    return found
+
+
+def _told(value: Any) -> str:
+    return "the default" if value is None else str(value)
 
 
 def score_answers(answers: Answers, dataset: Dataset, normalize: Normalization = "official") -> dict[str, Any]:
@@ -182,6 +227,27 @@ def _write_answers(out: Path, decoding: str, subject: Subject, dataset: Dataset,
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def _drop_scores(out: Path, subject: Subject, strategies: Container[str]) -> None:
+    """Remove the scores on the subject's split by these strategies, and those of another subject.
+
+    The headline goes with its scores.
+    """
+    path, split = out / SCORES, subject.split.name
+    before = ScoresFile.read(path).content if path.is_file() else {}
+    splits = dict(before.get("splits", {}))
+    own = splits.pop(split, None)
+    if own is None:
+        return
+    kept = {name: scores for name, scores in subject.scores_in(own).items() if name not in strategies}
+    if kept.keys() == own["decodings"].keys():
+        return
+    if kept:
+        splits[split] = {**own, "decodings": kept}
+    gone = before.get("split") == split and before.get("decoding") not in kept
+    headline = {} if gone else {key: value for key, value in before.items() if key not in ("schema", "splits")}
+    write_json(path, {"schema": 1, **headline, "splits": splits})
 
 
 def _write_scores(out: Path, subject: Subject, decodings: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

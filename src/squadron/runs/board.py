@@ -153,8 +153,7 @@ def _run_figures(path: Path) -> dict[str, Any]:
     figures = {key: record.get(key) for key in (*_COST, "status", "reason")}
     changes = {key: record["config"][key] for key in _STUDIED if key in record["config"]}
     figures["changes"] = changes
-    if (path / SCORES).is_file():
-        scores = ScoresFile.read(path / SCORES)
+    if (path / SCORES).is_file() and (scores := ScoresFile.read(path / SCORES)).splits:
         # The split that was evaluated last may differ between runs: prefer validation, so that scores are comparable.
         split = "validation" if "validation" in scores.splits else scores.split or ""
         own = scores.splits.get(split)

@@ -27,7 +27,7 @@ from squadron.sweeps.engines import Engine
 from squadron.sweeps.fleets import plan_fleets
 from squadron.sweeps.grid import PlannedRun, SweepPlan, next_runs
 from squadron.sweeps.halving import decide
-from squadron.sweeps.leaderboard import CSV_FILE, compare_settings, rank_runs, rank_settings, write_leaderboard
+from squadron.sweeps.leaderboard import CSV_FILE, Known, compare_settings, rank_runs, rank_settings, write_leaderboard
 from squadron.sweeps.memory import choose_fleet_size
 from squadron.sweeps.setup import evaluate_options, normalization_of, plan_rungs, train_options
 from squadron.sweeps.worker import SweepJob
@@ -94,6 +94,7 @@ class SweepRun:
         self.changes: dict[str, Mapping[str, Any]] = {}
         self.failed: dict[str, str] = {}
         self.is_coordinator = False
+        self._known: Known = {}
         self.remarks: dict[str, None] = {}
         """Lines on evaluation questions that were left out or lost context, in order."""
         self._began = time.monotonic()
@@ -235,6 +236,8 @@ class SweepRun:
             by=self.options.by,
             normalize=normalization_of(self.plan),
             failed=failed,
+            evaluation=self.job.evaluation,
+            known=self._known,
         )
 
     @property
@@ -277,17 +280,18 @@ class SweepRun:
         )
         ranked = [name for name in chosen if name is not None]
         best = next(iter(ranked), None)
+        # First: `best:` may ask the same questions with other settings, and its answers then replace these.
+        stem = answers_stem(self._decoding, self.job.split.name)
+        dataset = selected_questions(self.job.split, self.job.evaluation)
+        settings, winner = compare_settings(
+            self.folder, entries, dataset, self._decoding, stem, self.options.by, normalization_of(self.plan)
+        )
         if best is not None and self.plan.config.best is not None:
             self._score_base(self.plan.config.best)
             # Adapters and full fine-tuning are compared by their best runs, so both answer the same questions.
             best_by_method = {self.job.runs[name].method: name for name in reversed(ranked)}
             for name in best_by_method.values():
                 self._score_best(name, self.plan.config.best)
-        stem = answers_stem(self._decoding, self.job.split.name)
-        dataset = selected_questions(self.job.split, self.job.evaluation)
-        settings, winner = compare_settings(
-            self.folder, entries, dataset, self._decoding, stem, self.options.by, normalization_of(self.plan)
-        )
         status = "failed" if any(entry["status"] in ("failed", "unreadable") for entry in entries) else "done"
         self._write(entries, status, settings=settings, winner=winner, best=best)
         return self._result(entries, status=status, settings=settings, winner=winner, best=best)
@@ -325,7 +329,7 @@ class SweepRun:
         trained = None if run is None else sha256_file(run.weights)
         rule = options.normalize or "official"
         subject = Subject(inputs.name, inputs.base.sha256, trained, split, options.limit, rule)
-        if has_scores(out, subject, strategy_names(options)):
+        if has_scores(out, subject, strategy_names(options), options):
             return {}
         base = inputs.base if run is None else run.base
         fleet = None if run is None else Fleet.from_weights(base.model.config, [run.adapter], device=inputs.device)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,10 +20,12 @@ import numpy as np
 
 from squadron.data.squad import Dataset
 from squadron.errors import RunError, command_line_text
+from squadron.experiments.scores import other_settings
 from squadron.files import write_json, write_text
+from squadron.options.core import EvaluateOptions
 from squadron.options.runs import METRICS, By
 from squadron.reporting.document.text import guard_cell
-from squadron.runs.layout import SCORES
+from squadron.runs.layout import RECORD, SCORES
 from squadron.runs.ranking import rank_key, ranking_metrics
 from squadron.runs.reader import ScoresFile
 from squadron.runs.sweep_folder import SweepFolder
@@ -38,6 +41,8 @@ _SCORES = (*METRICS, *(f"{name}_interval" for name in METRICS), "questions")
 _COSTS = ("loss", "validation_loss", "trainable_parameters", "seconds", "peak_memory_bytes")
 _RANKED = ("name", "status", "f1", "exact_match", "validation_loss", "p_gold")
 _SIGNIFICANT = 0.05
+Known = dict[str, tuple[tuple[int, ...], dict[str, Any]]]
+"""Entries of runs that are done and scored, by name, each with the state of the files that it was read from."""
 
 
 def rank_runs(
@@ -49,14 +54,17 @@ def rank_runs(
     failed: Mapping[str, str],
     by: By = "f1",
     normalize: Normalization = "official",
+    evaluation: EvaluateOptions | None = None,
+    known: Known | None = None,
 ) -> list[dict[str, Any]]:
     """Return an entry for each run, in the order of :func:`rank_key`; scores after another normalization are left out.
 
-    ``changes`` has what each run changes, ``failed`` why a run did not finish in this process.
+    ``changes`` has what each run changes, ``failed`` why a run did not finish in this process. Scores that were made
+    otherwise than by ``evaluation`` are left out, too, with the reason in the entry; None takes all. ``known`` is
+    updated and has what earlier calls with the same arguments read, so that files are read again only if they changed.
     """
-    entries = [
-        _entry(folder, name, own, (split, decoding, normalize), failed.get(name)) for name, own in changes.items()
-    ]
+    scored, known = (split, decoding, normalize, evaluation), {} if known is None else known
+    entries = [_entry(folder, name, own, scored, failed.get(name), known) for name, own in changes.items()]
     entries.sort(key=lambda entry: rank_key(*(entry[key] for key in _RANKED), by=by))
     return [{"rank": place, **entry} for place, entry in enumerate(entries, 1)]
 
@@ -123,14 +131,19 @@ def _entry(
     folder: SweepFolder,
     name: str,
     changes: Mapping[str, Any],
-    scored: tuple[str, str, Normalization],
+    scored: tuple[str, str, Normalization, EvaluateOptions | None],
     failure: str | None,
+    known: Known,
 ) -> dict[str, Any]:
     scores: dict[str, Any] = {}
+    others = ""
+    state = _state(folder.run_path(name))  # before the files are read, so that a later change is seen
+    if state is not None and name in known and known[name][0] == state:
+        return known[name][1]
     try:
         record = folder.run_record(name)
         if record.get("status") == "done":
-            scores = _scores(folder.run_path(name) / SCORES, *scored)
+            scores, others = _scores(folder.run_path(name) / SCORES, *scored)
     except RunError as problem:
         record = {"status": "unreadable", "reason": command_line_text(problem)}
     status = record.get("status", "waiting")
@@ -145,16 +158,34 @@ def _entry(
         entry["status"], reason = "failed", failure
     if reason is not None and entry["status"] != "done":
         entry["reason"] = reason
+    if others and entry["status"] == "done":
+        step = "remove its folder (its weights were pruned) and give" if record.get("pruned") else "give"
+        entry["reason"] = f"not ranked, as it was evaluated with {others}; to have it ranked, {step} --resume"
     if record.get("pruned"):
         entry["pruned"] = True
+    if scores and state is not None:
+        known[name] = state, entry
     return entry
 
 
-def _scores(path: Path, split: str, decoding: str, normalize: Normalization) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    found = ScoresFile.read(path).find(split, decoding)
-    return {} if found is None or found.normalize != normalize else found.model_dump(include=set(_SCORES))
+def _state(run: Path) -> tuple[int, ...] | None:
+    """Return numbers that change when the record or the scores of a run are written; None if one is missing."""
+    try:
+        found = [os.stat(run / name) for name in (RECORD, SCORES)]
+    except OSError:
+        return None
+    return tuple(number for one in found for number in (one.st_mtime_ns, one.st_size, one.st_ino))
+
+
+def _scores(
+    path: Path, split: str, decoding: str, normalize: Normalization, evaluation: EvaluateOptions | None
+) -> tuple[dict[str, Any], str]:
+    """Return a run's scores; none, and in which settings they differ, if they were not made by ``evaluation``."""
+    found = ScoresFile.read(path).find(split, decoding) if path.is_file() else None
+    if found is None or found.normalize != normalize:
+        return {}, ""
+    others = "" if evaluation is None else other_settings(decoding, found.settings, evaluation)
+    return {} if others else found.model_dump(include=set(_SCORES)), others
 
 
 def _setting(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

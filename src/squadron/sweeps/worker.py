@@ -238,7 +238,7 @@ class SweepJob:
         outs = [self.folder.run_path(name) for name in done]
         subjects = [self._subject(name) for name in done]
         strategies = strategy_names(self.evaluation)
-        if all(has_scores(out, own, strategies) for out, own in zip(outs, subjects, strict=True)):
+        if all(has_scores(out, own, strategies, self.evaluation) for out, own in zip(outs, subjects, strict=True)):
             return
         opened = [self.open_run(name) for name in done]
         base = opened[0].base

@@ -156,6 +156,19 @@ def test_show_prints_options_and_every_score(squadron: Squadron, sweep: Path) ->
         assert words in shown
 
 
+def test_scores_without_intervals_are_shown_without(squadron: Squadron, tmp_path: Path) -> None:
+    scores = make_run(tmp_path / "old", 30.0) / "scores.json"
+    content = json.loads(scores.read_text())
+    for own in content["splits"]["validation"]["decodings"].values():
+        del own["f1_interval"], own["exact_match_interval"]
+    scores.write_text(json.dumps(content))
+    for command in (("runs", tmp_path), ("runs", "show", tmp_path / "old")):
+        shown = squadron(*command)
+        assert (shown.code, shown.err) == (0, "")
+        row = next(line for line in shown.out.splitlines() if "30.0" in line)
+        assert ("15.0" in row, "(" in row) == (True, False)
+
+
 def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -272,6 +274,21 @@ def test_promote_copies_the_best_run(squadron: Squadron, sweep: Path, tmp_path: 
     assert "that is to be copied" in squadron("runs", "promote", out, "--out", out, "--replace").err
     assert files(out)
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_full_disk_ends_a_copy_in_one_line(
+    squadron: Squadron, sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: str, target: str, **__: object) -> None:
+        Path(target).write_bytes(b"par")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    outcome = squadron("runs", "promote", sweep, "--out", tmp_path / "best")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert f"{tmp_path / 'best'}/" in outcome.err
+    assert "the disk is full (" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep"]
 
 
 def test_without_scores_there_is_no_best_run(squadron: Squadron, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None
 
 def run_generation_side(side: str, plan: dict[str, Any]) -> dict[str, Any]:
     """Run one side in a worker process. Return questions per second, not counting the loading of model and data."""
-    data = load_data(plan["data"], offline=plan["offline"])
+    data = load_data(plan["data"], offline=plan["offline"], subject=option("data", plan["data"]))
     if plan["questions"] is not None:
         data = first_questions(data, plan["questions"])
     if side == PEER:

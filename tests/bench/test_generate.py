@@ -42,7 +42,7 @@ def test_all_sides_answer(byte_base_dir: Path, small_squad: Path) -> None:
 
 def test_prompts_and_answers_must_fit(byte_base_dir: Path, small_squad: Path) -> None:
     options = BenchGenerateOptions(base=str(byte_base_dir), data=str(small_squad), max_length=512)
-    with pytest.raises(ConfigError, match="max_length=512: with the answer over 512 positions"):
+    with pytest.raises(ConfigError, match="max_length=512: with the answer over 512 positions; lower it"):
         bench_generation(options)
 
 

@@ -7,13 +7,15 @@ import hashlib
 import json
 import lzma
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loopback_hub import Hub
-from squadron.data.sources import load_data, parse_data
+from squadron.data.reading import read_data
+from squadron.data.sources import load_data, load_file, parse_data
 from squadron.data.squad import Dataset
 from squadron.errors import DataError, option
 
@@ -131,6 +133,12 @@ def test_a_missing_source_is_an_error(name: str) -> None:
 def test_a_misspelt_name_of_a_data_set_is_corrected(name: str, meant: str) -> None:
     with pytest.raises(DataError, match=rf"^data='{name}': no such file \(did you mean {meant}\?\); give a SQuAD file"):
         load_data(name, subject=option("data", name))
+
+
+@pytest.mark.parametrize("load", [load_file, read_data])
+def test_a_file_that_cannot_be_opened_says_what_to_do(load: Callable[[Path], object], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); make it readable, or give another"):
+        load(tmp_path)
 
 
 def test_a_data_set_that_is_not_in_the_cache_is_a_one_line_error_offline(hub: Hub) -> None:

@@ -58,7 +58,7 @@ def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None
     precision = precision_name(resolve_precision(options.precision, device, width=config.n_embd))
     if options.max_new_tokens + options.max_length > config.n_positions:
         raise ConfigError(
-            f"{option('max_length', options.max_length)}: with the answer over {config.n_positions} positions"
+            f"{option('max_length', options.max_length)}: with the answer over {config.n_positions} positions; lower it"
         )
     sides = [*SIDES, PEER]
     found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}

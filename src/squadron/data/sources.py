@@ -109,7 +109,9 @@ def load_file(path: Path, *, split: str = "train", max_bytes: int = MOST_BYTES, 
             contents = _contents(read_stream(hashed, source, max_bytes=max_bytes), source, max_bytes)
             sha256 = hashed.sha256(source, max_bytes)
     except OSError as problem:
-        raise DataError(f"{path}: cannot be read ({problem.strerror})") from None
+        raise DataError(
+            f"{path}: cannot be read ({problem.strerror}); make it readable, or give another file"
+        ) from None
     return _build(contents, source, split=split, **how), sha256
 
 

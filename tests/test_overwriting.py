@@ -71,6 +71,7 @@ ALLOWED = {
     "sweeps/sweep.py _open_inputs": ("rename rmtree", "questions that this command has just made, and HELD"),
     "runs/maintenance.py _mark_pruned": ("write_json", "the record of a run, held"),
     "runs/maintenance.py _remove": ("remove_owned rmdir unlink", "--yes, and the layout of weights, held"),
+    "runs/maintenance.py _copy": ("copy2", GIVEN),
     "runs/maintenance.py promote": (
         "atomic_folder copytree sweep_leftovers write_json",
         "--replace, and refuse_foreign by the layout",

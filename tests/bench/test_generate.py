@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from squadron.bench.generate import PEER, SIDES, bench_generation, run_generation_side, spread_batches
-from squadron.errors import ConfigError, DataError
+from squadron.errors import ConfigError, DataError, option
 from squadron.options.bench import BenchGenerateOptions
 
 
@@ -42,7 +42,7 @@ def test_all_sides_answer(byte_base_dir: Path, small_squad: Path) -> None:
 
 def test_prompts_and_answers_must_fit(byte_base_dir: Path, small_squad: Path) -> None:
     options = BenchGenerateOptions(base=str(byte_base_dir), data=str(small_squad), max_length=512)
-    with pytest.raises(ConfigError, match="max_length=512: with the answer over 512 positions"):
+    with pytest.raises(ConfigError, match="max_length=512: with the answer over 512 positions; lower it"):
         bench_generation(options)
 
 
@@ -63,15 +63,15 @@ def test_the_peer_answers_all_questions_of_a_small_file() -> None:
     assert [len(batch) for batch in spread_batches([5] * 11, size=4, wanted=64, seed=0, number=0)] == [4, 4, 3]
 
 
-def test_every_side_respects_offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[bool] = []
+def test_every_side_respects_offline_and_names_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[bool, str]] = []
 
-    def loaded(source: str, *, offline: bool = False) -> Any:
-        told.append(offline)
+    def loaded(source: str, *, offline: bool = False, subject: str = "") -> Any:
+        told.append((offline, subject))
         raise DataError(f"{source}: not in the cache")
 
     monkeypatch.setattr("squadron.bench.generate.load_data", loaded)
     for side in (*SIDES, PEER):
         with pytest.raises(DataError):
             run_generation_side(side, {"data": "owner/name", "offline": True})
-    assert told == [True] * 4
+    assert told == [(True, option("data", "owner/name"))] * 4

@@ -65,6 +65,14 @@ def test_the_context_may_come_from_standard_input(
     assert answer["answer"] in CONTEXT
 
 
+def test_an_answer_that_is_too_long_is_refused(squadron: Any, byte_base_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "context.txt").write_text(CONTEXT)
+    asked = squadron(
+        *("ask", "--context", tmp_path / "context.txt", "--base", byte_base_dir, "Which?", "--max-new-tokens", 512)
+    )
+    assert (asked.code, "--max-new-tokens 512: this base has 512 positions; lower it" in asked.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("content", "question", "words"),
     [
@@ -87,6 +95,6 @@ def test_questions_that_cannot_be_asked_are_refused(
     outcome = squadron("ask", "--context", text, "--base", byte_base_dir, question)
     assert (outcome.code, words in outcome.err) == (2, True), outcome.err
     missing = squadron("ask", "--context", tmp_path / "none", "--base", byte_base_dir, "When?")
-    assert "cannot be read" in missing.err
+    assert "cannot be read (No such file or directory); give a text file, or - for standard input" in missing.err
     nobody = squadron("ask", "--context", text, "When?")
     assert "give --run for an adapter, or --base" in nobody.err

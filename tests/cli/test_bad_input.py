@@ -106,6 +106,25 @@ def test_bad_rows_are_set_aside_counted_and_listed(squadron: Any, small_squad: P
     assert not (tmp_path / "strict").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("prepare --out out --dataset suqad", r"--dataset suqad: no such file \(did you mean squad\?\); give a SQuAD "),
+        ("prepare --out out --dataset folder", "--dataset folder: a folder; give a data file"),
+        ("score none.json nowhere", "DATA nowhere: no such file; give a SQuAD file"),
+        ("score none.json folder", "DATA folder: a folder; give a data file"),
+        ("score none.json squad --offline", "DATA squad: no such file here, and squad is not .* run the same command"),
+    ],
+)
+@pytest.mark.usefixtures("hub")
+def test_data_that_is_not_there_is_named_as_it_was_given(
+    squadron: Any, command: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    complaint(squadron(*command.split()), f"error: {words}")
+
+
 def test_splits_larger_than_the_data(squadron: Any, small_squad: Path, tmp_path: Path) -> None:
     outcome = squadron("prepare", "--dataset", small_squad, "--out", tmp_path / "out")
     complaint(outcome, "--train-size 2000, --val-size 200, --test-size 5: .* has 36 usable questions; ask for fewer")

@@ -143,6 +143,27 @@ def test_errors_about_a_file_are_the_users(number: int, capsys: pytest.CaptureFi
     assert error.startswith(f"squadron: error: some/file: cannot be reached ({os.strerror(number)}); ")
 
 
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [
+        ("train --base b --data d --out o", "use a smaller --batch-size or --max-length"),
+        ("evaluate run", "use a smaller --max-length"),
+        ("sweep c.yaml --base b --dataset d --out o", "use a smaller --fleet-size"),
+        ("ask --context c Who?", "use a smaller base, or free some memory and run the same command again"),
+        ("prepare --dataset d --out o", "free some memory and run the same command again"),
+    ],
+)
+def test_out_of_memory_advises_only_options_of_the_verb(
+    squadron: Any, command: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("squadron.cli.options.checked", fail)
+    outcome = squadron(*command.split())
+    assert (outcome.code, outcome.err) == (2, f"squadron: error: out of memory (no room); {step}\n")
+
+
 def test_limits_of_the_system_are_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> int:
         raise OSError(errno.EMFILE, "Too many open files")

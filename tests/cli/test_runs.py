@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -156,6 +158,19 @@ def test_show_prints_options_and_every_score(squadron: Squadron, sweep: Path) ->
         assert words in shown
 
 
+def test_scores_without_intervals_are_shown_without(squadron: Squadron, tmp_path: Path) -> None:
+    scores = make_run(tmp_path / "old", 30.0) / "scores.json"
+    content = json.loads(scores.read_text())
+    for own in content["splits"]["validation"]["decodings"].values():
+        del own["f1_interval"], own["exact_match_interval"]
+    scores.write_text(json.dumps(content))
+    for command in (("runs", tmp_path), ("runs", "show", tmp_path / "old")):
+        shown = squadron(*command)
+        assert (shown.code, shown.err) == (0, "")
+        row = next(line for line in shown.out.splitlines() if "30.0" in line)
+        assert ("15.0" in row, "(" in row) == (True, False)
+
+
 def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
 
@@ -259,6 +274,21 @@ def test_promote_copies_the_best_run(squadron: Squadron, sweep: Path, tmp_path: 
     assert "that is to be copied" in squadron("runs", "promote", out, "--out", out, "--replace").err
     assert files(out)
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_full_disk_ends_a_copy_in_one_line(
+    squadron: Squadron, sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: str, target: str, **__: object) -> None:
+        Path(target).write_bytes(b"par")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    outcome = squadron("runs", "promote", sweep, "--out", tmp_path / "best")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert f"{tmp_path / 'best'}/" in outcome.err
+    assert "the disk is full (" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep"]
 
 
 def test_without_scores_there_is_no_best_run(squadron: Squadron, tmp_path: Path) -> None:

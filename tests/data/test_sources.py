@@ -7,15 +7,17 @@ import hashlib
 import json
 import lzma
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loopback_hub import Hub
-from squadron.data.sources import load_data, parse_data
+from squadron.data.reading import read_data
+from squadron.data.sources import load_data, load_file, parse_data
 from squadron.data.squad import Dataset
-from squadron.errors import DataError
+from squadron.errors import DataError, option
 
 CONTEXT = "The café by the Seine was opened in 1899 by Marie Dupont.\r\nIt closed in 1899 too."
 
@@ -123,13 +125,25 @@ def test_a_file_that_cannot_be_read_says_why(data: bytes, words: str, tmp_path: 
 
 @pytest.mark.parametrize("name", ["nowhere.json", "./nowhere", "dir/sub/none", "something"])
 def test_a_missing_source_is_an_error(name: str) -> None:
-    with pytest.raises(DataError, match="no such file; give a SQuAD file"):
+    with pytest.raises(DataError, match=f"^{name}: no such file; give a SQuAD file"):
         load_data(name)
+
+
+@pytest.mark.parametrize(("name", "meant"), [("suqad", "squad"), ("SQuAD", "squad"), ("squad_v3", "squad_v2")])
+def test_a_misspelt_name_of_a_data_set_is_corrected(name: str, meant: str) -> None:
+    with pytest.raises(DataError, match=rf"^data='{name}': no such file \(did you mean {meant}\?\); give a SQuAD file"):
+        load_data(name, subject=option("data", name))
+
+
+@pytest.mark.parametrize("load", [load_file, read_data])
+def test_a_file_that_cannot_be_opened_says_what_to_do(load: Callable[[Path], object], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); make it readable, or give another"):
+        load(tmp_path)
 
 
 def test_a_data_set_that_is_not_in_the_cache_is_a_one_line_error_offline(hub: Hub) -> None:
     told = (
-        "dataset='squad': no such file here, and squad is not .whole. in the local cache of the hub; run the same .* "
+        "^squad: no such file here, and squad is not .whole. in the local cache of the hub; run the same .* "
     )
     with pytest.raises(DataError, match=told + "once without offline=True") as caught:
         load_data("squad", offline=True)

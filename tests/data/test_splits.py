@@ -102,7 +102,7 @@ def test_a_prepared_folder_can_be_loaded_and_changes_are_noticed(tmp_path: Path)
     assert load_split(tmp_path / "train.json", "ignored").sha256 == back.sha256
     with pytest.raises(DataError, match="was prepared with none"):
         load_split(tmp_path, "test")
-    with pytest.raises(DataError, match=r"split='dev': .* has train, validation, test"):
+    with pytest.raises(DataError, match=r"split='dev': .* has train, validation, test; name one"):
         load_split(tmp_path, "dev")
     (tmp_path / "train.json").write_text((tmp_path / "train.json").read_text() + " ")
     with pytest.raises(DataError, match=r"train\.json: changed since it was prepared"):

@@ -254,8 +254,10 @@ def test_a_split_without_a_question_that_fits_does_not_crash(options: dict[str, 
     scores = evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=3))
     assert scores["f1"] == 0
     assert len(scores["decodings"]["greedy"]["truncation"]["too_long"]) == 9
-    with pytest.raises(ConfigError, match="max_length=9999: this base has 512 positions"):
+    with pytest.raises(ConfigError, match="max_length=9999: this base has 512 positions; lower it"):
         evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_length=9999))
+    with pytest.raises(ConfigError, match="max_new_tokens=512: this base has 512 positions; lower it"):
+        evaluate(EvaluateOptions(run=str(tmp_path / "run"), max_new_tokens=512))
 
 
 def squad_file(path: Path, version: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from huggingface_hub import ModelCard
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from squadron.errors import ConfigError
+from squadron.errors import ConfigError, ModelError
 from squadron.experiments.evaluate import evaluate
 from squadron.experiments.export import export
 from squadron.experiments.train import train
@@ -104,6 +105,16 @@ def test_an_adapter_that_is_no_runs_is_exported(run: Path, byte_base_dir: Path, 
     ):
         with pytest.raises(ConfigError, match=words):
             exported(tmp_path / "wrong", **wrong)
+
+
+def test_a_tokenizer_of_another_model_is_not_exported(run: Path, byte_base_dir: Path, tmp_path: Path) -> None:
+    base = shutil.copytree(byte_base_dir, tmp_path / "base")
+    tokenizer = json.loads((base / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"]["A"] = 999
+    (base / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(ModelError, match="ids up to 999, its model has .* different models: put the model's own"):
+        exported(tmp_path / "out", adapter=str(run / "adapter"), base=str(base))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_merged_checkpoint_has_what_llama_cpps_converter_reads(run: Path, tmp_path: Path) -> None:

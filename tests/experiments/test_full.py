@@ -154,7 +154,7 @@ def test_a_default_learning_rate_is_noted(
 
     options = {"base": str(byte_base_dir), "data": str(small_data), "out": str(tmp_path / "run"), "max_steps": 1}
     train(TrainOptions(**options, **given, method="full"), reporter=Listener())
-    assert notes == ([] if given else ["--lr 0.001 is usual for adapters; for --method full, 1e-5 to 1e-4 is usual"])
+    assert notes == ([] if given else ["lr 0.001 is usual for adapters; for method full, 1e-5 to 1e-4 is usual"])
 
 
 @pytest.mark.parametrize(

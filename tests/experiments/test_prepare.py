@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from squadron.errors import DataError
+from squadron.errors import DataError, option
 from squadron.experiments import prepare as preparing
 from squadron.experiments.prepare import prepare
 from squadron.options.core import PrepareOptions
@@ -37,6 +37,7 @@ def test_every_option_reaches_the_source_or_the_draw(
     record = prepare(PrepareOptions(dataset=str(small_squad), out=str(out), **sizes, **source))
     assert told == {
         "source": str(small_squad),
+        "subject": option("dataset", small_squad),
         "split": "validation",
         "offline": True,
         "strict": True,

@@ -141,7 +141,7 @@ def test_a_nan_loss_stops_the_run_and_keeps_the_last_good_adapter(
 
 
 def test_a_failed_start_leaves_nothing_behind(options: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="positions"):
+    with pytest.raises(ConfigError, match="max_length=1000: this base has 512 positions; lower it"):
         train(TrainOptions(**options, max_length=1000))
     assert not (tmp_path / "run").exists()
 

@@ -11,7 +11,7 @@ import pytest
 from hub_fixtures import SQUAD, flat_rows, parquet, squad_files
 from loopback_hub import Hub
 from squadron.data.sources import load_data
-from squadron.errors import ConfigError, DataError
+from squadron.errors import ConfigError, DataError, argument
 from squadron.experiments.prepare import prepare
 from squadron.options.base import checked
 from squadron.options.core import PrepareOptions
@@ -78,6 +78,8 @@ def test_a_configuration_is_named_and_those_that_are_there_are_listed(hub: Hub, 
         load_data("me/two", config="de")
     with pytest.raises(DataError, match="me/two has no split 'dev' in its configuration en; it has train, test; name"):
         load_data("me/two", config="en", split="dev")
+    with pytest.raises(DataError, match="^data='me/two': me/two has no split 'dev' .* test_split of `squadron prepare`$"):
+        load_data("me/two", config="en", split="dev", subject=argument("data", "me/two"))
     assert not hub.asked("jsonl")
     sizes = {("en", "train"): 8, ("en", "test"): 2, ("fa", "train"): 4, ("fa", "validation"): 1, ("fa", "official"): 1}
     assert {(config, split): len(load_data("me/two", config=config, split=split)) for config, split in sizes} == sizes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,6 +10,7 @@ from typing import Any, cast
 import pytest
 from filelock import FileLock
 
+from squadron.errors import DeviceError
 from squadron.sweeps.ray_engine import RayEngine, _RunningTask
 from squadron.sweeps.worker import SweepJob
 from squadron.tracking.events import Event, RunEnded, RunScored, Stepped
@@ -20,6 +22,26 @@ class _RayError(Exception):
 
 class _RayTaskError(_RayError):
     cause = "the worker's own words"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (None, r"^engine='ray': no cluster can be started on this machine \(no port\); use engine='local', or name a "),
+        ("auto", r"^ray_address='auto': no cluster answers \(no port\); start one with: ray start --head$"),
+    ],
+)
+def test_a_cluster_that_does_not_start_or_answer_has_a_next_step(
+    address: str | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ConnectionError("no port")
+
+    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"):
+        monkeypatch.setenv(name, "0")
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False, init=refuse))
+    with pytest.raises(DeviceError, match=words):
+        RayEngine(address, gpus=None, cpus=1.0)
 
 
 def get(message: Any) -> Any:

@@ -687,6 +687,23 @@ def test_all_problems_are_reported_before_anything_starts(options: Options, smal
     assert not (tmp_path / "sweep").exists()
 
 
+def test_options_of_data_that_are_not_used_are_noted(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[str] = []
+
+    class Listener(Reporter):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("squadron.sweeps.sweep.SweepRun", stop)
+    given = options("base: {train_size: 9, val_size: 4}\ngrid: {rank: [2, 3]}\n")
+    with pytest.raises(InterruptedRunError):
+        sweep(given, reporter=Listener())
+    assert notes == [f"dataset {given.dataset}: prepared already; of the configuration, not used: train_size, val_size"]
+
+
 def test_a_killed_replacement_is_the_new_sweep_and_can_be_resumed(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,8 @@ OPEN = {
 }
 """The routes that the page uses, with x for every parameter; and ``/gradio_api/run/predict``, which is ``run/x``."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+NAMES = ("127.0.0.2:7860", "127.0.0.1", "localhost:7860", "[::1]:7860")
+FOREIGN = ("127.0.0.3", "[::2]", "rebound.example")
 BUILD = """
 import json, os, pathlib, sys
 from squadron.options.core import PlaygroundOptions
@@ -44,12 +46,16 @@ def walk(app):
         for method in getattr(route, "methods", None) or ():
             yield method, route.path
 
-app = serving._server(Playground(PlaygroundOptions()), local=True).config.app
+app = serving._server(Playground(PlaygroundOptions(host="127.0.0.2")), local=True).config.app
 (gradio,) = (route.app for route in app.routes if hasattr(route, "app"))
 cache = pathlib.Path(os.environ["GRADIO_TEMP_DIR"])
 with TestClient(gradio, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
     status = client.post("/gradio_api/run/predict", json=json.loads(sys.argv[1])).status_code
+def refused(host):
+    return TestClient(app).get("/none", headers={"host": host}).text == "Invalid host header"
+
 print(json.dumps({
+    "refused": [host for host in json.loads(sys.argv[2]) if refused(host)],
     "routes": list(walk(app)),
     "caches": list({block.GRADIO_CACHE for block in gradio.get_blocks().blocks.values()}),
     "cache": str(cache),
@@ -159,7 +165,7 @@ def site(opened: Site) -> Iterator[Site]:
 def built(opened: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The output of ``BUILD``."""
     body = opened.body(opened.named("lambda"), data=[exploit(tmp_path_factory.mktemp("built"))])
-    command = [sys.executable, "-c", BUILD, json.dumps(body)]
+    command = [sys.executable, "-c", BUILD, json.dumps(body), json.dumps([*NAMES, *FOREIGN])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
@@ -344,6 +350,10 @@ def test_requests_from_other_sites_are_refused(site: Site) -> None:
     assert site.call("POST", PREDICT, payload=site.body(asked), Origin=f"http://127.0.0.1:{port}").status == 200
     for host in ("other.example", f"other.example:{port}", "127.0.0.1.other.example"):
         assert site.call("POST", PREDICT, payload=site.body(asked), Host=host).status == 400
+
+
+def test_a_server_answers_to_the_address_that_it_listens_at(built: dict[str, Any]) -> None:
+    assert built["refused"] == list(FOREIGN)
 
 
 def test_gradio_s_temporary_folder_belongs_to_this_server(opened: Site, built: dict[str, Any]) -> None:

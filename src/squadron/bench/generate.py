@@ -58,7 +58,7 @@ def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None
     precision = precision_name(resolve_precision(options.precision, device, width=config.n_embd))
     if options.max_new_tokens + options.max_length > config.n_positions:
         raise ConfigError(
-            f"{option('max_length', options.max_length)}: with the answer over {config.n_positions} positions"
+            f"{option('max_length', options.max_length)}: with the answer over {config.n_positions} positions; lower it"
         )
     sides = [*SIDES, PEER]
     found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
@@ -104,7 +104,7 @@ def bench_generation(options: BenchGenerateOptions, *, reporter: Reporter | None
 
 def run_generation_side(side: str, plan: dict[str, Any]) -> dict[str, Any]:
     """Run one side in a worker process. Return questions per second, not counting the loading of model and data."""
-    data = load_data(plan["data"], offline=plan["offline"])
+    data = load_data(plan["data"], offline=plan["offline"], subject=option("data", plan["data"]))
     if plan["questions"] is not None:
         data = first_questions(data, plan["questions"])
     if side == PEER:

@@ -91,9 +91,8 @@ def plan_training(
     config = read_config(location / "config.json")
     precision = precision_name(resolve_precision(precision, resolve_device(device), width=config.n_embd))
     tokenizer = load_tokenizer(location, vocab_size=config.vocab_size)
-    examples, _ = encode_training(
-        load_data(data, offline=offline), tokenizer, max_length=max_length, share_windows=order == "paragraph"
-    )
+    dataset = load_data(data, offline=offline, subject=option("data", data))
+    examples, _ = encode_training(dataset, tokenizer, max_length=max_length, share_windows=order == "paragraph")
     wanted = steps * batch_size
     if len(examples) < wanted:
         raise DataError(

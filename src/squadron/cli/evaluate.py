@@ -66,6 +66,14 @@ def after(normalize: str) -> str:
     return "" if normalize == "official" else f", {normalize} normalization"
 
 
+def points(scores: dict[str, Any], name: str) -> str:
+    """Return a score with its interval, which older files may lack, as text for a table; a dash if there is none."""
+    if scores[name] is None:
+        return "-"
+    ends = scores.get(f"{name}_interval")
+    return f"{scores[name]:.1f}" + (f" ({interval(ends)})" if ends else "")
+
+
 def interval(ends: list[float]) -> str:
     """Return an interval as text for a table."""
     return f"{ends[0]:.1f}–{ends[1]:.1f}"

@@ -38,7 +38,7 @@ def verb(
                 given = {key: value for key, value in values.items() if _was_typed(call_context, key)}
                 return function(checked(options, given), console)
 
-            raise typer.Exit(guarded(call, console))
+            raise typer.Exit(guarded(call, console, options.model_fields))
 
         # The verb's own options come first, the common ones last.
         fields = options.model_fields.items()

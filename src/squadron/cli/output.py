@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NoReturn
 
 import rich.box
@@ -28,6 +28,7 @@ from rich.text import Text
 
 from squadron.errors import ConfigError, InterruptedRunError, SquadronError, as_flags, is_out_of_memory
 from squadron.files import disk_is_full
+from squadron.options.base import flag_name
 from squadron.runs.folder import TRAIN_AGAIN
 from squadron.tracking.progress import Reporter
 from squadron.visible import escaped
@@ -168,8 +169,15 @@ _LIMITS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EFBIG, errno.ENXIO, errn
 """Errors of the system that name no file and still are no bug."""
 
 
-def guarded(call: Callable[[], int], console: Console) -> int:
-    """Run a verb and return its exit code; an error is printed as one line on standard error."""
+_MEMORY = ("batch_size", "max_length", "fleet_size")
+"""Options whose lower values need less memory."""
+
+
+def guarded(call: Callable[[], int], console: Console, options: Collection[str] = ()) -> int:
+    """Run a verb and return its exit code; an error is printed as one line on standard error.
+
+    ``options`` are the names of the verb's options, of which an error may advise one.
+    """
     try:
         return call()
     except InterruptedRunError as problem:
@@ -186,7 +194,7 @@ def guarded(call: Callable[[], int], console: Console) -> int:
             _complain(console, f"the disk is full ({problem}); free some space and run the same command again")
             return 2
         if is_out_of_memory(problem):
-            _complain(console, f"out of memory ({problem}); use a smaller --batch-size or --max-length")
+            _complain(console, f"out of memory ({problem}); {_memory_step(options)}")
             return 2
         if isinstance(problem, OSError) and (problem.filename is not None or problem.errno in _LIMITS):
             _complain(console, _system_error(problem))
@@ -195,6 +203,13 @@ def guarded(call: Callable[[], int], console: Console) -> int:
             raise
         _complain(console, f"{type(problem).__name__}: {problem} (a bug in Squadron; --debug shows where)")
         return 1
+
+
+def _memory_step(options: Collection[str]) -> str:
+    """Return what a verb with these options can do to need less memory."""
+    if lower := [flag_name(name) for name in _MEMORY if name in options]:
+        return f"use a smaller {' or '.join(lower)}"
+    return f"{'use a smaller base, or ' if 'base' in options else ''}free some memory and run the same command again"
 
 
 def _system_error(problem: OSError) -> str:

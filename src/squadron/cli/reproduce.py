@@ -8,7 +8,7 @@ from typing import Any
 import rich.console
 import typer
 
-from squadron.cli.evaluate import after, interval
+from squadron.cli.evaluate import after, points
 from squadron.cli.options import verb
 from squadron.cli.output import Console, counted, narrow_table
 from squadron.cli.sweep_table import SweepTable, clock
@@ -58,8 +58,8 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
         for name, scores in decodings.items():
             table.add_row(
                 f"{model}, {name}",
-                f"{scores['exact_match']:.1f} ({interval(scores['exact_match_interval'])})",
-                f"{scores['f1']:.1f} ({interval(scores['f1_interval'])})",
+                points(scores, "exact_match"),
+                points(scores, "f1"),
                 *(f"{own[part]['f1']:.1f}" if part in (own := scores.get("parts", {})) else "-" for part in parts),
             )
     out.print(table)

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from typer.core import TyperGroup
 
-from squadron.cli.evaluate import after, interval
+from squadron.cli.evaluate import after, points
 from squadron.cli.options import verb
 from squadron.cli.output import Console, counted, figure, megabytes, print_fitting, pruned_line, two_columns
 from squadron.options.runs import (
@@ -100,8 +100,8 @@ def _show_list(out: rich.console.Console, record: dict[str, Any]) -> None:
         (
             run["name"],
             _status(run),
-            _points(run, "f1"),
-            _points(run, "exact_match"),
+            points(run, "f1"),
+            points(run, "exact_match"),
             figure(run["p_gold"], 1),
             "-" if run["trainable_parameters"] is None else f"{run['trainable_parameters']:,}",
         )
@@ -127,12 +127,6 @@ def _status(run: dict[str, Any]) -> str:
     return f"{run['status']}, pruned" if run.get("pruned") else str(run["status"])
 
 
-def _points(scores: dict[str, Any], name: str) -> str:
-    if scores[name] is None:
-        return "-"
-    return f"{scores[name]:.1f} ({interval(scores[f'{name}_interval'])})"
-
-
 def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
     run = record["record"]
     rows = [("run", record["folder"]), ("status", _status(run) + (f": {run['reason']}" if "reason" in run else ""))]
@@ -156,7 +150,7 @@ def _show_run(out: rich.console.Console, record: dict[str, Any]) -> None:
     table: list[tuple[str, ...]] = []
     for split, own in record["splits"].items():
         for decoding, scores in own["decodings"].items():
-            shown = [*(_points(scores, name) for name in ("f1", "exact_match")), figure(scores.get("p_gold"), 1)]
+            shown = [*(points(scores, name) for name in ("f1", "exact_match")), figure(scores.get("p_gold"), 1)]
             named = decoding + (after(scores.get("normalize", "official")) if len(rules) > 1 else "")
             table.append((split, named, *shown, f"{scores['questions']:,}"))
     title = "scores" + (after(rules.pop()) if len(rules) == 1 else "")

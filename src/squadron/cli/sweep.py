@@ -8,7 +8,7 @@ from typing import Any
 import rich.console
 import typer
 
-from squadron.cli.evaluate import after, interval
+from squadron.cli.evaluate import after, points
 from squadron.cli.options import verb
 from squadron.cli.output import Console, counted, figure, megabytes, print_fitting, pruned_line, two_columns
 from squadron.cli.sweep_table import SweepTable, clock
@@ -55,7 +55,7 @@ def _show(out: rich.console.Console, record: dict[str, Any]) -> None:
     rows = [
         (
             run["name"],
-            *(_score(run, name) for name in ("f1", "exact_match")),
+            *(points(run, name) for name in ("f1", "exact_match")),
             figure(run["p_gold"], 1),
             figure(run["loss"] if run["validation_loss"] is None else run["validation_loss"], 3),
         )
@@ -92,11 +92,6 @@ def _spread(setting: dict[str, Any]) -> list[str]:
         for name, title in METRICS.items()
         if setting[f"{name}_mean"] is not None
     ]
-
-
-def _score(run: dict[str, Any], name: str) -> str:
-    ends = run[f"{name}_interval"]
-    return f"{run[name]:.1f}" + (f" ({interval(ends)})" if ends else "")
 
 
 def _show_preview(out: rich.console.Console, record: dict[str, Any]) -> None:

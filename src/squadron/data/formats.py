@@ -104,7 +104,8 @@ def _one_split(parsed: Any, source: str, split: str) -> tuple[Any, tuple[Finding
     if split not in splits and len(splits) > 1:
         named = ", ".join(splits)
         raise DataError(
-            f"{source}: has the splits {named}; name one by {option('hub_split')}, or keep one of them in the file"
+            f"{source}: has the splits {named}; name one by {option('hub_split')} of `squadron prepare`, or keep one "
+            f"of them in the file"
         )
     split = split if split in splits else splits[0]
     return parsed[split], (Finding(source, "split", f"{split!r} of {', '.join(splits)}", "split chosen"),)

@@ -43,12 +43,12 @@ class HubFiles:
     facts: dict[str, Any]
 
 
-def fetch_split(name: str, *, split: str, config: str | None, offline: bool) -> HubFiles:
-    """Fetch the files of a split of the data set ``ID`` or ``ID@REVISION``.
+def fetch_split(name: str, *, split: str, config: str | None, offline: bool, subject: str = "") -> HubFiles:
+    """Fetch the files of a split of the data set ``ID`` or ``ID@REVISION``; ``subject`` names it in errors.
 
     Raises :class:`DataError` that lists what is there if the configuration or the split is not.
     """
-    snapshot = open_snapshot("dataset", name, subject=option("dataset", name), offline=offline)
+    snapshot = open_snapshot("dataset", name, subject=subject or name, offline=offline)
     snapshot, found = _configurations(snapshot)
     config = _chosen_config(snapshot, found, config)
     splits = found.splits[config]
@@ -56,7 +56,7 @@ def fetch_split(name: str, *, split: str, config: str | None, offline: bool) -> 
     if own is None:
         raise DataError(
             f"{snapshot.subject}: {snapshot.id} has no split {split!r} in its configuration {config}; it has "
-            f"{_some(splits)}; name one by {option('hub_split')} or {option('test_split')}"
+            f"{_some(splits)}; name one by {option('hub_split')} or {option('test_split')} of `squadron prepare`"
         )
     folder = snapshot.fetch(splits[own])
     facts = {**snapshot.facts(), "config": config, "split": own}
@@ -167,7 +167,7 @@ def _chosen_config(snapshot: Snapshot, found: Configurations, config: str | None
     if config is None and len(found.splits) > 1 and found.default is None:
         raise DataError(
             f"{snapshot.subject}: {snapshot.id} has {len(found.splits)} configurations, {_some(found.splits)}; name "
-            f"one by {option('hub_config')}"
+            f"one by {option('hub_config')} of `squadron prepare`"
         )
     return config or (found.default if found.default in found.splits else next(iter(found.splits))) or ""
 

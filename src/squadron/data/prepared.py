@@ -105,7 +105,7 @@ def load_split(source: str | Path, split: str) -> Split:
         )
     known = _splits(folder)
     if split not in known:
-        raise DataError(f"{option('split', split)}: {folder} has {', '.join(known)}")
+        raise DataError(f"{option('split', split)}: {folder} has {', '.join(known)}; name one of these")
     path = folder / known[split].file
     if not path.is_file():
         raise DataError(f"{path}: missing; prepare the data again")

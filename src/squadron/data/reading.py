@@ -26,7 +26,9 @@ def read_data(path: Path | str, *, max_bytes: int = MOST_BYTES) -> bytes:
         with Path(path).open("rb") as file:
             return read_stream(file, str(path), max_bytes=max_bytes)
     except OSError as problem:
-        raise DataError(f"{path}: cannot be read ({problem.strerror})") from None
+        raise DataError(
+            f"{path}: cannot be read ({problem.strerror}); make it readable, or give another file"
+        ) from None
 
 
 def read_stream(stream: IO[bytes], source: str, *, max_bytes: int = MOST_BYTES) -> bytes:

@@ -6,6 +6,7 @@ A file's format is detected from its bytes, not its name.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ def load_data(
     texts_only: bool = False,
     split_contexts: bool = False,
     max_bytes: int = MOST_BYTES,
+    subject: str = "",
 ) -> Dataset:
     """Load and check a SQuAD data set from a file or a pipe, or from the hub: ``ID`` or ``ID@REVISION``.
 
@@ -45,13 +47,16 @@ def load_data(
     configuration on the hub. ``columns`` are the names that rows have for fields, such as ``{"context": "passage"}``.
     At most ``max_bytes`` of a file are read, unpacked. Bad rows are set aside and listed in the result; if ``strict``,
     the first one raises. For ``texts_only`` and ``split_contexts``, see
-    :func:`squadron.data.validation.build_dataset`. Raises :class:`DataError` if the source cannot be read.
+    :func:`squadron.data.validation.build_dataset`. ``subject`` names the source in errors, such as
+    ``option("data", source)``. Raises :class:`DataError` if the source cannot be read.
     """
     path = Path(source)
     how: dict[str, Any] = {"strict": strict, "texts_only": texts_only, "split_contexts": split_contexts}
     how["columns"] = columns
     if path.is_dir():
-        raise DataError(f"{path}: a folder; give a data file, or {option('data')} for a folder that `prepare` made")
+        raise DataError(
+            f"{subject or path}: a folder; give a data file, such as test.json of a folder that `prepare` made"
+        )
     if path.exists():
         if config is not None:
             raise DataError(
@@ -60,8 +65,12 @@ def load_data(
         return load_file(path, split=split, max_bytes=max_bytes, **how)[0]
     name = str(source)
     if not is_hub_name(name):
-        raise DataError(f"{name}: no such file; give a SQuAD file, squad, squad_v2 or a hub id such as owner/name")
-    found = fetch_split(name, split=split, config=config, offline=offline)
+        near = difflib.get_close_matches(name.lower(), SHORT_NAMES["dataset"], 1, cutoff=0.75)
+        raise DataError(
+            f"{subject or name}: no such file{f' (did you mean {near[0]}?)' if near else ''}; give a SQuAD file, "
+            f"squad, squad_v2 or a hub id such as owner/name"
+        )
+    found = fetch_split(name, split=split, config=config, offline=offline, subject=subject)
     identity = found.facts["id"]
     contents = [
         _contents(read_data(file, max_bytes=max_bytes), f"{identity}: {path}", max_bytes) for path, file in found.files
@@ -100,7 +109,9 @@ def load_file(path: Path, *, split: str = "train", max_bytes: int = MOST_BYTES, 
             contents = _contents(read_stream(hashed, source, max_bytes=max_bytes), source, max_bytes)
             sha256 = hashed.sha256(source, max_bytes)
     except OSError as problem:
-        raise DataError(f"{path}: cannot be read ({problem.strerror})") from None
+        raise DataError(
+            f"{path}: cannot be read ({problem.strerror}); make it readable, or give another file"
+        ) from None
     return _build(contents, source, split=split, **how), sha256
 
 

@@ -84,5 +84,8 @@ def read_context(source: str) -> str:
             raise DataError(f"{option('context', source)}: over {MOST_BYTES:,} bytes; give a shorter text")
         text = decode_text(data, option("context", source), error=DataError)
     except OSError as problem:
-        raise DataError(f"{option('context', source)}: cannot be read ({problem.strerror})") from None
+        raise DataError(
+            f"{option('context', source)}: cannot be read ({problem.strerror}); "
+            f"give a text file, or - for standard input"
+        ) from None
     return checked_context(text, source=option("context", source))

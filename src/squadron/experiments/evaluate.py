@@ -127,9 +127,11 @@ def evaluate_fleet(
     dataset = selected_questions(subjects[0].split, options)
     positions = base.model.config.n_positions
     if options.max_new_tokens >= positions:
-        raise ConfigError(f"{option('max_new_tokens', options.max_new_tokens)}: this base has {positions} positions")
+        raise ConfigError(
+            f"{option('max_new_tokens', options.max_new_tokens)}: this base has {positions} positions; lower it"
+        )
     if options.max_length is not None and options.max_length > positions:
-        raise ConfigError(f"{option('max_length', options.max_length)}: this base has {positions} positions")
+        raise ConfigError(f"{option('max_length', options.max_length)}: this base has {positions} positions; lower it")
     answers = answer_questions(
         base.model,
         tokenizer,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from squadron.errors import ConfigError, ModelError, RunError, option
+from squadron.errors import ConfigError, RunError, option
 from squadron.experiments.card import CardFacts, Scored, model_card, scored_by
 from squadron.experiments.load_run import is_full, open_run
 from squadron.experiments.pocket import base_location
@@ -138,9 +138,7 @@ def _open_run(options: ExportOptions, place: str, tell: Tell) -> _Subject:
 
 def _write(out: Path, subject: _Subject, parts: tuple[str, ...]) -> None:
     """Write the parts of an export with the tokenizer beside each."""
-    tokenizer = load_tokenizer(subject.base.folder)
-    if tokenizer.highest_id >= subject.base.model.config.vocab_size:
-        raise ModelError(f"{subject.base.folder}: its tokenizer has more tokens than its model")
+    tokenizer = load_tokenizer(subject.base.folder, vocab_size=subject.base.model.config.vocab_size)
     for part in parts:
         place = out if part == parts[0] else out / part
         tokenizer.save(place)

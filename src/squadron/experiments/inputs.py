@@ -45,7 +45,7 @@ class Inputs:
         """
         positions = self.base.model.config.n_positions
         if max_length > positions:
-            raise ConfigError(f"{option('max_length', max_length)}: this base has {positions} positions")
+            raise ConfigError(f"{option('max_length', max_length)}: this base has {positions} positions; lower it")
         examples, truncation = self._encode(self.training, max_length, order)
         if not examples:
             raise DataError(f"{option('max_length', max_length)}: no question of {self.data} fits; raise it")

@@ -43,7 +43,7 @@ class Answerer:
         config = self.base.model.config
         if max_new_tokens >= config.n_positions:
             raise ConfigError(
-                f"{option('max_new_tokens', max_new_tokens)}: this base has {config.n_positions} positions"
+                f"{option('max_new_tokens', max_new_tokens)}: this base has {config.n_positions} positions; lower it"
             )
         paragraph = Paragraph("", context, (Question(_ASKED, question, ()),))
         found = answer_questions(

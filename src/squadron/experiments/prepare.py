@@ -53,6 +53,7 @@ def _draw_splits(options: PrepareOptions) -> tuple[Dataset, dict[str, Dataset]]:
             strict=options.strict,
             max_bytes=options.max_bytes,
             split_contexts=options.split_contexts,
+            subject=option("dataset", options.dataset),
         )
         for split in (options.hub_split, options.test_split)
     )

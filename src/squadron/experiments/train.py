@@ -53,7 +53,7 @@ def train(
     stream = Stream(listeners, note=reporter.note)
     spec = adapter_spec(options)  # reports invalid options before anything is written
     if spec is None and "lr" not in options.model_fields_set:
-        reporter.note(f"--lr {options.lr:g} is usual for adapters; for --method full, 1e-5 to 1e-4 is usual")
+        reporter.note(f"lr {options.lr:g} is usual for adapters; for method full, 1e-5 to 1e-4 is usual")
     places = {"base": absolute_base(options.base), "data": absolute(options.data)}
     options = options.model_copy(update=places)  # a record is read from other folders, too
     device = resolve_device(options.device)

@@ -110,7 +110,7 @@ def load_tokenizer(folder: Path, *, vocab_size: int | None = None) -> Tokenizer:
     if vocab_size is not None and tokenizer.highest_id >= vocab_size:
         raise ModelError(
             f"{folder}: its tokenizer has {tokenizer.size:,} tokens with ids up to {tokenizer.highest_id:,}, its model "
-            f"has {vocab_size:,}; the files belong to different models"
+            f"has {vocab_size:,}; the files belong to different models: put the model's own tokenizer there"
         )
     return tokenizer
 

@@ -88,11 +88,18 @@ def promote(options: RunsPromoteOptions) -> dict[str, Any]:
         if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
             raise RunError(f"{option('out', out)}: holds the run that is to be copied; choose another folder")
     with _held_if_replaced(out), atomic_folder(out, replace=options.replace) as fresh:
-        shutil.copytree(source, fresh, symlinks=True, dirs_exist_ok=True, ignore=_not_copied(source))
+        how: dict[str, Any] = {"symlinks": True, "dirs_exist_ok": True, "ignore": _not_copied(source)}
+        shutil.copytree(source, fresh, copy_function=_copy, **how)
         write_json(fresh / RECORD, {**record, "promoted_from": str(source)})
         if out.is_dir() and options.replace:
             refuse_foreign(out, RUN)  # files may have been added meanwhile
     return {"run": str(source), "out": str(out)}
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file. Raises :class:`DeviceError`: of an OSError, :func:`shutil.copytree` would keep only the text."""
+    with explain_os_errors(Path(target)):
+        shutil.copy2(source, target)
 
 
 @contextlib.contextmanager

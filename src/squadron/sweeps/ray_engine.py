@@ -59,6 +59,11 @@ class RayEngine:
             try:
                 ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
             except (ConnectionError, ValueError, RuntimeError) as problem:
+                if address is None:
+                    raise DeviceError(
+                        f"{option('engine', 'ray')}: no cluster can be started on this machine ({problem}); use "
+                        f"{option('engine', 'local')}, or name a cluster by {option('ray_address')}"
+                    ) from None
                 raise DeviceError(
                     f"{option('ray_address', address)}: no cluster answers ({problem}); "
                     f"start one with: ray start --head"

@@ -77,7 +77,7 @@ def sweep(
             inputs, data, summary = _open_inputs(options, plan, folder, join=join)
             if data == options.dataset and plan.config.data_options:
                 names = ", ".join(plan.config.data_options)
-                reporter.note(f"--dataset {data}: prepared already; {names} of the configuration have no effect")
+                reporter.note(f"dataset {data}: prepared already; of the configuration, not used: {names}")
             run = SweepRun(options, plan, folder, inputs, data, stream, reporter, interruption, engine)
             source = source or WholePlan(plan, options.by)
             result = run.join(source) if join else run.coordinate(source)

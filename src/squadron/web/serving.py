@@ -36,7 +36,7 @@ def serve(options: PlaygroundOptions, *, ready: Callable[[dict[str, Any]], None]
         playground = Playground(options)
         server = _server(playground, local=_is_local(options.host))
         port = int(listening.getsockname()[1])
-        host = f"[{options.host}]" if ":" in options.host else options.host
+        host = _in_url(options.host)
         ready(
             {
                 "url": f"http://{host}:{port}/",
@@ -69,6 +69,11 @@ def _is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _in_url(host: str) -> str:
+    """Return a host as URLs and requests name it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _direction(language: Language) -> str:
@@ -106,7 +111,8 @@ def _server(playground: Playground, *, local: bool) -> Any:
     app.add_middleware(Gate, page=blocks)  # innermost, so that its error responses get the headers below too
     if local:
         # Against DNS rebinding: refuse requests through any other name that resolves to 127.0.0.1.
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+        names = {"127.0.0.1", "localhost", "[::1]", _in_url(playground.options.host)}
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(names))
 
     @app.middleware("http")
     async def add_headers(request: Any, call_next: Any) -> Any:

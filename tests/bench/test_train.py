@@ -40,7 +40,7 @@ def test_a_plan_is_read_as_it_was_written(order: Order, byte_base_dir: Path, sma
     assert TrainPlan.read(tmp_path / "plan.json") == made
     with pytest.raises(DataError, match=r"steps=99: .* has 36 questions of 396 wanted"):
         plan(tmp_path, byte_base_dir, small_squad, steps=99)
-    with pytest.raises(DataError, match="^data='nowhere': no such file; give a SQuAD file"):
+    with pytest.raises(DataError, match=r"^data='nowhere': no such file; give a SQuAD file"):
         plan(tmp_path, byte_base_dir, Path("nowhere"))
 
 

@@ -142,9 +142,7 @@ def test_a_file_that_cannot_be_opened_says_what_to_do(load: Callable[[Path], obj
 
 
 def test_a_data_set_that_is_not_in_the_cache_is_a_one_line_error_offline(hub: Hub) -> None:
-    told = (
-        "^squad: no such file here, and squad is not .whole. in the local cache of the hub; run the same .* "
-    )
+    told = "^squad: no such file here, and squad is not .whole. in the local cache of the hub; run the same .* "
     with pytest.raises(DataError, match=told + "once without offline=True") as caught:
         load_data("squad", offline=True)
     assert "\n" not in str(caught.value)

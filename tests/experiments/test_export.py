@@ -112,7 +112,7 @@ def test_a_tokenizer_of_another_model_is_not_exported(run: Path, byte_base_dir: 
     tokenizer = json.loads((base / "tokenizer.json").read_text())
     tokenizer["model"]["vocab"]["A"] = 999
     (base / "tokenizer.json").write_text(json.dumps(tokenizer))
-    with pytest.raises(ModelError, match="ids up to 999, its model has .* different models: put the model's own"):
+    with pytest.raises(ModelError, match=r"ids up to 999, its model has .* different models: put the model's own"):
         exported(tmp_path / "out", adapter=str(run / "adapter"), base=str(base))
     assert not (tmp_path / "out").exists()
 

@@ -78,7 +78,9 @@ def test_a_configuration_is_named_and_those_that_are_there_are_listed(hub: Hub, 
         load_data("me/two", config="de")
     with pytest.raises(DataError, match="me/two has no split 'dev' in its configuration en; it has train, test; name"):
         load_data("me/two", config="en", split="dev")
-    with pytest.raises(DataError, match="^data='me/two': me/two has no split 'dev' .* test_split of `squadron prepare`$"):
+    with pytest.raises(
+        DataError, match=r"^data='me/two': me/two has no split 'dev' .* test_split of `squadron prepare`$"
+    ):
         load_data("me/two", config="en", split="dev", subject=argument("data", "me/two"))
     assert not hub.asked("jsonl")
     sizes = {("en", "train"): 8, ("en", "test"): 2, ("fa", "train"): 4, ("fa", "validation"): 1, ("fa", "official"): 1}

@@ -26,9 +26,7 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     themselves, give the best thresholds, and a score above 1 means no answer, as in the official script.
     Raises :class:`squadron.errors.DataError` for a file that is not what it should be.
     """
-    data = load_data(
-        options.data, offline=options.offline, texts_only=True, subject=argument("data", options.data)
-    )
+    data = load_data(options.data, offline=options.offline, texts_only=True, subject=argument("data", options.data))
     golds, clusters = data.golds(), data.clusters()
     if options.null_odds is not None and data.version == "1.1":
         raise ConfigError(

@@ -112,7 +112,7 @@ def test_a_run_that_ended_in_another_sweep_is_not_taken_for_one_of_this(
     run = Path(options.out) / "runs" / "r2"
     change(run / "run.json", *keys, to=value)
     before = contents(run)
-    with pytest.raises(RunError, match=rf"r2: .*{words}, so it is not a run of this sweep; remove .*r2, and give the"):
+    with pytest.raises(RunError, match=rf"r2: .*{words}, so it is not a run of this sweep; remove it, and give the"):
         sweep(options, resume=True)
     assert contents(run) == before
     shutil.rmtree(run)

@@ -86,8 +86,8 @@ class SweepJob:
                 check_facts(RunFolder(path, record), self.inputs.facts())
             except RunError as problem:
                 raise RunError(
-                    f"{problem.detail.partition(';')[0]}, so it is not a run of this sweep; remove {path}, and give "
-                    f"the command again with {option('resume', True)}"
+                    f"{path}: {problem.detail.partition(';')[0]}, so it is not a run of this sweep; remove it, and "
+                    f"give the command again with {option('resume', True)}"
                 ) from None
 
     def run_fleet(self, fleet: str, rung: int | None) -> None:

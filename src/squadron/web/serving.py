@@ -84,6 +84,14 @@ def _direction(language: Language) -> str:
     )
 
 
+_REDRAW = """<script>setInterval(() => {
+    const empty = [...document.querySelectorAll('svg.marks[width="0"]')];
+    if (empty.some((chart) => chart.closest('[id$="-curve"]')?.offsetWidth))
+        window.dispatchEvent(new Event('resize'));
+}, 250);</script>"""
+"""Has a chart drawn again that was drawn before its place had a width: it takes its width when the window's changes."""
+
+
 def _server(playground: Playground, *, local: bool) -> Any:
     """Build the page and its security headers, and return the server, not yet started."""
     # Set before Gradio is imported: otherwise it reports each start to its developers and checks for updates.
@@ -136,7 +144,7 @@ def _server(playground: Playground, *, local: bool) -> Any:
         theme=page.theme(language),
         css="".join(text_fonts()) if WRITING[language].direction == "rtl" else None,
         css_paths=page.CSS,
-        head=_direction(language),
+        head=_direction(language) + _REDRAW,
     )
     # Gradio checks file access only in a launched app, and a mounted one is never marked as launched.
     blocks.has_launched = True

@@ -15,6 +15,8 @@ SPINNING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300000"}
 """How threads wait unless the user says otherwise: those of libgomp spin for as many rounds as its own default has, a
 few milliseconds, but do not while there are more of them than processors, which :mod:`squadron.waiting` makes use of;
 those of libiomp sleep at once."""
+GRAIN = 1 << 15
+"""Elements from which on PyTorch divides an operation among threads, ``at::internal::GRAIN_SIZE``."""
 _V1_CONTROLLERS = ("cpu", "cpu,cpuacct", "cpuacct,cpu")
 """Folders below /sys/fs/cgroup in which version 1 has the CPU's limits."""
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from squadron.threads import SPINNING, usable_processors
+from squadron.threads import GRAIN, SPINNING, usable_processors
 
 INTERVAL = 0.25
 """Seconds between two looks at the threads."""
@@ -29,8 +29,6 @@ LOADED, FREE = 0.2, 0.1
 """Shares of its time that a thread waits for a processor, from which on the machine is loaded, below which free."""
 _LEAST_SHARE = 0.1
 """Share of an interval that a thread must have wanted to run in to count."""
-_PART = 1 << 16
-"""Elements of which PyTorch gives a thread of its own a part."""
 
 Times = Mapping[str, tuple[int, int]]
 """The nanoseconds that each thread has run, and has waited for a processor, by its number."""
@@ -100,7 +98,7 @@ class IdleThreads:
 def _keep_pool(started: threading.Event, end: threading.Event) -> None:
     """Make a pool of threads of its own for this thread, and keep it until ``end``."""
     try:
-        torch.zeros(torch.get_num_threads() * _PART).add_(1)
+        torch.zeros(torch.get_num_threads() * GRAIN).add_(1)
     finally:
         started.set()
     end.wait()

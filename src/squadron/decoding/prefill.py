@@ -44,11 +44,9 @@ class PromptTree:
 def build_prompt_trees(contexts: Sequence[EncodedContext], *, max_prompts: int) -> list[PromptTree]:
     """Return all prompts of ``contexts`` in trees of at most ``max_prompts``, longest contexts first.
 
-    Where contexts are cut, a prompt sees as much as its question leaves room for. Prompts share a tree as long as that
-    saves tokens.
-
     So consecutive trees have similar lengths, which keeps the padding of the cache small, and the first batch is the
-    one that needs the most memory.
+    one that needs the most memory. Where a context is cut, a prompt sees as much of it as its question leaves room for;
+    such prompts share a tree as long as that saves tokens.
     """
     trees: list[PromptTree] = []
     for context in contexts:

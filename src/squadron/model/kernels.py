@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from squadron.model.gpu import operators as operators  # registers torch.ops.squadron
-from squadron.threads import processor_facts
+from squadron.threads import GRAIN, processor_facts
 
 _FUSED = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 _CACHE_ELEMENTS = 1 << 18
@@ -21,8 +21,6 @@ _LEAST_ELEMENTS = 1 << 19
 """Elements of the smallest weight with which a product may be oneDNN's; GPT-2's smallest has 768 x 768."""
 _CHUNK_ELEMENTS = 1 << 17
 """Elements per chunk and core for operations with several temporaries of that size."""
-_GRAIN = 1 << 15
-"""Elements from which on PyTorch divides an operation among threads, ``at::internal::GRAIN_SIZE``."""
 _BETA, _KAPPA = math.sqrt(2 / math.pi), 0.044715
 """GPT-2's GELU is ``x / 2 * (1 + tanh(beta * (x + kappa * x ** 3)))`` (Hendrycks and Gimpel, 2016)."""
 
@@ -223,7 +221,7 @@ def _whole_vectors(elements: int) -> int:
     A thread's last elements, fewer than a vector, would be computed in another way, with other last bits. So each
     thread gets a multiple of 64.
     """
-    threads = min(torch.get_num_threads(), max(1, math.ceil(elements / _GRAIN)))
+    threads = min(torch.get_num_threads(), max(1, math.ceil(elements / GRAIN)))
     return math.ceil(elements / (64 * threads)) * 64 * threads
 
 
